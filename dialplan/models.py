@@ -1,0 +1,33 @@
+"""Columns of OpenSIPS's table `dialplan` (version 5)."""
+
+from django.db import models
+
+
+class MatchOperator(models.IntegerChoices):
+    """The column `match_op`."""
+
+    EQUAL = 0, "Equal string"
+    REGEX = 1, "Regular expression"
+
+
+class Rule(models.Model):
+    """One row. The table is OpenSIPS's, so it is unmanaged and never saved by the ORM."""
+
+    id = models.AutoField(primary_key=True)
+    dpid = models.IntegerField()
+    pr = models.IntegerField(default=0)
+    match_op = models.IntegerField(choices=MatchOperator.choices)
+    match_exp = models.CharField(max_length=64)
+    match_flags = models.IntegerField(default=0)
+    subst_exp = models.CharField(max_length=64, null=True)
+    repl_exp = models.CharField(max_length=32, null=True)
+    timerec = models.CharField(max_length=255, null=True)
+    disabled = models.IntegerField(default=0)
+    attrs = models.CharField(max_length=255, null=True)
+
+    class Meta:
+        managed = False
+        db_table = "dialplan"
+
+    def __str__(self) -> str:
+        return f"{self.match_exp} in dialplan {self.dpid}"

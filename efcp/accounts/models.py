@@ -1,0 +1,52 @@
+"""Users of the panel."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
+from django.db import models
+
+from efcp.accounts.roles import PERMISSIONS, Role
+
+
+class UserQueries(BaseUserManager["User"]):
+    """Queries for users; names are compared as the database compares them."""
+
+
+class User(AbstractBaseUser):
+    """A person who may sign in, with one role."""
+
+    username = models.CharField(max_length=64, unique=True)
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
+    is_active = models.BooleanField(default=True)
+    must_change_password = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[UserQueries] = UserQueries()
+
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        db_table = "efcp_user"
+        ordering = ("username",)
+
+    def __str__(self) -> str:
+        return self.username
+
+    def has_perm(self, permission: str, obj: Any = None) -> bool:
+        """Tell whether the user's role permits `permission` (see efcp/accounts/roles.py)."""
+        return self.is_active and permission in PERMISSIONS.get(self.role, frozenset())
+
+    def has_perms(self, permissions: tuple[str, ...] | list[str], obj: Any = None) -> bool:
+        """Tell whether the user's role permits all of `permissions`."""
+        return all(self.has_perm(permission, obj) for permission in permissions)
+
+    @property
+    def may_operate(self) -> bool:
+        """Whether the user may set states and reload proxies."""
+        return self.has_perm("efcp.operate")
+
+    @property
+    def may_administer(self) -> bool:
+        """Whether the user may change tables, proxies and users."""
+        return self.has_perm("efcp.administer")

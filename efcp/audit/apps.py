@@ -1,0 +1,11 @@
+"""Who changed what."""
+
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    """Audit records of every write."""
+
+    name = "efcp.audit"
+    label = "audit"
+    verbose_name = "Audit"

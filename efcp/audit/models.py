@@ -1,0 +1,30 @@
+"""Audit records."""
+
+from django.db import models
+
+
+class AuditRecord(models.Model):
+    """One write: who, when, from where, on what, before and after, and why if a reason was given.
+
+    The subject is stored by kind and id, not by a foreign key: rows of OpenSIPS's tables come and go by
+    other hands, and a record outlives what it tells of.
+    """
+
+    at = models.DateTimeField(db_index=True)
+    actor = models.CharField(max_length=64)
+    address = models.CharField(max_length=45, blank=True)
+    action = models.CharField(max_length=32)
+    subject_kind = models.CharField(max_length=32)
+    subject_id = models.CharField(max_length=64)
+    subject_label = models.CharField(max_length=255)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    reason = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        db_table = "efcp_audit"
+        ordering = ("-id",)
+        indexes = (models.Index(fields=["subject_kind", "subject_id", "id"], name="efcp_audit_subject"),)
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject_kind} {self.subject_label}"

@@ -1,0 +1,16 @@
+"""The panel's addresses, all under /cp/."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from efcp.health import healthz
+
+urlpatterns = [
+    path("cp/healthz", healthz, name="healthz"),
+    path("cp/", RedirectView.as_view(pattern_name="dispatcher:list"), name="home"),
+    path("cp/accounts/", include("efcp.accounts.urls")),
+    path("cp/audit/", include("efcp.audit.urls")),
+    path("cp/system/dispatcher/", include("efcp.operations.dispatcher_urls")),
+    path("cp/system/dispatcher/", include("dispatcher.urls")),
+    path("cp/system/proxies/", include("efcp.operations.proxy_urls")),
+]
