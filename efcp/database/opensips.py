@@ -23,7 +23,7 @@ VERSION_TABLE_DDL = {
 }
 
 
-class UnusableTable(Exception):
+class UnusableTableError(Exception):
     """A table of OpenSIPS's that the panel can't work on; the message is one line for people."""
 
 
@@ -73,22 +73,22 @@ def adopt_or_create(
 
 
 def verify_version(connection: BaseDatabaseWrapper, table: OpenSIPSTable) -> None:
-    """Raise UnusableTable where `table`'s version row is missing or tells another version."""
+    """Raise UnusableTableError where `table`'s version row is missing or tells another version."""
     wanted = f"this panel needs version {table.version} (OpenSIPS {table.releases[table.version]})"
     present = set(connection.introspection.table_names())
     if table.name not in present:
-        raise UnusableTable(f"The table {table.name} does not exist: run `manage.py migrate`.")
+        raise UnusableTableError(f"The table {table.name} does not exist: run `manage.py migrate`.")
     found = None
     if "version" in present:
         with connection.cursor() as cursor:
             cursor.execute("SELECT table_version FROM version WHERE table_name = %s", [table.name])
             found = cursor.fetchone()
     if found is None:
-        raise UnusableTable(f"The table {table.name} has no row in the table version; {wanted}.")
+        raise UnusableTableError(f"The table {table.name} has no row in the table version; {wanted}.")
     if found[0] != table.version:
         release = table.releases.get(found[0])
         of_release = f" (OpenSIPS {release})" if release else ""
-        raise UnusableTable(f"The table {table.name} has version {found[0]}{of_release}; {wanted}.")
+        raise UnusableTableError(f"The table {table.name} has version {found[0]}{of_release}; {wanted}.")
 
 
 def _statements_without_effect(table: str) -> Iterator[tuple[str, str]]:
@@ -100,13 +100,13 @@ def _statements_without_effect(table: str) -> Iterator[tuple[str, str]]:
 
 
 def verify_rights(connection: BaseDatabaseWrapper, table: str) -> None:
-    """Raise UnusableTable naming the right that the database user lacks on `table`; no row is touched."""
+    """Raise UnusableTableError naming the right that the database user lacks on `table`; no row is touched."""
     for right, statement in _statements_without_effect(table):
         try:
             with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
                 cursor.execute(statement)
         except DatabaseError as error:
-            raise UnusableTable(
+            raise UnusableTableError(
                 f"The database user lacks the right {right} on the table {table}: {error}"
             ) from error
 

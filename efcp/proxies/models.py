@@ -94,7 +94,7 @@ class KnownDestination(models.Model):
 
 
 class StateChange(models.Model):
-    """One change of a destination's state that the watcher saw; `state_before` is empty at its first sight."""
+    """One change of state that the watcher saw; `state_before` is empty at a destination's first sight."""
 
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="changes")
     partition = models.CharField(max_length=64)
