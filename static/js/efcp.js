@@ -1,0 +1,68 @@
+// What the pages do beyond htmx. Each works without it: this only makes it pleasant.
+"use strict";
+
+(() => {
+  const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
+
+  /** The age of a moment, in the largest fitting unit: "3 min". */
+  function age(milliseconds) {
+    const seconds = Math.max(0, Math.round(milliseconds / 1000));
+    for (const [unit, size] of UNITS) {
+      if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
+    }
+    return `${seconds} s`;
+  }
+
+  /** Show times in the reader's own zone, and let ages grow. Both are <time datetime="…Z">. */
+  function tellTimes(root) {
+    const now = Date.now();
+    for (const element of root.querySelectorAll("time[datetime]")) {
+      const moment = new Date(element.dateTime);
+      if (Number.isNaN(moment.getTime())) continue;
+      const local = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+      if (element.dataset.show === "age") {
+        element.textContent = age(now - moment.getTime());
+        element.title = local;
+      } else {
+        element.textContent = local;
+      }
+    }
+  }
+
+  /** One box that chooses all boxes of its table, and a count of what is chosen. */
+  function followChoices(event) {
+    const all = event.target.closest("[data-choose-all]");
+    if (!all) return;
+    for (const box of document.querySelectorAll(`input[name="${all.dataset.chooseAll}"]`)) {
+      box.checked = all.checked;
+    }
+  }
+
+  function closeMenus(event) {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (event.key === "Escape" || !menu.contains(event.target)) {
+        menu.open = false;
+        if (event.key === "Escape") menu.querySelector("summary").focus();
+      }
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", () => tellTimes(document));
+  document.addEventListener("htmx:load", (event) => tellTimes(event.detail.elt));
+  document.addEventListener("change", followChoices);
+  document.addEventListener("click", closeMenus);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeMenus(event);
+    const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);
+    if (event.key === "/" && !typing) {
+      const search = document.querySelector('input[type="search"]');
+      if (search) {
+        event.preventDefault();
+        search.focus();
+      }
+    }
+  });
+  setInterval(() => {
+    if (!document.hidden) tellTimes(document);
+  }, 1000);
+})();
