@@ -12,5 +12,5 @@ urlpatterns = [
     path("cp/audit/", include("efcp.audit.urls")),
     path("cp/system/dispatcher/", include("efcp.operations.dispatcher_urls")),
     path("cp/system/dispatcher/", include("dispatcher.urls")),
-    path("cp/system/proxies/", include("efcp.operations.proxy_urls")),
+    path("cp/system/proxies/", include("efcp.operations.registry.urls")),
 ]
