@@ -1,0 +1,96 @@
+"""What the list page was asked for, as its URL says it; and the URL for what may be asked next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from urllib.parse import urlencode
+
+DEFAULT_SIZE = 30
+SIZES = (30, 50, 100, 200)
+MAX_SETID = 2**31 - 1
+
+
+class Live(StrEnum):
+    """What the live state is filtered by; a destination counts if it is so on at least one proxy."""
+
+    ACTIVE = "active"
+    PROBING = "probing"
+    INACTIVE = "inactive"
+    ABSENT = "absent"
+
+
+class Sort(StrEnum):
+    """Orders of the list; a leading minus turns one round. `SET` is the proxy's own order within each set."""
+
+    SET = "setid"
+    DESTINATION = "destination"
+    DESCRIPTION = "description"
+    WEIGHT = "weight"
+    PRIORITY = "priority"
+    STATE = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """Filters, order and page of the list; the field names are those of the URL."""
+
+    setid: int | None = None
+    q: str = ""
+    state: int | None = None
+    live: Live | None = None
+    sort: str = Sort.SET.value
+    page: int = 1
+    size: int = DEFAULT_SIZE
+
+    @classmethod
+    def parse(cls, given: Mapping[str, str]) -> "ListQuery":
+        """Read the parameters of a URL; one that makes no sense counts as not given."""
+        sort = given.get("sort", "")
+        live = given.get("live", "")
+        size = _integer(given.get("size"), 1, max(SIZES))
+        return cls(
+            setid=_integer(given.get("setid"), 0, MAX_SETID),
+            q=given.get("q", "").strip()[:200],
+            state=_integer(given.get("state"), 0, 2),
+            live=Live(live) if live in Live else None,
+            sort=sort if sort.removeprefix("-") in Sort else Sort.SET.value,
+            page=_integer(given.get("page"), 1, 10**6) or 1,
+            size=size or DEFAULT_SIZE,
+        )
+
+    @property
+    def by_set(self) -> bool:
+        """Whether the list is grouped by set."""
+        return self.sort.removeprefix("-") == Sort.SET
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether any filter is set."""
+        return bool(self.q) or self.live is not None or self.state is not None or self.setid is not None
+
+    def with_page(self, page: int) -> str:
+        """The query string for another page of the same list."""
+        return replace(self, page=page).query_string()
+
+    def sorted_by(self, column: str) -> str:
+        """The query string for the same list by `column`; asked again for the same column: turned round."""
+        turned = f"-{column}" if self.sort == column else column
+        return replace(self, sort=turned, page=1).query_string()
+
+    def query_string(self) -> str:
+        """The shortest query string that means this list, with its question mark; `?` alone for the plain one."""
+        plain = ListQuery()
+        given = {
+            field.name: value
+            for field in fields(self)
+            if (value := getattr(self, field.name)) != getattr(plain, field.name)
+        }
+        return "?" + urlencode(given)
+
+
+def _integer(text: str | None, least: int, most: int) -> int | None:
+    """The integer that `text` is, if it is one between the limits."""
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 10:
+        return None
+    number = int(text)
+    return number if least <= number <= most else None

@@ -1,0 +1,98 @@
+"""Looking up a destination's host as the proxy does, within a bounded time.
+
+With a port the proxy asks for addresses (A, AAAA) through the system's resolver; without one for NAPTR, then
+SRV, then addresses (resolve.c; reference: Loading). The whole look-up takes less than a second here.
+"""
+
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillRunningError
+from dataclasses import dataclass
+from enum import Enum
+
+import dns.exception
+import dns.resolver
+
+LIMIT_S = 0.9
+_SRV_PREFIXES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp", "sctp": "_sip._sctp"}
+# The system's resolver can't be interrupted: a look-up that outlasts the limit goes on here, and the number
+# of threads bounds how many can.
+_threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="names")
+
+
+class Outcome(Enum):
+    """What a look-up came to."""
+
+    FOUND = "found"
+    NO_SUCH_NAME = "no such name"
+    NO_ANSWER = "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The outcome, and the addresses as text where there are any."""
+
+    outcome: Outcome
+    addresses: tuple[str, ...] = ()
+
+
+Resolver = Callable[[str, int | None, str], Lookup]
+"""Look up (host, port or None, transport in lower case)."""
+
+
+def look_up(host: str, port: int | None, transport: str) -> Lookup:
+    """Look `host` up as the proxy would, in less than a second."""
+    deadline = time.monotonic() + LIMIT_S
+    target = host if port else _service_target(host, transport, deadline) or host
+    return _addresses(target, deadline)
+
+
+def _service_target(host: str, transport: str, deadline: float) -> str | None:
+    """The host that NAPTR or else SRV records name for `host`, None where there are none."""
+    replacement = _naptr_replacement(host, deadline)
+    service = replacement or f"{_SRV_PREFIXES.get(transport, '_sip._udp')}.{host}"
+    answer = _ask(service, "SRV", deadline)
+    if not answer:
+        return None
+    best = min(answer, key=lambda record: (record.priority, -record.weight))
+    return str(best.target).rstrip(".") or None
+
+
+def _naptr_replacement(host: str, deadline: float) -> str | None:
+    answer = _ask(host, "NAPTR", deadline)
+    services = [record for record in answer or () if record.service.upper().startswith(b"SIP")]
+    if not services:
+        return None
+    best = min(services, key=lambda record: (record.order, record.preference))
+    return str(best.replacement).rstrip(".") or None
+
+
+def _ask(name: str, record_type: str, deadline: float) -> dns.resolver.Answer | None:
+    remaining = min(deadline - time.monotonic(), LIMIT_S / 3)
+    if remaining <= 0:
+        return None
+    try:
+        return dns.resolver.resolve(name, record_type, lifetime=remaining)
+    except (dns.exception.DNSException, OSError, ValueError):
+        return None
+
+
+def _addresses(host: str, deadline: float) -> Lookup:
+    future: Future[list[str]] = _threads.submit(_system_addresses, host)
+    try:
+        found = future.result(timeout=max(0.05, deadline - time.monotonic()))
+    except StillRunningError:
+        future.cancel()
+        return Lookup(Outcome.NO_ANSWER)
+    except socket.gaierror as error:
+        no_name = error.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+        return Lookup(Outcome.NO_SUCH_NAME if no_name else Outcome.NO_ANSWER)
+    except (OSError, UnicodeError):
+        return Lookup(Outcome.NO_SUCH_NAME)
+    return Lookup(Outcome.FOUND, tuple(dict.fromkeys(found)))
+
+
+def _system_addresses(host: str) -> list[str]:
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)]

@@ -1,0 +1,199 @@
+"""Every read of the table `dispatcher`. Each list page costs the same few queries at any size of the table."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db import connection
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models.functions import Lower
+
+from dispatcher.listing import ListQuery, Live, Sort
+from dispatcher.models import Destination, DestinationSet
+from efcp.proxies.models import KnownDestination, Proxy
+from efcp.sip.uri import uri_key
+
+MAX_NAMED_SETS = 1000
+
+
+def find(destination_id: int) -> Destination | None:
+    """The row of this id, or None."""
+    return Destination.objects.filter(pk=destination_id).first()
+
+
+def same_destination(setid: int, destination: str, own_id: int | None) -> int | None:
+    """The id of another row with this set and URI, compared as the proxy does (ASCII case aside).
+
+    The database folds more than ASCII and narrows the search; the exact comparison is done here.
+    """
+    rows = (
+        Destination.objects.filter(setid=setid)
+        .annotate(folded=Lower("destination"))
+        .filter(folded=Lower(Value(destination)))
+        .values_list("id", "destination")
+    )
+    key = uri_key(destination)
+    return next((pk for pk, other in rows[:1000] if pk != own_id and uri_key(other) == key), None)
+
+
+def set_names() -> dict[int, str]:
+    """The names that administrators gave to sets, by set."""
+    return dict(DestinationSet.objects.order_by("setid").values_list("setid", "name")[:MAX_NAMED_SETS])
+
+
+def matching(query: ListQuery, proxies: Sequence[Proxy]) -> QuerySet[Destination]:
+    """The rows that `query` asks for, unordered; live states are those of `proxies`."""
+    rows = Destination.objects.all()
+    if query.setid is not None:
+        rows = rows.filter(setid=query.setid)
+    if query.state is not None:
+        rows = rows.filter(state=query.state)
+    for word in query.q.split():
+        rows = rows.filter(
+            Q(destination__icontains=word) | Q(description__icontains=word) | Q(attrs__icontains=word)
+        )
+    if query.live is not None:
+        rows = _by_live_state(rows, query.live, proxies)
+    return rows
+
+
+def _by_live_state(
+    rows: QuerySet[Destination], live: Live, proxies: Sequence[Proxy]
+) -> QuerySet[Destination]:
+    """The rows that are in state `live` on at least one of `proxies`, or absent from at least one."""
+    condition = Q(pk__in=[])
+    for proxy in proxies:
+        known = KnownDestination.objects.filter(
+            proxy=proxy,
+            partition=proxy.partition,
+            setid=OuterRef("setid"),
+            uri_key=Lower(OuterRef("destination")),
+        )
+        if live is Live.ABSENT:
+            condition |= ~Q(Exists(known))
+        else:
+            condition |= Q(Exists(known.filter(state=live.value)))
+    return rows.filter(condition)
+
+
+def ordered(rows: QuerySet[Destination], query: ListQuery) -> QuerySet[Destination]:
+    """`rows` in the order of `query`; within a set as the proxy has them, the higher priority first."""
+    column = query.sort.removeprefix("-")
+    sign = "-" if query.sort.startswith("-") else ""
+    if column == Sort.SET:
+        return rows.order_by(f"{sign}setid", "-priority", "id")
+    return rows.order_by(f"{sign}{column}", "setid", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class SetTotals:
+    """Sums over all rows of one set, as they would be after a reload that inherits states.
+
+    Weights are cut to 16 bits, each as the proxy cuts it. `active` counts what would take calls;
+    `distinct` counts different URIs, so that fewer than `rows` means duplicates.
+    """
+
+    setid: int
+    rows: int
+    weight: int
+    active: int
+    active_weight: int
+    distinct: int
+
+
+# An `fs://` weight counts as 1 until the FreeSWITCH at its end has told its load.
+_LOADED_WEIGHT = (
+    "CASE WHEN d.weight LIKE 'fs://%%' THEN 1 ELSE CAST(d.weight AS {integer}) & 65535 END"
+)
+_STATE_AFTER = "COALESCE(k.state, CASE d.state WHEN 1 THEN 'inactive' WHEN 2 THEN 'probing' ELSE 'active' END)"
+
+
+def set_totals(setids: Iterable[int], reference: Proxy | None) -> dict[int, SetTotals]:
+    """The totals of these sets; states are inherited from the memory of `reference` (none: the table's own)."""
+    wanted = sorted(set(setids))
+    if not wanted:
+        return {}
+    weight = _LOADED_WEIGHT.format(integer="SIGNED" if connection.vendor == "mysql" else "INTEGER")
+    sql = (
+        f"SELECT d.setid, COUNT(*), SUM({weight}),"  # noqa: S608 - no value is part of the text
+        f" SUM(CASE WHEN {_STATE_AFTER} = 'active' THEN 1 ELSE 0 END),"
+        f" SUM(CASE WHEN {_STATE_AFTER} = 'active' THEN {weight} ELSE 0 END),"
+        " COUNT(DISTINCT LOWER(d.destination))"
+        " FROM dispatcher d LEFT JOIN efcp_known_destination k"
+        " ON k.proxy_id = %s AND k.`partition` = %s AND k.setid = d.setid"
+        " AND k.uri_key = LOWER(d.destination) AND k.occurrence = 0"
+        f" WHERE d.setid IN ({', '.join(['%s'] * len(wanted))}) GROUP BY d.setid"
+    )
+    proxy_id, partition = (reference.pk, reference.partition) if reference else (0, "")
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [proxy_id, partition, *wanted])
+        return {
+            row[0]: SetTotals(row[0], row[1], int(row[2]), int(row[3]), int(row[4]), row[5])
+            for row in cursor.fetchall()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryTotals:
+    """Sums over what one proxy holds of one set now."""
+
+    active: int
+    active_weight: int
+
+
+def memory_totals(setids: Iterable[int], reference: Proxy | None) -> dict[int, MemoryTotals]:
+    """What the memory of `reference` holds of these sets, active destinations only."""
+    if reference is None:
+        return {}
+    rows = (
+        KnownDestination.objects.filter(
+            proxy=reference, partition=reference.partition, setid__in=sorted(set(setids)), state="active"
+        )
+        .values_list("setid")
+        .annotate(count=Count("id"), weight_sum=Sum("weight"))
+    )
+    return {setid: MemoryTotals(count, weight or 0) for setid, count, weight in rows}
+
+
+def known_destinations(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[KnownDestination]:
+    """What `proxies` hold of these rows' sets and URIs, by proxy and in the order of each."""
+    if not rows or not proxies:
+        return []
+    keys = {uri_key(row.destination) for row in rows}
+    partitions = {proxy.pk: proxy.partition for proxy in proxies}
+    found = KnownDestination.objects.filter(
+        proxy__in=proxies, setid__in={row.setid for row in rows}, uri_key__in=keys
+    ).order_by("proxy_id", "setid", "uri_key", "occurrence")
+    return [known for known in found if known.partition == partitions[known.proxy_id]]
+
+
+def identities_in_order(setids: Iterable[int]) -> QuerySet[Destination, tuple[int, int, str]]:
+    """(id, set, URI) of all rows of these sets in the proxy's order, at most 20,000."""
+    return (
+        Destination.objects.filter(setid__in=sorted(setids))
+        .order_by("setid", "-priority", "id")
+        .values_list("id", "setid", "destination")[:20_000]
+    )
+
+
+def gone_from_table(
+    setids: Iterable[int], proxies: Sequence[Proxy], *, whole_sets: bool = False, limit: int = 50
+) -> list[KnownDestination]:
+    """Destinations of these sets that a proxy still holds although the table has no such row (bounded).
+
+    With `whole_sets` also those of every set that the table lost altogether.
+    """
+    wanted = sorted(set(setids))
+    if not proxies or not (wanted or whole_sets):
+        return []
+    sets = ", ".join(["%s"] * len(wanted)) or "NULL"
+    lost_sets = " OR k.setid NOT IN (SELECT setid FROM dispatcher)" if whole_sets else ""
+    held_by = " OR ".join(["(k.proxy_id = %s AND k.`partition` = %s)"] * len(proxies))
+    # Not correlated, so that the database looks through the table once, though it has no index.
+    sql = (
+        f"SELECT k.* FROM efcp_known_destination k WHERE ({held_by})"  # noqa: S608 - no value in the text
+        f" AND ((k.setid IN ({sets}) AND (k.setid, k.uri_key) NOT IN"
+        f" (SELECT d.setid, LOWER(d.destination) FROM dispatcher d WHERE d.setid IN ({sets}))){lost_sets})"
+        " ORDER BY k.setid, k.position LIMIT %s"
+    )
+    holders = [value for proxy in proxies for value in (proxy.pk, proxy.partition)]
+    return list(KnownDestination.objects.raw(sql, [*holders, *wanted, *wanted, limit]))

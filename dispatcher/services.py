@@ -1,0 +1,218 @@
+"""Every write to the table `dispatcher` and to the names of sets, each with its audit record.
+
+The statements are written out, since the ORM's save() names every column: an ordinary add names exactly the
+eight columns of the old panel, and an update only those that the user changed, because the proxy itself
+writes `state` (persistent_state).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from django.db import connection, transaction
+
+from dispatcher.models import Destination, DestinationSet
+from dispatcher.secrets import mask_weight
+from dispatcher.selectors import same_destination
+from efcp.audit.services import Actor, Subject, record
+
+INSERTED_COLUMNS = (
+    "setid",
+    "destination",
+    "socket",
+    "state",
+    "weight",
+    "attrs",
+    "probe_mode",
+    "description",
+)
+_TEXT_COLUMNS = frozenset({"destination", "socket", "weight", "attrs", "description"})
+_IDENTITY_COLUMNS = ("setid", "destination")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The columns of one row of `dispatcher`, without its id, as the table holds them."""
+
+    setid: int
+    destination: str
+    socket: str | None = None
+    state: int = 0
+    weight: str = "1"
+    attrs: str | None = ""
+    probe_mode: int = 0
+    description: str | None = ""
+    priority: int = 0
+
+    @classmethod
+    def of(cls, row: Destination) -> "Values":
+        """The values that `row` was read with."""
+        return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
+
+    def for_audit(self) -> dict[str, Any]:
+        """The values as an audit record keeps them: the password of an `fs://` weight is masked."""
+        return asdict(self) | {"weight": mask_weight(self.weight)}
+
+
+class DestinationGoneError(Exception):
+    """The row was deleted meanwhile; nothing was written."""
+
+
+class DuplicateDestinationError(Exception):
+    """Another row has the same set and URI, compared as the proxy does; nothing was written."""
+
+    def __init__(self, other_id: int) -> None:
+        super().__init__(f"row {other_id} has the same set and URI")
+        self.other_id = other_id
+
+
+class ChangedMeanwhileError(Exception):
+    """Another wrote to the columns concerned; nothing was written. `current` is what stands now."""
+
+    def __init__(self, current: Values) -> None:
+        super().__init__("the row was changed meanwhile")
+        self.current = current
+
+
+def subject(destination_id: int, values: Values) -> Subject:
+    """How audit records name a row."""
+    return Subject("dispatcher", str(destination_id), f"{values.destination} in set {values.setid}")
+
+
+def add(values: Values, actor: Actor, reason: str = "") -> int:
+    """Insert one row and return its id.
+
+    Raises DuplicateDestinationError.
+    """
+    columns = INSERTED_COLUMNS + (("priority",) if values.priority else ())
+    with _only_writer(), transaction.atomic(), connection.cursor() as cursor:
+        _refuse_duplicate(values, None)
+        cursor.execute(
+            f"INSERT INTO dispatcher ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})",  # noqa: S608 - our own column names
+            [getattr(values, column) for column in columns],
+        )
+        destination_id = int(cursor.lastrowid)
+        record(actor, "add", subject(destination_id, values), after=values.for_audit(), reason=reason)
+    return destination_id
+
+
+def update(destination_id: int, seen: Values, wanted: Values, actor: Actor, reason: str = "") -> Values:
+    """Write the columns in which `wanted` differs from `seen`, if the row still holds what was seen.
+
+    `seen` is the row as its editor saw it. The identity (set and URI) is guarded along with the changed
+    columns: a weight typed for one gateway is never given to another. Returns the row as it stands then.
+    Raises DestinationGoneError, ChangedMeanwhileError or DuplicateDestinationError.
+    """
+    changes = {
+        field.name: getattr(wanted, field.name)
+        for field in fields(Values)
+        if getattr(wanted, field.name) != getattr(seen, field.name)
+    }
+    if not changes:
+        return seen
+    guards = {name: getattr(seen, name) for name in (*_IDENTITY_COLUMNS, *changes)}
+    with _only_writer(), transaction.atomic():
+        before = _locked(destination_id)
+        if changes.keys() & {"setid", "destination"}:
+            _refuse_duplicate(wanted, destination_id)
+        if not _update_guarded(destination_id, changes, guards):
+            raise ChangedMeanwhileError(before)
+        after = Values(**(asdict(before) | changes))
+        record(
+            actor,
+            "edit",
+            subject(destination_id, after),
+            before=before.for_audit(),
+            after=after.for_audit(),
+            reason=reason,
+        )
+    return after
+
+
+def delete(destination_id: int, seen: Values, actor: Actor, reason: str = "") -> None:
+    """Delete the row if its set and URI are still those that were seen.
+
+    Raises DestinationGoneError or ChangedMeanwhileError.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        before = _locked(destination_id)
+        if (before.setid, before.destination) != (seen.setid, seen.destination):
+            raise ChangedMeanwhileError(before)
+        cursor.execute("DELETE FROM dispatcher WHERE id = %s", [destination_id])
+        record(actor, "delete", subject(destination_id, before), before=before.for_audit(), reason=reason)
+
+
+def name_set(setid: int, name: str, actor: Actor) -> None:
+    """Give the set a name, or take it away where `name` is empty."""
+    with transaction.atomic():
+        former = DestinationSet.objects.filter(setid=setid).values_list("name", flat=True).first() or ""
+        if former == name:
+            return
+        if name:
+            DestinationSet.objects.update_or_create(setid=setid, defaults={"name": name})
+        else:
+            DestinationSet.objects.filter(setid=setid).delete()
+        record(
+            actor,
+            "name",
+            Subject("set", str(setid), f"set {setid}"),
+            before={"name": former},
+            after={"name": name},
+        )
+
+
+@contextmanager
+def _only_writer() -> Iterator[None]:
+    """Let one writer of the panel at a time look for duplicates and write.
+
+    OpenSIPS's table has no unique key that could refuse the second of two equal rows. On SQLite the
+    immediate transactions already take turns.
+    """
+    if connection.vendor != "mysql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK('efcp.dispatcher', 10)")
+        cursor.fetchone()
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT RELEASE_LOCK('efcp.dispatcher')")
+            cursor.fetchone()
+
+
+def _refuse_duplicate(values: Values, own_id: int | None) -> None:
+    other = same_destination(values.setid, values.destination, own_id)
+    if other is not None:
+        raise DuplicateDestinationError(other)
+
+
+def _locked(destination_id: int) -> Values:
+    row = Destination.objects.select_for_update().filter(pk=destination_id).first()
+    if row is None:
+        raise DestinationGoneError
+    return Values.of(row)
+
+
+def _update_guarded(destination_id: int, changes: Mapping[str, Any], guards: Mapping[str, Any]) -> bool:
+    assignments = ", ".join(f"{column} = %s" for column in changes)
+    conditions = " AND ".join(_still_holds(column) for column in guards)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE dispatcher SET {assignments} WHERE id = %s AND {conditions}",  # noqa: S608 - our own column names
+            [*changes.values(), destination_id, *guards.values()],
+        )
+        return bool(cursor.rowcount == 1)
+
+
+def _still_holds(column: str) -> str:
+    """The condition that `column` is exactly the parameter: by bytes, and NULL equal to NULL.
+
+    MariaDB's `=` takes no notice of case and of spaces at the end; the column may be latin1.
+    """
+    if connection.vendor != "mysql":
+        return f"{column} IS %s"
+    if column in _TEXT_COLUMNS:
+        return f"BINARY CONVERT({column} USING utf8mb4) <=> BINARY %s"
+    return f"{column} <=> %s"

@@ -1,0 +1,150 @@
+"""The dispatcher's pages. HTTP only: what is read stands in selectors.py, what is written in services.py."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from dispatcher import list_page, selectors, services
+from dispatcher.changes import pending_changes
+from dispatcher.environment import form_environment
+from dispatcher.forms import DeleteForm, DestinationForm, SetNameForm
+from dispatcher.listing import SIZES, ListQuery, Live
+from dispatcher.models import Destination, InitialState
+from efcp.accounts.typed import take_typed
+from efcp.audit.selectors import find_record
+from efcp.audit.services import actor_of
+
+LIVE_LABELS = (
+    (Live.ACTIVE, "Active somewhere"),
+    (Live.PROBING, "Probing somewhere"),
+    (Live.INACTIVE, "Inactive somewhere"),
+    (Live.ABSENT, "Not loaded somewhere"),
+)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def destination_list(request: HttpRequest) -> HttpResponse:
+    """All destinations by set, filtered, sorted and paged by the URL."""
+    context = {
+        "page": list_page.build(ListQuery.parse(request.GET.dict())),
+        "initial_states": InitialState.choices,
+        "live_states": LIVE_LABELS,
+        "sizes": SIZES,
+    }
+    fragment = "#destinations" if request.headers.get("HX-Target") == "destinations" else ""
+    return render(request, f"dispatcher/list.html{fragment}", context)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def pending(request: HttpRequest) -> HttpResponse:
+    """The fragment that counts what a reload would change."""
+    return render(request, "dispatcher/pending.html", {"pending": pending_changes()})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def add(request: HttpRequest) -> HttpResponse:
+    """Add a destination; `?setid=` fills the set."""
+    if request.method != "POST":
+        given = request.GET.get("setid", "")
+        initial = {"setid": given} if given.isascii() and given.isdigit() else {}
+        return _show_form(request, DestinationForm.to_add(initial, take_typed(request)))
+    form = DestinationForm.posted(request.POST, form_environment())
+    if not form.is_valid():
+        return _show_form(request, form)
+    try:
+        destination_id = services.add(form.values(), actor_of(request), form.reason())
+    except services.DuplicateDestinationError as error:
+        form.add_duplicate_error(error.other_id)
+        return _show_form(request, form)
+    return _saved(request, form, destination_id, f"{form.values().destination} was added to set {form.values().setid}.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
+    """Edit a destination; only what was changed is written, and only if nobody else changed it meanwhile."""
+    row = _find(destination_id)
+    if request.method != "POST":
+        return _show_form(request, DestinationForm.to_edit(row, take_typed(request)), row)
+    form = DestinationForm.posted(request.POST, form_environment(), row)
+    if not form.is_valid():
+        return _show_form(request, form, row)
+    try:
+        services.update(row.pk, form.seen(), form.values(), actor_of(request), form.reason())
+    except services.DestinationGoneError:
+        raise Http404 from None
+    except services.DuplicateDestinationError as error:
+        form.add_duplicate_error(error.other_id)
+        return _show_form(request, form, row)
+    except services.ChangedMeanwhileError as error:
+        return _show_conflict(request, form, row, error.current)
+    if form.seen() == form.values():
+        messages.info(request, "Nothing was changed.")
+        return redirect("dispatcher:list")
+    return _saved(request, form, row.pk, f"{form.values().destination} was saved.")
+
+
+@require_safe
+@permission_required("efcp.administer", raise_exception=True)
+def clone(request: HttpRequest, destination_id: int) -> HttpResponse:
+    """The form to add a destination, filled with the values of another."""
+    return _show_form(request, DestinationForm.to_clone(_find(destination_id)))
+
+
+@require_safe
+@permission_required("efcp.administer", raise_exception=True)
+def restore(request: HttpRequest, record_id: int) -> HttpResponse:
+    """The form filled with the values that an audit record tells of: to edit, or to add where the row is gone."""
+    record = find_record(record_id)
+    if record is None or record.subject_kind != "dispatcher" or not record.before:
+        raise Http404
+    row = selectors.find(int(record.subject_id))
+    return _show_form(request, DestinationForm.to_restore(record.before, row), row)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def delete(request: HttpRequest, destination_id: int) -> HttpResponse:
+    """Ask, showing what the set loses; then delete."""
+    row = _find(destination_id)
+    form = DeleteForm(request.POST or None, row=row)
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.delete(row.pk, form.seen(), actor_of(request), form.cleaned_data["reason"])
+        except services.DestinationGoneError:
+            raise Http404 from None
+        except services.ChangedMeanwhileError as error:
+            return _show_delete(request, DeleteForm(row=row), row, error.current)
+        messages.success(request, f"{row.destination} was deleted from set {row.setid}. Proxies keep it until they reload.")
+        return redirect("dispatcher:list")
+    return _show_delete(request, form, row)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def name_set(request: HttpRequest, setid: int) -> HttpResponse:
+    """Give a set a name."""
+    form = SetNameForm(request.POST or None, initial={"name": selectors.set_names().get(setid, "")})
+    if request.method == "POST" and form.is_valid():
+        services.name_set(setid, form.cleaned_data["name"], actor_of(request))
+        return redirect("dispatcher:list")
+    return render(request, "dispatcher/name_set.html", {"form": form, "setid": setid})
+
+
+@require_POST
+@permission_required("efcp.administer", raise_exception=True)
+def check(request: HttpRequest) -> HttpResponse:
+    """What would be said of one field as it is typed; nothing is saved."""
+    form = DestinationForm.posted(request.POST, form_environment(look_up_names=_leaves_field(request)))
+    name = request.headers.get("HX-Trigger-Name", "")
+    if name not in form.fields:
+        raise Http404
+    form.is_valid()
+    return render(request, "dispatcher/field_findings.html", {"field": form[name], "warnings": form.warnings_of(name)})
