@@ -62,6 +62,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
+                "efcp.proxies.context.proxy_dots",
             ],
         },
     }
@@ -130,3 +131,8 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
     }
 }
+
+# Seconds between two questions of the watcher to one proxy.
+WATCH_INTERVAL_S = 2.0
+# "All proxies" means the sandbox too only where no other database than the trial's is at stake.
+SANDBOX_IS_PART_OF_ALL = CONFIGURATION.trial
