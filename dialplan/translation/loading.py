@@ -1,0 +1,113 @@
+"""Rule sets as a proxy loads them (`dp_load_db`, `add_rule2hash` in the module's `dp_db.c`)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+from dialplan.translation.findings import Effect, Finding
+from dialplan.translation.rules import Environment, LoadedRule, Rejected, Rule, read_rule
+
+_DEFAULT_ENVIRONMENT: Final = Environment()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The rules of one dpid, in the order in which they are tried.
+
+    `equal` holds the equal rules by their text in lower case (ASCII letters only, as `strncasecmp`), `regex`
+    the others. `codes` are the compiled expressions of `regex`, one for one.
+    """
+
+    dpid: int
+    equal: Mapping[bytes, tuple[LoadedRule, ...]]
+    regex: tuple[LoadedRule, ...]
+    codes: tuple[object, ...]
+    timed: bool
+    """Whether a regex rule has a recurrence."""
+
+    @property
+    def rules(self) -> list[LoadedRule]:
+        """All rules by priority, then in the database's order."""
+        every = [*self.regex, *(rule for rules in self.equal.values() for rule in rules)]
+        return sorted(every, key=lambda rule: rule.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A reload that succeeded: rule sets by dpid. A dpid whose rules were all dropped is not there."""
+
+    dialplans: Mapping[int, RuleSet]
+    loaded: int
+    discarded: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def report(self) -> str:
+        """The proxy's own count, as `sr_list_reports` of group `dialplan` tells it."""
+        return f"{self.loaded} rules loaded ({self.discarded} discarded)"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBroken:
+    """A reload that fails, and leaves the proxy with its old rules, or, where it `crashes`, with nothing."""
+
+    cause: Finding
+    findings: tuple[Finding, ...]
+
+    @property
+    def crashes(self) -> bool:
+        """Whether the process that reloads crashes, and the proxy with it."""
+        return self.cause.effect is Effect.PROXY_CRASHES
+
+    @property
+    def report(self) -> str:
+        """What `sr_list_reports` of group `dialplan` tells, where the proxy lives to tell it."""
+        return "DB data loading failed, discarding"
+
+
+def load(rows: Iterable[Rule], environment: Environment = _DEFAULT_ENVIRONMENT) -> Loaded | LoadBroken:
+    """Load rows as a proxy does. `rows` stand in the database's order, usually by id; `pr` sorts them first.
+
+    All rows are looked at for `findings`, also those behind one that breaks the reload.
+    """
+    enabled = (rule for rule in rows if rule.disabled == 0)
+    findings: list[Finding] = []
+    rules: list[LoadedRule] = []
+    rejected: list[Finding] = []
+    for position, rule in zip(count(), sorted(enabled, key=lambda rule: rule.pr), strict=False):
+        result, found = read_rule(rule, environment, position)
+        findings.extend(found)
+        if isinstance(result, Rejected):
+            rejected.append(result.cause)
+        else:
+            rules.append(result)
+    for cause in rejected:
+        if cause.effect is not Effect.RULE_DROPPED:
+            return LoadBroken(cause, tuple(findings))
+    return Loaded(_dialplans(rules), len(rules), len(rejected), tuple(findings))
+
+
+def _dialplans(rules: list[LoadedRule]) -> dict[int, RuleSet]:
+    by_dpid: dict[int, list[LoadedRule]] = defaultdict(list)
+    for rule in rules:
+        by_dpid[rule.rule.dpid].append(rule)
+    return {dpid: _rule_set(dpid, its_rules) for dpid, its_rules in by_dpid.items()}
+
+
+def _rule_set(dpid: int, rules: list[LoadedRule]) -> RuleSet:
+    equal: dict[bytes, list[LoadedRule]] = defaultdict(list)
+    regex = []
+    for rule in rules:
+        if rule.pattern is None:
+            equal[rule.match.lower()].append(rule)
+        else:
+            regex.append(rule)
+    return RuleSet(
+        dpid=dpid,
+        equal={text: tuple(its_rules) for text, its_rules in equal.items()},
+        regex=tuple(regex),
+        codes=tuple(rule.pattern.code for rule in regex if rule.pattern is not None),
+        timed=any(rule.recurrence is not None for rule in regex),
+    )

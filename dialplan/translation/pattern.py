@@ -1,0 +1,165 @@
+"""PCRE2 expressions as the dialplan module compiles and matches them: on bytes, without JIT or UTF mode.
+
+The module passes no option but PCRE2_CASELESS. The `pcre2` package adds PCRE2_ALT_BSUX, which changes what
+`\\x`, `\\u` and `\\U` mean, and PCRE2_NEVER_BACKSLASH_C; its public interface cannot take them back, so this
+module calls the extension below it. That is also several times faster.
+
+The package's PCRE2 (10.47) is newer than those of current distributions (10.36 to 10.46).
+`newer_syntax` tells what older ones read differently.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from pcre2 import _cy
+
+# Match points before a search is given up. The proxy's own limit is PCRE2's default of 10,000,000, about
+# 0.1 s for one search; a tenth of that keeps a page quick.
+DEFAULT_EFFORT: Final = 1_000_000
+PROXY_EFFORT: Final = 10_000_000
+_HEAP_KIB: Final = 64 * 1024
+
+_CASELESS: Final = 0x00000008
+_ADDED_BY_PACKAGE: Final = 0x00000002 | 0x00100000
+_BACKSLASH_C_DISABLED: Final = 185
+_LIMIT_ERRORS: Final = frozenset({-47, -53, -63})
+
+_LEADING_ITEMS = re.compile(
+    rb"(?:\(\*(?:UTF8?|UCP|NOTEMPTY|NOTEMPTY_ATSTART|NO_AUTO_POSSESS|NO_DOTSTAR_ANCHOR|NO_JIT|NO_START_OPT"
+    rb"|CR|LF|CRLF|ANYCRLF|ANY|NUL|BSR_ANYCRLF|BSR_UNICODE"
+    rb"|LIMIT_(?:MATCH|DEPTH|RECURSION|HEAP)=[0-9]+)\))*"
+)
+_OWN_MATCH_LIMIT = re.compile(rb"\(\*LIMIT_MATCH=([0-9]+)\)")
+_OWN_LIMIT = re.compile(rb"\(\*LIMIT_")
+
+_ANY_BYTE: Final = b"(?s:.)"
+
+# From PCRE2 10.43 on `{,3}` and `{1, 3}` are quantifiers, which older ones read as text; and a lookbehind may
+# vary in length, for which older ones drop the rule.
+_NEWER_SYNTAX = re.compile(
+    rb"\{(?:[ \t]*,[ \t]*[0-9]+[ \t]*\}|[ \t]+[0-9]|[0-9]+[ \t]+[,}]|[0-9]+,[ \t]+)"
+    rb"|\(\?<[=!][^()]*(?:[?*+]|\{[0-9]*,)"
+)
+
+_CONTEXT = _cy.create_match_context()
+
+
+class Miss(Enum):
+    """Why a search found nothing."""
+
+    NO_MATCH = auto()
+    GAVE_UP = auto()
+    """More effort than allowed here; the proxy tries longer, and may find a match."""
+    ERROR = auto()
+    """PCRE2 refused to go on (an endless recursion, bad UTF-8 in UTF mode, a limit set in the expression):
+    for the proxy that is no match."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompileError:
+    """PCRE2's own message, and the byte of the expression where it stands."""
+
+    message: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The byte spans of a match's groups, up to the highest group that took part; None for one unset."""
+
+    spans: tuple[tuple[int, int] | None, ...]
+
+
+class Pattern:
+    """A compiled expression. `groups` is the number of its capturing groups."""
+
+    __slots__ = ("_effort_is_own", "code", "expression", "groups")
+
+    def __init__(self, expression: bytes, code: object, effort_is_own: bool) -> None:
+        self.expression = expression
+        self.code = code
+        self.groups: int = _cy.pattern_capture_count(code)
+        self._effort_is_own = effort_is_own
+
+    def search(self, subject: bytes) -> Match | Miss:
+        """The first match anywhere in `subject`."""
+        try:
+            data = match_data(self.code, subject)
+        except _cy.LibraryError as error:
+            return self.miss_of(error)
+        if data is None:
+            return Miss.NO_MATCH
+        return self.match_of(data, subject)
+
+    def match_of(self, data: object, subject: bytes) -> Match:
+        """The spans in what `match_data` returned for this pattern and `subject`."""
+        spans = [_cy.match_substring_span_bynumber(data, subject, group) for group in range(self.groups + 1)]
+        while spans[-1] == (-1, -1):
+            spans.pop()
+        return Match(tuple(None if span == (-1, -1) else span for span in spans))
+
+    def miss_of(self, error: Exception) -> Miss:
+        """What an exception of `match_data` means for this pattern."""
+        if error.code in _LIMIT_ERRORS and not self._effort_is_own:  # type: ignore[attr-defined]
+            return Miss.GAVE_UP
+        return Miss.ERROR
+
+
+MatchError: Final = _cy.LibraryError
+
+
+def match_data(code: object, subject: bytes) -> object | None:
+    """PCRE2's match data for a compiled code, or None; raises `MatchError`. For loops over many patterns."""
+    data: object | None = _cy.match(code, subject, len(subject), 0, _CONTEXT)[0]
+    return data
+
+
+def compile_pattern(
+    expression: bytes, caseless: bool, effort: int = DEFAULT_EFFORT
+) -> Pattern | CompileError:
+    """Compile as the proxy does; `effort` bounds each search, in PCRE2's match points.
+
+    The library has no call for that bound here, so it is written in front of the expression, behind the items
+    that may only stand there. A lower bound of the expression's own is the proxy's too, and stays.
+    """
+    head = _leading_items(expression)
+    own = [int(number) for number in _OWN_MATCH_LIMIT.findall(head)][-1:]
+    limits = b"(*LIMIT_MATCH=%d)" % min([effort, *own])
+    if not _OWN_LIMIT.search(head):
+        limits += b"(*LIMIT_HEAP=%d)" % _HEAP_KIB
+    effort_is_own = bool(_OWN_LIMIT.search(head)) and all(limit <= effort for limit in own)
+    body = expression[len(head) :]
+    while True:
+        try:
+            code = _cy.compile(head + limits + body, _CASELESS if caseless else 0, _ADDED_BY_PACKAGE)
+        except _cy.PatternError as error:
+            place = error.pos - len(head) - len(limits)
+            if error.code == _BACKSLASH_C_DISABLED and b"UTF" not in head:
+                # One byte, whatever it is: the same thing in words that this build of PCRE2 takes.
+                body = body[: place - len(rb"\C")] + _ANY_BYTE + body[place:]
+                continue
+            return CompileError(_message(error), _position(error.pos - len(limits), expression, head + body))
+        return Pattern(expression, code, effort_is_own)
+
+
+def newer_syntax(expression: bytes) -> int | None:
+    """Where `expression` holds what PCRE2 before 10.43 reads differently or refuses, or None."""
+    found = _NEWER_SYNTAX.search(expression)
+    return found.start() if found else None
+
+
+def _leading_items(expression: bytes) -> bytes:
+    found = _LEADING_ITEMS.match(expression)
+    return found.group() if found else b""
+
+
+def _position(place: int, expression: bytes, compiled: bytes) -> int:
+    """A place in what was compiled as a place in what was written."""
+    return max(0, min(place - (len(compiled) - len(expression)), len(expression)))
+
+
+def _message(error: Exception) -> str:
+    """PCRE2's words without the package's preface, whose position counts the bound in front."""
+    return str(error).partition("; ")[2]

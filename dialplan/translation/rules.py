@@ -1,0 +1,251 @@
+"""Rows of table `dialplan`, and what a proxy makes of each (`build_rule` in the module's `dp_db.c`)."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+from dialplan.translation.findings import Code, Effect, Finding
+from dialplan.translation.pattern import DEFAULT_EFFORT, CompileError, Pattern, compile_pattern, newer_syntax
+from dialplan.translation.replacement import (
+    MAX_PLACES,
+    InvalidReplacement,
+    PlaceKind,
+    Replacement,
+    TooManyPlaces,
+    read_replacement,
+)
+from dialplan.translation.timerec import InvalidRecurrence, TimeExpression, parse_timerec
+
+_CASELESS_FLAG: Final = 1
+
+
+class MatchOperator(IntEnum):
+    """The column `match_op`."""
+
+    EQUAL = 0
+    REGEX = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A row of table `dialplan`, column for column; `id` is None for a row not saved yet."""
+
+    dpid: int
+    match_op: int
+    match_exp: str
+    id: int | None = None
+    pr: int = 0
+    match_flags: int = 0
+    subst_exp: str | None = None
+    repl_exp: str | None = None
+    timerec: str | None = None
+    disabled: int = 0
+    attrs: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What besides the rows decides how a proxy loads them.
+
+    `variables` are the names that its loaded modules export (the core's are known), `zone` its local time
+    zone as in TZ, `encoding` that of its database connection. `effort` bounds each search in the preview.
+    """
+
+    variables: Collection[str] = ()
+    zone: str = "UTC"
+    encoding: str = "utf-8"
+    effort: int = DEFAULT_EFFORT
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRule:
+    """A rule in a proxy's memory. `position` is its place among all rows read, in their order.
+
+    `pattern` is None for an equal rule, whose text is `match`.
+    """
+
+    rule: Rule
+    position: int
+    match: bytes
+    caseless: bool
+    pattern: Pattern | None
+    substitution: Pattern | None
+    replacement: Replacement | None
+    recurrence: TimeExpression | None
+    attributes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A rule that is not in memory after loading; `cause` says what happens instead."""
+
+    cause: Finding
+
+
+def read_rule(
+    rule: Rule, environment: Environment, position: int = 0
+) -> tuple[LoadedRule | Rejected, tuple[Finding, ...]]:
+    """What a proxy makes of one row, and everything to be said about it.
+
+    The checks stand in the module's order: a rule dropped for its expression never gets so far as to crash
+    the proxy by its replacement. `disabled` rows are read like the others; the proxy does not ask for them.
+    """
+    reader = _Reader(rule, environment)
+    try:
+        loaded = reader.read(position)
+    except _RejectedError as error:
+        return Rejected(error.finding), (*reader.findings, error.finding)
+    return loaded, tuple(reader.findings)
+
+
+class _RejectedError(Exception):
+    """The rule does not load."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.text)
+        self.finding = finding
+
+
+class _Reader:
+    def __init__(self, rule: Rule, environment: Environment) -> None:
+        self._rule = rule
+        self._environment = environment
+        self._caseless = bool(rule.match_flags & _CASELESS_FLAG)
+        self.findings: list[Finding] = []
+
+    def read(self, position: int) -> LoadedRule:
+        rule = self._rule
+        if rule.match_op not in {int(operator) for operator in MatchOperator}:
+            text = f"match_op {rule.match_op} is neither 0 nor 1: the proxy drops the rule in silence."
+            raise self._rejected(Code.OPERATOR_UNKNOWN, text, "match_op")
+        match = self._octets("match_exp", rule.match_exp)
+        is_regex = rule.match_op == MatchOperator.REGEX
+        pattern = self._pattern("match_exp", match, Code.MATCH_DOES_NOT_COMPILE) if is_regex else None
+        substitution = self._substitution()
+        replacement = self._replacement(substitution)
+        attributes = self._octets("attrs", rule.attrs)
+        recurrence = self._recurrence()
+        if not is_regex and not match:
+            text = "An equal rule with an empty text: the whole reload fails, and the old rules stay."
+            raise self._rejected(Code.EQUAL_RULE_EMPTY, text, "match_exp", effect=Effect.RELOAD_FAILS)
+        return LoadedRule(
+            rule=rule,
+            position=position,
+            match=match,
+            caseless=self._caseless,
+            pattern=pattern,
+            substitution=substitution,
+            replacement=replacement,
+            recurrence=recurrence,
+            attributes=attributes,
+        )
+
+    def _octets(self, column: str, text: str | None) -> bytes:
+        """A CHAR column as the proxy gets it: a C string, without the trailing spaces that MariaDB drops."""
+        octets = (text or "").encode(self._environment.encoding, "replace").partition(b"\0")[0]
+        stripped = octets.rstrip(b" ")
+        if stripped != octets:
+            note = "Spaces at the end are lost in the table."
+            self._note(Code.TRAILING_SPACES_LOST, note, column, len(stripped))
+        return stripped
+
+    def _pattern(self, column: str, expression: bytes, code: Code) -> Pattern:
+        pattern = compile_pattern(expression, self._caseless, self._environment.effort)
+        if isinstance(pattern, CompileError):
+            text = f"{pattern.message}: the proxy drops the rule in silence."
+            raise self._rejected(code, text, column, pattern.position)
+        place = newer_syntax(expression)
+        if place is not None:
+            text = "PCRE2 before 10.43 reads this differently, or drops the rule."
+            self._note(Code.SYNTAX_OF_NEWER_PCRE2, text, column, place)
+        return pattern
+
+    def _substitution(self) -> Pattern | None:
+        expression = self._octets("subst_exp", self._rule.subst_exp)
+        if not expression:
+            return None
+        return self._pattern("subst_exp", expression, Code.SUBSTITUTION_DOES_NOT_COMPILE)
+
+    def _replacement(self, substitution: Pattern | None) -> Replacement | None:
+        text = self._octets("repl_exp", self._rule.repl_exp)
+        if not text:
+            return None
+        replacement = read_replacement(text, self._environment.variables)
+        if isinstance(replacement, TooManyPlaces):
+            reason = f"More than {MAX_PLACES} escapes and variables: the proxy crashes when it loads this."
+            raise self._rejected(
+                Code.TOO_MANY_ESCAPES, reason, "repl_exp", replacement.position, Effect.PROXY_CRASHES
+            )
+        if isinstance(replacement, InvalidReplacement):
+            reason = f"{replacement.reason}: the proxy drops the rule in silence."
+            raise self._rejected(Code.VARIABLE_INVALID, reason, "repl_exp", replacement.position)
+        if substitution is not None and replacement.highest_group > substitution.groups:
+            missing = f"subst_exp has no group {replacement.highest_group}"
+            reason = f"{missing}: the proxy drops the rule in silence."
+            raise self._rejected(Code.GROUP_MISSING, reason, "repl_exp", _place_of_highest(replacement))
+        self.findings.extend(self._surprises(replacement, substitution))
+        return replacement
+
+    def _surprises(self, replacement: Replacement, substitution: Pattern | None) -> Iterator[Finding]:
+        for place in replacement.places:
+            if place.since:
+                text = f"{place.variable} is there from OpenSIPS {place.since} on; older ones drop the rule."
+                yield self._surprise(Code.VARIABLE_OF_NEWER_RELEASE, text, "repl_exp", place.offset)
+        if substitution is None:
+            if replacement.highest_group:
+                text = (
+                    "A group without a subst_exp: whether the rule loads is left to chance, and if it does, "
+                    "the output is this text as it stands."
+                )
+                place_of_group = _place_of_highest(replacement)
+                yield self._surprise(Code.GROUP_WITHOUT_SUBSTITUTION, text, "repl_exp", place_of_group)
+            return
+        for index, place in enumerate(replacement.places):
+            if place.kind is PlaceKind.CHARACTER and place.offset > 0:
+                text = "The escaped character overwrites the output's first, and leaves a stray byte here."
+                yield self._surprise(Code.ESCAPE_MISPLACED, text, "repl_exp", place.offset)
+            elif place.kind is not PlaceKind.GROUP and index + 1 < len(replacement.places):
+                text = "These characters themselves are copied to the output, too."
+                yield self._surprise(Code.VARIABLE_TEXT_COPIED, text, "repl_exp", place.offset)
+
+    def _recurrence(self) -> TimeExpression | None:
+        text = self._octets("timerec", self._rule.timerec).decode("latin-1")
+        if not text:
+            return None
+        recurrence = parse_timerec(text, self._environment.zone)
+        if isinstance(recurrence, InvalidRecurrence):
+            reason = f"{recurrence.reason}: the proxy drops the rule in silence."
+            raise self._rejected(Code.RECURRENCE_INVALID, reason, "timerec", recurrence.position)
+        if recurrence.can_crash:
+            reason = "The interval is 0: the proxy crashes as soon as it tries this rule."
+            self._note(Code.RECURRENCE_CRASHES, reason, "timerec", effect=Effect.PROXY_CRASHES)
+        return recurrence
+
+    def _note(
+        self,
+        code: Code,
+        text: str,
+        column: str,
+        position: int | None = None,
+        effect: Effect = Effect.SURPRISE,
+    ) -> None:
+        self.findings.append(Finding(code, effect, text, self._rule.id, column, position))
+
+    def _surprise(self, code: Code, text: str, column: str, position: int) -> Finding:
+        return Finding(code, Effect.SURPRISE, text, self._rule.id, column, position)
+
+    def _rejected(
+        self,
+        code: Code,
+        text: str,
+        column: str,
+        position: int | None = None,
+        effect: Effect = Effect.RULE_DROPPED,
+    ) -> _RejectedError:
+        return _RejectedError(Finding(code, effect, text, self._rule.id, column, position))
+
+
+def _place_of_highest(replacement: Replacement) -> int:
+    groups = (place for place in replacement.places if place.kind is PlaceKind.GROUP)
+    return max(groups, key=lambda place: place.value).offset
