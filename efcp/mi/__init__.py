@@ -1,0 +1,61 @@
+"""A client of OpenSIPS's management interface: JSON-RPC 2.0 over HTTP to one proxy.
+
+It knows nothing of Django. What proxies answer was recorded in `tests/vectors/mi.json.gz`.
+"""
+
+from efcp.mi.client import MAX_ANSWER_BYTES, RELOAD_TIMEOUT_S, TIMEOUT_S, MiClient
+from efcp.mi.core import CommandNames, Uptime, Version
+from efcp.mi.destinations import Destination, DestinationSet, DestinationState, DsList, Partition
+from efcp.mi.dialplan import DialplanPartition, DialplanPartitions, Translation
+from efcp.mi.endpoint import Endpoint, EndpointError
+from efcp.mi.errors import (
+    MiError,
+    NotMiError,
+    Obstacle,
+    RefusedError,
+    Stage,
+    TooLargeError,
+    TooSlowError,
+    UnfinishedReplyError,
+    UnreachableError,
+    WrongShapeError,
+)
+from efcp.mi.reply import Done, Reply
+from efcp.mi.reports import IdentifierReports, LoadCount, Report, ReportList, StateSwitch
+
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "RELOAD_TIMEOUT_S",
+    "TIMEOUT_S",
+    "CommandNames",
+    "Destination",
+    "DestinationSet",
+    "DestinationState",
+    "DialplanPartition",
+    "DialplanPartitions",
+    "Done",
+    "DsList",
+    "Endpoint",
+    "EndpointError",
+    "IdentifierReports",
+    "LoadCount",
+    "MiClient",
+    "MiError",
+    "NotMiError",
+    "Obstacle",
+    "Partition",
+    "RefusedError",
+    "Reply",
+    "Report",
+    "ReportList",
+    "Stage",
+    "StateSwitch",
+    "TooLargeError",
+    "TooSlowError",
+    "Translation",
+    "UnfinishedReplyError",
+    "UnreachableError",
+    "Uptime",
+    "Version",
+    "WrongShapeError",
+]

@@ -1,0 +1,163 @@
+"""Asking one proxy over MI."""
+
+import functools
+import itertools
+import ssl
+import time
+from dataclasses import dataclass
+
+from efcp.mi.core import CommandNames, Uptime, Version, parse_command_names, parse_uptime, parse_version
+from efcp.mi.deadline import Deadline
+from efcp.mi.destinations import DestinationState, DsList, parse_ds_list
+from efcp.mi.dialplan import (
+    DialplanPartitions,
+    Translation,
+    parse_all_partitions,
+    parse_one_partition,
+    parse_translation,
+)
+from efcp.mi.endpoint import Endpoint
+from efcp.mi.excerpt import excerpt
+from efcp.mi.exchange import post
+from efcp.mi.jsonrpc import Params, decode_reply, encode_request
+from efcp.mi.reply import Done, Reply
+from efcp.mi.reports import ReportList, parse_reports
+from efcp.mi.shape import require_ok
+
+TIMEOUT_S = 3.0
+"""The limit on the whole time of a call, unless said otherwise."""
+
+RELOAD_TIMEOUT_S = 30.0
+"""The limit for a reload, which waits for the proxy's database and name lookups."""
+
+MAX_ANSWER_BYTES = 64 * 2**20
+"""The largest answer that is accepted.
+
+50,000 destinations with `full` and every text at its column's limit are about 30 MB; the usual ones are 6.4.
+"""
+
+_request_ids = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class MiClient:
+    """Asks the proxy at `endpoint`; each call opens a connection of its own, so threads may share a client.
+
+    `timeout` is the limit in seconds on the whole of a call, from the name lookup to the last byte of the
+    answer; each call takes another one. `tls_context` is for https; None trusts the system's authorities.
+
+    Every method raises the MiErrors: UnreachableError, TooSlowError, TooLargeError, NotMiError (with
+    WrongShapeError for a result of another shape), RefusedError. They raise ValueError for a timeout that is
+    not positive and for a NUL in a parameter. Nothing is ever sent twice.
+
+    Commands go by their old names, which 3.4, 3.6 and 4.0 all know (recorded in `mi.json.gz`).
+    """
+
+    endpoint: Endpoint
+    timeout: float = TIMEOUT_S
+    max_answer_bytes: int = MAX_ANSWER_BYTES
+    tls_context: ssl.SSLContext | None = None
+
+    def call(self, method: str, params: Params | None = None, timeout: float | None = None) -> Reply:
+        """Send any command and return its result as it came: JSON, but of any shape."""
+        request_id = next(_request_ids)
+        request = encode_request(method, params, request_id)
+        started = time.monotonic()
+        deadline = Deadline.after(self.timeout if timeout is None else timeout)
+        body = post(
+            self.endpoint, request, deadline, self.max_answer_bytes, self.tls_context or _system_tls_context()
+        )
+        round_trip_s = time.monotonic() - started
+        return Reply(decode_reply(body, request_id, functools.partial(excerpt, self.endpoint)), round_trip_s)
+
+    def ds_list(
+        self, *, full: bool = False, partition: str | None = None, timeout: float | None = None
+    ) -> DsList:
+        """Return the destinations of one partition or all; with `full` also weight, priority, description."""
+        params = _given(full=1 if full else None, partition=partition)
+        return parse_ds_list(self.call("ds_list", params, timeout))
+
+    def ds_reload(
+        self,
+        *,
+        partition: str | None = None,
+        inherit_state: bool = True,
+        timeout: float = RELOAD_TIMEOUT_S,
+    ) -> Done:
+        """Load the dispatcher table anew, keeping the states in memory or (without) taking the table's.
+
+        After a TooSlowError the reload goes on in the proxy and may well succeed.
+        """
+        params = _given(partition=partition, inherit_state="y" if inherit_state else "n")
+        return self._done("ds_reload", params, timeout)
+
+    def ds_set_state(
+        self,
+        state: DestinationState,
+        set_id: int,
+        address: str,
+        *,
+        partition: str | None = None,
+        timeout: float | None = None,
+    ) -> Done:
+        """Set the state of the first destination of that set whose URI is `address`, whatever its case.
+
+        PROBING counts as one failure, and makes an inactive destination active.
+        """
+        group = str(set_id) if partition is None else f"{partition}:{set_id}"
+        params = {"state": state.value[0].lower(), "group": group, "address": address}
+        return self._done("ds_set_state", params, timeout)
+
+    def dp_reload(self, *, partition: str | None = None, timeout: float = RELOAD_TIMEOUT_S) -> Done:
+        """Load the dialplan table anew. A failure is a RefusedError with code -32000."""
+        return self._done("dp_reload", _given(partition=partition), timeout)
+
+    def dp_translate(
+        self, dpid: int, text: str, *, partition: str | None = None, timeout: float | None = None
+    ) -> Translation:
+        """Translate `text` by the rules of `dpid`. No match is a RefusedError (404 "No translation")."""
+        params = _given(dpid=dpid, input=text, partition=partition)
+        return parse_translation(self.call("dp_translate", params, timeout))
+
+    def dp_show_partition(
+        self, partition: str | None = None, *, timeout: float | None = None
+    ) -> DialplanPartitions:
+        """Return the dialplan's partitions: all, or the one named."""
+        reply = self.call("dp_show_partition", _given(partition=partition), timeout)
+        return parse_all_partitions(reply) if partition is None else parse_one_partition(reply)
+
+    def sr_list_reports(
+        self, group: str | None = None, identifier: str | None = None, *, timeout: float | None = None
+    ) -> ReportList:
+        """Return the reports of all groups, of one, or of one identifier of a group."""
+        if group is None and identifier is not None:
+            raise ValueError("An identifier belongs to a group: name that too.")
+        reply = self.call("sr_list_reports", _given(group=group, identifier=identifier), timeout)
+        return parse_reports(reply, group, identifier)
+
+    def version(self, *, timeout: float | None = None) -> Version:
+        """Return which server this is, and of which version."""
+        return parse_version(self.call("version", None, timeout))
+
+    def uptime(self, *, timeout: float | None = None) -> Uptime:
+        """Return since when the proxy runs."""
+        return parse_uptime(self.call("uptime", None, timeout))
+
+    def which(self, *, timeout: float | None = None) -> CommandNames:
+        """Return the commands that the proxy knows."""
+        return parse_command_names(self.call("which", None, timeout))
+
+    def _done(self, method: str, params: Params | None, timeout: float | None) -> Done:
+        reply = self.call(method, params, timeout)
+        require_ok(reply.result)
+        return Done(reply.round_trip_s)
+
+
+def _given(**params: str | int | None) -> dict[str, str | int] | None:
+    """The parameters that have a value; None where none has: a request then has no params at all."""
+    return {name: value for name, value in params.items() if value is not None} or None
+
+
+@functools.cache
+def _system_tls_context() -> ssl.SSLContext:
+    return ssl.create_default_context()

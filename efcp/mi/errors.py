@@ -1,0 +1,114 @@
+"""What can go wrong in one MI request: one hierarchy, each error a sentence for people (`str(error)`).
+
+No text here ever holds a password; what a server sent is quoted as a short, printable excerpt.
+"""
+
+from enum import Enum
+
+
+class MiError(Exception):
+    """An MI request without a usable result.
+
+    `may_have_run` tells whether the proxy may have carried the request out although no verdict came: then
+    the outcome is unknown, and a change must be read back before it is sent again.
+    """
+
+    may_have_run = False
+
+
+class Obstacle(Enum):
+    """Why no conversation with an address was possible."""
+
+    NAME = "name"
+    REFUSED = "refused"
+    NO_ROUTE = "no route"
+    TLS = "tls"
+    OTHER = "other"
+
+
+class UnreachableError(MiError):
+    """Nothing could be asked: no such name, connection refused, no route, or no TLS with it."""
+
+    def __init__(self, place: str, obstacle: Obstacle, detail: str) -> None:
+        super().__init__(f"{place} can't be reached: {detail}.")
+        self.obstacle = obstacle
+
+
+class Stage(Enum):
+    """How far a request had come; the value completes the sentence "it was still …"."""
+
+    NAME = "looking up the proxy's name"
+    CONNECTING = "connecting"
+    TLS = "setting up TLS"
+    SENDING = "sending the request"
+    WAITING = "waiting for the proxy's answer"
+    BODY = "reading the proxy's answer"
+
+
+class TooSlowError(MiError):
+    """The limit on the whole time of the request, `limit_s` seconds, passed at `stage`."""
+
+    def __init__(self, stage: Stage, limit_s: float) -> None:
+        super().__init__(f"Too slow: after {limit_s:g} s the panel was still {stage.value}.")
+        self.stage = stage
+        self.limit_s = limit_s
+        self.may_have_run = stage in {Stage.SENDING, Stage.WAITING, Stage.BODY}
+
+
+class NotMiError(MiError):
+    """Something answered, but not with a JSON-RPC reply to the request.
+
+    `status` is the HTTP status, None where not even that came; `content_type` and `excerpt` are what it
+    sent, empty where it sent none.
+    """
+
+    may_have_run = True
+
+    def __init__(
+        self, problem: str, status: int | None = None, content_type: str = "", excerpt: str = ""
+    ) -> None:
+        quote = f" It begins with “{excerpt}”." if excerpt else ""
+        super().__init__(f"The answer is not MI's: {problem}.{quote}")
+        self.status = status
+        self.content_type = content_type
+        self.excerpt = excerpt
+
+
+class WrongShapeError(NotMiError):
+    """A JSON-RPC reply whose result is not of the shape that the command's result has; `field` says where."""
+
+    def __init__(self, field: str, expected: str, found: str) -> None:
+        super().__init__(f"{field} should be {expected}, but {found}", 200, "application/json")
+        self.field = field
+
+
+class UnfinishedReplyError(NotMiError):
+    """An HTTP error whose body never ends, as OpenSIPS's httpd sends it (`raw` in the recorded vectors)."""
+
+    def __init__(self, status: int, content_type: str, excerpt: str) -> None:
+        hint = (
+            "; often the reply was too large for the proxy: raise httpd's buf_size"
+            if status in {400, 500}
+            else ""
+        )
+        super().__init__(f"HTTP status {status}, whose body never ends{hint}", status, content_type, excerpt)
+
+
+class TooLargeError(MiError):
+    """The answer is larger than the panel accepts: `limit` bytes."""
+
+    may_have_run = True
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The answer is too large: more than {limit / 2**20:g} MiB.")
+        self.limit = limit
+
+
+class RefusedError(MiError):
+    """The proxy itself answered with an error: `code`, `message`, and `data` where it gave any (else "")."""
+
+    def __init__(self, code: int, message: str, data: str = "") -> None:
+        super().__init__(f"The proxy refused: {message} ({code}){f': {data}' if data else ''}.")
+        self.code = code
+        self.message = message
+        self.data = data
