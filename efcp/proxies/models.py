@@ -1,6 +1,16 @@
-"""Proxies, and what the watcher last read from the memory of each."""
+"""Proxies, and what was last read from the memory of each."""
 
+from django.core.validators import RegexValidator
 from django.db import models
+
+from efcp.proxies import mi_password
+
+MAX_TEXT = 255
+"""Characters that any text out of a destination list may have (the dispatcher table's own limit is 192)."""
+
+partition_charset = RegexValidator(
+    r"\A[A-Za-z0-9_.-]+\Z", "A partition's name has letters, digits, dots, hyphens and underscores only."
+)
 
 
 class Proxy(models.Model):
@@ -10,7 +20,7 @@ class Proxy(models.Model):
     mi_url = models.CharField(max_length=255)
     mi_username = models.CharField(max_length=64, blank=True)
     mi_password_encrypted = models.BinaryField(default=b"", blank=True)
-    partition = models.CharField(max_length=64, default="default")
+    partition = models.CharField(max_length=64, default="default", validators=[partition_charset])
     enabled = models.BooleanField(default=True)
     is_sandbox = models.BooleanField(default=False)
 
@@ -21,29 +31,61 @@ class Proxy(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def has_mi_password(self) -> bool:
+        """Whether a password is stored, readable or not."""
+        return bool(self.mi_password_encrypted)
+
+    def mi_password(self) -> str:
+        """The stored password, empty for none; raise mi_password.UnreadablePasswordError."""
+        return mi_password.decrypt(bytes(self.mi_password_encrypted))
+
 
 class ProxyContact(models.Model):
-    """The last exchange of the watcher with one proxy, and the last good one.
+    """The last exchange with one proxy, and the last good one.
 
-    `sets_digest` is the digest of the last ds_list reply, so that an unchanged reply writes no destinations.
+    `asked_at` is when the request was sent whose list is stored: an answer to an earlier request never
+    replaces it. `sets_digest` is the digest of that list, so that an unchanged one writes no destinations;
+    first hits are not part of it and are stored at a pace of their own (`hits_stored_at`).
+    `plain_until`: until then the proxy is asked without `full`, since a full reply was too large for it.
+    `interval_s` is the pace at which the watcher asks this proxy.
     """
 
     proxy = models.OneToOneField(Proxy, on_delete=models.CASCADE, primary_key=True, related_name="contact")
     tried_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
     error = models.CharField(max_length=255, blank=True)
     version = models.CharField(max_length=64, blank=True)
     up_since = models.DateTimeField(null=True)
+    up_since_text = models.CharField(max_length=64, blank=True)
     round_trip_ms = models.FloatField(null=True)
+    interval_s = models.FloatField(default=2.0)
     sets_digest = models.CharField(max_length=64, blank=True)
+    destination_count = models.PositiveIntegerField(default=0)
+    hits_stored_at = models.DateTimeField(null=True)
     with_details = models.BooleanField(default=True)
+    plain_until = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "efcp_proxy_contact"
 
     def __str__(self) -> str:
         return f"{self.proxy_id} seen {self.seen_at}"
+
+
+class WatcherHeartbeat(models.Model):
+    """The one row (id 1) in which the running watcher says that it lives."""
+
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "efcp_watcher_heartbeat"
+
+    def __str__(self) -> str:
+        return f"watcher at {self.beat_at}"
 
 
 class State(models.TextChoices):
@@ -55,28 +97,30 @@ class State(models.TextChoices):
 
 
 class KnownDestination(models.Model):
-    """A destination in a proxy's memory, as last read by the watcher.
+    """A destination in a proxy's memory, as last read.
 
     Identity is (proxy, partition, set, URI compared ASCII-case-insensitively, occurrence). `uri_key` is the
     URI in ASCII lower case; `occurrence` counts from 0 the rows of one set and URI in ds_list's order.
     weight, priority and description are null where the proxy was asked without `full`.
+    `since` is when the state was first seen; `since_is_exact` is False where nobody watched before that
+    moment, so that the destination has been in this state at least since then.
     """
 
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="destinations")
     partition = models.CharField(max_length=64)
     setid = models.IntegerField()
-    uri = models.CharField(max_length=192)
-    uri_key = models.CharField(max_length=192)
+    uri = models.CharField(max_length=MAX_TEXT)
+    uri_key = models.CharField(max_length=MAX_TEXT)
     occurrence = models.PositiveIntegerField(default=0)
     position = models.PositiveIntegerField()
     state = models.CharField(max_length=8, choices=State.choices)
     since = models.DateTimeField()
     since_is_exact = models.BooleanField(default=True)
-    socket = models.CharField(max_length=128, blank=True)
-    attrs = models.CharField(max_length=128, blank=True)
+    socket = models.CharField(max_length=MAX_TEXT, blank=True)
+    attrs = models.CharField(max_length=MAX_TEXT, blank=True)
     weight = models.PositiveIntegerField(null=True)
-    priority = models.PositiveIntegerField(null=True)
-    description = models.CharField(max_length=64, null=True)
+    priority = models.IntegerField(null=True)
+    description = models.CharField(max_length=MAX_TEXT, null=True)
     addresses = models.JSONField(default=list)
     first_hits = models.PositiveBigIntegerField(default=0)
 
@@ -94,15 +138,20 @@ class KnownDestination(models.Model):
 
 
 class StateChange(models.Model):
-    """One change of state that the watcher saw; `state_before` is empty at a destination's first sight."""
+    """One change in a proxy's memory.
+
+    `state_before` is empty where the destination appeared in a proxy that was known before,
+    `state_after` where it vanished. A proxy's first list is no change and leaves no rows here.
+    """
 
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="changes")
     partition = models.CharField(max_length=64)
     setid = models.IntegerField()
-    uri = models.CharField(max_length=192)
-    uri_key = models.CharField(max_length=192)
+    uri = models.CharField(max_length=MAX_TEXT)
+    uri_key = models.CharField(max_length=MAX_TEXT)
     occurrence = models.PositiveIntegerField(default=0)
     at = models.DateTimeField()
+    at_is_exact = models.BooleanField(default=True)
     state_before = models.CharField(max_length=8, blank=True)
     state_after = models.CharField(max_length=8, blank=True)
 

@@ -1,0 +1,125 @@
+"""The form of a proxy: text in, values out. The stored password is never part of what it shows."""
+
+from dataclasses import asdict
+from typing import Any
+
+from django import forms
+from django.core.signing import BadSignature, Signer
+
+from efcp.mi import Endpoint, EndpointError
+from efcp.operations.registry.services import ProxyValues
+from efcp.proxies.mi_password import UnreadablePasswordError
+from efcp.proxies.models import Proxy, partition_charset
+
+_SEEN_PURPOSE = "efcp: the values that a proxy's editor saw"
+
+
+class ProxyForm(forms.Form):
+    """Name, MI address, credentials, partition and whether the proxy is enabled.
+
+    `seen` carries, signed, the values that the editor saw, so that another's change meanwhile is noticed.
+    """
+
+    name = forms.CharField(max_length=64)
+    mi_url = forms.CharField(max_length=255, label="MI address")
+    mi_username = forms.CharField(max_length=64, required=False, label="MI user name")
+    mi_password = forms.CharField(
+        max_length=128, required=False, strip=False, label="MI password", widget=forms.PasswordInput
+    )
+    remove_password = forms.BooleanField(required=False, label="Remove the stored password")
+    partition = forms.CharField(max_length=64, validators=[partition_charset])
+    enabled = forms.BooleanField(required=False)
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any = None, *, proxy: Proxy | None = None, initial: Any = None) -> None:
+        start = {"partition": "default", "enabled": True, "mi_url": "http://127.0.0.1:8888/mi"}
+        if proxy is not None:
+            values = ProxyValues.of(proxy)
+            start = {**asdict(values), "seen": _signed(values)}
+        super().__init__(data, initial={**start, **(initial or {})})
+        self.proxy = proxy
+
+    def values(self) -> ProxyValues:
+        """The valid form's values."""
+        cleaned = self.cleaned_data
+        return ProxyValues(
+            cleaned["name"],
+            cleaned["mi_url"],
+            cleaned["mi_username"],
+            cleaned["partition"],
+            cleaned["enabled"],
+        )
+
+    def seen_values(self) -> ProxyValues | None:
+        """The values that the editor saw; None where the form does not carry them unaltered."""
+        try:
+            return ProxyValues(**Signer(salt=_SEEN_PURPOSE).unsign_object(self.cleaned_data["seen"]))
+        except (BadSignature, TypeError, ValueError):
+            return None
+
+    def see(self, current: ProxyValues) -> None:
+        """Take `current` as what the editor has now seen: shown again and sent, the form overwrites it."""
+        self.data = {**dict(self.data.items()), "seen": _signed(current)}
+
+    def password(self) -> str | None:
+        """The password to store: None keeps the stored one, an empty one removes it."""
+        if self.cleaned_data["remove_password"]:
+            return ""
+        return self.cleaned_data["mi_password"] or None
+
+    def endpoint(self) -> Endpoint:
+        """Where the valid form says that MI is, with the stored password if the form keeps it."""
+        cleaned = self.cleaned_data
+        return Endpoint.parse(cleaned["mi_url"], cleaned["mi_username"], self._effective_password())
+
+    def clean_mi_url(self) -> str:
+        """The address without blanks around it, if MI can be asked there."""
+        text: str = self.cleaned_data["mi_url"]
+        try:
+            return Endpoint.parse(text).url
+        except EndpointError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean(self) -> None:
+        """Credentials that basic auth can't carry, and a password that was stored for another host."""
+        if {"mi_url", "mi_username", "mi_password"} - self.cleaned_data.keys():
+            return
+        if self.cleaned_data["mi_password"] and self.cleaned_data["remove_password"]:
+            self.add_error("remove_password", "Either enter a new password or remove the stored one.")
+            return
+        try:
+            self.endpoint()
+        except EndpointError as error:
+            self.add_error("mi_username", str(error))
+        except UnreadablePasswordError:
+            self.add_error(
+                "mi_password",
+                "The stored password can't be read with this installation's secret key: enter it again.",
+            )
+            return
+        if self._would_send_password_elsewhere():
+            self.add_error(
+                "mi_password",
+                "The address names another host or port. Enter the password again, or remove it.",
+            )
+
+    def _effective_password(self) -> str:
+        given = self.password()
+        if given is not None:
+            return given
+        return self.proxy.mi_password() if self.proxy else ""
+
+    def _would_send_password_elsewhere(self) -> bool:
+        """Whether a password that nobody here may read would be sent to a host that it was not stored for."""
+        if self.proxy is None or not self.proxy.has_mi_password or self.password() is not None:
+            return False
+        try:
+            stored = Endpoint.parse(self.proxy.mi_url)
+        except EndpointError:
+            return True
+        wanted = Endpoint.parse(self.cleaned_data["mi_url"])
+        return (stored.host, stored.port, stored.tls) != (wanted.host, wanted.port, wanted.tls)
+
+
+def _signed(values: ProxyValues) -> str:
+    return Signer(salt=_SEEN_PURPOSE).sign_object(asdict(values))

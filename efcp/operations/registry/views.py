@@ -1,0 +1,145 @@
+"""The proxies' pages: which there are, and whether each answers."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from efcp.audit.services import actor_of
+from efcp.operations.registry import services
+from efcp.operations.registry.forms import ProxyForm
+from efcp.proxies import selectors
+from efcp.proxies.asking import Target, target_of
+from efcp.proxies.inquiry import Inquiry, inquire
+from efcp.proxies.models import Proxy
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def proxy_list(request: HttpRequest) -> HttpResponse:
+    """All proxies with their last contact; htmx asks for the rows alone."""
+    context = {
+        "proxies": selectors.watched_proxies(enabled_only=False),
+        "watcher_is_silent": selectors.watcher_is_silent(),
+    }
+    fragment = "#proxies" if request.headers.get("HX-Target") == "proxies" else ""
+    return render(request, f"proxies/list.html{fragment}", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def add(request: HttpRequest) -> HttpResponse:
+    """Add a proxy."""
+    if request.method != "POST":
+        return _show_form(request, ProxyForm())
+    form = ProxyForm(request.POST)
+    if not form.is_valid():
+        return _show_form(request, form)
+    try:
+        proxy = services.add_proxy(actor_of(request), form.values(), form.password() or "")
+    except services.NameTakenError:
+        form.add_error("name", "Another proxy has this name.")
+        return _show_form(request, form)
+    messages.success(request, f"The proxy {proxy.name} was added. The watcher asks it within seconds.")
+    return redirect("proxies:list")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def edit(request: HttpRequest, proxy_id: int) -> HttpResponse:
+    """Edit a proxy; nothing is written if someone else changed it meanwhile."""
+    proxy = get_object_or_404(Proxy, pk=proxy_id)
+    if request.method != "POST":
+        return _show_form(request, ProxyForm(proxy=proxy), proxy)
+    form = ProxyForm(request.POST, proxy=proxy)
+    if not form.is_valid():
+        return _show_form(request, form, proxy)
+    seen = form.seen_values()
+    if seen is None:
+        return _show_conflict(request, form, proxy)
+    try:
+        services.change_proxy(actor_of(request), proxy.pk, seen, form.values(), form.password())
+    except services.NameTakenError:
+        form.add_error("name", "Another proxy has this name.")
+        return _show_form(request, form, proxy)
+    except services.ChangedMeanwhileError:
+        return _show_conflict(request, form, proxy)
+    except services.ProxyGoneError:
+        messages.error(request, f"The proxy {proxy.name} was deleted meanwhile; nothing was saved.")
+        return redirect("proxies:list")
+    messages.success(request, f"The proxy {form.values().name} was saved.")
+    return redirect("proxies:list")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def delete(request: HttpRequest, proxy_id: int) -> HttpResponse:
+    """Ask, showing what goes with the proxy; then delete."""
+    proxy = get_object_or_404(Proxy, pk=proxy_id)
+    if request.method != "POST":
+        context = {"proxy": proxy, "effect": selectors.deletion_effect(proxy)}
+        return render(request, "proxies/delete.html", context)
+    try:
+        name = services.delete_proxy(actor_of(request), proxy.pk)
+    except services.ProxyGoneError:
+        messages.info(request, f"The proxy {proxy.name} was deleted already.")
+    else:
+        messages.success(request, f"The proxy {name} was deleted.")
+    return redirect("proxies:list")
+
+
+@require_POST
+@permission_required("efcp.operate", raise_exception=True)
+def test(request: HttpRequest, proxy_id: int) -> HttpResponse:
+    """Ask a stored proxy now and show what was found."""
+    proxy = get_object_or_404(Proxy, pk=proxy_id)
+    context = {"proxy": proxy, "inquiry": inquire(target_of(proxy))}
+    fragment = "proxies/inquiry.html" if request.headers.get("HX-Request") else "proxies/test.html"
+    return render(request, fragment, context)
+
+
+@require_POST
+@permission_required("efcp.administer", raise_exception=True)
+def try_new(request: HttpRequest) -> HttpResponse:
+    """Ask at the address of a proxy that is not saved yet."""
+    return _try(request, ProxyForm(request.POST))
+
+
+@require_POST
+@permission_required("efcp.administer", raise_exception=True)
+def try_edited(request: HttpRequest, proxy_id: int) -> HttpResponse:
+    """Ask at the address that is being edited, with the stored password if the form keeps it."""
+    proxy = get_object_or_404(Proxy, pk=proxy_id)
+    return _try(request, ProxyForm(request.POST, proxy=proxy), proxy)
+
+
+def _try(request: HttpRequest, form: ProxyForm, proxy: Proxy | None = None) -> HttpResponse:
+    inquiry = None
+    if form.is_valid():
+        asked = Proxy(partition=form.values().partition)
+        inquiry = inquire(Target(asked, form.endpoint()))
+    if request.headers.get("HX-Request"):
+        return render(request, "proxies/inquiry.html", {"inquiry": inquiry, "form": form})
+    return _show_form(request, form, proxy, inquiry)
+
+
+def _show_form(
+    request: HttpRequest,
+    form: ProxyForm,
+    proxy: Proxy | None = None,
+    inquiry: Inquiry | None = None,
+) -> HttpResponse:
+    context = {"form": form, "proxy": proxy, "inquiry": inquiry}
+    return render(request, "proxies/form.html", context, status=422 if form.errors else 200)
+
+
+def _show_conflict(request: HttpRequest, form: ProxyForm, proxy: Proxy) -> HttpResponse:
+    """The form with what was typed, beside what someone else stored meanwhile.
+
+    Saved again, it overwrites that.
+    """
+    current = services.ProxyValues.of(get_object_or_404(Proxy, pk=proxy.pk))
+    form.see(current)
+    context = {"form": form, "proxy": proxy, "current": current}
+    return render(request, "proxies/form.html", context, status=409)

@@ -1,0 +1,43 @@
+"""What every page's top bar tells of the proxies."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from efcp.proxies.selectors import Freshness, WatchedProxy, watched_proxies
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One proxy in the top bar; `since` is None where no moment is known."""
+
+    proxy_id: int
+    name: str
+    is_sandbox: bool
+    good: bool
+    words: str
+    since: datetime | None
+
+
+def proxy_dots(_request: HttpRequest) -> dict[str, object]:
+    """The variable `proxy_dots`: every enabled proxy, read in one query when a template first looks at it."""
+    return {"proxy_dots": SimpleLazyObject(lambda: [_dot(each) for each in watched_proxies()])}
+
+
+def _dot(each: WatchedProxy) -> Dot:
+    words, since = _words(each)
+    return Dot(each.proxy.pk, each.proxy.name, each.proxy.is_sandbox, each.fresh, words, since)
+
+
+def _words(each: WatchedProxy) -> tuple[str, datetime | None]:
+    match each.freshness:
+        case Freshness.LIVE | Freshness.DISABLED:
+            return "", None
+        case Freshness.NEVER_SEEN:
+            return "never answered", None
+        case Freshness.UNWATCHED:
+            return "not watched", each.seen_at
+        case Freshness.SILENT:
+            return "no answer", each.silent_since or each.seen_at

@@ -1,0 +1,111 @@
+"""Testing a proxy: who answers there, and can the panel do with it what it is for. Nothing is stored."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from efcp.mi import MiClient, RefusedError
+from efcp.proxies.ages import in_words
+from efcp.proxies.asking import DEFAULT_LIMIT_S, Answer, Target, ask
+from efcp.proxies.memory import UnusableListError, memory_of
+
+NEEDED_COMMANDS = {
+    "ds_list": "dispatcher:list",
+    "ds_reload": "dispatcher:reload",
+    "ds_set_state": "dispatcher:set_state",
+    "dp_reload": "dialplan:reload",
+}
+"""The commands that the panel uses, with their names in the list of OpenSIPS 4.0."""
+
+_SHORTEST_LIMIT_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the test asked: what for, whether all is well, and what came of it."""
+
+    subject: str
+    good: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a good reply says, and whether it is enough for the panel."""
+
+    text: str
+    good: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """What a test found, and the milliseconds of the first round trip (None where nothing answered)."""
+
+    findings: tuple[Finding, ...]
+    round_trip_ms: float | None
+
+    @property
+    def good(self) -> bool:
+        """Whether the panel can work with this proxy."""
+        return all(finding.good for finding in self.findings)
+
+
+def inquire(target: Target, limit_s: float = DEFAULT_LIMIT_S) -> Inquiry:
+    """Ask for version, uptime, commands and destinations, all within `limit_s` seconds together.
+
+    What a proxy refuses is a finding; where nothing speaks MI, nothing further is asked.
+    """
+    deadline = time.monotonic() + limit_s
+    findings: list[Finding] = []
+    round_trip_ms = None
+    for subject, question in _questions(target):
+        answer = ask(target, question, max(_SHORTEST_LIMIT_S, deadline - time.monotonic()))
+        findings.append(_finding(subject, answer))
+        if answer.error is not None and not isinstance(answer.error, RefusedError):
+            break
+        if round_trip_ms is None:
+            round_trip_ms = answer.took * 1000
+    return Inquiry(tuple(findings), round_trip_ms)
+
+
+def _questions(target: Target) -> tuple[tuple[str, Callable[[MiClient], Verdict]], ...]:
+    return (
+        ("Version", _version),
+        ("Uptime", _uptime),
+        ("Commands", _commands),
+        ("Destinations", lambda client: _destinations(client, target.partition)),
+    )
+
+
+def _finding(subject: str, answer: Answer[Verdict]) -> Finding:
+    if answer.error is not None:
+        return Finding(subject, False, str(answer.error))
+    return Finding(subject, answer.value.good, answer.value.text)
+
+
+def _version(client: MiClient) -> Verdict:
+    found = client.version()
+    return Verdict(f"{found.server} {found.version} ({found.platform})")
+
+
+def _uptime(client: MiClient) -> Verdict:
+    return Verdict(in_words(timedelta(seconds=client.uptime().up_time_s)))
+
+
+def _commands(client: MiClient) -> Verdict:
+    offered = set(client.which().names)
+    missing = [old for old, new in NEEDED_COMMANDS.items() if not {old, new} & offered]
+    if missing:
+        return Verdict(f"It does not offer {', '.join(missing)}: is the module loaded?", good=False)
+    return Verdict(f"It offers all that the panel needs ({', '.join(NEEDED_COMMANDS)}).")
+
+
+def _destinations(client: MiClient, partition: str) -> Verdict:
+    try:
+        memory = memory_of(client.ds_list(partition=partition), partition)
+    except UnusableListError as error:
+        return Verdict(str(error), good=False)
+    count = len(memory.destinations)
+    sets = len({destination.setid for destination in memory.destinations})
+    return Verdict(f"{count} in {sets} sets in partition {partition}.")

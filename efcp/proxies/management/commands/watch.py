@@ -1,0 +1,46 @@
+"""`manage.py watch`: the watcher."""
+
+import logging
+import signal
+import threading
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from efcp.proxies.watch import Watcher
+
+
+class Command(BaseCommand):
+    """Watch the state of every enabled proxy's destinations until told to end."""
+
+    help = "Asks every enabled proxy for its destinations again and again, and stores what changed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """`--once` for one round, `--interval` for another pace than the setting's."""
+        parser.add_argument("--once", action="store_true", help="ask every proxy once, then end")
+        parser.add_argument(
+            "--interval",
+            type=float,
+            default=settings.WATCH_INTERVAL_S,
+            help="seconds between two questions to a proxy (default: %(default)s)",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Run the watcher until SIGTERM or SIGINT, or for one round."""
+        logging.basicConfig(level=logging.INFO, format="watch: %(message)s")
+        stopping = threading.Event()
+        watcher = Watcher(max(0.1, options["interval"]), stopping)
+        if options["once"]:
+            for name, result in watcher.poll_once().items():
+                self.stdout.write(f"{name}: {result.problem or result.outcome.value}")
+            return
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            stopping.set()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        watcher.run()

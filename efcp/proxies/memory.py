@@ -1,0 +1,162 @@
+"""What a proxy holds in memory, as plain values: told apart by identity, digested, compared. No database.
+
+A destination's identity in one partition of one proxy is (set, URI compared ASCII-case-insensitively,
+which occurrence): a table may hold the same set and URI twice, and the proxy then holds both.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from efcp.mi import Destination, DestinationState, DsList
+from efcp.proxies.models import MAX_TEXT, State
+
+_STATES = {
+    DestinationState.ACTIVE: State.ACTIVE,
+    DestinationState.INACTIVE: State.INACTIVE,
+    DestinationState.PROBING: State.PROBING,
+}
+
+_ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+Identity = tuple[int, str, int]
+"""Set, URI key, occurrence."""
+
+
+class UnusableListError(Exception):
+    """A destination list that can't be stored; the message is one line for people."""
+
+
+class HeldDestination(NamedTuple):
+    """One destination in a proxy's memory. A tuple, since a proxy may hold 50,000 and each poll compares all.
+
+    `position` counts from 0 within the set, in the proxy's order of preference; weight, priority and
+    description are None where the proxy was asked without `full`.
+    """
+
+    setid: int
+    uri_key: str
+    occurrence: int
+    uri: str
+    position: int
+    state: State
+    socket: str
+    attrs: str
+    weight: int | None
+    priority: int | None
+    description: str | None
+    addresses: tuple[str, ...]
+
+    @property
+    def identity(self) -> Identity:
+        """Which destination of its partition this is."""
+        return self.setid, self.uri_key, self.occurrence
+
+
+class StoredDestination(NamedTuple):
+    """A destination as stored before: its row's id, since when it is in its state, and the values then."""
+
+    row_id: int
+    since: datetime
+    since_is_exact: bool
+    held: HeldDestination
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All destinations of one partition of one proxy at one moment, in the proxy's order.
+
+    `first_hits` tells, in the same order, how often each was a first choice since the last reload.
+    """
+
+    partition: str
+    destinations: tuple[HeldDestination, ...]
+    first_hits: tuple[int, ...]
+    with_details: bool
+
+    def digest(self) -> str:
+        """The same text for the same destinations and states; first hits do not count."""
+        content = json.dumps((self.partition, self.with_details, self.destinations), separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What has to be written so that the stored destinations become those of the proxy."""
+
+    appeared: tuple[HeldDestination, ...]
+    changed: tuple[tuple[StoredDestination, HeldDestination], ...]
+    vanished: tuple[StoredDestination, ...]
+
+
+def uri_key(uri: str) -> str:
+    """`uri` as the proxy compares it: in ASCII lower case (dispatcher's strncasecmp, byte by byte)."""
+    return uri.translate(_ASCII_LOWER)
+
+
+def difference(stored: Mapping[Identity, StoredDestination], held: Iterable[HeldDestination]) -> Difference:
+    """Compare what is stored with what the proxy holds now."""
+    left = dict(stored)
+    appeared = []
+    changed = []
+    for destination in held:
+        before = left.pop(destination.identity, None)
+        if before is None:
+            appeared.append(destination)
+        elif before.held != destination:
+            changed.append((before, destination))
+    return Difference(tuple(appeared), tuple(changed), tuple(left.values()))
+
+
+def memory_of(listing: DsList, partition: str) -> Memory:
+    """The destinations of `partition` in a ds_list answer.
+
+    Raises UnusableListError where the proxy does not have the partition, or for a text that the database
+    can't hold (OpenSIPS's own table can't hold it either).
+    """
+    found = listing.partition(partition)
+    if found is None:
+        raise UnusableListError(f"The proxy has no dispatcher partition “{partition}”.")
+    destinations: list[HeldDestination] = []
+    first_hits: list[int] = []
+    occurrences: Counter[tuple[int, str]] = Counter()
+    positions: Counter[int] = Counter()
+    for group in found.sets:
+        for each in group.destinations:
+            _require_storable(each)
+            key = uri_key(each.uri)
+            destinations.append(
+                HeldDestination(
+                    setid=group.id,
+                    uri_key=key,
+                    occurrence=occurrences[group.id, key],
+                    uri=each.uri,
+                    position=positions[group.id],
+                    state=_STATES[each.state],
+                    socket=each.socket,
+                    attrs=each.attrs,
+                    weight=each.weight,
+                    priority=each.priority,
+                    description=each.description,
+                    addresses=each.resolved_addresses,
+                )
+            )
+            first_hits.append(each.first_hit_counter)
+            occurrences[group.id, key] += 1
+            positions[group.id] += 1
+    with_details = all(destination.weight is not None for destination in destinations)
+    return Memory(partition, tuple(destinations), tuple(first_hits), with_details)
+
+
+def _require_storable(destination: Destination) -> None:
+    for text in (destination.uri, destination.socket, destination.attrs, destination.description or ""):
+        if len(text) > MAX_TEXT:
+            raise UnusableListError(
+                f"The proxy's list holds a text of {len(text)} characters; at most {MAX_TEXT} can be stored."
+            )
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise UnusableListError("The proxy's list holds a text that is no Unicode text.")

@@ -1,0 +1,142 @@
+"""Reading what is known of proxies: contact, freshness, live states. No page asks a proxy itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange, WatcherHeartbeat
+
+FRESH_FOR = timedelta(seconds=10)
+"""Beside the proxy's own interval: how old the last good answer may be before the state is unknown."""
+
+WATCHER_SILENT_AFTER = timedelta(seconds=15)
+
+LiveStates = dict[tuple[int, str], dict[int, tuple[KnownDestination, ...]]]
+"""By (set, URI key), then by proxy id: the destinations of that identity in the proxy's order."""
+
+
+class Freshness(Enum):
+    """Whether what is known of a proxy's memory is its memory now."""
+
+    LIVE = "live"
+    SILENT = "silent"
+    """The proxy does not answer."""
+    NEVER_SEEN = "never seen"
+    UNWATCHED = "unwatched"
+    """Nobody asks: the watcher does not run."""
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedProxy:
+    """A proxy, what its last contact was, and how fresh that is at the moment `now`."""
+
+    proxy: Proxy
+    contact: ProxyContact
+    freshness: Freshness
+    now: datetime
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the stored memory may be shown as the live one."""
+        return self.freshness is Freshness.LIVE
+
+    @property
+    def seen_at(self) -> datetime | None:
+        """When the proxy last gave a good answer."""
+        return self.contact.seen_at
+
+    @property
+    def silent_since(self) -> datetime | None:
+        """Since when it does not answer, None while it does."""
+        return self.contact.failing_since
+
+
+def watched_proxies(*, enabled_only: bool = True, now: datetime | None = None) -> tuple[WatchedProxy, ...]:
+    """Proxies by name with their contact and freshness, in one query."""
+    moment = now or timezone.now()
+    beat = WatcherHeartbeat.objects.filter(pk=1).values("beat_at")
+    proxies = Proxy.objects.select_related("contact").annotate(beat_at=Subquery(beat))
+    if enabled_only:
+        proxies = proxies.filter(enabled=True)
+    return tuple(_watched(proxy, proxy.beat_at, moment) for proxy in proxies)
+
+
+def proxies_for_all() -> QuerySet[Proxy]:
+    """The proxies that "all proxies" means: the enabled ones, and the sandbox only in the trial."""
+    enabled = Proxy.objects.filter(enabled=True)
+    return enabled if settings.SANDBOX_IS_PART_OF_ALL else enabled.filter(is_sandbox=False)
+
+
+def live_states(pairs: Iterable[tuple[int, str]]) -> LiveStates:
+    """What the enabled proxies hold of these (set, URI key) pairs, in one query.
+
+    A proxy that holds none of a pair's destinations is absent from it. Whether a proxy's states may be shown
+    as live is told by `watched_proxies`.
+    """
+    keys_by_set: dict[int, set[str]] = {}
+    for setid, uri_key in pairs:
+        keys_by_set.setdefault(setid, set()).add(uri_key)
+    if not keys_by_set:
+        return {}
+    wanted = Q()
+    for setid, uri_keys in keys_by_set.items():
+        wanted |= Q(setid=setid, uri_key__in=uri_keys)
+    known = KnownDestination.objects.filter(
+        wanted, proxy__enabled=True, partition=F("proxy__partition")
+    ).order_by("proxy_id", "setid", "uri_key", "occurrence")
+    found: LiveStates = {}
+    for destination in known:
+        by_proxy = found.setdefault((destination.setid, destination.uri_key), {})
+        by_proxy[destination.proxy_id] = (*by_proxy.get(destination.proxy_id, ()), destination)
+    return found
+
+
+def state_changes(setid: int, uri_key: str, limit: int = 50) -> list[StateChange]:
+    """The last `limit` changes of a destination on all proxies, the newest first."""
+    changes = StateChange.objects.filter(proxy__in=Proxy.objects.all(), setid=setid, uri_key=uri_key)
+    return list(changes.select_related("proxy").order_by("-at", "-pk")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionEffect:
+    """What is deleted with a proxy's row."""
+
+    destinations: int
+    changes: int
+
+
+def deletion_effect(proxy: Proxy) -> DeletionEffect:
+    """What would be deleted with `proxy`."""
+    return DeletionEffect(proxy.destinations.count(), proxy.changes.count())
+
+
+def watcher_is_silent(now: datetime | None = None) -> bool:
+    """Whether the watcher does not run (or can't write): then every state shown is old."""
+    beat_at = WatcherHeartbeat.objects.filter(pk=1).values_list("beat_at", flat=True).first()
+    return _is_silent(beat_at, now or timezone.now())
+
+
+def _watched(proxy: Proxy, beat_at: datetime | None, now: datetime) -> WatchedProxy:
+    contact = getattr(proxy, "contact", None) or ProxyContact(proxy=proxy)
+    return WatchedProxy(proxy, contact, _freshness(proxy, contact, beat_at, now), now)
+
+
+def _freshness(proxy: Proxy, contact: ProxyContact, beat_at: datetime | None, now: datetime) -> Freshness:
+    if not proxy.enabled:
+        return Freshness.DISABLED
+    limit = FRESH_FOR + timedelta(seconds=contact.interval_s)
+    if contact.seen_at is not None and now - contact.seen_at <= limit:
+        return Freshness.LIVE
+    if _is_silent(beat_at, now):
+        return Freshness.UNWATCHED
+    return Freshness.NEVER_SEEN if contact.seen_at is None else Freshness.SILENT
+
+
+def _is_silent(beat_at: datetime | None, now: datetime) -> bool:
+    return beat_at is None or now - beat_at > WATCHER_SILENT_AFTER

@@ -1,0 +1,169 @@
+"""Storing what proxies hold in memory: by the watcher, and by the panel after it changed something there.
+
+Both may store at once. The proxy's row is locked for the time of one store, and the answer to the later
+request wins, whichever comes first: an older answer is dropped.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from django.db import transaction
+
+from efcp.mi import DsList
+from efcp.proxies.locking import retried_on_lock
+from efcp.proxies.memory import Memory, memory_of
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
+from efcp.proxies.storing import MemoryRows
+
+FIRST_HITS_PACE = timedelta(seconds=30)
+"""How often the first hits of otherwise unchanged destinations are stored: they change with every call."""
+
+CONTINUOUS_FOR = timedelta(seconds=10)
+"""Beside three of the proxy's intervals, how far apart two lists may be for a change to be dated exactly."""
+
+
+class Outcome(Enum):
+    """What became of a list that was to be stored."""
+
+    STORED = "stored"
+    UNCHANGED = "unchanged"
+    OUTDATED = "outdated"
+    """An answer to a later request is stored already."""
+    PROXY_CHANGED = "proxy changed"
+    """The proxy was deleted, or has another address or partition than the one that was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What storing a list did: its outcome, and how many destinations changed their state."""
+
+    outcome: Outcome
+    state_changes: int = 0
+
+
+@retried_on_lock
+def store_snapshot(proxy: Proxy, listing: DsList, asked_at: datetime) -> Stored:
+    """Store what `proxy` answered to a ds_list request that was sent at `asked_at`.
+
+    `proxy` is the row as it was when the request was sent. Destinations are only written where the list
+    differs from the stored one; the contact always is. One transaction, repeated when another process holds
+    the lock. Raises UnusableListError for a list without the proxy's partition or beyond the database's
+    limits; nothing is stored then.
+    """
+    memory = memory_of(listing, proxy.partition)
+    digest = memory.digest()
+    with transaction.atomic():
+        contact = _lock_contact(proxy)
+        if contact is None:
+            return Stored(Outcome.PROXY_CHANGED)
+        if contact.asked_at is not None and contact.asked_at > asked_at:
+            return Stored(Outcome.OUTDATED)
+        stored = _store_memory(contact, memory, digest, asked_at)
+        _store_good_contact(contact, memory, digest, asked_at, listing.round_trip_s)
+    return stored
+
+
+@retried_on_lock
+def store_failure(proxy: Proxy, problem: str, asked_at: datetime) -> Outcome:
+    """Store that a request sent at `asked_at` got no usable answer; what is known of the memory stays."""
+    with transaction.atomic():
+        contact = _lock_contact(proxy)
+        if contact is None:
+            return Outcome.PROXY_CHANGED
+        if contact.asked_at is not None and contact.asked_at > asked_at:
+            return Outcome.OUTDATED
+        contact.tried_at = asked_at
+        contact.failing_since = contact.failing_since or asked_at
+        contact.error = problem[:255]
+        contact.save(update_fields=["tried_at", "failing_since", "error"])
+    return Outcome.STORED
+
+
+@retried_on_lock
+def store_identity(proxy: Proxy, version: str, up_since: datetime, up_since_text: str) -> bool:
+    """Store `proxy`'s version and when it started; tell whether it restarted since they were stored last.
+
+    `up_since_text` is the proxy's own text, in its own zone and to the second: it changes with a restart
+    and only then, while the moment computed from its uptime may be a second off.
+    """
+    with transaction.atomic():
+        contact = _lock_contact(proxy)
+        if contact is None or (contact.version, contact.up_since_text) == (version, up_since_text):
+            return False
+        restarted = bool(contact.up_since_text) and contact.up_since_text != up_since_text
+        contact.version = version
+        contact.up_since_text = up_since_text
+        contact.up_since = up_since
+        contact.save(update_fields=["version", "up_since", "up_since_text"])
+    return restarted
+
+
+@retried_on_lock
+def store_pace(proxy: Proxy, interval_s: float, plain_until: datetime | None) -> None:
+    """Store how often the watcher asks `proxy`, and until when it asks it without `full`."""
+    ProxyContact.objects.filter(proxy_id=proxy.pk).update(interval_s=interval_s, plain_until=plain_until)
+
+
+@retried_on_lock
+def beat(started_at: datetime, now: datetime) -> None:
+    """Say that the watcher, which started at `started_at`, lives."""
+    WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": started_at, "beat_at": now})
+
+
+def forget(proxy: Proxy) -> None:
+    """Delete what is known of `proxy`'s memory and contact, since it now names another proxy or partition.
+
+    Call it inside the transaction of that change; the history stays.
+    """
+    KnownDestination.objects.filter(proxy=proxy).delete()
+    ProxyContact.objects.filter(proxy=proxy).delete()
+
+
+def _lock_contact(proxy: Proxy) -> ProxyContact | None:
+    """Lock the proxy's row and return its contact; None where it is not the proxy that was asked any more."""
+    same_proxy = Proxy.objects.filter(pk=proxy.pk, mi_url=proxy.mi_url, partition=proxy.partition)
+    if not same_proxy.select_for_update().values_list("pk").first():
+        return None
+    contact, _created = ProxyContact.objects.get_or_create(proxy_id=proxy.pk)
+    return contact
+
+
+def _store_memory(contact: ProxyContact, memory: Memory, digest: str, asked_at: datetime) -> Stored:
+    if digest != contact.sets_digest:
+        return _store_difference(contact, memory, asked_at)
+    if contact.hits_stored_at is None or asked_at - contact.hits_stored_at >= FIRST_HITS_PACE:
+        MemoryRows(contact.proxy_id, memory, asked_at, exact=True).store_first_hits()
+        contact.hits_stored_at = asked_at
+    return Stored(Outcome.UNCHANGED)
+
+
+def _store_good_contact(
+    contact: ProxyContact, memory: Memory, digest: str, asked_at: datetime, round_trip_s: float
+) -> None:
+    contact.tried_at = asked_at
+    contact.asked_at = asked_at
+    contact.seen_at = asked_at + timedelta(seconds=round_trip_s)
+    contact.failing_since = None
+    contact.error = ""
+    contact.round_trip_ms = round_trip_s * 1000
+    contact.sets_digest = digest
+    contact.destination_count = len(memory.destinations)
+    contact.with_details = memory.with_details
+    contact.save()
+
+
+def _store_difference(contact: ProxyContact, memory: Memory, asked_at: datetime) -> Stored:
+    known_before = contact.asked_at is not None
+    rows = MemoryRows(contact.proxy_id, memory, asked_at, exact=_is_continuous(contact, asked_at))
+    found = rows.replace()
+    contact.hits_stored_at = asked_at
+    if not known_before:
+        return Stored(Outcome.STORED)
+    return Stored(Outcome.STORED, rows.record_changes(found))
+
+
+def _is_continuous(contact: ProxyContact, asked_at: datetime) -> bool:
+    if contact.asked_at is None:
+        return False
+    return asked_at - contact.asked_at <= CONTINUOUS_FOR + 3 * timedelta(seconds=contact.interval_s)

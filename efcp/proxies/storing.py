@@ -1,0 +1,183 @@
+"""The rows of one proxy's memory: read, replaced where they differ, and their changes recorded.
+
+Plain SQL by executemany, since a proxy may hold 50,000 destinations: storing them through model instances
+takes four times as long, and the write lock is held that long. A changed row is deleted and inserted anew,
+so that one INSERT serves both databases; nothing refers to the rows' ids.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from django.db import connection
+
+from efcp.proxies.memory import (
+    Difference,
+    HeldDestination,
+    Identity,
+    Memory,
+    StoredDestination,
+    difference,
+)
+from efcp.proxies.models import KnownDestination, StateChange
+
+ROWS_AT_ONCE = 500
+
+_HELD_COLUMNS = HeldDestination._fields
+
+T = TypeVar("T")
+
+
+class MemoryRows:
+    """The stored destinations of `memory`'s partition on one proxy, to be brought to `memory`.
+
+    `asked_at` is the moment that the list stands for; `exact` tells whether a list shortly before it is
+    stored, so that a change can be dated. All methods are to be called in one transaction that holds the
+    proxy's lock.
+    """
+
+    def __init__(self, proxy_id: int, memory: Memory, asked_at: datetime, *, exact: bool) -> None:
+        self.proxy_id = proxy_id
+        self.memory = memory
+        self.asked_at = asked_at
+        self.exact = exact
+
+    def replace(self) -> Difference:
+        """Write what differs, and return it."""
+        KnownDestination.objects.filter(proxy_id=self.proxy_id).exclude(
+            partition=self.memory.partition
+        ).delete()
+        found = difference(self._stored(), self.memory.destinations)
+        self._delete(found)
+        self._insert(found)
+        return found
+
+    def record_changes(self, found: Difference) -> int:
+        """Write the history's rows for the difference, and return how many there are."""
+        changes = [
+            (
+                self.proxy_id,
+                self.memory.partition,
+                destination.setid,
+                destination.uri,
+                destination.uri_key,
+                destination.occurrence,
+                self._moment(self.asked_at),
+                self.exact,
+                before,
+                after,
+            )
+            for destination, before, after in _state_changes(found)
+        ]
+        _insert_rows(StateChange._meta.db_table, _CHANGE_COLUMNS, changes)
+        return len(changes)
+
+    def store_first_hits(self) -> None:
+        """Write the first hits that differ; the rows must be those of the memory otherwise."""
+        known = KnownDestination.objects.filter(proxy_id=self.proxy_id, partition=self.memory.partition)
+        stored = {
+            (setid, uri_key, occurrence): (row_id, hits)
+            for row_id, setid, uri_key, occurrence, hits in known.values_list(
+                "pk", "setid", "uri_key", "occurrence", "first_hits"
+            ).iterator()
+        }
+        changed = [
+            (hits, stored[destination.identity][0])
+            for destination, hits in zip(self.memory.destinations, self.memory.first_hits, strict=True)
+            if destination.identity in stored and stored[destination.identity][1] != hits
+        ]
+        if not changed:
+            return
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"UPDATE {KnownDestination._meta.db_table} SET first_hits = %s WHERE id = %s",  # noqa: S608
+                changed,
+            )
+
+    def _stored(self) -> dict[Identity, StoredDestination]:
+        known = KnownDestination.objects.filter(proxy_id=self.proxy_id, partition=self.memory.partition)
+        stored = {}
+        for row_id, since, exact, *values, addresses in known.values_list(
+            "pk", "since", "since_is_exact", *_HELD_COLUMNS
+        ).iterator():
+            held = HeldDestination._make((*values, tuple(addresses)))
+            stored[held.identity] = StoredDestination(row_id, since, exact, held)
+        return stored
+
+    def _delete(self, found: Difference) -> None:
+        ids = [before.row_id for before in found.vanished]
+        ids += [before.row_id for before, _now in found.changed]
+        for chunk in _chunks(ids):
+            KnownDestination.objects.filter(pk__in=chunk).delete()
+
+    def _insert(self, found: Difference) -> None:
+        hits = dict(zip((d.identity for d in self.memory.destinations), self.memory.first_hits, strict=True))
+        now = self._moment(self.asked_at)
+
+        def row(held: HeldDestination, since: Any, exact: bool) -> tuple[Any, ...]:
+            return (
+                self.proxy_id,
+                self.memory.partition,
+                *held[:-1],
+                json.dumps(held.addresses),
+                since,
+                exact,
+                hits[held.identity],
+            )
+
+        rows = [row(held, now, self.exact) for held in found.appeared]
+        for before, held in found.changed:
+            if before.held.state == held.state:
+                rows.append(row(held, self._moment(before.since), before.since_is_exact))
+            else:
+                rows.append(row(held, now, self.exact))
+        _insert_rows(KnownDestination._meta.db_table, _KNOWN_COLUMNS, rows)
+
+    @staticmethod
+    def _moment(at: datetime) -> Any:
+        """`at` as the database's driver takes it."""
+        return connection.ops.adapt_datetimefield_value(at)
+
+
+_KNOWN_COLUMNS = ("proxy_id", "partition", *_HELD_COLUMNS, "since", "since_is_exact", "first_hits")
+_CHANGE_COLUMNS = (
+    "proxy_id",
+    "partition",
+    "setid",
+    "uri",
+    "uri_key",
+    "occurrence",
+    "at",
+    "at_is_exact",
+    "state_before",
+    "state_after",
+)
+
+
+def _state_changes(found: Difference) -> Iterator[tuple[HeldDestination, str, str]]:
+    """Destinations that came, went or changed their state, with the state before and after."""
+    for held in found.appeared:
+        yield held, "", held.state
+    for before, held in found.changed:
+        if before.held.state != held.state:
+            yield held, before.held.state, held.state
+    for before in found.vanished:
+        yield before.held, before.held.state, ""
+
+
+def _insert_rows(table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    if not rows:
+        return
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(column) for column in columns)
+    marks = ", ".join(["%s"] * len(columns))
+    with connection.cursor() as cursor:
+        cursor.executemany(f"INSERT INTO {quote(table)} ({names}) VALUES ({marks})", rows)  # noqa: S608
+
+
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while chunk := list(islice(rest, ROWS_AT_ONCE)):
+        yield chunk
