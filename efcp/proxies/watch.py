@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 BEAT_EVERY_S = 5.0
 IDENTITY_EVERY_S = 30.0
 LONGEST_INTERVAL_S = 30.0
-COST_SHARE = 10
+COST_SHARE = 5
 """A proxy is left alone for this many times what its last poll cost: the reply's time and the storing."""
 LONGEST_WAIT_S = 0.5
 """The longest that the loop waits for an answer before it looks whether it is to end."""

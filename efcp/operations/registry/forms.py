@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.core.signing import BadSignature, Signer
+from django.http import QueryDict
 
 from efcp.mi import Endpoint, EndpointError
 from efcp.operations.registry.services import ProxyValues
@@ -20,14 +21,29 @@ class ProxyForm(forms.Form):
     `seen` carries, signed, the values that the editor saw, so that another's change meanwhile is noticed.
     """
 
-    name = forms.CharField(max_length=64)
-    mi_url = forms.CharField(max_length=255, label="MI address")
-    mi_username = forms.CharField(max_length=64, required=False, label="MI user name")
+    name = forms.CharField(max_length=64, help_text="As people call it, such as edge-1.")
+    mi_url = forms.CharField(
+        max_length=255, label="MI address", help_text="Such as http://127.0.0.1:8888/mi, or https://…"
+    )
+    mi_username = forms.CharField(
+        max_length=64,
+        required=False,
+        label="MI user name",
+        help_text="Only where MI asks for one.",
+    )
     mi_password = forms.CharField(
-        max_length=128, required=False, strip=False, label="MI password", widget=forms.PasswordInput
+        max_length=128,
+        required=False,
+        strip=False,
+        label="MI password",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     remove_password = forms.BooleanField(required=False, label="Remove the stored password")
-    partition = forms.CharField(max_length=64, validators=[partition_charset])
+    partition = forms.CharField(
+        max_length=64,
+        validators=[partition_charset],
+        help_text="The dispatcher module's partition: “default” unless opensips.cfg names others.",
+    )
     enabled = forms.BooleanField(required=False)
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -38,6 +54,15 @@ class ProxyForm(forms.Form):
             start = {**asdict(values), "seen": _signed(values)}
         super().__init__(data, initial={**start, **(initial or {})})
         self.proxy = proxy
+        if proxy is not None and proxy.has_mi_password:
+            self.fields["mi_password"].help_text = "One is stored. Left empty, it stays."
+
+    @classmethod
+    def filled(cls, typed: QueryDict | None, proxy: Proxy | None = None) -> "ProxyForm":
+        """The form to begin with; with what was `typed` before the session ended, if anything was."""
+        if typed is None:
+            return cls(proxy=proxy)
+        return cls(proxy=proxy, initial={**typed.dict(), "enabled": "enabled" in typed})
 
     def values(self) -> ProxyValues:
         """The valid form's values."""

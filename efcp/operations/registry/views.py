@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from efcp.accounts.typed import NOTICE, take_typed
 from efcp.audit.services import actor_of
 from efcp.operations.registry import services
 from efcp.operations.registry.forms import ProxyForm
@@ -32,7 +33,7 @@ def proxy_list(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     """Add a proxy."""
     if request.method != "POST":
-        return _show_form(request, ProxyForm())
+        return _begin_form(request)
     form = ProxyForm(request.POST)
     if not form.is_valid():
         return _show_form(request, form)
@@ -51,7 +52,7 @@ def edit(request: HttpRequest, proxy_id: int) -> HttpResponse:
     """Edit a proxy; nothing is written if someone else changed it meanwhile."""
     proxy = get_object_or_404(Proxy, pk=proxy_id)
     if request.method != "POST":
-        return _show_form(request, ProxyForm(proxy=proxy), proxy)
+        return _begin_form(request, proxy)
     form = ProxyForm(request.POST, proxy=proxy)
     if not form.is_valid():
         return _show_form(request, form, proxy)
@@ -122,6 +123,13 @@ def _try(request: HttpRequest, form: ProxyForm, proxy: Proxy | None = None) -> H
     if request.headers.get("HX-Request"):
         return render(request, "proxies/inquiry.html", {"inquiry": inquiry, "form": form})
     return _show_form(request, form, proxy, inquiry)
+
+
+def _begin_form(request: HttpRequest, proxy: Proxy | None = None) -> HttpResponse:
+    typed = take_typed(request)
+    form = ProxyForm.filled(typed, proxy)
+    context = {"form": form, "proxy": proxy, "notice": NOTICE if typed is not None else ""}
+    return render(request, "proxies/form.html", context)
 
 
 def _show_form(

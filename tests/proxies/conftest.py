@@ -1,0 +1,55 @@
+"""Proxies of the tests: small MI servers on loopback, and rows that name them."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from efcp.mi import Endpoint, MiClient
+from efcp.proxies.models import Proxy
+from efcp.proxies.services import Stored, store_snapshot
+from tests.proxies.mi_server import MiServer
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def mi() -> Iterator[MiServer]:
+    """An MI server that listens."""
+    server = MiServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def make_mi() -> Iterator[Callable[[], MiServer]]:
+    """Return a function that starts further MI servers."""
+    servers: list[MiServer] = []
+
+    def make() -> MiServer:
+        server = MiServer()
+        server.start()
+        servers.append(server)
+        return server
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def proxy(db: None, mi: MiServer) -> Proxy:
+    """The row of the proxy that `mi` is."""
+    return Proxy.objects.create(name="edge-1", mi_url=mi.url)
+
+
+@pytest.fixture
+def store(proxy: Proxy, mi: MiServer) -> Callable[..., Stored]:
+    """Return a function that reads the list of `mi` and stores it as asked for `seconds` after START."""
+
+    def read_and_store(seconds: float = 0, *, full: bool = True) -> Stored:
+        listing = MiClient(Endpoint.parse(mi.url)).ds_list(full=full, partition="default")
+        return store_snapshot(proxy, listing, START + timedelta(seconds=seconds))
+
+    return read_and_store

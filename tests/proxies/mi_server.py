@@ -1,0 +1,129 @@
+"""A small MI server on loopback, whose memory a test sets and changes."""
+
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+JSON = dict[str, Any]
+
+
+def listed(uri: str, state: str = "Active", hits: int = 0, **more: Any) -> JSON:
+    """A destination as ds_list tells it."""
+    return {"URI": uri, "state": state, "first_hit_counter": hits, "resolved_addresses": [], **more}
+
+
+@dataclass
+class MiServer:
+    """Answers version, uptime, which and ds_list from `sets`; `asked` counts the requests by command.
+
+    `full_is_too_large` has ds_list with `full` answered as httpd does beyond its buffer (status 500, a body
+    that never ends), `hangs` has every request wait, `refusal` has ds_list refused with that message,
+    `requires` is the Authorization header without which the answer is 401.
+    """
+
+    sets: dict[int, list[JSON]] = field(default_factory=dict)
+    partition: str = "default"
+    up_since: str = "Mon Nov 23 09:38:34 2026"
+    version: str = "OpenSIPS (3.4.18 (x86_64/linux))"
+    commands: tuple[str, ...] = ("ds_list", "ds_reload", "ds_set_state", "dp_reload")
+    full_is_too_large: bool = False
+    hangs: bool = False
+    refusal: str = ""
+    requires: str = ""
+    asked: Counter[str] = field(default_factory=Counter)
+    ending: threading.Event = field(default_factory=threading.Event)
+    _server: ThreadingHTTPServer | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        assert self._server is not None
+        return f"http://127.0.0.1:{self._server.server_address[1]}/mi"
+
+    def start(self, port: int = 0) -> None:
+        """Listen, on a free port unless one is given."""
+        self.ending.clear()
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(self))
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def stop(self) -> int:
+        """Stop listening; return the port, so that it can start there again."""
+        assert self._server is not None
+        self.ending.set()
+        self._server.shutdown()
+        self._server.server_close()
+        return int(self._server.server_address[1])
+
+    def result_of(self, method: str, params: JSON) -> JSON:
+        """The reply's `result` or `error`."""
+        if method == "version":
+            return {"result": {"Server": self.version}}
+        if method == "uptime":
+            return {"result": {"Now": "x", "Up since": self.up_since, "Up time": "17 [sec]"}}
+        if method == "which":
+            return {"result": list(self.commands)}
+        if method == "ds_list" and not self.refusal:
+            return {"result": {"PARTITIONS": [self._listed_partition(full="full" in params)]}}
+        return {"error": {"code": 500, "message": self.refusal or "ERROR"}}
+
+    def _listed_partition(self, *, full: bool) -> JSON:
+        details = {"weight": 1, "priority": 0} if full else {}
+        sets = [
+            {"id": setid, "Destinations": [{**details, **each} for each in destinations]}
+            for setid, destinations in self.sets.items()
+        ]
+        return {"name": self.partition, "SETS": sets} if sets else {"name": self.partition}
+
+
+def _handler_of(mi: MiServer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            params = request.get("params") or {}
+            mi.asked[request["method"] + (" full" if "full" in params else "")] += 1
+            if mi.hangs:
+                mi.ending.wait(30)
+                return
+            if mi.requires and self.headers.get("Authorization") != mi.requires:
+                self._send(401, b"{}")
+            elif mi.full_is_too_large and "full" in params:
+                self._send_unfinished()
+            else:
+                reply = {"jsonrpc": "2.0", "id": request["id"], **mi.result_of(request["method"], params)}
+                self._send(200, json.dumps(reply).encode())
+
+        def _send(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def _send_unfinished(self) -> None:
+            self.send_response(500)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            mi.ending.wait(30)
+
+        def log_message(self, *_args: object) -> None:
+            """Stay silent."""
+
+    return Handler
+
+
+def wait_until(condition: Any, limit_s: float = 10.0) -> bool:
+    """Wait until `condition()` holds; tell whether it came to hold."""
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
