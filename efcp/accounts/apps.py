@@ -1,6 +1,7 @@
 """The people who sign in."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 
 
 class AccountsConfig(AppConfig):
@@ -9,3 +10,9 @@ class AccountsConfig(AppConfig):
     name = "efcp.accounts"
     label = "accounts"
     verbose_name = "Accounts"
+
+    def ready(self) -> None:
+        """Let a session's age begin when its user signs in."""
+        from efcp.accounts.session_age import start_session_age
+
+        user_logged_in.connect(start_session_age, dispatch_uid="efcp.accounts.session_age")

@@ -50,3 +50,21 @@ class User(AbstractBaseUser):
     def may_administer(self) -> bool:
         """Whether the user may change tables, proxies and users."""
         return self.has_perm("efcp.administer")
+
+
+class WrongTries(models.Model):
+    """How many wrong passwords in a row were tried for one account or from one address.
+
+    The row stands for all processes of the panel. An account is any name that was typed, whether a user
+    bears it or not; the key holds a keyed digest of it (efcp/accounts/throttle.py).
+    """
+
+    key = models.CharField(max_length=80, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "efcp_wrong_tries"
+
+    def __str__(self) -> str:
+        return f"{self.count} wrong tries for {self.key}"

@@ -24,7 +24,11 @@ class AuditRecord(models.Model):
     class Meta:
         db_table = "efcp_audit"
         ordering = ("-id",)
-        indexes = (models.Index(fields=["subject_kind", "subject_id", "id"], name="efcp_audit_subject"),)
+        indexes = (
+            models.Index(fields=["subject_kind", "subject_id", "id"], name="efcp_audit_subject"),
+            models.Index(fields=["subject_kind", "id"], name="efcp_audit_kind"),
+            models.Index(fields=["actor", "id"], name="efcp_audit_actor"),
+        )
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject_kind} {self.subject_label}"

@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
+from efcp.audit.addresses import client_address
 from efcp.audit.models import AuditRecord
 
 
@@ -20,7 +21,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is written: its kind ("dispatcher", "proxy", "user", ...), its id there, and a label for people."""
+    """What is written: its kind ("dispatcher", "proxy", "user", ...), its id, and a label for people."""
 
     kind: str
     id: str
@@ -29,7 +30,7 @@ class Subject:
 
 def actor_of(request: HttpRequest) -> Actor:
     """The signed-in user of `request` and the client's address (behind a trusted proxy: the client's own)."""
-    return Actor(name=request.user.get_username(), address=request.META.get("REMOTE_ADDR", ""))
+    return Actor(name=request.user.get_username(), address=client_address(request))
 
 
 def record(
@@ -43,7 +44,7 @@ def record(
 ) -> AuditRecord:
     """Store one audit record now; call it inside the write's own transaction.
 
-    `before` and `after` hold plain JSON values of the columns concerned; secrets must be masked by the caller.
+    `before` and `after` hold plain JSON values of the columns concerned, secrets masked by the caller.
     """
     return AuditRecord.objects.create(
         at=timezone.now(),

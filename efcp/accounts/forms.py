@@ -1,0 +1,135 @@
+"""The forms of signing in and of the users' pages."""
+
+from typing import Any
+from unicodedata import normalize
+
+from django import forms
+
+from efcp.accounts.models import User
+from efcp.accounts.passwords import LONGEST_PASSWORD, password_faults
+from efcp.accounts.roles import Role
+
+LONGEST_NAME = 64
+
+
+class UserNameField(forms.CharField):
+    """A user's name: one line of printable characters, NFKC, so that what looks equal is equal."""
+
+    def to_python(self, value: Any) -> str:
+        """The name in the spelling in which it is stored."""
+        return normalize("NFKC", super().to_python(value) or "").strip()
+
+    def validate(self, value: str) -> None:
+        """Raise ValidationError for a name that could not be shown on one line."""
+        super().validate(value)
+        if not value.isprintable():
+            raise forms.ValidationError("A user name has only printable characters.")
+
+
+class PasswordField(forms.CharField):
+    """A password as it was typed; never shown again."""
+
+    def __init__(self, *, autocomplete: str, **kwargs: Any) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+        super().__init__(strip=False, widget=widget, **kwargs)
+
+
+class SignInForm(forms.Form):
+    """A name and a password. What can't be a name or a password is as wrong as any other."""
+
+    username = forms.CharField(
+        label="User name",
+        max_length=1000,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+    password = PasswordField(label="Password", max_length=LONGEST_PASSWORD, autocomplete="current-password")
+
+    def clean_username(self) -> str:
+        """The name in the spelling in which it is stored."""
+        return normalize("NFKC", self.cleaned_data["username"]).strip()
+
+
+class NewPasswordForm(forms.Form):
+    """A new password, typed twice, judged by the policy for `user`."""
+
+    new_password = PasswordField(
+        label="New password",
+        autocomplete="new-password",
+        help_text="At least 10 characters. A few words in a row are easy to keep in mind.",
+    )
+    repeated_password = PasswordField(label="New password again", autocomplete="new-password")
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_new_password(self) -> str:
+        """The password, or every fault that the policy finds in it at once."""
+        password: str = self.cleaned_data["new_password"]
+        faults = password_faults(password, self.user)
+        if faults:
+            raise forms.ValidationError(faults)
+        return password
+
+    def clean(self) -> dict[str, Any]:
+        """Both spellings must be the same."""
+        cleaned = super().clean() or {}
+        typed = self.data.get("new_password"), self.data.get("repeated_password")
+        if all(typed) and typed[0] != typed[1]:
+            self.add_error("repeated_password", "The two new passwords differ.")
+        return cleaned
+
+
+class OwnPasswordForm(NewPasswordForm):
+    """The change of one's own password, for which the current one is asked."""
+
+    current_password = PasswordField(
+        label="Current password", max_length=LONGEST_PASSWORD, autocomplete="current-password"
+    )
+    field_order = ("current_password", "new_password", "repeated_password")
+
+    def clean(self) -> dict[str, Any]:
+        """The new password must be another one.
+
+        Compared with what was typed as the current one, not with the stored hash: that would let somebody
+        at an open browser guess without being slowed down.
+        """
+        cleaned = super().clean()
+        if self.data.get("new_password") and self.data["new_password"] == self.data.get("current_password"):
+            self.add_error("new_password", "This is the current password: choose another one.")
+        return cleaned
+
+
+class UserForm(forms.Form):
+    """A user's role, and whether he may sign in."""
+
+    role = forms.ChoiceField(
+        label="Role",
+        choices=Role.choices,
+        help_text="Viewers see everything. Operators also set states and reload proxies."
+        " Administrators also change tables, proxies and users.",
+    )
+    is_active = forms.BooleanField(label="May sign in", required=False)
+
+
+class NewUserForm(NewPasswordForm):
+    """A new user's name, role and first password."""
+
+    username = UserNameField(
+        label="User name", max_length=LONGEST_NAME, widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+    role = forms.ChoiceField(
+        label="Role",
+        choices=Role.choices,
+        initial=Role.VIEWER,
+        help_text=UserForm.base_fields["role"].help_text,
+    )
+    field_order = ("username", "role", "new_password", "repeated_password")
+
+    def clean_username(self) -> str:
+        """The name, by which the policy then judges the password."""
+        username: str = self.cleaned_data["username"]
+        self.user.username = username
+        return username

@@ -1,0 +1,30 @@
+"""The way back in, from the server's own shell: `manage.py resetadmin`."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from efcp.accounts.passwords import FIRST_USERNAME
+from efcp.accounts.services import reset_administrator
+
+
+class Command(BaseCommand):
+    """Gives an administrator a made-up password, printed once, that must be changed."""
+
+    help = (
+        "Gives the administrator a made-up password, printed once, that must be changed at the next sign-in."
+        " Makes him an active administrator, or creates him; ends his sessions."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """`--name`: which user."""
+        parser.add_argument("--name", default=FIRST_USERNAME, help="the user name (default: %(default)s)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Reset and print."""
+        name: str = options["name"]
+        password = reset_administrator(name)
+        self.stdout.write(
+            f"User name: {name}\nPassword:  {password}\nIt must be changed at the next sign-in."
+        )

@@ -1,0 +1,121 @@
+"""What stands between a request and its view: sessions that ended, passwords that must be changed.
+
+All of it runs just before the view (process_view), and reads only the session and the user that
+Django's LoginRequiredMiddleware reads anyway.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from efcp.accounts.next_page import page_of
+from efcp.accounts.session_age import renew_session
+from efcp.accounts.typed import keep_typed
+
+API = "/cp/api/"
+
+View = Callable[..., HttpResponse]
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+def reachable_before_password_change(view: View) -> View:
+    """Mark a view as one that a user may reach while his password must be changed."""
+    view.reachable_before_password_change = True  # type: ignore[attr-defined]
+    return view
+
+
+class EndedSessionMiddleware:
+    """Sends who is not signed in to the sign-in page, keeping what was typed.
+
+    A script gets 401 and JSON; htmx is told to leave the page rather than to put the sign-in form into it.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: View, _args: tuple[Any, ...], _kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """Answer for a view that needs signing in; None lets the request go on."""
+        if not getattr(view, "login_required", True) or request.user.is_authenticated:
+            return None
+        if request.path.startswith(API):
+            return _refused_to_script(401, "not_signed_in", "Sign in first.")
+        if request.method == "POST" and not keep_typed(request):
+            messages.warning(request, "Your session had ended, and what you sent was too large to be kept.")
+        return _redirect(request, reverse("accounts:sign-in") + "?" + urlencode({"next": _came_for(request)}))
+
+
+class PasswordChangeMiddleware:
+    """Lets nothing but the change of the password through, by page or API, while it must be changed."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: View, _args: tuple[Any, ...], _kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """Answer while the password must be changed; None lets the request go on."""
+        of_api = request.path.startswith(API)
+        if not of_api and not getattr(view, "login_required", True):
+            return None
+        if not request.user.is_authenticated or not request.user.must_change_password:
+            return None
+        if of_api:
+            return _refused_to_script(
+                403, "password_must_be_changed", "Change your password in the panel first."
+            )
+        if getattr(view, "reachable_before_password_change", False):
+            return None
+        return _redirect(request, reverse("accounts:password"))
+
+
+class SessionAgeMiddleware:
+    """Lets a session live on while its user does something; what a page polls by itself is not that."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: View, _args: tuple[Any, ...], _kwargs: dict[str, Any]
+    ) -> None:
+        """Renew the session of who asked for a page or sent a form."""
+        if not getattr(view, "login_required", True):
+            return
+        polled = request.method == "GET" and "HX-Request" in request.headers
+        if not polled and request.user.is_authenticated:
+            renew_session(request.session, time.time())
+
+
+def _came_for(request: HttpRequest) -> str:
+    """The page to show after signing in: for a form or a fragment the page that it stands on."""
+    if request.method == "POST" or "HX-Request" in request.headers:
+        return page_of(request)
+    return request.get_full_path()
+
+
+def _redirect(request: HttpRequest, target: str) -> HttpResponse:
+    if "HX-Request" in request.headers:
+        return HttpResponse(status=200, headers={"HX-Redirect": target})
+    return HttpResponseRedirect(target)
+
+
+def _refused_to_script(status: int, error: str, message: str) -> JsonResponse:
+    return JsonResponse({"error": error, "message": message}, status=status)

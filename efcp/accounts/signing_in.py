@@ -1,0 +1,68 @@
+"""Signing in and out: the password checked at a throttled pace, the session begun or ended, both recorded.
+
+Whoever is not signed in is told the same, after comparable work, whether the name exists or not: Django's
+backend hashes a password for an unknown name too, and an inactive user counts as wrong.
+"""
+
+from dataclasses import dataclass
+from typing import cast
+
+from django.contrib.auth import authenticate, login, logout
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from efcp.accounts.models import User
+from efcp.accounts.services import subject
+from efcp.accounts.throttle import ACCOUNT, Counted, TooEarly, count_try, forgive
+from efcp.audit.addresses import client_address
+from efcp.audit.services import Actor, Subject, actor_of, record
+
+
+@dataclass(frozen=True, slots=True)
+class WrongPassword:
+    """The name or the password is wrong; `wait_next` seconds before the next try is looked at."""
+
+    wait_next: int
+
+
+def sign_in(request: HttpRequest, username: str, password: str) -> User | WrongPassword | TooEarly:
+    """Begin a session for the user if the password is right and the try does not come too early."""
+    user = check_password(request, username, password)
+    if isinstance(user, User):
+        with transaction.atomic():
+            login(request, user)
+            record(actor_of(request), "sign in", subject(user))
+    return user
+
+
+def check_password(request: HttpRequest, username: str, password: str) -> User | WrongPassword | TooEarly:
+    """The active user whose password this is, at the pace that efcp/accounts/throttle.py allows."""
+    address = client_address(request)
+    counted = count_try(username, address, timezone.now())
+    if isinstance(counted, TooEarly):
+        return counted
+    user = authenticate(request, username=username, password=password)
+    if user is None:
+        _record_throttles(counted, username, address)
+        return WrongPassword(counted.wait_next)
+    forgive(counted)
+    return cast(User, user)
+
+
+def sign_out(request: HttpRequest) -> None:
+    """End the session, if there is one."""
+    if isinstance(request.user, User):
+        record(actor_of(request), "sign out", subject(request.user))
+    logout(request)
+
+
+def _record_throttles(counted: Counted, username: str, address: str) -> None:
+    """Record once per row of wrong tries that they are slowed down from now on.
+
+    The name stands as it was typed, known or not. By then it was typed too often to be a password that
+    slipped into the wrong field.
+    """
+    for kind in counted.began:
+        label = username if kind == ACCOUNT else address
+        record(Actor("", address), "throttle", Subject(f"sign-in {kind}", label[:64], label))

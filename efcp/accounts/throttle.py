@@ -1,0 +1,153 @@
+"""Slowing down who guesses passwords, per account and per client address, for all processes at once.
+
+A try is counted before its password is looked at and forgiven when the password was right, so that many
+tries at the same moment can't all slip in before the first is counted. After a few free tries each further
+one must wait twice as long as the one before, up to a limit: nobody is locked out for good. A try that comes
+too early is not looked at and not counted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
+from math import ceil
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.crypto import salted_hmac
+
+from efcp.accounts.models import WrongTries
+from efcp.proxies.locking import retried_on_lock
+
+FORGOTTEN_AFTER = timedelta(hours=24)
+"""A count that saw no wrong try for so long starts anew."""
+
+IPV6_SITE_BITS = 64
+"""A site has at least a whole /64 (RFC 6177), and could try from a new address of it each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """`free` wrong tries cost nothing; then the wait doubles from 2 s up to `longest_wait` seconds."""
+
+    free: int
+    longest_wait: int
+
+    def wait_after(self, wrong_tries: int) -> int:
+        """Seconds to wait after so many wrong tries in a row."""
+        beyond = wrong_tries - self.free
+        if beyond <= 0:
+            return 0
+        return int(min(2 ** min(beyond, 30), self.longest_wait))
+
+
+ACCOUNT_PACE = Pace(free=5, longest_wait=60)
+ADDRESS_PACE = Pace(free=20, longest_wait=300)
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One try whose password may be checked; `began` are the throttles that it set off."""
+
+    account_key: str
+    address_key: str
+    wait_next: int
+    began: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TooEarly:
+    """The try must wait for so many more seconds; its password was not looked at."""
+
+    wait: int
+
+
+ACCOUNT = "account"
+ADDRESS = "address"
+_PACES = {ACCOUNT: ACCOUNT_PACE, ADDRESS: ADDRESS_PACE}
+
+
+def count_try(username: str, address: str, now: datetime) -> Counted | TooEarly:
+    """Count a try to sign in as `username` from `address`, or refuse it when it comes too early."""
+    keys = {ACCOUNT: _account_key(username), ADDRESS: _address_key(address)}
+    _make_rows(keys.values(), now)
+    return _count(keys, now)
+
+
+@retried_on_lock
+def _count(keys: dict[str, str], now: datetime) -> Counted | TooEarly:
+    with transaction.atomic():
+        # In the order of the key, so that no two tries wait for each other.
+        locked = WrongTries.objects.select_for_update().filter(pk__in=keys.values()).order_by("key")
+        rows = {row.key: row for row in locked}
+        tries = {kind: rows.get(key, WrongTries(key=key, last_at=now)) for kind, key in keys.items()}
+        for row in tries.values():
+            _forget_old(row, now)
+        wait = max(_wait_left(kind, row, now) for kind, row in tries.items())
+        if wait > 0:
+            return TooEarly(wait)
+        for row in tries.values():
+            row.count += 1
+            row.last_at = now
+            row.save()
+    waits = {kind: _PACES[kind].wait_after(row.count) for kind, row in tries.items()}
+    began = tuple(kind for kind, row in tries.items() if row.count == _PACES[kind].free + 1)
+    return Counted(keys[ACCOUNT], keys[ADDRESS], max(waits.values()), began)
+
+
+@retried_on_lock
+def forgive(counted: Counted) -> None:
+    """The password was right: the account's count starts anew, and the address's loses this try.
+
+    The address keeps its other tries: else who has one account of his own could guess at others' forever.
+    """
+    with transaction.atomic():
+        WrongTries.objects.filter(pk=counted.account_key).update(count=0)
+        WrongTries.objects.filter(pk=counted.address_key, count__gt=0).update(count=F("count") - 1)
+
+
+def forgive_account(username: str) -> None:
+    """Start the account's count anew, whoever tried: for the way back in from the server's own shell."""
+    WrongTries.objects.filter(pk=_account_key(username)).update(count=0)
+
+
+def thin_throttle(now: datetime) -> int:
+    """Delete the counts that are forgotten by `now`; return how many. For the housekeeping job."""
+    deleted, _ = WrongTries.objects.filter(last_at__lt=now - FORGOTTEN_AFTER).delete()
+    return deleted
+
+
+def _make_rows(keys: Iterable[str], now: datetime) -> None:
+    """Have a row to lock for each key; inserted before the counting transaction, so none is waited for."""
+    missing = set(keys) - set(WrongTries.objects.filter(pk__in=keys).values_list("key", flat=True))
+    WrongTries.objects.bulk_create(
+        [WrongTries(key=key, last_at=now) for key in sorted(missing)], ignore_conflicts=True
+    )
+
+
+def _forget_old(row: WrongTries, now: datetime) -> None:
+    if now - row.last_at > FORGOTTEN_AFTER:
+        row.count = 0
+
+
+def _wait_left(kind: str, row: WrongTries, now: datetime) -> int:
+    """Seconds left; never more than the whole wait, should the clock have been set back."""
+    whole = _PACES[kind].wait_after(row.count)
+    return max(0, min(whole, ceil(whole - (now - row.last_at).total_seconds())))
+
+
+def _account_key(username: str) -> str:
+    """A keyed digest: what is typed as a name is now and then a password."""
+    return (
+        "account:"
+        + salted_hmac("efcp.accounts.throttle", username.casefold(), algorithm="sha256").hexdigest()
+    )
+
+
+def _address_key(address: str) -> str:
+    if not address:
+        return "address:"
+    parsed = ip_address(address)
+    if parsed.version == 6:
+        return f"address:{ip_network((parsed, IPV6_SITE_BITS), strict=False)}"
+    return f"address:{parsed}"

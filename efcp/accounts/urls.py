@@ -1,0 +1,17 @@
+"""Addresses of signing in and of the users' pages, under /cp/accounts/."""
+
+from django.urls import path
+
+from efcp.accounts import user_views, views
+
+app_name = "accounts"
+urlpatterns = [
+    path("sign-in/", views.sign_in, name="sign-in"),
+    path("sign-out/", views.sign_out, name="sign-out"),
+    path("password/", views.change_password, name="password"),
+    path("users/", user_views.users, name="users"),
+    path("users/add/", user_views.add_user, name="add-user"),
+    path("users/<int:user_id>/edit/", user_views.edit_user, name="edit-user"),
+    path("users/<int:user_id>/password/", user_views.set_password, name="user-password"),
+    path("users/<int:user_id>/delete/", user_views.delete_user, name="delete-user"),
+]

@@ -1,0 +1,89 @@
+"""Reading audit records, newest first, at a bounded cost however many there are."""
+
+from dataclasses import dataclass
+
+from django.db.models import CharField, Max, Q, QuerySet, Value
+from django.db.models.functions import Concat, Lower
+
+from efcp.audit.models import AuditRecord
+
+RECORDS_PER_PAGE = 50
+
+LARGEST_ID = 2**63 - 1
+"""What the id's column holds; SQLite refuses to look for a larger number."""
+
+SEARCHED_AT_ONCE = 20_000
+"""No index finds a text: one page looks for it in so many records, then offers the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which records are wanted; what is empty is not filtered by. `before` is an id, exclusive."""
+
+    kind: str = ""
+    subject_id: str = ""
+    actor: str = ""
+    text: str = ""
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """One page of records; `older` is the `before` of the next page, None on the last one."""
+
+    records: list[AuditRecord]
+    older: int | None
+    searched_back_to: int | None
+    """The id below which the text was not looked for yet."""
+
+
+def audit_page(wanted: AuditFilter) -> AuditPage:
+    """The newest RECORDS_PER_PAGE records that `wanted` asks for, in one query, or two with a text."""
+    records = _filtered(wanted)
+    floor = None
+    if wanted.text:
+        newest = wanted.before or (AuditRecord.objects.aggregate(newest=Max("id"))["newest"] or 0) + 1
+        floor = newest - SEARCHED_AT_ONCE
+        records = _containing(records.filter(id__gte=floor), wanted.text)
+    found = list(records.order_by("-id")[: RECORDS_PER_PAGE + 1])
+    if len(found) > RECORDS_PER_PAGE:
+        found.pop()
+        return AuditPage(found, found[-1].pk, None)
+    if floor is not None and floor > 1:
+        return AuditPage(found, floor, floor)
+    return AuditPage(found, None, None)
+
+
+def find_record(record_id: int) -> AuditRecord | None:
+    """The record of that id; None where there is none."""
+    return AuditRecord.objects.filter(pk=min(record_id, LARGEST_ID)).first()
+
+
+def known_kinds() -> list[str]:
+    """The kinds of subject that have records, by name."""
+    return list(
+        AuditRecord.objects.order_by("subject_kind").values_list("subject_kind", flat=True).distinct()
+    )
+
+
+def _filtered(wanted: AuditFilter) -> QuerySet[AuditRecord]:
+    records = AuditRecord.objects.all()
+    if wanted.kind:
+        records = records.filter(subject_kind=wanted.kind)
+    if wanted.subject_id:
+        records = records.filter(subject_id=wanted.subject_id)
+    if wanted.actor:
+        records = records.filter(actor=wanted.actor)
+    if wanted.before is not None:
+        records = records.filter(id__lt=wanted.before)
+    return records
+
+
+def _containing(records: QuerySet[AuditRecord], text: str) -> QuerySet[AuditRecord]:
+    """Those whose label, reason, action or address contains `text` in any case.
+
+    Lowered here, because the panel's tables compare by bytes on MariaDB.
+    """
+    blank = Value(" ", output_field=CharField())
+    words = Concat("subject_label", blank, "reason", blank, "action", blank, "address", blank, "actor")
+    return records.annotate(words=Lower(words)).filter(Q(words__contains=text.lower()))

@@ -1,0 +1,71 @@
+"""The pages that tell who changed what."""
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from efcp.audit.differences import changed_columns, differences
+from efcp.audit.selectors import LARGEST_ID, AuditFilter, audit_page, find_record, known_kinds
+
+LONGEST_FILTER = 255
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def record_list(request: HttpRequest) -> HttpResponse:
+    """Records, newest first; filtered by `kind`, `id`, `actor`, `q`, from the id `before` on."""
+    wanted = _wanted(request.GET)
+    page = audit_page(wanted)
+    context = {
+        "wanted": wanted,
+        "page": page,
+        "lines": [(each, changed_columns(each)) for each in page.records],
+        "kinds": known_kinds(),
+        "newest_url": _query(replace(wanted, before=None)),
+        "older_url": _query(replace(wanted, before=page.older)) if page.older else "",
+    }
+    return render(request, "audit/list.html", context)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def record_page(request: HttpRequest, record_id: int) -> HttpResponse:
+    """One record with what was before and after."""
+    record = find_record(record_id)
+    if record is None:
+        raise Http404
+    restorable = (
+        record.subject_kind == "dispatcher"
+        and record.before is not None
+        and request.user.has_perm("efcp.administer")
+    )
+    context = {"record": record, "differences": differences(record), "restorable": restorable}
+    return render(request, "audit/record.html", context)
+
+
+def _wanted(parameters: QueryDict) -> AuditFilter:
+    """The filter in the address; a `before` that is no id is left out."""
+    before = parameters.get("before", "")
+    return AuditFilter(
+        kind=parameters.get("kind", "")[:LONGEST_FILTER],
+        subject_id=parameters.get("id", "")[:LONGEST_FILTER],
+        actor=parameters.get("actor", "")[:LONGEST_FILTER],
+        text=parameters.get("q", "").strip()[:LONGEST_FILTER],
+        before=min(int(before), LARGEST_ID) if before.isascii() and before.isdigit() else None,
+    )
+
+
+def _query(wanted: AuditFilter) -> str:
+    """The filter as an address."""
+    named = {
+        "kind": wanted.kind,
+        "id": wanted.subject_id,
+        "actor": wanted.actor,
+        "q": wanted.text,
+        "before": wanted.before,
+    }
+    return "?" + urlencode({name: value for name, value in named.items() if value})
