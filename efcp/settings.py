@@ -42,7 +42,10 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "efcp.accounts.middleware.EndedSessionMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "efcp.accounts.middleware.PasswordChangeMiddleware",
+    "efcp.accounts.middleware.SessionAgeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -108,6 +111,21 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["efcp.accounts.backends.RoleBackend"]
 LOGIN_URL = "accounts:sign-in"
 LOGIN_REDIRECT_URL = "dispatcher:list"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "efcp.accounts.passwords.NotTooLongValidator"},
+    {"NAME": "efcp.accounts.passwords.NotTheUserNameValidator"},
+    {"NAME": "efcp.accounts.passwords.NotTheFirstPasswordValidator"},
+]
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "efcp.accounts.views.csrf_failure"
 
 USE_TZ = True
 TIME_ZONE = "UTC"
