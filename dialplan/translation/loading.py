@@ -8,6 +8,7 @@ from typing import Final
 
 from dialplan.translation.findings import Effect, Finding
 from dialplan.translation.rules import Environment, LoadedRule, Rejected, Rule, read_rule
+from dialplan.translation.timerec import TimeExpression
 
 _DEFAULT_ENVIRONMENT: Final = Environment()
 
@@ -17,15 +18,14 @@ class RuleSet:
     """The rules of one dpid, in the order in which they are tried.
 
     `equal` holds the equal rules by their text in lower case (ASCII letters only, as `strncasecmp`), `regex`
-    the others. `codes` are the compiled expressions of `regex`, one for one.
+    the others. `codes` and `recurrences` are those of `regex`, one for one.
     """
 
     dpid: int
     equal: Mapping[bytes, tuple[LoadedRule, ...]]
     regex: tuple[LoadedRule, ...]
     codes: tuple[object, ...]
-    timed: bool
-    """Whether a regex rule has a recurrence."""
+    recurrences: tuple[TimeExpression | None, ...]
 
     @property
     def rules(self) -> list[LoadedRule]:
@@ -109,5 +109,5 @@ def _rule_set(dpid: int, rules: list[LoadedRule]) -> RuleSet:
         equal={text: tuple(its_rules) for text, its_rules in equal.items()},
         regex=tuple(regex),
         codes=tuple(rule.pattern.code for rule in regex if rule.pattern is not None),
-        timed=any(rule.recurrence is not None for rule in regex),
+        recurrences=tuple(rule.recurrence for rule in regex),
     )

@@ -24,7 +24,9 @@ _HEAP_KIB: Final = 64 * 1024
 _CASELESS: Final = 0x00000008
 _ADDED_BY_PACKAGE: Final = 0x00000002 | 0x00100000
 _BACKSLASH_C_DISABLED: Final = 185
-_LIMIT_ERRORS: Final = frozenset({-47, -53, -63})
+_MATCH_LIMIT: Final = -47
+_DEPTH_LIMIT: Final = -53
+_HEAP_LIMIT: Final = -63
 
 _LEADING_ITEMS = re.compile(
     rb"(?:\(\*(?:UTF8?|UCP|NOTEMPTY|NOTEMPTY_ATSTART|NO_AUTO_POSSESS|NO_DOTSTAR_ANCHOR|NO_JIT|NO_START_OPT"
@@ -32,7 +34,7 @@ _LEADING_ITEMS = re.compile(
     rb"|LIMIT_(?:MATCH|DEPTH|RECURSION|HEAP)=[0-9]+)\))*"
 )
 _OWN_MATCH_LIMIT = re.compile(rb"\(\*LIMIT_MATCH=([0-9]+)\)")
-_OWN_LIMIT = re.compile(rb"\(\*LIMIT_")
+_OWN_MEMORY_LIMIT = re.compile(rb"\(\*LIMIT_(?:DEPTH|RECURSION|HEAP)=")
 
 _ANY_BYTE: Final = b"(?s:.)"
 
@@ -73,15 +75,18 @@ class Match:
 
 
 class Pattern:
-    """A compiled expression. `groups` is the number of its capturing groups."""
+    """A compiled expression. `groups` is the number of its capturing groups.
 
-    __slots__ = ("_effort_is_own", "code", "expression", "groups")
+    `limits_here` are PCRE2's error codes for limits that only the preview sets, not the proxy.
+    """
 
-    def __init__(self, expression: bytes, code: object, effort_is_own: bool) -> None:
+    __slots__ = ("_limits_here", "code", "expression", "groups")
+
+    def __init__(self, expression: bytes, code: object, limits_here: frozenset[int]) -> None:
         self.expression = expression
         self.code = code
         self.groups: int = _cy.pattern_capture_count(code)
-        self._effort_is_own = effort_is_own
+        self._limits_here = limits_here
 
     def search(self, subject: bytes) -> Match | Miss:
         """The first match anywhere in `subject`."""
@@ -102,9 +107,8 @@ class Pattern:
 
     def miss_of(self, error: Exception) -> Miss:
         """What an exception of `match_data` means for this pattern."""
-        if error.code in _LIMIT_ERRORS and not self._effort_is_own:  # type: ignore[attr-defined]
-            return Miss.GAVE_UP
-        return Miss.ERROR
+        is_limit_here = getattr(error, "code", None) in self._limits_here
+        return Miss.GAVE_UP if is_limit_here else Miss.ERROR
 
 
 MatchError: Final = _cy.LibraryError
@@ -122,14 +126,19 @@ def compile_pattern(
     """Compile as the proxy does; `effort` bounds each search, in PCRE2's match points.
 
     The library has no call for that bound here, so it is written in front of the expression, behind the items
-    that may only stand there. A lower bound of the expression's own is the proxy's too, and stays.
+    that may only stand there. A lower bound of the expression's own is the proxy's too, and stays. At
+    `PROXY_EFFORT` the preview gives up where the proxy does, for which that is no match.
     """
     head = _leading_items(expression)
     own = [int(number) for number in _OWN_MATCH_LIMIT.findall(head)][-1:]
-    limits = b"(*LIMIT_MATCH=%d)" % min([effort, *own])
-    if not _OWN_LIMIT.search(head):
+    limit = min([effort, PROXY_EFFORT, *own])
+    limits = b"(*LIMIT_MATCH=%d)" % limit
+    limits_here: frozenset[int] = frozenset()
+    if limit != PROXY_EFFORT and limit not in own:
+        limits_here |= {_MATCH_LIMIT}
+    if not _OWN_MEMORY_LIMIT.search(head):
         limits += b"(*LIMIT_HEAP=%d)" % _HEAP_KIB
-    effort_is_own = bool(_OWN_LIMIT.search(head)) and all(limit <= effort for limit in own)
+        limits_here |= {_DEPTH_LIMIT, _HEAP_LIMIT}
     body = expression[len(head) :]
     while True:
         try:
@@ -141,7 +150,7 @@ def compile_pattern(
                 body = body[: place - len(rb"\C")] + _ANY_BYTE + body[place:]
                 continue
             return CompileError(_message(error), _position(error.pos - len(limits), expression, head + body))
-        return Pattern(expression, code, effort_is_own)
+        return Pattern(expression, code, limits_here)
 
 
 def newer_syntax(expression: bytes) -> int | None:

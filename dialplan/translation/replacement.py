@@ -152,6 +152,12 @@ class Undefined:
     chances: frozenset[Chance]
     sketch: tuple[int | None, ...] | None
 
+    def could_be(self, output: bytes) -> bool:
+        """Whether a proxy whose output this is fits the sketch; False where there is none."""
+        if self.sketch is None or len(self.sketch) != len(output):
+            return False
+        return all(cell in (None, octet) for cell, octet in zip(self.sketch, output, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class TooLong:

@@ -6,6 +6,7 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 from dialplan.translation.recurrence import DivisionByZeroError, Recurrence
@@ -71,6 +72,7 @@ class TimeExpression:
         return any(results) is not self.ends_inverted
 
 
+@lru_cache(maxsize=4096)
 def parse_timerec(text: str, zone: str = "UTC") -> TimeExpression | InvalidRecurrence:
     """Read a `timerec`. `zone` is the local zone of the proxy, for recurrences that name none.
 

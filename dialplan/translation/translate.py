@@ -14,7 +14,7 @@ from dialplan.translation.loading import RuleSet
 from dialplan.translation.pattern import Match, MatchError, Miss, match_data
 from dialplan.translation.replacement import TooLong, Undefined, ValuesNeeded, Written, render
 from dialplan.translation.rules import LoadedRule
-from dialplan.translation.timerec import Timing
+from dialplan.translation.timerec import TimeExpression, Timing
 
 MAX_ATTRIBUTES: Final = 256
 """Bytes of `attrs` that a translation returns."""
@@ -167,7 +167,7 @@ def translate(
     equal = _search_equal(rules, subject, now)
     if equal.last and equal.last.verdict is Verdict.CRASHED:
         return Translation(ProxyCrashes(equal.last.rule), equal)
-    regex = _search_timed(rules, subject, now) if rules.timed else _search_regex(rules, subject)
+    regex = _search_regex(rules, subject, now)
     return Translation(_outcome(equal.last, regex.last, subject, values), equal, regex)
 
 
@@ -175,8 +175,7 @@ def _search_equal(rules: RuleSet, subject: bytes, now: int) -> Search:
     candidates = rules.equal.get(subject.lower(), ())
     verdicts: dict[int, Verdict] = {}
     for index, rule in enumerate(candidates):
-        untimely = _untimely(rule, now)
-        if untimely is not None:
+        if rule.recurrence is not None and (untimely := _untimely(rule.recurrence, now)):
             verdicts[index] = untimely
         elif rule.caseless or rule.match == subject:
             verdicts[index] = Verdict.MATCHED
@@ -185,15 +184,19 @@ def _search_equal(rules: RuleSet, subject: bytes, now: int) -> Search:
     return Search(candidates, len(candidates), verdicts)
 
 
-def _search_regex(rules: RuleSet, subject: bytes) -> Search:
-    """The search where no rule has a recurrence: nothing but the library's call for each rule."""
+def _search_regex(rules: RuleSet, subject: bytes, now: int) -> Search:
+    """One loop with little in it but the library's call, since a rule set can hold thousands of rules."""
     verdicts: dict[int, Verdict] = {}
-    codes = iter(enumerate(rules.codes))
+    tests = iter(enumerate(zip(rules.codes, rules.recurrences, strict=True)))
     while True:
         index = -1
         try:
-            for index, code in codes:
-                if match_data(code, subject) is not None:
+            for index, (code, recurrence) in tests:
+                if recurrence is not None and (untimely := _untimely(recurrence, now)):
+                    verdicts[index] = untimely
+                    if untimely is Verdict.CRASHED:
+                        return Search(rules.regex, index + 1, verdicts)
+                elif match_data(code, subject) is not None:
                     verdicts[index] = Verdict.MATCHED
                     return Search(rules.regex, index + 1, verdicts)
         except MatchError as error:
@@ -204,29 +207,14 @@ def _search_regex(rules: RuleSet, subject: bytes) -> Search:
             return Search(rules.regex, len(rules.regex), verdicts)
 
 
-def _search_timed(rules: RuleSet, subject: bytes, now: int) -> Search:
-    verdicts: dict[int, Verdict] = {}
-    for index, rule in enumerate(rules.regex):
-        verdict = _untimely(rule, now) or _try(rule, subject)
-        if verdict is not Verdict.NO_MATCH:
-            verdicts[index] = verdict
-        if verdict in (Verdict.MATCHED, Verdict.CRASHED, Verdict.GAVE_UP):
-            return Search(rules.regex, index + 1, verdicts)
-    return Search(rules.regex, len(rules.regex), verdicts)
-
-
-def _untimely(rule: LoadedRule, now: int) -> Verdict | None:
-    if rule.recurrence is None:
-        return None
-    verdicts = {Timing.APPLIES: None, Timing.DOES_NOT: Verdict.OUT_OF_TIME, Timing.CRASHES: Verdict.CRASHED}
-    return verdicts[rule.recurrence.check(now)]
-
-
-def _try(rule: LoadedRule, subject: bytes) -> Verdict:
-    match = rule.pattern.search(subject) if rule.pattern else Miss.NO_MATCH
-    if isinstance(match, Match):
-        return Verdict.MATCHED
-    return {Miss.NO_MATCH: Verdict.NO_MATCH, Miss.GAVE_UP: Verdict.GAVE_UP, Miss.ERROR: Verdict.FAILED}[match]
+def _untimely(recurrence: TimeExpression, now: int) -> Verdict | None:
+    match recurrence.check(now):
+        case Timing.APPLIES:
+            return None
+        case Timing.DOES_NOT:
+            return Verdict.OUT_OF_TIME
+        case Timing.CRASHES:
+            return Verdict.CRASHED
 
 
 def _verdict_of(rule: LoadedRule, error: Exception) -> Verdict:
