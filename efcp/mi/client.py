@@ -144,7 +144,7 @@ class MiClient:
         return parse_uptime(self.call("uptime", None, timeout))
 
     def which(self, *, timeout: float | None = None) -> CommandNames:
-        """Return the commands that the proxy knows."""
+        """Return the commands that the proxy lists; 4.0 leaves out the old names that it still knows."""
         return parse_command_names(self.call("which", None, timeout))
 
     def _done(self, method: str, params: Params | None, timeout: float | None) -> Done:

@@ -32,7 +32,10 @@ class Uptime:
 
 @dataclass(frozen=True, slots=True)
 class CommandNames:
-    """The answer to `which`: the names of all commands that the proxy knows, in its order."""
+    """The answer to `which`: the names of the commands that the proxy lists, in its order.
+
+    4.0 lists its new names only (`dispatcher:list`), though it still knows the old ones.
+    """
 
     names: tuple[str, ...]
     round_trip_s: float

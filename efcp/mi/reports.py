@@ -63,7 +63,10 @@ class IdentifierReports:
     reports: tuple[Report, ...]
 
     def last_load_count(self) -> LoadCount | None:
-        """The newest count of a load; None where no load has finished, or its report was pushed out."""
+        """The newest count: that of the last load that succeeded, since a failed one reports none.
+
+        None where there is none, or where it was pushed out.
+        """
         counts = (report.load_count() for report in reversed(self.reports))
         return next((count for count in counts if count is not None), None)
 
