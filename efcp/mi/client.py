@@ -86,7 +86,8 @@ class MiClient:
     ) -> Done:
         """Load the dispatcher table anew, keeping the states in memory or (without) taking the table's.
 
-        After a TooSlowError the reload goes on in the proxy and may well succeed.
+        After a TooSlowError the reload goes on in the proxy and may well succeed. In a cluster a RefusedError
+        (500) can come although the table was taken over, so read back after any answer.
         """
         params = _given(partition=partition, inherit_state="y" if inherit_state else "n")
         return self._done("ds_reload", params, timeout)

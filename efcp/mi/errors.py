@@ -59,16 +59,18 @@ class NotMiError(MiError):
     """Something answered, but not with a JSON-RPC reply to the request.
 
     `status` is the HTTP status, None where not even that came; `content_type` and `excerpt` are what it
-    sent, empty where it sent none.
+    sent, empty where it sent none. A redirect or an HTTP error of the client's side (3xx, 4xx) means that
+    nothing was carried out; after any other such answer it may have been.
     """
 
-    may_have_run = True
+    lead = "The answer is not MI's: "
 
     def __init__(
         self, problem: str, status: int | None = None, content_type: str = "", excerpt: str = ""
     ) -> None:
         quote = f" It begins with “{excerpt}”." if excerpt else ""
-        super().__init__(f"The answer is not MI's: {problem}.{quote}")
+        super().__init__(f"{self.lead}{problem}.{quote}")
+        self.may_have_run = status is None or not 300 <= status < 500
         self.status = status
         self.content_type = content_type
         self.excerpt = excerpt
@@ -85,13 +87,17 @@ class WrongShapeError(NotMiError):
 class UnfinishedReplyError(NotMiError):
     """An HTTP error whose body never ends, as OpenSIPS's httpd sends it (`raw` in the recorded vectors)."""
 
+    lead = "The proxy failed: it answered "
+
     def __init__(self, status: int, content_type: str, excerpt: str) -> None:
         hint = (
             "; often the reply was too large for the proxy: raise httpd's buf_size"
             if status in {400, 500}
             else ""
         )
-        super().__init__(f"HTTP status {status}, whose body never ends{hint}", status, content_type, excerpt)
+        super().__init__(
+            f"HTTP status {status} with a body that never ends{hint}", status, content_type, excerpt
+        )
 
 
 class TooLargeError(MiError):

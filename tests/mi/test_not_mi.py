@@ -96,6 +96,16 @@ def test_a_redirect_is_told_and_not_followed(serve: Serve, status: int) -> None:
     assert not elsewhere.requests
 
 
+@pytest.mark.parametrize(
+    ("status", "may_have_run"), [(302, False), (401, False), (404, False), (500, True), (502, True)]
+)
+def test_only_errors_of_the_servers_side_may_have_run(serve: Serve, status: int, may_have_run: bool) -> None:
+    server = serve(lambda peer: peer.answer(b"", f"{status} Status", "text/plain"))
+    with pytest.raises(NotMiError) as error:
+        ask(server)
+    assert error.value.may_have_run is may_have_run
+
+
 def test_missing_credentials_are_told(serve: Serve) -> None:
     server = serve(lambda peer: peer.answer(b"", "401 Unauthorized", "text/plain"))
     with pytest.raises(NotMiError, match="user name and password are missing or wrong"):
