@@ -21,9 +21,18 @@ class Dot:
     since: datetime | None
 
 
-def proxy_dots(_request: HttpRequest) -> dict[str, object]:
+def watched_on(request: HttpRequest) -> tuple[WatchedProxy, ...]:
+    """The enabled proxies, read once for the whole request, by its page and its top bar alike."""
+    watched: tuple[WatchedProxy, ...] | None = getattr(request, "watched_proxies", None)
+    if watched is None:
+        watched = watched_proxies()
+        request.watched_proxies = watched  # type: ignore[attr-defined]
+    return watched
+
+
+def proxy_dots(request: HttpRequest) -> dict[str, object]:
     """The variable `proxy_dots`: every enabled proxy, read in one query when a template first looks at it."""
-    return {"proxy_dots": SimpleLazyObject(lambda: [_dot(each) for each in watched_proxies()])}
+    return {"proxy_dots": SimpleLazyObject(lambda: [_dot(each) for each in watched_on(request)])}
 
 
 def _dot(each: WatchedProxy) -> Dot:
