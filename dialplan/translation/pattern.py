@@ -61,7 +61,7 @@ class Miss(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CompileError:
-    """PCRE2's own message, and the byte of the expression where it stands."""
+    """PCRE2's own message, and its own place: the byte of the expression up to which it had read."""
 
     message: str
     position: int
