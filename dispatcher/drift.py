@@ -7,9 +7,10 @@ The table is what was asked for, the memory is what is true. State is no differe
 from dataclasses import dataclass
 from typing import Protocol
 
-from dispatcher.routing.loading import loaded_priority, loaded_weight
 from dispatcher.secrets import mask_weight
 from dispatcher.services import Values
+from dispatcher.shares import number_of
+from dispatcher.validation import means_socket
 
 
 class InMemory(Protocol):
@@ -43,9 +44,9 @@ def differing_columns(row: Values, memory: InMemory) -> tuple[ColumnDifference, 
         ("attrs", row.attrs or "", memory.attrs),
     ]
     if memory.weight is not None and not row.weight.lower().startswith("fs://"):
-        pairs.append(("weight", str(loaded_weight(row.weight)), str(memory.weight)))
+        pairs.append(("weight", str(number_of(row.weight)), str(memory.weight)))
     if memory.priority is not None:
-        pairs.append(("priority", str(loaded_priority(row.priority)), str(memory.priority)))
+        pairs.append(("priority", str(row.priority & 0xFFFF), str(memory.priority)))
     if memory.description is not None:
         pairs.append(("description", row.description or "", memory.description))
     return tuple(
@@ -58,10 +59,4 @@ def _socket_as_listed(socket: str, listed: str) -> str:
 
     Protocol and port may be left out in the table, and case does not count (reference: Loading).
     """
-    wanted = socket.strip().lower()
-    full = listed.lower()
-    if not wanted or not full:
-        return socket
-    protocol, _, address = full.partition(":")
-    host = address.rpartition(":")[0]
-    return listed if wanted in {full, address, f"{protocol}:{host}", host} else socket
+    return listed if socket.strip() and listed and means_socket(socket, listed) else socket

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
@@ -24,8 +25,20 @@ class ExactTextField(forms.CharField):
         super().__init__(strip=False, **kwargs)
 
 
+class CheckedField(forms.BoundField):
+    """A field of the form together with what the checks warn of."""
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """The findings at this field that do not stop the save."""
+        form = self.form
+        return form.warnings[self.name] if isinstance(form, DestinationForm) else []
+
+
 class DestinationForm(forms.Form):
     """The eight fields of the old panel under their column names, and `priority` under "more"."""
+
+    bound_field_class = CheckedField
 
     setid = forms.IntegerField(
         label="Set",
@@ -125,7 +138,9 @@ class DestinationForm(forms.Form):
         """The form to add a row with the values of another."""
         initial = as_initial(Values.of(row))
         del initial["original"]
-        return cls(initial=initial, notice="These are the values of another destination. Change what differs.")
+        return cls(
+            initial=initial, notice="These are the values of another destination. Change what differs."
+        )
 
     @classmethod
     def to_restore(cls, before: Mapping[str, Any], row: Destination | None) -> "DestinationForm":
@@ -150,8 +165,8 @@ class DestinationForm(forms.Form):
         """Say what the proxy would do with the row: errors stop the save, warnings do not."""
         if self.environment is None:
             return self.cleaned_data
-        own_id = self.row.pk if self.row else None
-        for finding in check(self.cleaned_data, self.environment, own_id):
+        before = asdict(self.seen()) | {"id": self.row.pk} if self.row else None
+        for finding in check(self.cleaned_data, self.environment, before):
             if finding.code == "unknown-name":
                 self.name_is_unknown = True
                 if self.cleaned_data.get("unknown_name_is_meant"):
@@ -183,6 +198,16 @@ class DestinationForm(forms.Form):
         """The row as its editor saw it; the row as it is where the form does not tell."""
         assert self.row is not None, "only a form that edits a row was seen before"
         return seen.read(self.data.get("original", ""), self.row)
+
+    def renew_original(self, current: Values) -> None:
+        """Let the next save be guarded by `current`, which its editor has now seen."""
+        data = self.data.copy()
+        data["original"] = seen.sign(current)
+        self.data = data
+
+    def all_warnings(self) -> list[Finding]:
+        """Every finding that did not stop the save."""
+        return [finding for findings in self.warnings.values() for finding in findings]
 
     def reason(self) -> str:
         """Why the change is made, if it was said."""

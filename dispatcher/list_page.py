@@ -6,27 +6,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 
-from dispatcher import selectors
-from dispatcher.drift import ColumnDifference, differing_columns
-from dispatcher.listing import ListQuery
-from dispatcher.models import Destination
-from dispatcher.routing.loading import loaded_weight
-from dispatcher.secrets import mask_weight
-from dispatcher.services import Values
-from efcp.proxies.models import KnownDestination, Proxy
+from django.utils import timezone
 from efcp.sip.uri import uri_key
 
+from dispatcher import selectors
+from dispatcher.drift import ColumnDifference, differing_columns
+from dispatcher.listing import ListQuery, Sort
+from dispatcher.models import Destination, InitialState
+from dispatcher.secrets import mask_weight
+from dispatcher.services import Values
+from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
+from efcp.proxies.ages import in_words
+from efcp.proxies.models import KnownDestination
+from efcp.proxies.selectors import WatchedProxy, live_states
+
 MAX_PROXY_COLUMNS = 12
-MAX_WEIGHT_SUM = 0xFFFF
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """An enabled proxy, and whether what is known of its memory is fresh; `seen_at` is the last good answer."""
-
-    proxy: Proxy
-    fresh: bool
-    seen_at: datetime | None
+_WORDS = {
+    "active": "Active",
+    "probing": "Probing",
+    "inactive": "Inactive",
+    "absent": "Not in memory",
+    "unknown": "Unknown",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,16 @@ class LiveCell:
     changed: tuple[ColumnDifference, ...] = ()
 
     @property
+    def word(self) -> str:
+        """The state as a word for people."""
+        return _WORDS[self.state]
+
+    @property
+    def age(self) -> str:
+        """How long the destination has been in its state, as far as is known."""
+        return in_words(timezone.now() - self.since) if self.since else ""
+
+    @property
     def not_loaded(self) -> bool:
         """Whether the proxy answers and does not hold the destination."""
         return self.fresh and self.state == "absent"
@@ -63,6 +74,31 @@ class Line:
     share_after: float | None
     live: tuple[LiveCell, ...]
     duplicate: bool
+
+    @property
+    def initial_state(self) -> str:
+        """The column `state` as a word."""
+        return InitialState(self.values.state).label if self.values.state in InitialState else "Active"
+
+    @property
+    def share_text(self) -> str:
+        """The share of calls: now, and after a reload where that differs."""
+        if self.share_after is None:
+            return "wrong"
+        after = percent_text(self.share_after)
+        if self.share_now is None or percent_text(self.share_now) == after:
+            return f"{after} %"
+        return f"{percent_text(self.share_now)} → {after} %"
+
+    @property
+    def bar_now(self) -> str:
+        """The length of the bar, of 100, for the share now (after a reload, where no proxy answers)."""
+        return f"{self.share_after or 0 if self.share_now is None else self.share_now:.1f}"
+
+    @property
+    def bar_after(self) -> str:
+        """The length of the bar, of 100, for the share after a reload."""
+        return f"{self.share_after or 0:.1f}"
 
     @property
     def not_loaded(self) -> bool:
@@ -105,7 +141,7 @@ class Band:
     @property
     def overflows(self) -> bool:
         """Whether the weights sum above 16 bits, so that the proxy's shares are wrong."""
-        return self.weight_sum > MAX_WEIGHT_SUM
+        return self.weight_sum > MAX_WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +151,26 @@ class ListPage:
     query: ListQuery
     bands: tuple[Band, ...]
     lines: tuple[Line, ...]
-    watched: tuple[Watched, ...]
+    watched: tuple[WatchedProxy, ...]
     reference: str
     set_names: dict[int, str]
     total: int
     pages: int
+
+    @property
+    def previous_url(self) -> str:
+        """The query string of the page before."""
+        return self.query.with_page(min(self.query.page, self.pages + 1) - 1)
+
+    @property
+    def next_url(self) -> str:
+        """The query string of the page after."""
+        return self.query.with_page(self.query.page + 1)
+
+    @property
+    def sort_urls(self) -> dict[str, str]:
+        """The query string for each order, by column."""
+        return {column.value: self.query.sorted_by(column) for column in Sort}
 
     @property
     def first(self) -> int:
@@ -132,7 +183,7 @@ class ListPage:
         return min(self.total, self.query.page * self.query.size)
 
 
-def build(query: ListQuery, watched: Sequence[Watched]) -> ListPage:
+def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     """Read the page that `query` asks for. The number of queries does not depend on the table's size."""
     proxies = [each.proxy for each in watched[:MAX_PROXY_COLUMNS]]
     reference = next((each.proxy for each in watched if each.fresh), None)
@@ -144,7 +195,7 @@ def build(query: ListQuery, watched: Sequence[Watched]) -> ListPage:
     setids = {row.setid for row in shown} or ({query.setid} if query.setid is not None else set())
     totals = selectors.set_totals(setids, reference)
     memory_totals = selectors.memory_totals(setids, reference)
-    known = _by_destination(selectors.known_destinations(shown, proxies))
+    known = live_states((row.setid, uri_key(row.destination)) for row in shown)
     occurrences = _occurrences(shown, totals)
     names = selectors.set_names()
 
@@ -166,7 +217,11 @@ def build(query: ListQuery, watched: Sequence[Watched]) -> ListPage:
         )
 
     lines = tuple(line(row) for row in shown)
-    bands = _bands(lines, totals, names, _gone_lines(setids, watched, query, query.page >= pages)) if query.by_set else ()
+    bands = (
+        _bands(lines, totals, names, _gone_lines(setids, watched, query, query.page >= pages))
+        if query.by_set
+        else ()
+    )
     return ListPage(
         query=query,
         bands=bands,
@@ -177,16 +232,6 @@ def build(query: ListQuery, watched: Sequence[Watched]) -> ListPage:
         total=total,
         pages=pages,
     )
-
-
-def _by_destination(
-    known: Sequence[KnownDestination],
-) -> dict[tuple[int, str], dict[int, tuple[KnownDestination, ...]]]:
-    """Known destinations by set and URI key, then by proxy, in the proxy's order."""
-    found: dict[tuple[int, str], dict[int, list[KnownDestination]]] = defaultdict(lambda: defaultdict(list))
-    for destination in known:
-        found[destination.setid, destination.uri_key][destination.proxy_id].append(destination)
-    return {key: {proxy: tuple(held) for proxy, held in of.items()} for key, of in found.items()}
 
 
 def _occurrences(
@@ -207,7 +252,7 @@ def _occurrences(
     return found
 
 
-def _cell(each: Watched, held: Sequence[KnownDestination], occurrence: int, values: Values) -> LiveCell:
+def _cell(each: WatchedProxy, held: Sequence[KnownDestination], occurrence: int, values: Values) -> LiveCell:
     if each.seen_at is None:
         return LiveCell(each.proxy.name, "unknown", fresh=False)
     if occurrence >= len(held):
@@ -229,27 +274,17 @@ def _share_now(mine: KnownDestination | None, totals: selectors.MemoryTotals | N
     """The percentage of calls that the destination gets now, by the weighted algorithms."""
     if mine is None or mine.state != "active" or totals is None:
         return 0.0
-    return _percentage(mine.weight or 0, totals.active_weight, totals.active)
+    return percentage(mine.weight or 0, totals.active_weight, totals.active)
 
 
 def _share_after(values: Values, mine: KnownDestination | None, totals: selectors.SetTotals) -> float | None:
     """The percentage after a reload that inherits states; None where the sums of weights overflow 16 bits."""
-    if totals.weight > MAX_WEIGHT_SUM:
+    if totals.weight > MAX_WEIGHT:
         return None
     active = mine.state == "active" if mine is not None else values.state not in (1, 2)
     if not active:
         return 0.0
-    return _percentage(loaded_weight(values.weight), totals.active_weight, totals.active)
-
-
-def _percentage(weight: int, active_weight: int, active: int) -> float:
-    """A pick that hits an inactive destination is made again among the active ones, so they share all calls.
-
-    Where all weights are 0 the calls go by index, in equal parts.
-    """
-    if active_weight:
-        return 100 * weight / active_weight
-    return 100 / active if active else 0.0
+    return percentage(number_of(values.weight), totals.active_weight, totals.active)
 
 
 def _bands(
@@ -278,7 +313,7 @@ def _bands(
 
 
 def _gone_lines(
-    setids: set[int], watched: Sequence[Watched], query: ListQuery, last_page: bool
+    setids: set[int], watched: Sequence[WatchedProxy], query: ListQuery, last_page: bool
 ) -> dict[int, tuple[GoneLine, ...]]:
     """What the fresh proxies still hold of these sets although the table lost it."""
     if query.q or query.state is not None or query.live is not None:
@@ -296,9 +331,15 @@ def _gone_lines(
     return {setid: tuple(found) for setid, found in lines.items()}
 
 
-def _gone_cell(each: Watched, held: KnownDestination | None) -> LiveCell:
+def _gone_cell(each: WatchedProxy, held: KnownDestination | None) -> LiveCell:
     if held is None:
         return LiveCell(each.proxy.name, "absent", each.fresh, seen_at=each.seen_at)
     return LiveCell(
-        each.proxy.name, held.state, each.fresh, held.since, held.since_is_exact, each.seen_at, held.first_hits
+        each.proxy.name,
+        held.state,
+        each.fresh,
+        held.since,
+        held.since_is_exact,
+        each.seen_at,
+        held.first_hits,
     )

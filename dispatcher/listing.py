@@ -52,8 +52,8 @@ class ListQuery:
             setid=_integer(given.get("setid"), 0, MAX_SETID),
             q=given.get("q", "").strip()[:200],
             state=_integer(given.get("state"), 0, 2),
-            live=Live(live) if live in Live else None,
-            sort=sort if sort.removeprefix("-") in Sort else Sort.SET.value,
+            live=Live(live) if live in set(Live) else None,
+            sort=sort if sort.removeprefix("-") in set(Sort) else Sort.SET.value,
             page=_integer(given.get("page"), 1, 10**6) or 1,
             size=size or DEFAULT_SIZE,
         )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum, Value
 from django.db.models.functions import Lower
+from efcp.sip.uri import uri_key
 
 from dispatcher.listing import ListQuery, Live, Sort
 from dispatcher.models import Destination, DestinationSet
 from efcp.proxies.models import KnownDestination, Proxy
-from efcp.sip.uri import uri_key
 
 MAX_NAMED_SETS = 1000
 
@@ -101,10 +101,10 @@ class SetTotals:
 
 
 # An `fs://` weight counts as 1 until the FreeSWITCH at its end has told its load.
-_LOADED_WEIGHT = (
-    "CASE WHEN d.weight LIKE 'fs://%%' THEN 1 ELSE CAST(d.weight AS {integer}) & 65535 END"
+_LOADED_WEIGHT = "CASE WHEN d.weight LIKE 'fs://%%' THEN 1 ELSE CAST(d.weight AS {integer}) & 65535 END"
+_STATE_AFTER = (
+    "COALESCE(k.state, CASE d.state WHEN 1 THEN 'inactive' WHEN 2 THEN 'probing' ELSE 'active' END)"
 )
-_STATE_AFTER = "COALESCE(k.state, CASE d.state WHEN 1 THEN 'inactive' WHEN 2 THEN 'probing' ELSE 'active' END)"
 
 
 def set_totals(setids: Iterable[int], reference: Proxy | None) -> dict[int, SetTotals]:
@@ -152,18 +152,6 @@ def memory_totals(setids: Iterable[int], reference: Proxy | None) -> dict[int, M
         .annotate(count=Count("id"), weight_sum=Sum("weight"))
     )
     return {setid: MemoryTotals(count, weight or 0) for setid, count, weight in rows}
-
-
-def known_destinations(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[KnownDestination]:
-    """What `proxies` hold of these rows' sets and URIs, by proxy and in the order of each."""
-    if not rows or not proxies:
-        return []
-    keys = {uri_key(row.destination) for row in rows}
-    partitions = {proxy.pk: proxy.partition for proxy in proxies}
-    found = KnownDestination.objects.filter(
-        proxy__in=proxies, setid__in={row.setid for row in rows}, uri_key__in=keys
-    ).order_by("proxy_id", "setid", "uri_key", "occurrence")
-    return [known for known in found if known.partition == partitions[known.proxy_id]]
 
 
 def identities_in_order(setids: Iterable[int]) -> QuerySet[Destination, tuple[int, int, str]]:

@@ -7,16 +7,18 @@ from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from efcp.audit.selectors import find_record
 
 from dispatcher import list_page, selectors, services
 from dispatcher.changes import pending_changes
-from dispatcher.environment import form_environment
+from dispatcher.environment import form_environment, known_sockets
 from dispatcher.forms import DeleteForm, DestinationForm, SetNameForm
 from dispatcher.listing import SIZES, ListQuery, Live
+from dispatcher.loss import loss_of
 from dispatcher.models import Destination, InitialState
 from efcp.accounts.typed import take_typed
-from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
+from efcp.proxies.context import watched_on
 
 LIVE_LABELS = (
     (Live.ACTIVE, "Active somewhere"),
@@ -31,7 +33,7 @@ LIVE_LABELS = (
 def destination_list(request: HttpRequest) -> HttpResponse:
     """All destinations by set, filtered, sorted and paged by the URL."""
     context = {
-        "page": list_page.build(ListQuery.parse(request.GET.dict())),
+        "page": list_page.build(ListQuery.parse(request.GET.dict()), watched_on(request)),
         "initial_states": InitialState.choices,
         "live_states": LIVE_LABELS,
         "sizes": SIZES,
@@ -59,11 +61,11 @@ def add(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _show_form(request, form)
     try:
-        destination_id = services.add(form.values(), actor_of(request), form.reason())
+        services.add(form.values(), actor_of(request), form.reason())
     except services.DuplicateDestinationError as error:
         form.add_duplicate_error(error.other_id)
         return _show_form(request, form)
-    return _saved(request, form, destination_id, f"{form.values().destination} was added to set {form.values().setid}.")
+    return _saved(request, form, f"{form.values().destination} was added to set {form.values().setid}.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -88,7 +90,7 @@ def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
     if form.seen() == form.values():
         messages.info(request, "Nothing was changed.")
         return redirect("dispatcher:list")
-    return _saved(request, form, row.pk, f"{form.values().destination} was saved.")
+    return _saved(request, form, f"{form.values().destination} was saved.")
 
 
 @require_safe
@@ -122,7 +124,9 @@ def delete(request: HttpRequest, destination_id: int) -> HttpResponse:
             raise Http404 from None
         except services.ChangedMeanwhileError as error:
             return _show_delete(request, DeleteForm(row=row), row, error.current)
-        messages.success(request, f"{row.destination} was deleted from set {row.setid}. Proxies keep it until they reload.")
+        messages.success(
+            request, f"{row.destination} was deleted from set {row.setid}. Proxies keep it until they reload."
+        )
         return redirect("dispatcher:list")
     return _show_delete(request, form, row)
 
@@ -141,10 +145,67 @@ def name_set(request: HttpRequest, setid: int) -> HttpResponse:
 @require_POST
 @permission_required("efcp.administer", raise_exception=True)
 def check(request: HttpRequest) -> HttpResponse:
-    """What would be said of one field as it is typed; nothing is saved."""
-    form = DestinationForm.posted(request.POST, form_environment(look_up_names=_leaves_field(request)))
+    """What is to be said of one field as it is typed (`?row=` where a row is edited); nothing is saved."""
     name = request.headers.get("HX-Trigger-Name", "")
-    if name not in form.fields:
+    if name not in DestinationForm.base_fields:
         raise Http404
+    row_id = request.GET.get("row", "")
+    row = selectors.find(int(row_id)) if row_id.isascii() and row_id.isdigit() else None
+    form = DestinationForm.posted(request.POST, form_environment(look_up_names=name == "destination"), row)
     form.is_valid()
-    return render(request, "dispatcher/field_findings.html", {"field": form[name], "warnings": form.warnings_of(name)})
+    return render(request, "dispatcher/field_findings.html", {"field": form[name]})
+
+
+def _find(destination_id: int) -> Destination:
+    row = selectors.find(destination_id)
+    if row is None:
+        raise Http404
+    return row
+
+
+def _show_form(
+    request: HttpRequest, form: DestinationForm, row: Destination | None = None, **more: Any
+) -> HttpResponse:
+    context = {"form": form, "row": row, "known_sockets": known_sockets(), **more}
+    return render(request, "dispatcher/form.html", context)
+
+
+def _show_conflict(
+    request: HttpRequest, form: DestinationForm, row: Destination, current: services.Values
+) -> HttpResponse:
+    """Both versions side by side; saved again, the typed one is guarded by what stands now."""
+    wanted = form.values()
+    form.renew_original(current)
+    conflict = [
+        {
+            "column": column,
+            "wanted": mine,
+            "current": theirs,
+            "differs": mine != theirs,
+        }
+        for (column, mine), theirs in zip(
+            wanted.for_audit().items(), current.for_audit().values(), strict=True
+        )
+    ]
+    return _show_form(request, form, row, conflict=conflict)
+
+
+def _saved(request: HttpRequest, form: DestinationForm, text: str) -> HttpResponse:
+    """Say what was saved and what the proxy will make of it, and go to the list."""
+    messages.success(request, f"{text} Proxies use it after a reload.")
+    for finding in form.all_warnings():
+        messages.warning(request, finding.text)
+    return redirect("dispatcher:list")
+
+
+def _show_delete(
+    request: HttpRequest, form: DeleteForm, row: Destination, changed: services.Values | None = None
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "row": row,
+        "changed": changed,
+        "loss": loss_of(row),
+        "set_name": selectors.set_names().get(row.setid, ""),
+    }
+    return render(request, "dispatcher/delete.html", context)

@@ -1,0 +1,67 @@
+"""What the form's checks need to know of the world, read from the database and the names service when asked."""
+
+from collections.abc import Sequence
+
+from django.db import connection
+
+from dispatcher import names, selectors
+from dispatcher.validation import FormEnvironment, SetOfRow
+from efcp.proxies.models import KnownDestination
+from efcp.proxies.selectors import watched_proxies
+
+
+def form_environment(*, look_up_names: bool = True) -> FormEnvironment:
+    """The environment of a form in the panel; each part is read only when a check asks for it."""
+    return FormEnvironment(
+        look_up=names.look_up if look_up_names else None,
+        known_sockets=known_sockets,
+        unstorable=unstorable_characters,
+        set_of=set_of_row,
+        duplicate=selectors.same_destination,
+    )
+
+
+def known_sockets() -> Sequence[str]:
+    """The listeners that proxies showed in their lists, without repetition, at most 100."""
+    listed = KnownDestination.objects.exclude(socket="").values_list("socket", flat=True)
+    return list(listed.distinct().order_by("socket")[:100])
+
+
+def set_of_row(setid: int) -> SetOfRow:
+    """The sums over a set, its states inherited from the first proxy that answers."""
+    reference = next((each.proxy for each in watched_proxies() if each.fresh), None)
+    totals = selectors.set_totals([setid], reference).get(setid)
+    if totals is None:
+        return SetOfRow(rows=0, weight=0, active=0)
+    return SetOfRow(rows=totals.rows, weight=totals.weight, active=totals.active)
+
+
+def unstorable_characters(column: str, text: str) -> str:
+    """The characters of `text` that the character set of `dispatcher.column` lacks.
+
+    MariaDB itself is asked, since only it knows its character sets; SQLite stores everything.
+    """
+    if connection.vendor != "mysql" or text.isascii():
+        return ""
+    charset = _charset_of(column)
+    if not charset.isidentifier():
+        return ""
+    characters = "".join(dict.fromkeys(character for character in text if not character.isascii()))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT CONVERT(CONVERT(%s USING {charset}) USING utf8mb4)",
+            [characters],
+        )
+        kept = cursor.fetchone()[0]
+    return "".join(sent for sent, got in zip(characters, kept, strict=True) if sent != got)
+
+
+def _charset_of(column: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT character_set_name FROM information_schema.columns"
+            " WHERE table_schema = DATABASE() AND table_name = 'dispatcher' AND column_name = %s",
+            [column],
+        )
+        row = cursor.fetchone()
+    return row[0] if row and row[0] else "utf8mb4"

@@ -1,0 +1,32 @@
+"""The share of calls that a weight means under the weighted algorithms (0 to 5 and 7), from sums over a set.
+
+The sums come from the database, so that a share costs the same in a set of any size. dispatcher/routing
+computes the same from the destinations themselves, the proxy's 16-bit overflow included.
+"""
+
+MAX_WEIGHT = 0xFFFF
+"""The largest weight, and the largest sum of a set's weights, that the proxy keeps (16 bits)."""
+
+
+def number_of(weight: str) -> int:
+    """The column `weight` as loaded: 16 bits of the number; 1 for an `fs://` URL until FreeSWITCH told its load."""
+    text = weight.rstrip(" ")
+    return int(text) & MAX_WEIGHT if text.isascii() and text.isdigit() else 1
+
+
+def percentage(weight: int, active_weight: int, active: int) -> float:
+    """The percentage of calls for an active destination of `weight` among `active` ones that sum to `active_weight`.
+
+    A pick that hits an inactive destination is made again among the active ones, so they share all calls.
+    Where all weights are 0 the calls go by index, in equal parts.
+    """
+    if active_weight:
+        return 100 * weight / active_weight
+    return 100 / active if active else 0.0
+
+
+def percent_text(share: float) -> str:
+    """A percentage as short as it stays true: `25`, `0.4`, `<0.1`."""
+    if 0 < share < 0.1:
+        return "<0.1"
+    return f"{share:.1f}".removesuffix(".0")
