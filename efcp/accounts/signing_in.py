@@ -5,13 +5,13 @@ backend hashes a password for an unknown name too, and an inactive user counts a
 """
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.contrib.auth import authenticate, login, logout
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from efcp.accounts.known_browser import known_browser
 from efcp.accounts.models import User
 from efcp.accounts.services import subject
 from efcp.accounts.throttle import ACCOUNT, Counted, TooEarly, count_try, forgive
@@ -39,7 +39,7 @@ def sign_in(request: HttpRequest, username: str, password: str) -> User | WrongP
 def check_password(request: HttpRequest, username: str, password: str) -> User | WrongPassword | TooEarly:
     """The active user whose password this is, at the pace that efcp/accounts/throttle.py allows."""
     address = client_address(request)
-    counted = count_try(username, address, timezone.now())
+    counted = count_try(username, address, timezone.now(), known_browser(request, username))
     if isinstance(counted, TooEarly):
         return counted
     user = authenticate(request, username=username, password=password)
@@ -47,7 +47,7 @@ def check_password(request: HttpRequest, username: str, password: str) -> User |
         _record_throttles(counted, username, address)
         return WrongPassword(counted.wait_next)
     forgive(counted)
-    return cast(User, user)
+    return user
 
 
 def sign_out(request: HttpRequest) -> None:

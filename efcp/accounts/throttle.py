@@ -67,9 +67,12 @@ ADDRESS = "address"
 _PACES = {ACCOUNT: ACCOUNT_PACE, ADDRESS: ADDRESS_PACE}
 
 
-def count_try(username: str, address: str, now: datetime) -> Counted | TooEarly:
-    """Count a try to sign in as `username` from `address`, or refuse it when it comes too early."""
-    keys = {ACCOUNT: _account_key(username), ADDRESS: _address_key(address)}
+def count_try(username: str, address: str, now: datetime, browser: str = "") -> Counted | TooEarly:
+    """Count a try to sign in as `username` from `address`, or refuse it when it comes too early.
+
+    Tries from a `browser` that is known as the user's (efcp/accounts/known_browser.py) count apart.
+    """
+    keys = {ACCOUNT: _account_key(username, browser), ADDRESS: _address_key(address)}
     _make_rows(keys.values(), now)
     return _count(keys, now)
 
@@ -108,7 +111,7 @@ def forgive(counted: Counted) -> None:
 
 def forgive_account(username: str) -> None:
     """Start the account's count anew, whoever tried: for the way back in from the server's own shell."""
-    WrongTries.objects.filter(pk=_account_key(username)).update(count=0)
+    WrongTries.objects.filter(pk=_account_key(username, "")).update(count=0)
 
 
 def thin_throttle(now: datetime) -> int:
@@ -136,12 +139,10 @@ def _wait_left(kind: str, row: WrongTries, now: datetime) -> int:
     return max(0, min(whole, ceil(whole - (now - row.last_at).total_seconds())))
 
 
-def _account_key(username: str) -> str:
+def _account_key(username: str, browser: str) -> str:
     """A keyed digest: what is typed as a name is now and then a password."""
-    return (
-        "account:"
-        + salted_hmac("efcp.accounts.throttle", username.casefold(), algorithm="sha256").hexdigest()
-    )
+    text = f"{browser}:{username.casefold()}"
+    return f"account:{salted_hmac('efcp.accounts.throttle', text, algorithm='sha256').hexdigest()}"
 
 
 def _address_key(address: str) -> str:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from efcp.accounts import services, signing_in
 from efcp.accounts.forms import OwnPasswordForm, SignInForm
+from efcp.accounts.known_browser import remember_browser
 from efcp.accounts.middleware import reachable_before_password_change
 from efcp.accounts.models import User
 from efcp.accounts.next_page import page_of, safe_next
@@ -45,7 +46,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return _sign_in_page(request, form, target)
     result = signing_in.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"])
     if isinstance(result, User):
-        return HttpResponseRedirect(target)
+        response = HttpResponseRedirect(target)
+        remember_browser(response, result.username)
+        return response
     return _refusal(request, form, target, result)
 
 

@@ -16,19 +16,18 @@ def client_address(request: HttpRequest) -> str:
     X-Forwarded-For counts only when the peer is one of settings.EFCP_TRUSTED_PROXIES, and then only its
     right-most entry that is no trusted proxy: every entry left of that one is the client's own claim.
     """
-    peer = _parsed(request.META.get("REMOTE_ADDR", ""))
-    if peer is None:
-        return ""
-    trusted: Sequence[Network] = getattr(settings, "EFCP_TRUSTED_PROXIES", ())
-    nearest = peer
+    nearest = _parsed(request.META.get("REMOTE_ADDR", ""))
     for hop in reversed(request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")):
-        if not _is_in(nearest, trusted):
-            break
         claimed = _parsed(hop)
-        if claimed is None:
+        if claimed is None or not _is_trusted(nearest):
             break
         nearest = claimed
-    return str(nearest)
+    return "" if nearest is None else str(nearest)
+
+
+def is_trusted_proxy(address: str) -> bool:
+    """Whether the peer's `address` is one of settings.EFCP_TRUSTED_PROXIES."""
+    return _is_trusted(_parsed(address))
 
 
 def _parsed(text: str) -> Address | None:
@@ -47,5 +46,6 @@ def _parsed(text: str) -> Address | None:
     return address
 
 
-def _is_in(address: Address, networks: Sequence[Network]) -> bool:
-    return any(address in network for network in networks)
+def _is_trusted(address: Address | None) -> bool:
+    networks: Sequence[Network] = getattr(settings, "EFCP_TRUSTED_PROXIES", ())
+    return address is not None and any(address in network for network in networks)

@@ -3,8 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from efcp.accounts.forms import LONGEST_NAME
 from efcp.accounts.passwords import FIRST_USERNAME
 from efcp.accounts.services import reset_administrator
 
@@ -24,6 +25,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Reset and print."""
         name: str = options["name"]
+        if not (name.strip() == name and name.isprintable() and 0 < len(name) <= LONGEST_NAME):
+            raise CommandError(f"--name must be 1 to {LONGEST_NAME} printable characters.")
         password = reset_administrator(name)
         self.stdout.write(
             f"User name: {name}\nPassword:  {password}\nIt must be changed at the next sign-in."
