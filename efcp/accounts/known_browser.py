@@ -1,0 +1,46 @@
+"""Browsers in which a user has signed in before.
+
+Whoever keeps guessing at an account keeps its count of wrong tries high. A browser that its user has signed
+in with bears a signed cookie, and its tries are counted apart, so that nobody can be shut out of his own
+account by others' guesses (OWASP calls such a cookie a device cookie). It opens nothing by itself.
+"""
+
+import secrets
+
+from django.conf import settings
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+COOKIE = "efcp_browser"
+REMEMBERED_FOR = 180 * 24 * 3600
+"""Seconds."""
+
+_SALT = "efcp.accounts.known_browser"
+
+
+def known_browser(request: HttpRequest, username: str) -> str:
+    """The name of this browser if `username` has signed in with it before; else empty."""
+    try:
+        owner, name = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=REMEMBERED_FOR)
+    except (signing.BadSignature, TypeError, ValueError):
+        return ""
+    return str(name) if constant_time_compare(owner, _digest(username)) else ""
+
+
+def remember_browser(response: HttpResponse, username: str) -> None:
+    """Have the browser that gets `response` known as one of `username`'s."""
+    response.set_cookie(
+        COOKIE,
+        signing.dumps([_digest(username), secrets.token_hex(8)], salt=_SALT),
+        max_age=REMEMBERED_FOR,
+        path="/cp/accounts/",
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _digest(username: str) -> str:
+    """Who looks at the browser's cookies should not read a name there."""
+    return salted_hmac(_SALT, username.casefold(), algorithm="sha256").hexdigest()
