@@ -6,11 +6,17 @@ import sys
 
 
 def main() -> None:
-    """Run one management command."""
+    """Run one management command; a bad setting ends it with one line and exit code 2."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efcp.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from efcp.configuration import ConfigurationError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":

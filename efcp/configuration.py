@@ -1,15 +1,23 @@
 """What the environment says about this installation, read once and checked at start.
 
-Every value may come from `NAME` or, for secrets, from the file that `NAME_FILE` names. A bad value raises
-ConfigurationError with one line for people; the commands print that line and exit, without a trace.
+Every setting may also come from the file that `NAME_FILE` names, as container platforms hand out secrets. A
+bad value raises ConfigurationError with one line for people; the commands print that line and exit without a
+trace. Without any setting the installation is a trial: SQLite under var/, the sandbox, loopback only.
 """
 
+import ipaddress
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
+MIN_SECRET_LENGTH = 32
+MAX_PORT = 65535
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ConfigurationError(Exception):
@@ -17,27 +25,277 @@ class ConfigurationError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Configuration:
-    """The settings of one installation."""
+class Database:
+    """Where the tables are: `engine` is "sqlite" (`name` is a path) or "mysql"."""
 
-    database_url: str
+    engine: str
+    name: str
+    user: str = ""
+    password: str = ""
+    host: str = ""
+    port: int | None = None
+
+    def __repr__(self) -> str:
+        return f"Database({self.engine}, {self.name}, {self.host}:{self.port})"
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """The embedded proxy. Ports that were set are kept; a busy default is replaced by the next free one.
+
+    `ping_interval_s`, `threshold`, `probing_mode` and `fr_timeout_s` mean what ds_ping_interval,
+    ds_probing_threshhold, ds_probing_mode and tm's fr_timeout mean.
+    """
+
+    enabled: bool
+    mi_port: int
+    mi_port_is_set: bool
+    sip_port: int
+    sip_port_is_set: bool
+    ping_interval_s: int
+    threshold: int
+    probing_mode: int
+    fr_timeout_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings of one installation.
+
+    `url` is the public origin, without a slash at its end, or empty. Where it is set, a TLS proxy on the same
+    machine is trusted without being named.
+    """
+
+    trial: bool
+    database: Database
     secret_key: str
     host: str
     port: int
     data_dir: Path
+    url: str
     allowed_hosts: tuple[str, ...]
-    trial: bool
+    trusted_proxies: tuple[Network, ...]
+    insecure_http: bool
+    admin_password: str
+    sandbox: Sandbox
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach the panel over TLS."""
+        return self.url.startswith("https://")
+
+    @property
+    def listens_beyond_loopback(self) -> bool:
+        """Whether the panel's own address can be reached from other machines."""
+        return not is_loopback(self.host)
+
+    def __repr__(self) -> str:
+        return f"Configuration(trial={self.trial}, {self.database!r}, {self.host}:{self.port})"
+
+
+class _Settings:
+    """The environment's settings by name, each from NAME or from the file that NAME_FILE names."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str, default: str = "") -> str:
+        """The setting's text, `default` where it is not set or empty."""
+        value = self._environ.get(name, "")
+        path = self._environ.get(f"{name}_FILE", "")
+        if value and path:
+            raise ConfigurationError(f"{name} and {name}_FILE are both set; set one of them.")
+        if path:
+            value = _read_file(f"{name}_FILE", path)
+        return value or default
+
+    def is_set(self, name: str) -> bool:
+        """Whether the setting is given in either way."""
+        return bool(self._environ.get(name) or self._environ.get(f"{name}_FILE"))
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        """The setting as a whole number between the limits."""
+        text = self.text(name, str(default))
+        if not (text.isascii() and text.isdigit() and least <= int(text[:12]) <= most):
+            raise ConfigurationError(f"{name} is {text!r}; it must be a whole number from {least} to {most}.")
+        return int(text)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """The setting as yes or no."""
+        text = self.text(name).lower()
+        if text in {"1", "yes", "true", "on"}:
+            return True
+        if text in {"0", "no", "false", "off"}:
+            return False
+        if text:
+            raise ConfigurationError(f"{name} is {text!r}; it must be 1 or 0.")
+        return default
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Configuration:
-    """Read and check the settings in `environ`; raise ConfigurationError for the first bad one."""
-    data_dir = Path(environ.get("EFCP_DATA_DIR", str(PROJECT_DIR / "var")))
-    return Configuration(
-        database_url=environ.get("DATABASE_URL", f"sqlite:///{data_dir}/efcp.sqlite3"),
-        secret_key=environ.get("EFCP_SECRET_KEY", "trial"),
-        host=environ.get("EFCP_HOST", "127.0.0.1"),
-        port=int(environ.get("EFCP_PORT", "8000")),
+    """Read and check the settings in `environ`; raise ConfigurationError for the first bad one.
+
+    In the trial a secret key is made up once and kept in the data folder, which is created where missing.
+    """
+    settings = _Settings(environ)
+    data_dir = Path(settings.text("EFCP_DATA_DIR", str(PROJECT_DIR / "var"))).absolute()
+    url = _origin(settings.text("EFCP_URL"))
+    host = settings.text("EFCP_HOST", "127.0.0.1")
+    trial = not settings.is_set("DATABASE_URL")
+    configuration = Configuration(
+        trial=trial,
+        database=_database(settings.text("DATABASE_URL", f"sqlite:///{data_dir / 'efcp.sqlite3'}")),
+        secret_key=_secret_key(settings, data_dir, trial),
+        host=host,
+        port=settings.integer("EFCP_PORT", 8000, 1, MAX_PORT),
         data_dir=data_dir,
-        allowed_hosts=("127.0.0.1", "localhost", "[::1]"),
-        trial="DATABASE_URL" not in environ,
+        url=url,
+        allowed_hosts=_allowed_hosts(settings, url),
+        trusted_proxies=_networks(settings.text("EFCP_TRUSTED_PROXIES", "127.0.0.1,::1" if url else "")),
+        insecure_http=settings.flag("EFCP_INSECURE_HTTP", default=False),
+        admin_password=settings.text("EFCP_ADMIN_PASSWORD"),
+        sandbox=_sandbox(settings, trial),
     )
+    _refuse_plain_http_beyond_loopback(configuration)
+    return configuration
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host`, a name or an address, is this machine's own loopback."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _read_file(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigurationError(f"{name} names {path}, which can't be read: {reason}.") from None
+
+
+def _database(url: str) -> Database:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigurationError("DATABASE_URL is no URL.") from None
+    if parts.scheme == "sqlite":
+        path = unquote(parts.path[1:])
+        if not path or parts.netloc:
+            raise ConfigurationError(
+                "DATABASE_URL must look like sqlite:///relative/path or sqlite:////absolute/path."
+            )
+        return Database("sqlite", path)
+    if parts.scheme not in {"mysql", "mariadb"}:
+        raise ConfigurationError("DATABASE_URL must begin with sqlite:// or mysql://.")
+    name = unquote(parts.path[1:])
+    if not (name and parts.hostname and parts.username):
+        raise ConfigurationError("DATABASE_URL must look like mysql://user:password@host:port/name.")
+    return Database(
+        "mysql", name, unquote(parts.username), unquote(parts.password or ""), parts.hostname, port
+    )
+
+
+def _secret_key(settings: _Settings, data_dir: Path, trial: bool) -> str:
+    if settings.is_set("EFCP_SECRET_KEY"):
+        key = settings.text("EFCP_SECRET_KEY")
+        if len(key) < MIN_SECRET_LENGTH:
+            raise ConfigurationError(
+                f"EFCP_SECRET_KEY is too short: at least {MIN_SECRET_LENGTH} characters."
+            )
+        return key
+    if not trial:
+        raise ConfigurationError(
+            "EFCP_SECRET_KEY is not set. Outside the trial it is needed: `openssl rand -base64 48` makes one."
+        )
+    return _trial_key(data_dir / "secret-key")
+
+
+def _trial_key(path: Path) -> str:
+    """The trial's own key, made up at first use; where several commands start at once, the first one's."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text(encoding="ascii")
+        key = secrets.token_urlsafe(48)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(key)
+    except OSError as error:
+        raise ConfigurationError(
+            f"EFCP_DATA_DIR: {path.parent} can't be written: {error.strerror}."
+        ) from None
+    return key
+
+
+def _origin(url: str) -> str:
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+        raise ConfigurationError(f"EFCP_URL is {url!r}; it must look like https://panel.example.org.")
+    if parts.path.rstrip("/") not in {"", "/cp"}:
+        raise ConfigurationError("EFCP_URL is the origin alone: the panel always lives under /cp/.")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _allowed_hosts(settings: _Settings, url: str) -> tuple[str, ...]:
+    hosts = ["127.0.0.1", "localhost", "[::1]"]
+    if url:
+        hosts.append(str(urlsplit(url).hostname))
+    for host in settings.text("EFCP_ALLOWED_HOSTS").split(","):
+        name = host.strip()
+        if name == "*" or "/" in name or " " in name:
+            raise ConfigurationError(
+                f"EFCP_ALLOWED_HOSTS holds {name!r}; it takes host names, divided by commas."
+            )
+        if name:
+            hosts.append(name)
+    return tuple(dict.fromkeys(hosts))
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    networks = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            networks.append(ipaddress.ip_network(item))
+        except ValueError:
+            raise ConfigurationError(
+                f"EFCP_TRUSTED_PROXIES holds {item!r}; it takes addresses or networks such as 10.0.0.0/24."
+            ) from None
+    return tuple(networks)
+
+
+def _sandbox(settings: _Settings, trial: bool) -> Sandbox:
+    return Sandbox(
+        enabled=settings.flag("EFCP_SANDBOX", default=trial),
+        mi_port=settings.integer("EFCP_SANDBOX_MI_PORT", 8888, 1, MAX_PORT),
+        mi_port_is_set=settings.is_set("EFCP_SANDBOX_MI_PORT"),
+        sip_port=settings.integer("EFCP_SANDBOX_SIP_PORT", 5060, 1, MAX_PORT),
+        sip_port_is_set=settings.is_set("EFCP_SANDBOX_SIP_PORT"),
+        ping_interval_s=settings.integer("EFCP_SANDBOX_PING_INTERVAL", 10, 0, 86_400),
+        threshold=settings.integer("EFCP_SANDBOX_THRESHOLD", 1, 1, 1000),
+        probing_mode=settings.integer("EFCP_SANDBOX_PROBING_MODE", 0, 0, 1),
+        fr_timeout_s=settings.integer("EFCP_SANDBOX_FR_TIMEOUT", 2 if trial else 30, 1, 3600),
+    )
+
+
+def _refuse_plain_http_beyond_loopback(configuration: Configuration) -> None:
+    if configuration.insecure_http or configuration.is_https:
+        return
+    if configuration.listens_beyond_loopback:
+        raise ConfigurationError(
+            f"EFCP_HOST is {configuration.host}, which other machines reach over plain HTTP: set EFCP_URL to the"
+            " https:// address that a TLS proxy in front serves, or EFCP_INSECURE_HTTP=1 to do without."
+        )
+    if configuration.url:
+        raise ConfigurationError(
+            "EFCP_URL begins with http://, so passwords would travel in clear: use https://, or set"
+            " EFCP_INSECURE_HTTP=1."
+        )

@@ -1,7 +1,6 @@
 """Django's settings, derived from the installation's configuration (efcp/configuration.py)."""
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 
@@ -12,6 +11,19 @@ CONFIGURATION = configuration.load()
 SECRET_KEY = CONFIGURATION.secret_key
 DEBUG = False
 ALLOWED_HOSTS = list(CONFIGURATION.allowed_hosts)
+EFCP_TRUSTED_PROXIES = CONFIGURATION.trusted_proxies
+if CONFIGURATION.url:
+    CSRF_TRUSTED_ORIGINS = [CONFIGURATION.url]
+if CONFIGURATION.is_https:
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^cp/healthz$"]
+    # Only a trusted proxy's header gets this far (efcp/front.py).
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -32,9 +44,11 @@ INSTALLED_APPS = [
     "dialplan",
     "efcp.operations",
     "efcp.sandbox",
+    "efcp.launch",
 ]
 
 MIDDLEWARE = [
+    "efcp.front.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -72,13 +86,12 @@ TEMPLATES = [
 ]
 
 
-def _database(url: str) -> dict[str, Any]:
-    """Django's settings for the database at `url` (sqlite:///path or mysql://user:password@host:port/name)."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
+def _database(database: configuration.Database) -> dict[str, Any]:
+    """Django's settings for the database."""
+    if database.engine == "sqlite":
         return {
             "ENGINE": "django.db.backends.sqlite3",
-            "NAME": unquote(parts.path[1:]),
+            "NAME": database.name,
             # Panel, watcher, worker and sandbox all write: WAL, and the write lock taken at BEGIN, so that
             # a waiting writer waits for its turn instead of failing when a read turns into a write.
             "OPTIONS": {
@@ -89,22 +102,23 @@ def _database(url: str) -> dict[str, Any]:
         }
     return {
         "ENGINE": "efcp.database.mysql",
-        "NAME": unquote(parts.path[1:]),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
-        "PORT": str(parts.port or ""),
+        "NAME": database.name,
+        "USER": database.user,
+        "PASSWORD": database.password,
+        "HOST": database.host,
+        "PORT": str(database.port or ""),
         "CONN_MAX_AGE": 300,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "charset": "utf8mb4",
             "isolation_level": "read committed",
             "sql_mode": "STRICT_ALL_TABLES",
+            "connect_timeout": 5,
         },
     }
 
 
-DATABASES = {"default": _database(CONFIGURATION.database_url)}
+DATABASES = {"default": _database(CONFIGURATION.database)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
@@ -135,6 +149,27 @@ USE_I18N = False
 STATIC_URL = "/cp/static/"
 STATICFILES_DIRS = [configuration.PROJECT_DIR / "static"]
 STATIC_ROOT = CONFIGURATION.data_dir / "static"
+STORAGES = {
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MAX_AGE = 3600
+
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["default"]}}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        # Each refused request would be a line; what matters of them is in the audit.
+        "django.request": {"level": "ERROR"},
+        "django.server": {"level": "WARNING"},
+        "django_tasks": {"level": "WARNING"},
+        "django_tasks_db": {"level": "WARNING"},
+    },
+}
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

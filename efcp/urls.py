@@ -14,3 +14,5 @@ urlpatterns = [
     path("cp/system/dispatcher/", include("dispatcher.urls")),
     path("cp/system/proxies/", include("efcp.operations.registry.urls")),
 ]
+
+handler500 = "efcp.errors.server_error"

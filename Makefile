@@ -1,0 +1,63 @@
+# `make run` brings up a working panel; `make test` runs every test. Both install what they need into .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WITHOUT_INDEX_HOSTS := --no-emit-index-url --no-header --quiet
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes $(WITHOUT_INDEX_HOSTS)
+
+.PHONY: help run test lint bench lock clean
+
+help: ## Say what the targets do
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+run: $(VENV)/.run ## Start the panel at http://127.0.0.1:8000/cp/, with watcher, worker and sandbox proxy
+	@exec $(BIN)/python manage.py run
+
+test: $(VENV)/.dev ## Run every test: on SQLite, on MariaDB, in Chromium
+	@$(BIN)/python -m tests.run
+
+lint: $(VENV)/.dev ## Check style, types, floors, migrations, templates and lock files
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/djlint templates --profile=django --lint
+	$(BIN)/python -m tests.lint
+
+bench: $(VENV)/.dev ## Print how fast the pages are, on MariaDB under gunicorn
+	@$(BIN)/python -m tests.bench
+
+lock: $(VENV)/.dev ## Renew the lock files from pyproject.toml
+	@$(BIN)/pip install --quiet uv
+	$(COMPILE) pyproject.toml -o requirements/run.lock
+	$(COMPILE) --extra mysql pyproject.toml -o requirements/site.lock
+	$(COMPILE) --extra mysql --group dev pyproject.toml -o requirements/dev.lock
+
+clean: ## Remove the virtual environment (the data under var/ stays)
+	@rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	@if ! command -v $(PYTHON) >/dev/null; then
+	  echo "Python is missing: install Python 3.11 or later (Debian: python3 and python3-venv)." >&2; exit 1
+	fi
+	if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+	  echo "$$($(PYTHON) --version) is too old: EFCP needs Python 3.11 or later (Debian 12: python3)." >&2; exit 1
+	fi
+	if ! $(PYTHON) -c 'import venv, ensurepip' 2>/dev/null; then
+	  echo "Python's venv module is missing: install it (Debian: python3-venv)." >&2; exit 1
+	fi
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.lock | $(VENV)/bin/python
+	@[ -e $(VENV)/.dev ] || $(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
+	touch $@
+
+$(VENV)/.dev: requirements/dev.lock tests/install | $(VENV)/bin/python
+	@tests/install
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@ $(VENV)/.run

@@ -1,0 +1,52 @@
+"""`manage.py work`: do the queue's jobs, one after the other, until a signal."""
+
+import signal
+import threading
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+from django_tasks_db.management.commands.db_worker import Worker
+from django_tasks_db.models import DBTaskResult
+
+from efcp.jobs.housekeeping import keep_house
+
+LOOK_EVERY_S = 0.5
+HOUSEKEEPING_EVERY = timedelta(hours=1)
+SHUTDOWN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Command(BaseCommand):
+    """The worker. Several may run: each job is claimed by one."""
+
+    help = "Do long work outside of requests: the jobs of the queue, and the regular housekeeping."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Work until SIGTERM or Ctrl-C; a job that is under way is finished."""
+        stopping = threading.Event()
+        for number in SHUTDOWN_SIGNALS:
+            signal.signal(number, lambda _number, _frame: stopping.set())
+        while not stopping.is_set():
+            _enqueue_housekeeping_when_due()
+            _work_off_the_queue()
+            stopping.wait(LOOK_EVERY_S)
+
+
+def _work_off_the_queue() -> None:
+    Worker(
+        queue_names=["default"],
+        interval=0,
+        batch=True,
+        backend_name="default",
+        startup_delay=False,
+        max_tasks=None,
+        worker_id="efcp",
+        excluded_queue_names=[],
+    ).run()
+
+
+def _enqueue_housekeeping_when_due() -> None:
+    recent = timezone.now() - HOUSEKEEPING_EVERY
+    if not DBTaskResult.objects.filter(task_path=keep_house.module_path, enqueued_at__gte=recent).exists():
+        keep_house.enqueue()

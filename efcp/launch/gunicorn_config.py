@@ -1,0 +1,17 @@
+"""How gunicorn serves the panel: `gunicorn --config efcp/launch/gunicorn_config.py efcp.wsgi`."""
+
+from efcp.configuration import load
+
+_configuration = load()
+
+bind = f"{_configuration.host}:{_configuration.port}"
+worker_class = "gthread"
+workers = 2
+threads = 4
+# No view waits for a proxy longer than about a second, and uploads are streamed by threads of their own.
+timeout = 60
+graceful_timeout = 10
+keepalive = 30
+# The address of a client behind a trusted proxy is worked out by the panel itself (efcp/audit/addresses.py).
+forwarded_allow_ips = ""
+control_socket_disable = True

@@ -1,0 +1,115 @@
+"""`manage.py run`: the whole panel, until Ctrl-C."""
+
+import socket
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
+
+from efcp.configuration import PROJECT_DIR, Configuration, Sandbox
+from efcp.launch.ports import NoFreePortError, is_free, next_free
+from efcp.launch.preparation import FirstSignIn, PreparationError, prepare
+from efcp.launch.supervisor import Program, Supervisor, say
+
+LOOPBACK = "127.0.0.1"
+
+
+class Command(BaseCommand):
+    """Prepare the database, then run panel, watcher, worker and, in the trial, the sandbox proxy."""
+
+    help = "Run the panel, the watcher, the worker and, in the trial, the sandbox proxy, until Ctrl-C."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Run until a signal; one clear line and a non-zero exit where something is in the way."""
+        configuration: Configuration = settings.CONFIGURATION
+        try:
+            _require_panel_port(configuration)
+            sandbox = _with_free_ports(configuration.sandbox)
+            first = prepare(configuration)
+        except (PreparationError, NoFreePortError, OSError) as error:
+            raise CommandError(str(error)) from None
+        connections.close_all()
+        supervisor = Supervisor(_programs(sandbox))
+        threading.Thread(target=_greet, args=(configuration, first), daemon=True).start()
+        supervisor.run()
+
+
+def _require_panel_port(configuration: Configuration) -> None:
+    try:
+        free = is_free(configuration.host, configuration.port)
+    except OSError as error:
+        raise PreparationError(f"EFCP_HOST is {configuration.host}: {error.strerror}.") from None
+    if not free:
+        raise PreparationError(
+            f"Port {configuration.port} of {configuration.host} is busy: end what listens there, or set"
+            " EFCP_PORT."
+        )
+
+
+def _with_free_ports(sandbox: Sandbox) -> Sandbox:
+    """The sandbox's settings with free ports: a busy default is replaced, a busy port that was set is not."""
+    if not sandbox.enabled:
+        return sandbox
+    mi_port = _free_port("EFCP_SANDBOX_MI_PORT", sandbox.mi_port, sandbox.mi_port_is_set, socket.SOCK_STREAM)
+    sip_port = _free_port(
+        "EFCP_SANDBOX_SIP_PORT", sandbox.sip_port, sandbox.sip_port_is_set, socket.SOCK_DGRAM
+    )
+    return replace(sandbox, mi_port=mi_port, sip_port=sip_port)
+
+
+def _free_port(name: str, port: int, is_set: bool, kind: socket.SocketKind) -> int:
+    if is_free(LOOPBACK, port, kind):
+        return port
+    if is_set:
+        raise PreparationError(f"{name} is {port}, which is busy: end what listens there, or set another.")
+    chosen = next_free(LOOPBACK, port + 1, kind)
+    say(f"Port {port} is busy, so the sandbox takes {chosen} ({name}).")
+    return chosen
+
+
+def _programs(sandbox: Sandbox) -> list[Program]:
+    manage = [sys.executable, str(PROJECT_DIR / "manage.py")]
+    gunicorn = [sys.executable, "-m", "gunicorn", "--config", "efcp/launch/gunicorn_config.py", "efcp.wsgi"]
+    programs = [
+        Program("panel", [*gunicorn, "--chdir", str(PROJECT_DIR)]),
+        Program("watch", [*manage, "watch"]),
+        Program("work", [*manage, "work"]),
+    ]
+    if sandbox.enabled:
+        ports = {
+            "EFCP_SANDBOX_MI_PORT": str(sandbox.mi_port),
+            "EFCP_SANDBOX_SIP_PORT": str(sandbox.sip_port),
+        }
+        programs.append(Program("sandbox", [*manage, "sandbox"], ports))
+    return programs
+
+
+def _greet(configuration: Configuration, first: FirstSignIn | None) -> None:
+    """Tell the address once the panel answers there."""
+    host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
+    origin = f"http://{host}:{configuration.port}"
+    for _attempt in range(150):
+        if _answers(f"{origin}/cp/healthz"):
+            break
+        time.sleep(0.2)
+    else:
+        say("The panel does not answer yet; its lines above tell why.")
+        return
+    say(f"\nEFCP runs at {configuration.url or origin}/cp/  (Ctrl-C ends it)")
+    if first is not None:
+        say(f"First sign-in: {first.username} / {first.password}, which has to be changed at once.\n")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
