@@ -1,0 +1,279 @@
+"""The pace at which passwords may be tried."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from efcp.accounts.models import User, WrongTries
+from efcp.accounts.roles import Role
+from efcp.accounts.throttle import (
+    ACCOUNT_PACE,
+    ADDRESS_PACE,
+    Counted,
+    TooEarly,
+    count_try,
+    forgive,
+    thin_throttle,
+)
+from efcp.audit.models import AuditRecord
+from tests.accounts.conftest import PASSWORD, Try
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+ADDRESS = "192.0.2.1"
+
+
+def wait(result: Counted | TooEarly) -> int:
+    return result.wait if isinstance(result, TooEarly) else 0
+
+
+def tries(number: int, username: str = "ada", address: str = ADDRESS, now: datetime = NOW) -> datetime:
+    """Try wrongly so often, each time as early as is allowed; return when the last one was."""
+    for _ in range(number):
+        result = count_try(username, address, now)
+        if isinstance(result, TooEarly):
+            now += timedelta(seconds=result.wait)
+            count_try(username, address, now)
+    return now
+
+
+def from_everywhere(number: int, username: str = "ada") -> None:
+    """Try wrongly so often for one account, each time from another address."""
+    for last in range(number):
+        count_try(username, f"198.51.100.{last}", NOW)
+
+
+@pytest.mark.django_db
+class TestPerAccount:
+    def test_the_first_wrong_tries_cost_nothing(self) -> None:
+        from_everywhere(ACCOUNT_PACE.free)
+
+        assert isinstance(count_try("ada", ADDRESS, NOW), Counted)
+
+    def test_then_the_next_must_wait_wherever_it_comes_from(self) -> None:
+        from_everywhere(ACCOUNT_PACE.free + 1)
+
+        assert count_try("ada", ADDRESS, NOW) == TooEarly(2)
+
+    def test_capital_letters_do_not_make_another_account(self) -> None:
+        from_everywhere(ACCOUNT_PACE.free + 1, "ada")
+
+        assert isinstance(count_try("ADA", ADDRESS, NOW), TooEarly)
+
+    def test_another_account_is_not_slowed_down(self) -> None:
+        from_everywhere(ACCOUNT_PACE.free + 1)
+
+        assert isinstance(count_try("bob", ADDRESS, NOW), Counted)
+
+    def test_a_browser_that_the_user_signed_in_with_before_counts_apart(self) -> None:
+        from_everywhere(50)
+
+        assert isinstance(count_try("ada", ADDRESS, NOW, "0123"), Counted)
+
+    def test_a_try_that_comes_too_early_does_not_prolong_the_wait(self) -> None:
+        from_everywhere(ACCOUNT_PACE.free + 1)
+        for _ in range(100):
+            count_try("ada", ADDRESS, NOW + timedelta(seconds=1))
+
+        assert isinstance(count_try("ada", ADDRESS, NOW + timedelta(seconds=2)), Counted)
+
+    def test_a_right_password_starts_the_count_anew(self) -> None:
+        counted = [count_try("ada", ADDRESS, NOW) for _ in range(ACCOUNT_PACE.free)][-1]
+        assert isinstance(counted, Counted)
+        forgive(counted)
+
+        from_everywhere(ACCOUNT_PACE.free)
+
+        assert isinstance(count_try("ada", "203.0.113.1", NOW), Counted)
+
+
+@pytest.mark.django_db
+class TestPerAddress:
+    def names(self, number: int, address: str = ADDRESS) -> None:
+        for index in range(number):
+            count_try(f"name-{index}", address, NOW)
+
+    def test_many_names_from_one_address_are_slowed_down(self) -> None:
+        self.names(ADDRESS_PACE.free + 1)
+
+        assert count_try("ada", ADDRESS, NOW) == TooEarly(2)
+
+    def test_another_address_is_not(self) -> None:
+        self.names(ADDRESS_PACE.free + 1)
+
+        assert isinstance(count_try("ada", "192.0.2.2", NOW), Counted)
+
+    def test_one_ipv6_site_is_one_address(self) -> None:
+        for index in range(ADDRESS_PACE.free + 1):
+            count_try(f"name-{index}", f"2001:db8:1:2::{index:x}", NOW)
+
+        assert isinstance(count_try("ada", "2001:db8:1:2:ffff::1", NOW), TooEarly)
+        assert isinstance(count_try("ada", "2001:db8:1:3::1", NOW), Counted)
+
+    def test_one_s_own_right_password_does_not_buy_guesses_at_others(self) -> None:
+        self.names(ADDRESS_PACE.free)
+        own = count_try("mallory", ADDRESS, NOW)
+        assert isinstance(own, Counted)
+        forgive(own)
+
+        assert isinstance(count_try("ada", ADDRESS, NOW + timedelta(seconds=2)), Counted)
+        assert isinstance(count_try("ada", ADDRESS, NOW + timedelta(seconds=2)), TooEarly)
+
+    def test_an_unknown_address_is_an_address_too(self) -> None:
+        self.names(ADDRESS_PACE.free + 1, "")
+
+        assert isinstance(count_try("ada", "", NOW), TooEarly)
+
+
+@pytest.mark.parametrize("pace", [ACCOUNT_PACE, ADDRESS_PACE])
+def test_the_wait_doubles_up_to_a_limit(pace: object) -> None:
+    assert isinstance(pace, type(ACCOUNT_PACE))
+    waits = [pace.wait_after(pace.free + beyond) for beyond in range(8)]
+
+    assert waits[:6] == [0, 2, 4, 8, 16, 32]
+    assert pace.wait_after(10**6) == pace.longest_wait
+
+
+@pytest.mark.django_db
+class TestTime:
+    def test_nobody_is_ever_locked_out_for_longer_than_the_limit(self) -> None:
+        last = tries(60)
+
+        later = last + timedelta(seconds=max(ACCOUNT_PACE.longest_wait, ADDRESS_PACE.longest_wait))
+
+        assert isinstance(count_try("ada", ADDRESS, later), Counted)
+
+    def test_a_day_without_wrong_tries_is_a_new_beginning(self) -> None:
+        last = tries(60)
+        tomorrow = last + timedelta(hours=24, seconds=1)
+
+        assert [wait(count_try("ada", ADDRESS, tomorrow)) for _ in range(ACCOUNT_PACE.free + 1)] == [0] * 6
+
+    def test_a_clock_that_was_set_back_locks_nobody_out(self) -> None:
+        from_everywhere(ACCOUNT_PACE.free + 1)
+
+        assert count_try("ada", ADDRESS, NOW - timedelta(days=400)) == TooEarly(2)
+
+    def test_old_counts_are_thinned_and_young_ones_stay(self) -> None:
+        count_try("ada", ADDRESS, NOW)
+        count_try("bob", "192.0.2.2", NOW + timedelta(hours=20))
+
+        assert thin_throttle(NOW + timedelta(hours=25)) == 2
+        assert WrongTries.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_no_name_is_stored_in_the_counts() -> None:
+    count_try("hunter2-typed-into-the-name", ADDRESS, NOW)
+
+    assert "hunter2" not in str(list(WrongTries.objects.values()))
+
+
+class TestPages:
+    """The same over HTTP, where the clock is the server's: tries follow each other within a wait of 2 s."""
+
+    def slowed_down(self, try_sign_in: Try, name: str) -> str:
+        for last in range(ACCOUNT_PACE.free + 1):
+            response = try_sign_in(name, "wrong", address=f"198.51.100.{last}")
+        return response.content.decode()
+
+    @pytest.mark.parametrize("name", ["ada", "eve"])
+    def test_the_last_free_try_tells_how_long_to_wait(
+        self, name: str, try_sign_in: Try, make_user: Callable[..., User]
+    ) -> None:
+        make_user(Role.VIEWER, "ada")
+
+        page = self.slowed_down(try_sign_in, name)
+
+        assert "The user name or the password is wrong. Before the next try, wait 2 seconds." in page
+
+    @pytest.mark.parametrize("name", ["ada", "eve"])
+    def test_a_try_too_early_is_refused_alike_whether_the_name_exists(
+        self, name: str, try_sign_in: Try, make_user: Callable[..., User]
+    ) -> None:
+        make_user(Role.VIEWER, "ada")
+        for _ in range(12):
+            response = try_sign_in(name, PASSWORD if name == "eve" else "wrong")
+            if response.status_code == 429:
+                break
+
+        assert re.search(
+            r"Too many wrong tries: this one was not looked at. Wait \d+ seconds?, then try again.",
+            response.content.decode(),
+        )
+        assert int(response.headers["Retry-After"]) > 0
+
+    def test_the_right_password_too_early_does_not_sign_in(
+        self, try_sign_in: Try, make_user: Callable[..., User], is_signed_in: Callable[[Client], bool]
+    ) -> None:
+        make_user(Role.VIEWER, "ada")
+        WrongTries.objects.all().delete()
+        self.slowed_down(try_sign_in, "ada")
+        WrongTries.objects.update(count=100)
+        client = Client()
+
+        response = try_sign_in("ada", PASSWORD, client=client)
+
+        assert response.status_code == 429
+        assert not is_signed_in(client)
+
+    def test_the_user_s_own_browser_gets_in_while_others_guess(
+        self, try_sign_in: Try, make_user: Callable[..., User]
+    ) -> None:
+        make_user(Role.VIEWER, "ada")
+        own = Client()
+        try_sign_in("ada", PASSWORD, client=own)
+        own.post("/cp/accounts/sign-out/")
+        self.slowed_down(try_sign_in, "ada")
+        WrongTries.objects.update(count=100)
+        WrongTries.objects.filter(key__startswith="address:").delete()
+
+        assert try_sign_in("ada", PASSWORD, client=own).status_code == 302
+
+    def test_a_forged_browser_cookie_is_as_good_as_none(self, try_sign_in: Try) -> None:
+        client = Client()
+        client.cookies["efcp_browser"] = "WyJhIiwiYiJd:1abcde:forged"
+        for last in range(ACCOUNT_PACE.free + 1):
+            try_sign_in("ada", "wrong", client=client, address=f"198.51.100.{last}")
+
+        assert try_sign_in("ada", "wrong").status_code == 429
+
+    def test_the_client_behind_a_trusted_proxy_is_slowed_down_and_not_the_proxy(
+        self, db: None, settings: pytest.FixtureRequest
+    ) -> None:
+        from ipaddress import ip_network
+
+        settings.EFCP_TRUSTED_PROXIES = (ip_network("10.0.0.1/32"),)  # type: ignore[attr-defined]
+
+        def attempt(name: str, client_address: str) -> int:
+            return (
+                Client()
+                .post(
+                    "/cp/accounts/sign-in/",
+                    {"username": name, "password": "wrong"},
+                    REMOTE_ADDR="10.0.0.1",
+                    HTTP_X_FORWARDED_FOR=client_address,
+                )
+                .status_code
+            )
+
+        for index in range(ADDRESS_PACE.free + 1):
+            attempt(f"name-{index}", "203.0.113.5")
+
+        assert attempt("ada", "203.0.113.5") == 429
+        assert attempt("ada", "203.0.113.6") == 200
+
+    @pytest.mark.parametrize("name", ["ada", "eve"])
+    def test_one_record_tells_that_an_account_is_slowed_down(
+        self, name: str, try_sign_in: Try, make_user: Callable[..., User]
+    ) -> None:
+        make_user(Role.VIEWER, "ada")
+        self.slowed_down(try_sign_in, name)
+        for _ in range(5):
+            try_sign_in(name, "wrong")
+
+        records = AuditRecord.objects.values_list("action", "actor", "subject_kind", "subject_label")
+
+        assert list(records) == [("throttle", "", "sign-in account", name)]
