@@ -3,10 +3,20 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import connections
 from django.test import Client
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Have SQLite's test database in a file, one for each worker: in memory, threads lock each other out."""
+    database = connections["default"]
+    if database.vendor == "sqlite":
+        path = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        database.settings_dict["TEST"]["NAME"] = str(path)
 
 
 @pytest.fixture(autouse=True)

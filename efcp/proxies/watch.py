@@ -64,6 +64,7 @@ class Watcher:
         """Watch until `stopping` is set; requests under way then end within their own limit."""
         with ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="mi") as pool:
             while not self.stopping.is_set():
+                close_old_connections()
                 with self._surviving_database_trouble():
                     self._refresh()
                     self._beat()
@@ -89,7 +90,6 @@ class Watcher:
         now = time.monotonic()
         if now < self._refresh_at:
             return
-        close_old_connections()
         proxies = {proxy.pk: proxy for proxy in Proxy.objects.filter(enabled=True).select_related("contact")}
         self._refresh_at = now + self.interval_s
         for gone in self._watched.keys() - proxies.keys():

@@ -1,0 +1,197 @@
+"""The watcher: against MI servers that answer, hang, vanish, come back, restart and answer too much."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from efcp.proxies import services
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange, WatcherHeartbeat
+from efcp.proxies.watch import Watcher
+from tests.proxies.mi_server import MiServer, listed, wait_until
+
+
+@contextmanager
+def watching(interval_s: float = 0.1) -> Iterator[None]:
+    """Run the watcher in a thread with database connections of its own."""
+    stopping = threading.Event()
+
+    def run() -> None:
+        try:
+            Watcher(interval_s, stopping).run()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def state_of(uri: str) -> str | None:
+    """The stored state of the destination, None while it is unknown."""
+    return KnownDestination.objects.filter(uri=uri).values_list("state", flat=True).first()
+
+
+def contact_of(proxy: Proxy) -> ProxyContact:
+    """The stored contact, an empty one while there is none."""
+    return ProxyContact.objects.filter(proxy=proxy).first() or ProxyContact()
+
+
+def test_one_round_reads_version_start_and_destinations(mi: MiServer, proxy: Proxy) -> None:
+    mi.sets = {1: [listed("sip:a", "Probing")]}
+    results = Watcher(2.0, threading.Event()).poll_once()
+    assert results["edge-1"].problem == ""
+    contact = contact_of(proxy)
+    assert (contact.version, contact.up_since_text) == ("3.4.18", "Mon Nov 23 09:38:34 2026")
+    assert contact.up_since is not None
+    assert state_of("sip:a") == "probing"
+
+
+def test_the_command_says_what_became_of_each_proxy(
+    proxy: Proxy, mi: MiServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mi.refusal = "ERROR Unknown partition"
+    call_command("watch", once=True)
+    assert capsys.readouterr().out == "edge-1: The proxy refused: ERROR Unknown partition (500).\n"
+
+
+def test_a_disabled_proxy_is_not_asked(proxy: Proxy, mi: MiServer) -> None:
+    Proxy.objects.update(enabled=False)
+    assert Watcher(2.0, threading.Event()).poll_once() == {}
+    assert not mi.asked
+
+
+def test_a_proxy_without_the_partition_is_told_as_such(proxy: Proxy, mi: MiServer) -> None:
+    mi.partition = "other"
+    results = Watcher(2.0, threading.Event()).poll_once()
+    assert results["edge-1"].problem == "The proxy has no dispatcher partition “default”."
+
+
+def test_an_unreadable_password_is_a_clear_state(proxy: Proxy, mi: MiServer) -> None:
+    Proxy.objects.update(mi_password_encrypted=b"of another key")
+    Watcher(2.0, threading.Event()).poll_once()
+    assert "can't be read with this installation's secret key" in contact_of(proxy).error
+    assert not mi.asked
+
+
+def test_a_list_too_large_with_details_is_read_without_and_that_is_remembered(
+    proxy: Proxy, mi: MiServer
+) -> None:
+    mi.sets = {1: [listed("sip:a")]}
+    mi.full_is_too_large = True
+    Watcher(2.0, threading.Event()).poll_once()
+    assert state_of("sip:a") == "active"
+    assert not contact_of(proxy).with_details
+    Watcher(2.0, threading.Event()).poll_once()
+    assert (mi.asked["ds_list full"], mi.asked["ds_list"]) == (1, 2)
+
+
+def test_the_full_list_is_tried_again_after_a_time(proxy: Proxy, mi: MiServer) -> None:
+    mi.full_is_too_large = True
+    Watcher(2.0, threading.Event()).poll_once()
+    ProxyContact.objects.update(plain_until=datetime(2026, 1, 1, tzinfo=UTC))
+    mi.full_is_too_large = False
+    Watcher(2.0, threading.Event()).poll_once()
+    assert contact_of(proxy).with_details
+
+
+def test_a_restart_is_noticed_by_the_proxys_own_text(proxy: Proxy) -> None:
+    now = datetime.now(UTC)
+    assert not services.store_identity(proxy, "3.4.18", now, "Mon Nov 23 09:38:34 2026")
+    assert not services.store_identity(proxy, "3.4.18", now, "Mon Nov 23 09:38:34 2026")
+    assert services.store_identity(proxy, "3.4.18", now, "Mon Nov 23 09:38:35 2026")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_states_are_followed_and_the_watcher_shows_that_it_lives(mi: MiServer, proxy: Proxy) -> None:
+    mi.sets = {1: [listed("sip:a")]}
+    with watching():
+        assert wait_until(lambda: state_of("sip:a") == "active")
+        mi.sets = {1: [listed("sip:a", "Probing")]}
+        assert wait_until(lambda: state_of("sip:a") == "probing")
+    assert StateChange.objects.count() == 1
+    assert WatcherHeartbeat.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_proxy_that_vanishes_and_returns_is_followed_again(mi: MiServer, proxy: Proxy) -> None:
+    mi.sets = {1: [listed("sip:a")]}
+    with watching():
+        assert wait_until(lambda: state_of("sip:a") == "active")
+        port = mi.stop()
+        assert wait_until(lambda: contact_of(proxy).failing_since is not None)
+        mi.sets = {1: [listed("sip:a", "Inactive")]}
+        mi.up_since = "Mon Nov 23 10:00:00 2026"
+        mi.start(port)
+        assert wait_until(lambda: state_of("sip:a") == "inactive")
+        assert wait_until(lambda: contact_of(proxy).up_since_text == mi.up_since)
+    assert contact_of(proxy).failing_since is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_proxy_that_hangs_delays_the_others_by_nothing(
+    mi: MiServer, proxy: Proxy, make_mi: Callable[[], MiServer]
+) -> None:
+    hanging = make_mi()
+    hanging.hangs = True
+    Proxy.objects.create(name="a-hanging", mi_url=hanging.url)
+    with watching():
+        assert wait_until(lambda: mi.asked["ds_list full"] >= 5, 2.5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_proxy_added_or_edited_while_it_runs_is_picked_up(
+    mi: MiServer, proxy: Proxy, make_mi: Callable[[], MiServer]
+) -> None:
+    other = make_mi()
+    other.sets = {1: [listed("sip:other")]}
+    with watching():
+        assert wait_until(lambda: mi.asked["ds_list full"] >= 1)
+        Proxy.objects.filter(pk=proxy.pk).update(mi_url=other.url)
+        assert wait_until(lambda: state_of("sip:other") == "active")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deleted_proxy_is_left_alone_and_the_watcher_goes_on(
+    mi: MiServer, proxy: Proxy, make_mi: Callable[[], MiServer]
+) -> None:
+    other = make_mi()
+    Proxy.objects.create(name="edge-2", mi_url=other.url)
+    with watching():
+        assert wait_until(lambda: mi.asked["ds_list full"] >= 1)
+        Proxy.objects.filter(pk=proxy.pk).delete()
+        asked = other.asked["ds_list full"]
+        assert wait_until(lambda: other.asked["ds_list full"] > asked + 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_panel_and_watcher_storing_at_once_lose_nothing(mi: MiServer, proxy: Proxy) -> None:
+    mi.sets = {1: [listed(f"sip:{number}") for number in range(50)]}
+
+    def poll_again_and_again() -> None:
+        try:
+            for _ in range(10):
+                Watcher(2.0, threading.Event()).poll_once()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        polling = [pool.submit(poll_again_and_again) for _ in range(4)]
+        while not all(each.done() for each in polling):
+            mi.sets[1][0]["state"] = "Probing" if mi.sets[1][0]["state"] == "Active" else "Active"
+            time.sleep(0.01)
+    for each in polling:
+        each.result()
+    Watcher(2.0, threading.Event()).poll_once()
+    assert KnownDestination.objects.count() == 50
+    assert state_of("sip:0") == mi.sets[1][0]["state"].lower()
