@@ -46,6 +46,11 @@ class SignInForm(forms.Form):
     )
     password = PasswordField(label="Password", max_length=LONGEST_PASSWORD, autocomplete="current-password")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        first_empty = "password" if self.data.get("username") or self.initial.get("username") else "username"
+        self.fields[first_empty].widget.attrs["autofocus"] = True
+
     def clean_username(self) -> str:
         """The name in the spelling in which it is stored."""
         return normalize("NFKC", self.cleaned_data["username"]).strip()

@@ -7,6 +7,7 @@ from django.test import Client
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+from efcp.audit.differences import changed_columns
 from efcp.audit.models import AuditRecord
 from tests.accounts.conftest import PASSWORD, SIGN_IN, Try
 
@@ -181,11 +182,9 @@ def test_the_change_is_recorded_without_the_password(signed_in: Client) -> None:
 
     (record,) = AuditRecord.objects.all()
     assert (record.action, record.actor, record.subject_label) == ("change password", "ada", "ada")
-    assert (record.before["must_change_password"], record.after["must_change_password"]) == (True, False)
+    assert changed_columns(record) == ["must_change_password"]
     assert NEW not in str(AuditRecord.objects.values())
 
 
 def test_who_is_not_signed_in_is_led_to_the_sign_in_page(client: Client, db: None) -> None:
-    assert client.get(PAGE).headers["Location"] == f"{SIGN_IN}?next=/cp/accounts/password/".replace(
-        "next=/cp/accounts/password/", "next=%2Fcp%2Faccounts%2Fpassword%2F"
-    )
+    assert client.get(PAGE).headers["Location"] == SIGN_IN + "?next=%2Fcp%2Faccounts%2Fpassword%2F"

@@ -142,7 +142,7 @@ def test_signing_in_changes_the_session_s_key(try_sign_in: Try, make_user: MakeU
     session = client.session
     session["visited"] = True
     session.save()
-    before = session.session_key
+    before = session.session_key or ""
     client.cookies["sessionid"] = before
 
     try_sign_in("ada", PASSWORD, client=client)
