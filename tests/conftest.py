@@ -11,8 +11,10 @@ from efcp.accounts.roles import Role
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Have SQLite's test database in a file, one for each worker: in memory, threads lock each other out."""
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Give each worker a test database; SQLite's is a file, since in memory threads lock each other out."""
     database = connections["default"]
     if database.vendor == "sqlite":
         path = tmp_path_factory.mktemp("database") / "test.sqlite3"
