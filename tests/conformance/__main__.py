@@ -1,0 +1,39 @@
+"""`python -m tests.conformance KIND FILE`: hold the panel's code against what real proxies answered."""
+
+import argparse
+import gzip
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+KINDS = ("acceptance", "dialplan", "mi", "probing", "selection", "timerec")
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def read_vectors(path: Path) -> Any:
+    """The decoded JSON of a file, gzipped or plain."""
+    content = path.read_bytes()
+    return json.loads(gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content)
+
+
+def main() -> int:
+    """Print what differs and a last line with the counts; 1 where anything differs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance", description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("file", type=Path)
+    arguments = parser.parse_args()
+    checker = importlib.import_module(f"tests.conformance.{arguments.kind}")
+    checked = differing = 0
+    for difference in checker.compare(read_vectors(arguments.file)):
+        checked += 1
+        if difference is not None:
+            differing += 1
+            print(difference)
+    print(f"{arguments.kind}: {checked} checked, {differing} differ")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
