@@ -7,14 +7,14 @@ The table is what was asked for, the memory is what is true. State is no differe
 from dataclasses import dataclass
 from typing import Protocol
 
+from dispatcher.routing.sockets import listener_of
 from dispatcher.secrets import mask_weight
 from dispatcher.services import Values
 from dispatcher.shares import number_of
-from dispatcher.validation import means_socket
 
 
 class InMemory(Protocol):
-    """What ds_list told of a destination; weight, priority and description are None unless asked with `full`."""
+    """What ds_list told of a destination; the last three are None where it was asked without `full`."""
 
     uri: str
     socket: str
@@ -59,4 +59,4 @@ def _socket_as_listed(socket: str, listed: str) -> str:
 
     Protocol and port may be left out in the table, and case does not count (reference: Loading).
     """
-    return listed if socket.strip() and listed and means_socket(socket, listed) else socket
+    return listener_of(socket, [listed]) or socket if listed else socket

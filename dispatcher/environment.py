@@ -1,4 +1,4 @@
-"""What the form's checks need to know of the world, read from the database and the names service when asked."""
+"""What the form's checks need to know of the world: read from the database, or looked up, when asked."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,23 @@ from efcp.proxies.selectors import watched_proxies
 def form_environment(*, look_up_names: bool = True) -> FormEnvironment:
     """The environment of a form in the panel; each part is read only when a check asks for it."""
     return FormEnvironment(
-        look_up=names.look_up if look_up_names else None,
+        resolve=resolve if look_up_names else not_looked_up,
         known_sockets=known_sockets,
         unstorable=unstorable_characters,
         set_of=set_of_row,
         duplicate=selectors.same_destination,
     )
+
+
+def resolve(host: str, port: int | None, transport: str) -> tuple[str, ...] | None:
+    """The addresses of a name, looked up as the proxy does; None where no answer came in time."""
+    lookup = names.look_up(host, port, transport)
+    return None if lookup.outcome is names.Outcome.NO_ANSWER else lookup.addresses
+
+
+def not_looked_up(_host: str, _port: int | None, _transport: str) -> tuple[str, ...]:
+    """Take a name as known, while another field than the destination is being typed."""
+    return ("192.0.2.1",)
 
 
 def known_sockets() -> Sequence[str]:

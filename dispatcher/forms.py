@@ -19,7 +19,7 @@ MAX_INT = 2**31 - 1
 
 
 class ExactTextField(forms.CharField):
-    """Text as it was typed: spaces around it are for the checks to judge, since the proxy does not cut them."""
+    """Text as it was typed: the proxy does not cut spaces around it, so the checks judge them."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(strip=False, **kwargs)
@@ -49,13 +49,13 @@ class DestinationForm(forms.Form):
     destination = ExactTextField(
         label="Destination",
         max_length=192,
-        help_text="A SIP URI such as sip:10.0.0.1:5060. With a name and no port the proxy looks up NAPTR and SRV.",
+        help_text="Such as sip:10.0.0.1:5060. For a name without a port the proxy looks up NAPTR and SRV.",
     )
     socket = ExactTextField(
         label="Socket",
         max_length=128,
         required=False,
-        help_text="The proxy's own listener to send from, such as udp:10.0.0.2:5060. Empty: the proxy chooses.",
+        help_text="The proxy's listener to send from, such as udp:10.0.0.2:5060. Empty: it chooses.",
     )
     state = forms.TypedChoiceField(
         label="Initial state",
@@ -66,7 +66,7 @@ class DestinationForm(forms.Form):
     weight = ExactTextField(
         label="Weight",
         max_length=64,
-        help_text="0 to 65535: the share of calls beside the set's other weights. Or the fs:// URL of a FreeSWITCH.",
+        help_text="0 to 65535, beside the set's other weights. Or the fs:// URL of a FreeSWITCH.",
     )
     attrs = ExactTextField(
         label="Attributes",
@@ -196,20 +196,20 @@ class DestinationForm(forms.Form):
 
     def seen(self) -> Values:
         """The row as its editor saw it; the row as it is where the form does not tell."""
-        assert self.row is not None, "only a form that edits a row was seen before"
+        if self.row is None:
+            raise ValueError("Only a form that edits a row was seen before.")
         return seen.read(self.data.get("original", ""), self.row)
 
     def renew_original(self, current: Values) -> None:
         """Let the next save be guarded by `current`, which its editor has now seen."""
-        data = self.data.copy()
-        data["original"] = seen.sign(current)
-        self.data = data
+        data = self.data.dict() if isinstance(self.data, QueryDict) else self.data
+        self.data = {**data, "original": seen.sign(current)}
 
     def all_warnings(self) -> list[Finding]:
         """Every finding that did not stop the save."""
         return [finding for findings in self.warnings.values() for finding in findings]
 
-    def reason(self) -> str:
+    def why(self) -> str:
         """Why the change is made, if it was said."""
         return str(self.cleaned_data["reason"])
 

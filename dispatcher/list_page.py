@@ -7,7 +7,6 @@ from datetime import datetime
 from math import ceil
 
 from django.utils import timezone
-from efcp.sip.uri import uri_key
 
 from dispatcher import selectors
 from dispatcher.drift import ColumnDifference, differing_columns
@@ -19,6 +18,7 @@ from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
 from efcp.proxies.ages import in_words
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import WatchedProxy, live_states
+from efcp.sip.uri import uri_key
 
 MAX_PROXY_COLUMNS = 12
 _WORDS = {
@@ -56,6 +56,21 @@ class LiveCell:
     def age(self) -> str:
         """How long the destination has been in its state, as far as is known."""
         return in_words(timezone.now() - self.since) if self.since else ""
+
+    @property
+    def since_iso(self) -> str:
+        """Since when, for a script to read."""
+        return self.since.isoformat() if self.since else ""
+
+    @property
+    def seen_age(self) -> str:
+        """How long ago the proxy gave its last good answer."""
+        return in_words(timezone.now() - self.seen_at) if self.seen_at else ""
+
+    @property
+    def seen_iso(self) -> str:
+        """When the proxy gave its last good answer, for a script to read."""
+        return self.seen_at.isoformat() if self.seen_at else ""
 
     @property
     def not_loaded(self) -> bool:

@@ -78,7 +78,7 @@ class ListQuery:
         return replace(self, sort=turned, page=1).query_string()
 
     def query_string(self) -> str:
-        """The shortest query string that means this list, with its question mark; `?` alone for the plain one."""
+        """The shortest query string that means this list; `?` alone for the plain one."""
         plain = ListQuery()
         given = {
             field.name: value

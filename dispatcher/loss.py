@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from efcp.sip.uri import uri_key
-
 from dispatcher import selectors
 from dispatcher.models import Destination
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
 from efcp.proxies.selectors import live_states, watched_proxies
+from efcp.sip.uri import uri_key
 
 
 @dataclass(frozen=True, slots=True)

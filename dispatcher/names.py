@@ -6,7 +6,6 @@ SRV, then addresses (resolve.c; reference: Loading). The whole look-up takes les
 
 import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRunningError
 from dataclasses import dataclass
@@ -36,10 +35,6 @@ class Lookup:
 
     outcome: Outcome
     addresses: tuple[str, ...] = ()
-
-
-Resolver = Callable[[str, int | None, str], Lookup]
-"""Look up (host, port or None, transport in lower case)."""
 
 
 def look_up(host: str, port: int | None, transport: str) -> Lookup:

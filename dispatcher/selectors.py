@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum, Value
 from django.db.models.functions import Lower
-from efcp.sip.uri import uri_key
 
 from dispatcher.listing import ListQuery, Live, Sort
 from dispatcher.models import Destination, DestinationSet
 from efcp.proxies.models import KnownDestination, Proxy
+from efcp.sip.uri import uri_key
 
 MAX_NAMED_SETS = 1000
 

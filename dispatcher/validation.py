@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from dispatcher.names import Resolver
+from dispatcher.routing.findings import Effect
+from dispatcher.routing.findings import Finding as LoaderFinding
+from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, load_row
+from dispatcher.routing.rows import Row
 from dispatcher.shares import MAX_WEIGHT, number_of
 
+PLACEHOLDER = "sip:192.0.2.1"
+"""Stands for a destination that was refused already, so that the other columns can be judged."""
 _TEXT_FIELDS = ("destination", "socket", "weight", "attrs", "description")
 _FS_WEIGHT = re.compile(r"fs://(?:[^@:/\s]*:[^@\s]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?\Z")
-_SOCKET = re.compile(
-    r"(?:(?P<protocol>[A-Za-z_]+):)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+)(?::(?P<port>\d{1,10}))?\Z"
-)
-_PROTOCOLS = frozenset(
-    {"udp", "tcp", "tls", "sctp", "ws", "wss", "bin", "bins", "hep_udp", "hep_tcp", "hep_tls"}
-)
 
 
 class Severity(StrEnum):
@@ -29,6 +28,14 @@ class Severity(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+
+
+_SEVERITY = {
+    Effect.RELOAD_FAILS: Severity.ERROR,
+    Effect.DROPPED: Severity.ERROR,
+    Effect.MISLOADED: Severity.ERROR,
+    Effect.SURPRISE: Severity.WARNING,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +61,11 @@ class SetOfRow:
 class FormEnvironment:
     """What the checks need to know of the world, handed in.
 
-    `look_up` is None where names are not to be looked up. `unstorable` tells the characters of a text that
-    the column lacks; `duplicate` the id of another row with this set and URI, given the row's own id.
+    `resolve` answers None where a name could not be looked up. `unstorable` tells the characters of a text
+    that the column lacks; `duplicate` the id of another row with this set and URI, given the row's own id.
     """
 
-    look_up: Resolver | None
+    resolve: Resolve
     known_sockets: Callable[[], Sequence[str]]
     unstorable: Callable[[str, str], str]
     set_of: Callable[[int], SetOfRow]
@@ -74,15 +81,28 @@ def check(
     """
     unstorable = list(_characters(values, environment))
     yield from unstorable
-    spoilt = {finding.field for finding in unstorable}
-    if "destination" in values and "destination" not in spoilt:
-        pass
-    if "weight" in values and "weight" not in spoilt:
-        yield from _weight(values["weight"])
-    if values.get("socket") and "socket" not in spoilt:
-        yield from _socket(values["socket"], environment)
+    if not unstorable:
+        yield from _as_loaded(values, environment)
+        yield from _fs_weight(values.get("weight", ""))
     if "setid" in values:
         yield from _set(values, environment, before)
+
+
+def _as_loaded(values: Mapping[str, Any], environment: FormEnvironment) -> Iterator[Finding]:
+    """What the loader says of the row; a column that was refused already has the table's default instead."""
+    columns = {name: values[name] for name in Row.__slots__ if values.get(name) is not None}
+    given: dict[str, Any] = {"setid": 0, "destination": PLACEHOLDER} | columns
+    row = Row(**given)
+    listeners = tuple(environment.known_sockets()) if row.socket else ()
+    # The strictest release: what it refuses would break some proxy's reload.
+    loader = Environment(resolve=environment.resolve, listeners=listeners, version="4.0")
+    found: list[LoaderFinding] = []
+    try:
+        load_row(row, loader, found)
+    except LoadBrokenError as error:
+        found.append(error.finding)
+    for finding in found:
+        yield Finding(finding.column, _SEVERITY[finding.effect], finding.text, finding.code)
 
 
 def _characters(values: Mapping[str, Any], environment: FormEnvironment) -> Iterator[Finding]:
@@ -96,69 +116,16 @@ def _characters(values: Mapping[str, Any], environment: FormEnvironment) -> Iter
             yield Finding(field, Severity.ERROR, f"The column's character set has no {listed}")
 
 
-def _weight(weight: str) -> Iterator[Finding]:
+def _fs_weight(weight: str) -> Iterator[Finding]:
     text = weight.rstrip(" ")
-    if text[:5].lower() == "fs://":
-        if not _FS_WEIGHT.match(text):
-            yield Finding("weight", Severity.ERROR, "An fs:// URL looks like fs://user:password@host:port.")
-        return
-    if not (text.isascii() and text.isdigit()):
-        yield Finding(
-            "weight",
-            Severity.ERROR,
-            "Not a whole number. From OpenSIPS 3.6 on it would break the proxy's whole reload; 3.4 takes 0 or 1.",
-        )
-    elif int(text) > MAX_WEIGHT:
-        yield Finding(
-            "weight",
-            Severity.ERROR,
-            f"At most 65535: the proxy keeps 16 bits, and would load it as {int(text) & MAX_WEIGHT}.",
-        )
-    elif int(text) == 0:
+    if text.startswith("fs://") and not _FS_WEIGHT.match(text):
+        yield Finding("weight", Severity.ERROR, "An fs:// URL looks like fs://user:password@host:port.")
+    elif text == "0":
         yield Finding(
             "weight",
             Severity.WARNING,
-            "Weight 0 gets no calls by weight, only as failover, or where all weights of the set are 0.",
+            "Weight 0 gets no calls by weight: only as failover, or where all weights of the set are 0.",
         )
-
-
-def _socket(socket: str, environment: FormEnvironment) -> Iterator[Finding]:
-    parts = _SOCKET.match(socket.strip())
-    port = parts["port"] if parts else None
-    if parts is None or (parts["protocol"] and parts["host"] == ""):
-        yield Finding(
-            "socket", Severity.ERROR, "A socket looks like udp:10.0.0.2:5060; the proxy would ignore this."
-        )
-    elif port is not None and not 0 < int(port) <= MAX_WEIGHT:
-        yield Finding(
-            "socket",
-            Severity.ERROR,
-            "The port is not between 1 and 65535; the proxy would ignore the socket.",
-        )
-    elif parts["protocol"] and parts["protocol"].lower() not in _PROTOCOLS:
-        yield Finding(
-            "socket",
-            Severity.WARNING,
-            f"No proxy knows a protocol {parts['protocol']}: the socket is ignored.",
-        )
-    elif not any(means_socket(socket, known) for known in environment.known_sockets()):
-        yield Finding(
-            "socket",
-            Severity.WARNING,
-            "No known proxy lists this socket. One that does not listen there ignores it and chooses by itself.",
-        )
-
-
-def means_socket(socket: str, listed: str) -> bool:
-    """Tell whether a table's `socket` means the listener that a proxy lists as `listed`.
-
-    Protocol and port may be left out in the table, and case does not count (acceptance vectors, `socket`).
-    """
-    wanted = socket.strip().lower()
-    full = listed.lower()
-    protocol, _, address = full.partition(":")
-    host = address.rpartition(":")[0]
-    return wanted in {full, address, f"{protocol}:{host}", host}
 
 
 def _set(

@@ -7,7 +7,6 @@ from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from efcp.audit.selectors import find_record
 
 from dispatcher import list_page, selectors, services
 from dispatcher.changes import pending_changes
@@ -17,6 +16,7 @@ from dispatcher.listing import SIZES, ListQuery, Live
 from dispatcher.loss import loss_of
 from dispatcher.models import Destination, InitialState
 from efcp.accounts.typed import take_typed
+from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
 from efcp.proxies.context import watched_on
 
@@ -61,7 +61,7 @@ def add(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _show_form(request, form)
     try:
-        services.add(form.values(), actor_of(request), form.reason())
+        services.add(form.values(), actor_of(request), form.why())
     except services.DuplicateDestinationError as error:
         form.add_duplicate_error(error.other_id)
         return _show_form(request, form)
@@ -79,7 +79,7 @@ def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
     if not form.is_valid():
         return _show_form(request, form, row)
     try:
-        services.update(row.pk, form.seen(), form.values(), actor_of(request), form.reason())
+        services.update(row.pk, form.seen(), form.values(), actor_of(request), form.why())
     except services.DestinationGoneError:
         raise Http404 from None
     except services.DuplicateDestinationError as error:
@@ -103,7 +103,7 @@ def clone(request: HttpRequest, destination_id: int) -> HttpResponse:
 @require_safe
 @permission_required("efcp.administer", raise_exception=True)
 def restore(request: HttpRequest, record_id: int) -> HttpResponse:
-    """The form filled with the values that an audit record tells of: to edit, or to add where the row is gone."""
+    """The form filled with the former values that an audit record keeps, to edit or to add again."""
     record = find_record(record_id)
     if record is None or record.subject_kind != "dispatcher" or not record.before:
         raise Http404

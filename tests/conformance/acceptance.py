@@ -3,8 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
+import os
+
+import django
+from django.http import QueryDict
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efcp.settings")
+django.setup()
+
+from dispatcher.forms import DestinationForm  # noqa: E402 - Django has to be set up first
 from dispatcher.routing.loading import Destination, Environment, LoadBrokenError, load
 from dispatcher.routing.rows import Row
+from dispatcher.validation import FormEnvironment, SetOfRow
 
 SIP_PORT = "5071"
 """Stands for the recording proxy's own port, which the vectors write as `SIP`."""
@@ -20,6 +30,15 @@ def resolve(host: str, _port: int | None, _transport: str) -> tuple[str, ...]:
     """The names of the recording's environment."""
     found = NAMES.get(host.lower())
     return (found,) if found else ()
+
+
+FORM_ENVIRONMENT = FormEnvironment(
+    resolve=resolve,
+    known_sockets=lambda: [LISTENER],
+    unstorable=lambda _column, _text: "",
+    set_of=lambda _setid: SetOfRow(rows=1, weight=1, active=1),
+    duplicate=lambda _setid, _destination, _own_id: None,
+)
 
 
 def row_under_test(change: dict[str, Any]) -> dict[str, Any]:
@@ -38,6 +57,7 @@ def compare(vectors: Any) -> Iterator[str | None]:
             for version in VERSIONS
             if (problem := _loading_problem(vector["change"], vector.get("all") or vector[version], version))
         ]
+        problems.extend(filter(None, [_form_problem(vector["change"], vector["must"])]))
         yield f"{vector['change']}: {'; '.join(problems)}" if problems else None
 
 
@@ -97,3 +117,22 @@ def _next_hop_problem(
     if theirs.startswith(known) and len(theirs) == len(known) + chosen.undefined_bytes:
         return None
     return f"next hop {chosen.next_hop!r} for {theirs!r}"
+
+
+def _form_problem(change: dict[str, Any], must: str) -> str | None:
+    """What the panel's form makes of the row, against what it owes its user."""
+    form = DestinationForm.posted(_typed(change), FORM_ENVIRONMENT)
+    if must == "reject" and form.is_valid():
+        return "the form takes it"
+    if must == "accept" and not form.is_valid():
+        return f"the form refuses it: {form.errors.as_json()}"
+    return None
+
+
+def _typed(change: dict[str, Any]) -> QueryDict:
+    """The row as a browser would send it; NULL is an empty field."""
+    data = QueryDict(mutable=True)
+    defaults = {"state": 0, "probe_mode": 0, "weight": "1", "priority": 0}
+    for name, value in (defaults | row_under_test(change)).items():
+        data[name] = "" if value is None else str(value)
+    return data
