@@ -6,8 +6,12 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from pytest_django.fixtures import Settings
+
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", "live_server"}
 
 
 @pytest.fixture(scope="session")
@@ -21,10 +25,35 @@ def django_db_modify_db_settings(
         database.settings_dict["TEST"]["NAME"] = str(path)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--database-only` leaves out the tests that would do the same on every database."""
+    parser.addoption("--database-only", action="store_true", help="only tests that use the database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect, never skip, what `--database-only` leaves out, and what needs MariaDB where it is not in use."""
+    on_mariadb = connections["default"].vendor == "mysql"
+
+    def is_wanted(item: pytest.Item) -> bool:
+        if item.get_closest_marker("mariadb"):
+            return on_mariadb
+        if item.get_closest_marker("browser") or not config.getoption("--database-only"):
+            return not config.getoption("--database-only")
+        fixtures = set(getattr(item, "fixturenames", ()))
+        return bool(fixtures & DATABASE_FIXTURES) or item.get_closest_marker("django_db") is not None
+
+    wanted = [item for item in items if is_wanted(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+    items[:] = wanted
+
+
 @pytest.fixture(autouse=True)
-def _quick_passwords(settings: pytest.FixtureRequest) -> None:
-    """Hash with MD5 in tests: Argon2 is slow by design, and only tests/accounts is about it."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # type: ignore[attr-defined]
+def _quick_passwords_and_plain_static_files(settings: Settings) -> None:
+    """Hash with MD5, since Argon2 is slow by design; and need no manifest of collected static files."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.STORAGES = {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
 
 
 @pytest.fixture

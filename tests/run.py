@@ -1,0 +1,39 @@
+"""`python -m tests.run [pytest's options]`: every test, on SQLite, then what touches the database on MariaDB.
+
+The second run is against a server that is started here (tests/mariadb.py), the third against one whose
+schemas are latin1, as OpenSIPS's users often have them.
+"""
+
+import os
+import subprocess
+import sys
+
+from tests import mariadb
+
+RUNS = (("utf8mb4", ["--database-only"]), ("latin1", ["--database-only", "tests/dispatcher", "tests/proxies"]))
+
+
+def main() -> int:
+    """Run all; the first exit code that is not 0, once every run has ended."""
+    options = sys.argv[1:]
+    codes = [_pytest("SQLite", options, {})]
+    for charset, selection in RUNS:
+        with mariadb.running(charset) as server:
+            environment = {
+                "DATABASE_URL": server.url("efcp"),
+                "EFCP_SECRET_KEY": "a key for tests only, which no site must ever use",
+                "EFCP_TESTS_MARIADB_FOLDER": str(server.folder),
+            }
+            codes.append(_pytest(f"MariaDB, {charset}", [*selection, *options], environment))
+    return next((code for code in codes if code), 0)
+
+
+def _pytest(name: str, options: list[str], environment: dict[str, str]) -> int:
+    print(f"\n== {name} ==", flush=True)
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options], env={**os.environ, **environment}, check=False
+    ).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
