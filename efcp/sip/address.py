@@ -26,7 +26,7 @@ def ipv4(text: str) -> str | None:
 def c_library_ipv4(text: str) -> str | None:
     """The dotted quad that the C library's resolver takes `text` for (inet_aton), None for none.
 
-    One to four numbers, decimal, octal or hexadecimal; the last one fills the rest: `1.2.3` is 1.2.0.3.
+    One to four numbers, decimal or octal; the last one fills the rest: `1.2.3` is 1.2.0.3.
     """
     parts = text.split(".")
     if not 1 <= len(parts) <= 4:
@@ -45,8 +45,6 @@ def c_library_ipv4(text: str) -> str | None:
 
 
 def _c_number(text: str) -> int | None:
-    if re.fullmatch(r"0[xX][0-9a-fA-F]+", text):
-        return int(text, 16)
     if re.fullmatch(r"0[0-7]*", text):
         return int(text, 8)
     return int(text) if re.fullmatch(r"[1-9][0-9]*", text) else None
@@ -57,20 +55,25 @@ def ipv6(text: str) -> str | None:
 
     It prints eight groups in upper-case hexadecimal, none left out.
     """
-    inner = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    groups = _hextets(inner)
+    if text.startswith("[") and not text.endswith("]"):
+        return None
+    groups = _groups(text[1:-1] if text.startswith("[") else text)
     return None if groups is None else ":".join(f"{group:X}" for group in groups)
 
 
-def _hextets(text: str) -> list[int] | None:
-    """Eight numbers of 16 bits. As in the proxy, a group of more than four digits keeps its last 16 bits."""
-    if not re.fullmatch(r"[0-9a-fA-F:]*", text) or text.count(":") > _MAX_COLONS or text.count("::") > 1:
+def _groups(text: str) -> list[int] | None:
+    """Eight numbers. The proxy keeps 16 bits of longer ones, and reads a lone colon at an end as a 0."""
+    if not re.fullmatch(r"[0-9a-fA-F:]*", text) or text.count(":") > _MAX_COLONS or ":::" in text:
         return None
-    head, gap, tail = text.partition("::")
-    if ":::" in text or (not gap and text.count(":") < _MAX_COLONS):
-        return None
-    front = [int(group, 16) & _MAX_HEXTET for group in head.split(":")] if head else []
-    back = [int(group or "0", 16) & _MAX_HEXTET for group in tail.split(":")] if tail else []
+    front, gap, back = text.partition("::")
     if not gap:
-        return front if len(front) == 8 else None
-    return front + [0] * max(0, 8 - len(front) - len(back)) + back
+        return _numbers(text) if text.count(":") == _MAX_COLONS else None
+    if "::" in back:
+        return None
+    before = _numbers(front) if front else [0]
+    after = _numbers(back.removesuffix(":")) if back else []
+    return before + [0] * (8 - len(before) - len(after)) + after
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(group or "0", 16) & _MAX_HEXTET for group in text.split(":")]

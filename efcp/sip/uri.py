@@ -5,15 +5,17 @@ panel is what the proxy will do with the text of a table's column.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _MIN_LENGTH = 5
 _MAX_PORT = 65535
-_TRANSPORT = re.compile(r"transport=(?P<value>.+)\Z", re.IGNORECASE | re.DOTALL)
+_MAX_INT = 2**31 - 1
+_TRANSPORT = re.compile(r"transport=(?P<value>.+)\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
 # RFC 8599: these take a value, and the parser insists on one.
-_NEEDS_VALUE = re.compile(r"pn-(?:prid|param|purr)", re.IGNORECASE)
+_NEEDS_VALUE = re.compile(r"pn-(?:prid|param|purr)", re.IGNORECASE | re.ASCII)
 _KNOWN_TRANSPORTS = frozenset({"udp", "tcp", "tls", "sctp", "ws", "wss"})
 
 
@@ -30,19 +32,25 @@ class UriError(ValueError):
 class SipUri:
     """A URI taken apart. `scheme` is in lower case; the other parts are as they were written.
 
-    `host` keeps the brackets of an IPv6 reference. `port` is None where none is given, or 0. `transport` is
-    the transport parameter in lower case, "other" for a value that the proxy does not know, "" for none.
+    `host` keeps the brackets of an IPv6 reference. `port_text` is None without a colon; `port` is None where
+    none is given, or 0. `transport` is the transport parameter in lower case, "other" for a value that the
+    proxy does not know, "" for none.
     """
 
     scheme: str
     user: str = ""
     password: str = ""
     host: str = ""
-    port_text: str = ""
+    port_text: str | None = None
     port: int | None = None
     parameters: str = ""
     headers: str = ""
     transport: str = ""
+
+    @property
+    def secure(self) -> bool:
+        """Whether it is a sips URI."""
+        return self.scheme == "sips"
 
 
 def uri_key(uri: str) -> str:
@@ -62,7 +70,7 @@ def _scheme(text: str) -> tuple[str, int]:
     if len(text) < _MIN_LENGTH:
         raise UriError("Too short for a URI.")
     # The parser folds case by setting a bit in each of the first four bytes, the colon's included.
-    head = "".join(chr(ord(character) | 0x20) if ord(character) < 0x100 else character for character in text[:4])
+    head = "".join(chr(ord(character) | 0x20) for character in text[:4] if character.isascii())
     if head == "sip:":
         return "sip", 4
     if head == "sips" and text[4] == ":":
@@ -99,7 +107,8 @@ class _Parser:
     password: str = ""
     host: str = ""
     host_start: int = -1
-    port_text: str = ""
+    port_text: str | None = None
+    digits: int = 0
     port: int = 0
     parameters: str = ""
     headers: str = ""
@@ -112,11 +121,11 @@ class _Parser:
     def run(self) -> None:
         """Read every character."""
         for position in range(self.start, len(self.text)):
-            getattr(self, f"_in_{self.state.name.lower()}")(self.text[position], position)
+            _STEPS[self.state](self, self.text[position], position)
 
     def finish(self, scheme: str) -> SipUri:
         """Judge the state at the end of the text, and give the result."""
-        getattr(self, f"_end_{self.state.name.lower()}", self._end_at_null_host)()
+        _ENDS.get(self.state, _Parser._end_at_null_host)(self)
         host, user = self.host, self.user
         if scheme == "tel":
             host, user = "", host
@@ -126,7 +135,7 @@ class _Parser:
             password=self.password,
             host=host,
             port_text=self.port_text,
-            port=(self.port & _MAX_PORT) or None,
+            port=self.port or None,
             parameters=self.parameters,
             headers=self.headers,
             transport=self.transport,
@@ -162,18 +171,18 @@ class _Parser:
     def _in_password(self, character: str, position: int) -> None:
         if character == "@":
             self.password = self._piece(position)
-            self.port = 0
+            self.digits = 0
             self._begin_host(position)
         elif character in ";?":
             self._user_was_host(position)
             self._go(_State.PARAMETERS if character == ";" else _State.HEADERS, position)
         elif "0" <= character <= "9":
-            if self.port < (2**31 - 1) // 10:
-                self.port = self.port * 10 + int(character)
+            if self.digits < _MAX_INT // 10:
+                self.digits = self.digits * 10 + int(character)
         elif character in "[]:":
             raise self._bad(position)
         else:
-            self.port = 0
+            self.digits = 0
             self.state = _State.PASSWORD_ALPHA
 
     def _in_password_alpha(self, character: str, position: int) -> None:
@@ -217,11 +226,11 @@ class _Parser:
 
     def _in_port(self, character: str, position: int) -> None:
         if "0" <= character <= "9":
-            self.port = self.port * 10 + int(character)
-            if self.port > _MAX_PORT:
+            self.digits = self.digits * 10 + int(character)
+            if self.digits > _MAX_PORT:
                 raise self._bad(position, "The port is above 65535.")
         elif character in ";?":
-            self.port_text = self._piece(position)
+            self._port_ends(position)
             self._go(_State.PARAMETERS if character == ";" else _State.HEADERS, position)
         else:
             raise self._bad(position, "The port is no number.")
@@ -257,7 +266,7 @@ class _Parser:
         self._host_ends(len(self.text))
 
     def _end_password(self) -> None:
-        if self.port > _MAX_PORT:
+        if self.digits > _MAX_PORT:
             raise UriError("The port is above 65535.", self.start)
         self._user_was_host(len(self.text))
 
@@ -271,7 +280,7 @@ class _Parser:
         self._host_ends(len(self.text))
 
     def _end_port(self) -> None:
-        self.port_text = self._piece(len(self.text))
+        self._port_ends(len(self.text))
 
     def _end_parameters(self) -> None:
         name = self.text[self.parameter_start :]
@@ -303,9 +312,14 @@ class _Parser:
 
     def _user_was_host(self, position: int) -> None:
         """`sip:host:5060`: what looked like user and password is host and port."""
-        self.port_text = self._piece(position)
+        self._port_ends(position)
         self.host, self.user = self.user, ""
         self.found_user = True
+
+    def _port_ends(self, position: int) -> None:
+        """Note the port: 16 bits of it, which only a port before parameters or headers can exceed."""
+        self.port_text = self._piece(position)
+        self.port = self.digits & _MAX_PORT
 
     def _maybe_password(self, position: int) -> None:
         if self.found_user:
@@ -322,7 +336,9 @@ class _Parser:
         end = self.colon_at if self.colon_at >= 0 else position
         self.user = self.text[self.host_start : end]
         self.password = self.text[self.colon_at + 1 : position] if self.colon_at >= 0 else ""
-        self.host = self.parameters = self.headers = self.transport = self.port_text = ""
+        self.host = self.parameters = self.headers = self.transport = ""
+        # The proxy forgets the port here, yet goes on counting from its digits where another one follows.
+        self.port_text, self.port = None, 0
         self.headers_wrong = False
         self._begin_host(position)
 
@@ -339,3 +355,28 @@ class _Parser:
             self.transport = value if value in _KNOWN_TRANSPORTS else "other"
         elif parameter.lower() == "transport=" and not at_end:
             self.transport = "other"
+
+
+_STEPS: dict[_State, Callable[[_Parser, str, int], None]] = {
+    _State.INIT: _Parser._in_init,
+    _State.USER: _Parser._in_user,
+    _State.PASSWORD: _Parser._in_password,
+    _State.PASSWORD_ALPHA: _Parser._in_password_alpha,
+    _State.HOST: _Parser._in_host,
+    _State.HOST_REST: _Parser._in_host_rest,
+    _State.HOST6: _Parser._in_host6,
+    _State.HOST6_END: _Parser._in_host6_end,
+    _State.PORT: _Parser._in_port,
+    _State.PARAMETERS: _Parser._in_parameters,
+    _State.HEADERS: _Parser._in_headers,
+}
+_ENDS: dict[_State, Callable[[_Parser], None]] = {
+    _State.USER: _Parser._end_user,
+    _State.PASSWORD: _Parser._end_password,
+    _State.PASSWORD_ALPHA: _Parser._end_password_alpha,
+    _State.HOST_REST: _Parser._end_host_rest,
+    _State.HOST6_END: _Parser._end_host6_end,
+    _State.PORT: _Parser._end_port,
+    _State.PARAMETERS: _Parser._end_parameters,
+    _State.HEADERS: _Parser._end_headers,
+}
