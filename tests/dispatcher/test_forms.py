@@ -1,0 +1,238 @@
+"""Adding, editing, cloning, deleting and restoring in the browser's terms."""
+
+import re
+from collections.abc import Callable
+from html import unescape
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from dispatcher.models import Destination
+from efcp.accounts.models import User
+from efcp.accounts.roles import Role
+from efcp.audit.models import AuditRecord
+from efcp.proxies.models import Proxy
+from tests.dispatcher.conftest import hold
+
+ClientAs = Callable[[Role | None], Client]
+AddRow = Callable[..., int]
+
+NEW = {
+    "setid": "3",
+    "destination": "sip:10.0.0.9",
+    "socket": "",
+    "state": "0",
+    "weight": "1",
+    "attrs": "",
+    "probe_mode": "0",
+    "description": "",
+    "priority": "0",
+}
+
+
+@pytest.fixture
+def administrator(client_as: ClientAs) -> Client:
+    return client_as(Role.ADMINISTRATOR)
+
+
+def form_of(client: Client, url: str) -> dict[str, str]:
+    """The fields of the page's form as a browser would send them."""
+    page = client.get(url).content.decode()
+    fields = {
+        unescape(name): unescape(value)
+        for name, value in re.findall(r'<input [^>]*?name="(\w+)"[^>]*? value="([^"]*)"', page)
+    }
+    for name, options in re.findall(r'<select name="(\w+)".*?>(.*?)</select>', page, re.DOTALL):
+        chosen = re.search(r'<option value="([^"]*)" selected', options)
+        if chosen:
+            fields[name] = chosen[1]
+    return fields
+
+
+def post(client: Client, url: str, **changes: str) -> str:
+    """Send the page's form with `changes`; return the answer's text."""
+    return client.post(url, form_of(client, url) | changes, follow=True).content.decode()
+
+
+def test_what_is_added_stands_in_the_table(administrator: Client) -> None:
+    page = administrator.post(
+        reverse("dispatcher:add"), NEW | {"attrs": "pstn=yes", "priority": "5"}, follow=True
+    ).content.decode()
+    row = Destination.objects.get()
+    assert (row.setid, row.destination, row.attrs, row.priority) == (3, "sip:10.0.0.9", "pstn=yes", 5)
+    assert row.socket is None
+    assert "was added to set 3" in page
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("destination", "", "required"),
+        ("destination", "10.0.0.1", "sip:"),
+        ("destination", "sip:u@10.0.0.1;lr", "wrong next hop"),
+        ("destination", "sip:10.0.0.1\x00", "Null"),
+        ("destination", "sip:" + "x" * 300, "192"),
+        ("destination", "sip:[gggg::1]", "drop"),
+        ("weight", "abc", "no number"),
+        ("weight", "65536", "16 bits"),
+        ("weight", "fs://nonsense/", "fs://user:password@host:port"),
+        ("setid", "-1", "greater than or equal to 0"),
+        ("setid", "1.5", "whole number"),
+        ("setid", "99999999999", "2147483647"),
+        ("state", "7", "valid choice"),
+        ("probe_mode", "2", "valid choice"),
+        ("priority", "-1", "greater than or equal to 0"),
+        ("priority", "70000", "65535"),
+        ("description", "x" * 65, "64"),
+        ("description", "a\x07b", "control character"),
+        ("attrs", "x" * 129, "128"),
+        ("socket", "udp:", "no socket"),
+    ],
+)
+def test_what_a_proxy_would_not_load_as_written_is_refused_at_its_field(
+    administrator: Client, field: str, value: str, text: str
+) -> None:
+    response = administrator.post(reverse("dispatcher:add"), NEW | {field: value})
+    assert response.status_code == 200
+    findings = re.search(rf'id="findings-{field}".*?</div>\n</div>', response.content.decode(), re.DOTALL)
+    assert findings is not None
+    assert text in unescape(findings[0])
+    assert Destination.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "text"),
+    [
+        ({"weight": "0"}, "weight", "Weight 0"),
+        ({"destination": "sip:10.0.0.1;transport=tls"}, "destination", "proto_tls"),
+        ({"destination": "sip:1.2.3"}, "destination", "1.2.0.3"),
+        ({"socket": "udp:10.1.1.1:5060"}, "socket", "ignores the socket"),
+        ({"state": "1"}, "state", "would take calls"),
+        ({}, "setid", "only destination"),
+    ],
+)
+def test_what_surprises_is_a_warning_while_typing_and_does_not_stop_the_save(
+    administrator: Client, changes: dict[str, str], field: str, text: str
+) -> None:
+    headers = {"HX-Request": "true", "HX-Trigger-Name": field}
+    checked = administrator.post(reverse("dispatcher:check"), NEW | changes, headers=headers)
+    assert text in unescape(checked.content.decode())
+    assert Destination.objects.count() == 0
+    administrator.post(reverse("dispatcher:add"), NEW | changes)
+    assert Destination.objects.count() == 1
+
+
+def test_weights_beyond_16_bits_are_a_warning(administrator: Client, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1", setid=3, weight="40000")
+    headers = {"HX-Trigger-Name": "weight"}
+    checked = administrator.post(reverse("dispatcher:check"), NEW | {"weight": "40000"}, headers=headers)
+    assert "sum to 80000" in checked.content.decode()
+
+
+def test_a_form_that_is_sent_twice_adds_one_row(administrator: Client) -> None:
+    administrator.post(reverse("dispatcher:add"), NEW)
+    second = administrator.post(reverse("dispatcher:add"), NEW)
+    assert "has the same set and URI already" in second.content.decode()
+    assert Destination.objects.count() == 1
+
+
+def test_an_edit_that_changes_nothing_writes_nothing(administrator: Client, add_row: AddRow) -> None:
+    url = reverse("dispatcher:edit", args=[add_row("sip:10.0.0.1")])
+    assert "Nothing was changed" in post(administrator, url)
+    assert AuditRecord.objects.filter(action="edit").count() == 0
+
+
+def test_the_second_of_two_editors_sees_both_versions_and_may_insist(
+    administrator: Client, add_row: AddRow
+) -> None:
+    row_id = add_row("sip:10.0.0.1", weight="1")
+    url = reverse("dispatcher:edit", args=[row_id])
+    typed = form_of(administrator, url) | {"weight": "5"}
+    post(administrator, url, weight="7")
+    conflict = administrator.post(url, typed).content.decode()
+    assert "Nothing was saved" in conflict
+    assert "<td>5</td><td>7</td>" in conflict
+    assert Destination.objects.get(pk=row_id).weight == "7"
+    renewed = unescape(re.search(r'name="original" value="([^"]*)"', conflict)[1])  # type: ignore[index]
+    administrator.post(url, typed | {"original": renewed})
+    assert Destination.objects.get(pk=row_id).weight == "5"
+
+
+def test_an_edited_state_is_told_to_do_nothing_to_a_loaded_destination(
+    administrator: Client, add_row: AddRow, proxy: Proxy
+) -> None:
+    row_id = add_row("sip:10.0.0.1")
+    hold(proxy, "sip:10.0.0.1")
+    url = reverse("dispatcher:edit", args=[row_id])
+    assert "keeps its own state" in unescape(post(administrator, url, state="1"))
+
+
+def test_a_clone_is_the_form_filled_and_adds_a_second_row(administrator: Client, add_row: AddRow) -> None:
+    row_id = add_row("sip:10.0.0.1", description="vbb-1", weight="4")
+    filled = form_of(administrator, reverse("dispatcher:clone", args=[row_id]))
+    administrator.post(reverse("dispatcher:add"), filled | {"destination": "sip:10.0.0.2"})
+    assert Destination.objects.filter(description="vbb-1", weight="4").count() == 2
+
+
+def test_deleting_asks_first_and_tells_what_the_set_loses(administrator: Client, add_row: AddRow) -> None:
+    row_id = add_row("sip:10.0.0.1", weight="1")
+    add_row("sip:10.0.0.2", weight="3")
+    url = reverse("dispatcher:delete", args=[row_id])
+    assert "25 % of its calls" in " ".join(administrator.get(url).content.decode().split())
+    assert "was deleted" in post(administrator, url, reason="old")
+    assert Destination.objects.count() == 1
+
+
+def test_deleting_the_last_one_is_told_to_leave_none(administrator: Client, add_row: AddRow) -> None:
+    url = reverse("dispatcher:delete", args=[add_row("sip:10.0.0.1")])
+    assert "Its only destination" in administrator.get(url).content.decode()
+
+
+def test_deleting_what_became_another_destination_is_refused(
+    administrator: Client, add_row: AddRow
+) -> None:
+    row_id = add_row("sip:10.0.0.1")
+    url = reverse("dispatcher:delete", args=[row_id])
+    form = form_of(administrator, url)
+    Destination.objects.filter(pk=row_id).update(destination="sip:10.0.0.7")
+    assert "Nothing was deleted" in administrator.post(url, form).content.decode()
+    assert Destination.objects.count() == 1
+
+
+@pytest.mark.parametrize("still_there", [True, False])
+def test_restore_opens_the_form_with_the_former_values(
+    administrator: Client, add_row: AddRow, still_there: bool
+) -> None:
+    row_id = add_row("sip:10.0.0.1", weight="4")
+    if still_there:
+        post(administrator, reverse("dispatcher:edit", args=[row_id]), weight="9")
+    else:
+        post(administrator, reverse("dispatcher:delete", args=[row_id]))
+    record = AuditRecord.objects.exclude(before=None).get(subject_kind="dispatcher")
+    filled = form_of(administrator, reverse("dispatcher:restore", args=[record.pk]))
+    assert (filled["destination"], filled["weight"]) == ("sip:10.0.0.1", "4")
+    target = reverse("dispatcher:edit", args=[row_id]) if still_there else reverse("dispatcher:add")
+    administrator.post(target, filled)
+    assert Destination.objects.get().weight == "4"
+
+
+def test_restore_does_not_bring_a_masked_password_back(administrator: Client, add_row: AddRow) -> None:
+    row_id = add_row("sip:10.0.0.1", weight="fs://u:topsecret@10.0.0.9:8021")
+    post(administrator, reverse("dispatcher:delete", args=[row_id]))
+    record = AuditRecord.objects.exclude(before=None).get(subject_kind="dispatcher")
+    assert form_of(administrator, reverse("dispatcher:restore", args=[record.pk]))["weight"] == ""
+
+
+def test_what_was_typed_when_the_session_ended_comes_back(administrator: Client, make_user: object) -> None:
+    administrator.logout()
+    url = reverse("dispatcher:add")
+    answer = administrator.post(url, NEW | {"description": "typed at 3 a.m."})
+    assert answer.status_code == 302
+    assert Destination.objects.count() == 0
+    administrator.post(
+        answer.headers["Location"], {"username": User.objects.get().username, "password": "long-enough-1"}
+    )
+    page = administrator.get(url).content.decode()
+    assert "typed at 3 a.m." in page
+    assert "You were signed out" in page

@@ -1,0 +1,264 @@
+"""The list page: what it shows, filters, sorts, and what it costs."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from dispatcher import services
+from dispatcher.models import Destination
+from efcp.accounts.roles import Role
+from efcp.proxies.models import Proxy
+from tests.dispatcher.conftest import SOMEBODY, hold, make_proxy
+
+ClientAs = Callable[[Role | None], Client]
+AddRow = Callable[..., int]
+
+HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}{% x %}"
+MOST_QUERIES = 10
+
+
+@pytest.fixture
+def viewer(client_as: ClientAs) -> Client:
+    return client_as(Role.VIEWER)
+
+
+def shown(client: Client, query: str = "") -> str:
+    return client.get(reverse("dispatcher:list") + query).content.decode()
+
+
+def test_an_empty_table_says_what_to_do_next(client_as: ClientAs) -> None:
+    assert "Add the first destination" in shown(client_as(Role.ADMINISTRATOR))
+
+
+def test_destinations_stand_by_set_under_the_name_that_was_given(viewer: Client, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1", setid=1)
+    add_row("sip:10.0.0.2", setid=2)
+    services.name_set(1, "Media VBB", SOMEBODY)
+    page = shown(viewer)
+    assert page.index("1 · Media VBB") < page.index("sip:10.0.0.1") < page.index("sip:10.0.0.2")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?setid=2", {"sip:10.0.0.2"}),
+        ("?q=rack", {"sip:10.0.0.1"}),
+        ("?q=10.0.0.2", {"sip:10.0.0.2"}),
+        ("?q=pstn", {"sip:10.0.0.2"}),
+        ("?q=RACK a", {"sip:10.0.0.1"}),
+        ("?state=1", {"sip:10.0.0.2"}),
+        ("?q=nothing+like+it", set()),
+        ("?setid=abc&state=9&page=-1&size=x&sort=drop&live=dead", {"sip:10.0.0.1", "sip:10.0.0.2"}),
+    ],
+)
+def test_filters_narrow_the_list(viewer: Client, add_row: AddRow, query: str, found: set[str]) -> None:
+    add_row("sip:10.0.0.1", setid=1, description="Rack A")
+    add_row("sip:10.0.0.2", setid=2, attrs="pstn=yes", state=1)
+    page = shown(viewer, query)
+    assert {uri for uri in ("sip:10.0.0.1", "sip:10.0.0.2") if f">{uri}<" in page} == found
+
+
+@pytest.mark.parametrize(
+    ("live", "found"),
+    [
+        ("active", {"sip:10.0.0.1"}),
+        ("probing", {"sip:10.0.0.2"}),
+        ("absent", {"sip:10.0.0.3"}),
+        ("inactive", set()),
+    ],
+)
+def test_the_live_state_filters(
+    viewer: Client, add_row: AddRow, proxy: Proxy, live: str, found: set[str]
+) -> None:
+    for number in (1, 2, 3):
+        add_row(f"sip:10.0.0.{number}")
+    hold(proxy, "sip:10.0.0.1")
+    hold(proxy, "sip:10.0.0.2", state="probing")
+    page = shown(viewer, f"?live={live}")
+    assert {f"sip:10.0.0.{number}" for number in (1, 2, 3) if f">sip:10.0.0.{number}<" in page} == found
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [("description", "bac"), ("-description", "cab"), ("priority", "cba"), ("-weight", "acb"), ("setid", "abc")],
+)
+def test_the_list_sorts_by_a_column_either_way(
+    viewer: Client, add_row: AddRow, sort: str, order: str
+) -> None:
+    add_row("sip:a", description="m", priority=3, weight="9")
+    add_row("sip:b", description="a", priority=2, weight="1")
+    add_row("sip:c", description="z", priority=1, weight="5")
+    page = shown(viewer, f"?sort={sort}")
+    assert "".join(sorted("abc", key=lambda name: page.index(f">sip:{name}<"))) == order
+
+
+def test_pages_keep_the_filters_in_their_links(viewer: Client, add_row: AddRow) -> None:
+    for number in range(1, 6):
+        add_row(f"sip:10.0.0.{number}", setid=4)
+    page = shown(viewer, "?setid=4&size=2&page=2")
+    assert "3–4 of 5" in page
+    assert "setid=4&amp;size=2" in page
+    assert "setid=4&amp;page=3&amp;size=2" in page
+
+
+@pytest.mark.parametrize("beyond", [4, 1_000_000])
+def test_a_page_beyond_the_last_shows_the_last(viewer: Client, add_row: AddRow, beyond: int) -> None:
+    for number in range(1, 4):
+        add_row(f"sip:10.0.0.{number}")
+    assert ">sip:10.0.0.3<" in shown(viewer, f"?size=1&page={beyond}")
+
+
+def test_shares_of_calls_follow_the_weights(viewer: Client, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1", weight="1")
+    add_row("sip:10.0.0.2", weight="3")
+    page = shown(viewer)
+    assert "25 %" in page
+    assert "75 %" in page
+
+
+def test_the_share_now_and_after_a_reload_differ_where_a_row_is_not_loaded(
+    viewer: Client, add_row: AddRow, proxy: Proxy
+) -> None:
+    add_row("sip:10.0.0.1")
+    add_row("sip:10.0.0.2")
+    hold(proxy, "sip:10.0.0.1")
+    page = shown(viewer)
+    assert "100 → 50 %" in page
+    assert "0 → 50 %" in page
+
+
+def test_weights_beyond_16_bits_are_told(viewer: Client, add_row: AddRow) -> None:
+    for number in (1, 2, 3):
+        add_row(f"sip:10.0.0.{number}", weight="40000")
+    assert "weights sum to 120000, above 65535" in shown(viewer)
+
+
+def test_a_row_says_that_it_is_not_loaded(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
+    add_row("sip:10.0.0.1")
+    assert "not loaded" in shown(viewer)
+
+
+def test_a_row_says_which_column_changed_since_loading(
+    viewer: Client, add_row: AddRow, proxy: Proxy
+) -> None:
+    add_row("sip:10.0.0.1", weight="2")
+    hold(proxy, "sip:10.0.0.1", weight=1)
+    page = shown(viewer)
+    assert "weight changed, not loaded" in page
+    assert "weight 1 → 2" in page
+
+
+def test_a_loaded_row_says_nothing_of_the_kind(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
+    add_row("sip:10.0.0.1", socket="127.0.0.1", attrs="x", description="y")
+    hold(proxy, "sip:10.0.0.1", socket="udp:127.0.0.1:5060", attrs="x", description="y")
+    page = shown(viewer)
+    assert "not loaded" not in page
+    assert "differs" not in page
+
+
+@pytest.mark.parametrize("rest", [["sip:10.0.0.2"], []])
+def test_what_only_the_memory_holds_is_shown(
+    viewer: Client, add_row: AddRow, proxy: Proxy, rest: list[str]
+) -> None:
+    for uri in rest:
+        add_row(uri)
+    hold(proxy, "sip:10.0.0.1")
+    assert "still in memory" in shown(viewer)
+
+
+def test_a_silent_proxy_shows_old_states_with_their_age(viewer: Client, add_row: AddRow) -> None:
+    silent = make_proxy("edge-9", seen_s_ago=300)
+    add_row("sip:10.0.0.1")
+    hold(silent, "sip:10.0.0.1", state="probing")
+    page = shown(viewer)
+    assert "edge-9</b> does not answer" in page
+    assert "data-stale" in page
+
+
+def test_the_same_uri_in_two_sets_has_a_state_in_each(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
+    add_row("sip:10.0.0.1", setid=1)
+    add_row("sip:10.0.0.1", setid=2)
+    hold(proxy, "sip:10.0.0.1", setid=1, state="inactive")
+    hold(proxy, "sip:10.0.0.1", setid=2, state="probing")
+    page = shown(viewer)
+    assert page.index("chip-inactive") < page.index("2</h2>") < page.index("chip-probing")
+
+
+def test_duplicates_of_other_hands_are_told(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
+    row_id = add_row("sip:10.0.0.1")
+    other = add_row("sip:10.0.0.2")
+    Destination.objects.filter(pk=other).update(destination="SIP:10.0.0.1")
+    hold(proxy, "sip:10.0.0.1", occurrence=0, state="inactive")
+    hold(proxy, "SIP:10.0.0.1", occurrence=1, state="probing")
+    page = shown(viewer)
+    assert page.count(">duplicate<") == 2
+    assert page.index("chip-inactive") < page.index("chip-probing")
+    assert row_id < other
+
+
+@pytest.mark.parametrize("column", ["destination", "description", "attrs", "socket", "weight"])
+def test_text_of_a_row_is_shown_inert(
+    client_as: ClientAs, add_row: AddRow, proxy: Proxy, column: str
+) -> None:
+    row_id = add_row("sip:10.0.0.1")
+    Destination.objects.filter(pk=row_id).update(**{column: HOSTILE})
+    hold(proxy, HOSTILE, setid=1, description=HOSTILE)
+    services.name_set(1, HOSTILE, SOMEBODY)
+    administrator = client_as(Role.ADMINISTRATOR)
+    for page in (
+        shown(administrator),
+        shown(administrator, "?sort=weight&q=%3Cscript%3Ealert(1)%3C/script%3E"),
+        administrator.get(reverse("dispatcher:edit", args=[row_id])).content.decode(),
+        administrator.get(reverse("dispatcher:delete", args=[row_id])).content.decode(),
+    ):
+        assert "<script>alert" not in page
+        assert "49" not in page.partition("alert(1)")[2][:60]
+
+
+def test_the_password_of_an_fs_weight_is_masked(client_as: ClientAs, add_row: AddRow) -> None:
+    row_id = add_row("sip:10.0.0.1", weight="fs://u:topsecret@10.0.0.9:8021")
+    administrator = client_as(Role.ADMINISTRATOR)
+    assert "topsecret" not in shown(administrator)
+    assert "topsecret" not in administrator.get(reverse("dispatcher:delete", args=[row_id])).content.decode()
+    edit = administrator.get(reverse("dispatcher:edit", args=[row_id])).content.decode()
+    assert edit.count("topsecret") == 1
+
+
+def fill(rows: int, proxies: list[Proxy]) -> None:
+    made = [
+        Destination(setid=number % 50, destination=f"sip:10.{number // 250}.0.{number % 250}", attrs="")
+        for number in range(rows)
+    ]
+    Destination.objects.bulk_create(made)
+    for proxy in proxies:
+        for row in made[:20]:
+            hold(proxy, row.destination, setid=row.setid)
+
+
+@pytest.mark.parametrize("query", ["", "?q=10.0&live=active", "?sort=-weight&page=3", "?setid=4"])
+def test_a_page_costs_the_same_few_queries_at_any_size(viewer: Client, proxy: Proxy, query: str) -> None:
+    other = make_proxy("edge-2")
+    costs = []
+    for rows in (60, 600):
+        Destination.objects.all().delete()
+        for each in (proxy, other):
+            each.destinations.all().delete()
+        fill(rows, [proxy, other])
+        with CaptureQueriesContext(connection) as queries:
+            assert viewer.get(reverse("dispatcher:list") + query).status_code == 200
+        costs.append(len(queries))
+    assert costs[0] == costs[1]
+    assert costs[0] <= MOST_QUERIES
+
+
+def test_the_polled_fragment_is_the_page_s_own_part(viewer: Client, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1")
+    fragment = viewer.get(
+        reverse("dispatcher:list"), headers={"HX-Request": "true", "HX-Target": "destinations"}
+    ).content.decode()
+    assert fragment.lstrip().startswith('<div id="destinations"')
+    assert "<html" not in fragment
