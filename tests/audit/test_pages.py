@@ -122,6 +122,37 @@ class TestList:
         assert further
         assert shown(viewer, q="needle", before=further[1]) == [wanted.pk]
 
+    @pytest.mark.parametrize(
+        "wanted", [{"actor": "bob", "kind": "proxy"}, {"id": "needle"}, {"actor": "bob", "id": "needle"}]
+    )
+    def test_so_is_what_no_index_finds(
+        self, wanted: dict[str, str], viewer: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(selectors, "SEARCHED_AT_ONCE", 5)
+        stored = store("proxy", "needle", actor="bob")
+        for _ in range(7):
+            store()
+
+        page = viewer.get(LIST, wanted).content.decode()
+        further = re.search(r'before=(\d+)">Search older records', page)
+
+        assert further
+        assert shown(viewer, **wanted, before=further[1]) == [stored.pk]
+
+    def test_the_kinds_on_record_can_be_chosen(self, viewer: Client) -> None:
+        for kind in ("proxy", "dispatcher", "proxy", "set", "<i>"):
+            store(kind)
+
+        page = viewer.get(LIST, {"kind": "set"}).content.decode()
+
+        assert re.findall(r'<option value="([^"]*)"( selected)?>', page) == [
+            ("", ""),
+            ("&lt;i&gt;", ""),
+            ("dispatcher", ""),
+            ("proxy", ""),
+            ("set", " selected"),
+        ]
+
     @pytest.mark.parametrize("before", ["x", "-1", "1.5", "", "٣", "9" * 40])
     def test_a_page_that_is_no_id_is_the_first(self, before: str, viewer: Client) -> None:
         stored = store()
@@ -150,7 +181,7 @@ class TestList:
             for _ in range(500)
         )
 
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             viewer.get(LIST, {"q": "a"})
 
 
