@@ -1,0 +1,77 @@
+"""What of a SIP request decides where it goes, and the keys that are hashed (dispatch.c: ds_hash_...)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from efcp.sip.uri import SipUri, parse
+
+_BLANKS = " \t\r\n"
+_UNSET = "<null>"
+_DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "sctp": 5060, "ws": 80, "wss": 443}
+_SHORTEST_WITH_DOMAIN = 3
+
+DefaultPort = Callable[[str], int]
+"""The port of a transport in the proxy, 0 where its module is not loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The parts of a request that algorithms hash.
+
+    `auth_user` is the digest username of Proxy-Authorization, or else of Authorization; None without such a
+    header. `hash_value` is what `hash_pvar` gives; None is an unset variable, which the proxy prints.
+    """
+
+    request_uri: str = ""
+    from_uri: str = ""
+    to_uri: str = ""
+    call_id: str = ""
+    auth_user: str | None = None
+    hash_value: str | None = None
+
+    @property
+    def call_id_key(self) -> bytes:
+        """The key of algorithm 0."""
+        return _bytes(self.call_id.strip(_BLANKS))
+
+    @property
+    def auth_key(self) -> bytes | None:
+        """The key of algorithm 5: the username up to an `@`; None where there is none to hash.
+
+        A username of one or two characters is never split (digest_parser.c: parse_username).
+        """
+        whole = self.auth_user or ""
+        user = whole.partition("@")[0] if len(_bytes(whole)) >= _SHORTEST_WITH_DOMAIN else whole
+        return _bytes(user.strip(_BLANKS)) if user else None
+
+    @property
+    def hash_value_key(self) -> bytes:
+        """The key of algorithm 7, empty where the proxy refuses to hash."""
+        return _bytes((_UNSET if self.hash_value is None else self.hash_value).strip(_BLANKS))
+
+
+def uri_keys(text: str, default_port: DefaultPort, *, user_only: bool) -> tuple[bytes, bytes]:
+    """The two keys of a URI: its user, and its host with a port that is not the transport's default.
+
+    A transport whose module is not loaded has the default port 0, so that every port is part of the key.
+    Raises UriError for what the proxy does not parse.
+    """
+    uri = parse(text.strip(_BLANKS))
+    return _bytes(uri.user), b"" if user_only else _bytes(_host_key(uri, default_port))
+
+
+def _host_key(uri: SipUri, default_port: DefaultPort) -> str:
+    if uri.port_text is None:
+        return uri.host
+    transport = uri.transport or ("tls" if uri.secure else "udp")
+    nowhere = not uri.port and transport not in _DEFAULT_PORTS
+    if nowhere or (uri.port or 0) == default_port(transport):
+        return uri.host
+    # The key is cut from the URI's text by length alone: of a tel: number with a port, whose host is empty
+    # but begins at the number, that is the beginning of the number.
+    shown = f"{uri.host or uri.user}:{uri.port_text}"
+    return shown[: len(uri.host) + 1 + len(uri.port_text)]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
