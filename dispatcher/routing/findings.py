@@ -48,3 +48,15 @@ class Finding:
     column: str
     text: str
     row_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowFindings:
+    """Gathers into a list what is found at one row."""
+
+    row_id: int | None
+    gathered: list[Finding]
+
+    def add(self, code: Code, effect: Effect, column: str, text: str) -> None:
+        """Note a finding."""
+        self.gathered.append(Finding(code, effect, column, text, self.row_id))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Row:
     """The columns of one row, with the table's defaults. `id` only names the row in findings.
 
-    Spaces at the end of texts are cut by MariaDB's CHAR columns before a proxy sees them.
+    Spaces at the end of texts don't count: MariaDB's CHAR columns cut them before a proxy sees them.
     """
 
     setid: int
