@@ -52,9 +52,10 @@ def check_password(request: HttpRequest, username: str, password: str) -> User |
 
 def sign_out(request: HttpRequest) -> None:
     """End the session, if there is one."""
-    if isinstance(request.user, User):
-        record(actor_of(request), "sign out", subject(request.user))
-    logout(request)
+    with transaction.atomic():
+        if isinstance(request.user, User):
+            record(actor_of(request), "sign out", subject(request.user))
+        logout(request)
 
 
 def _record_throttles(counted: Counted, username: str, address: str) -> None:
