@@ -1,15 +1,8 @@
 """A destination as it stands in the proxy's memory."""
 
 from dataclasses import dataclass
-from enum import IntEnum
 
-
-class State(IntEnum):
-    """The state of a destination, with the numbers of the column `state`. Only active ones are selected."""
-
-    ACTIVE = 0
-    INACTIVE = 1
-    PROBING = 2
+from dispatcher.routing.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +28,3 @@ class Destination:
     description: str
     addresses: tuple[str, ...]
     row_id: int | None = None
-
-    @property
-    def is_active(self) -> bool:
-        """Whether calls can be sent there."""
-        return self.state == State.ACTIVE

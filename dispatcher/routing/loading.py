@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dispatcher.routing import sockets
-from dispatcher.routing.destinations import Destination, State
+from dispatcher.routing.destinations import Destination
 from dispatcher.routing.environment import Environment, Resolve
 from dispatcher.routing.findings import Code, Effect, Finding, RowFindings
 from dispatcher.routing.lookup import addresses_of
 from dispatcher.routing.next_hop import NextHop, next_hop_of
 from dispatcher.routing.rows import Row
+from dispatcher.routing.states import State
 from efcp.sip.uri import SipUri, UriError, parse
 
 __all__ = ["Destination", "Environment", "LoadBrokenError", "Loaded", "Resolve", "load", "load_row"]

@@ -38,7 +38,7 @@ def _named(uri: SipUri, environment: Environment, found: RowFindings) -> tuple[s
             Code.UNKNOWN_TRANSPORT,
             Effect.DROPPED,
             _COLUMN,
-            "Without a port the proxy can't look up a name for this transport: it would drop the destination.",
+            "The proxy looks up no name without a port for this transport: it would drop the destination.",
         )
         return None
     # What the proxy takes for a name goes to the C library, which may still see a number in it.

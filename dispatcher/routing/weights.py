@@ -55,7 +55,7 @@ def shares(weights: Sequence[int], active: Sequence[bool]) -> Shares:
 
 @dataclass(frozen=True, slots=True)
 class _Spans:
-    """Which points, of 0 to `total` - 1, mean which destination: (index, first point, point after the last)."""
+    """Which points below `total` mean which destination: (index, first point, point after the last)."""
 
     total: int
     spans: tuple[tuple[int, int, int], ...]
