@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.urls import reverse
 
 from dispatcher import seen
 from dispatcher.models import Destination, InitialState, ProbeMode
@@ -95,7 +96,7 @@ class DestinationForm(forms.Form):
     )
     original = forms.CharField(widget=forms.HiddenInput, required=False)
 
-    MAIN_FIELDS = (
+    CHECKED_FIELDS = (
         "setid",
         "destination",
         "weight",
@@ -104,6 +105,7 @@ class DestinationForm(forms.Form):
         "probe_mode",
         "attrs",
         "description",
+        "priority",
     )
 
     def __init__(
@@ -121,6 +123,24 @@ class DestinationForm(forms.Form):
         self.notice = notice
         self.warnings: dict[str, list[Finding]] = defaultdict(list)
         self.name_is_unknown = False
+        self._check_while_typing()
+
+    def _check_while_typing(self) -> None:
+        """Have each field ask for its findings as it is typed."""
+        address = reverse("dispatcher:check") + (f"?row={self.row.pk}" if self.row else "")
+        for name in self.CHECKED_FIELDS:
+            self.fields[name].widget.attrs |= {
+                "hx-post": address,
+                "hx-trigger": "input changed delay:400ms, change",
+                "hx-target": f"#findings-{name}",
+                "hx-swap": "outerHTML",
+                "hx-sync": "this:replace",
+                "autocomplete": "off",
+                "spellcheck": "false",
+            }
+        self.fields["socket"].widget.attrs["list"] = "known-sockets"
+        if not self.is_bound:
+            self.fields["destination"].widget.attrs["autofocus"] = True
 
     @classmethod
     def to_add(cls, initial: Mapping[str, Any], typed: QueryDict | None = None) -> "DestinationForm":

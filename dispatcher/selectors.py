@@ -1,4 +1,4 @@
-"""Every read of the table `dispatcher`. Each list page costs the same few queries at any size of the table."""
+"""Every read of the table `dispatcher`. A list page costs the same few queries at any size of the table."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ _STATE_AFTER = (
 
 
 def set_totals(setids: Iterable[int], reference: Proxy | None) -> dict[int, SetTotals]:
-    """The totals of these sets; states are inherited from the memory of `reference` (none: the table's own)."""
+    """The totals of these sets; states are inherited from the memory of `reference`, if there is one."""
     wanted = sorted(set(setids))
     if not wanted:
         return {}

@@ -9,14 +9,15 @@ MAX_WEIGHT = 0xFFFF
 
 
 def number_of(weight: str) -> int:
-    """The column `weight` as loaded: 16 bits of the number; 1 for an `fs://` URL until FreeSWITCH told its load."""
+    """The column `weight` as loaded: 16 bits of the number; 1 for an `fs://` URL, whose load comes later."""
     text = weight.rstrip(" ")
     return int(text) & MAX_WEIGHT if text.isascii() and text.isdigit() else 1
 
 
 def percentage(weight: int, active_weight: int, active: int) -> float:
-    """The percentage of calls for an active destination of `weight` among `active` ones that sum to `active_weight`.
+    """The percentage of calls for an active destination of `weight` among the `active` ones.
 
+    Those sum to `active_weight`.
     A pick that hits an inactive destination is made again among the active ones, so they share all calls.
     Where all weights are 0 the calls go by index, in equal parts.
     """

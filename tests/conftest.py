@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, never skip, what `--database-only` leaves out, and what needs MariaDB where it is not in use."""
+    """Deselect, never skip, what this run leaves out."""
     on_mariadb = connections["default"].vendor == "mysql"
 
     def is_wanted(item: pytest.Item) -> bool:

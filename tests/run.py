@@ -10,7 +10,10 @@ import sys
 
 from tests import mariadb
 
-RUNS = (("utf8mb4", ["--database-only"]), ("latin1", ["--database-only", "tests/dispatcher", "tests/proxies"]))
+RUNS = (
+    ("utf8mb4", ["--database-only"]),
+    ("latin1", ["--database-only", "tests/dispatcher", "tests/proxies"]),
+)
 
 
 def main() -> int:
@@ -29,7 +32,8 @@ def main() -> int:
 
 
 def _pytest(name: str, options: list[str], environment: dict[str, str]) -> int:
-    print(f"\n== {name} ==", flush=True)
+    sys.stdout.write(f"\n== {name} ==\n")
+    sys.stdout.flush()
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options], env={**os.environ, **environment}, check=False
     ).returncode

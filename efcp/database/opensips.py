@@ -100,7 +100,7 @@ def _statements_without_effect(table: str) -> Iterator[tuple[str, str]]:
 
 
 def verify_rights(connection: BaseDatabaseWrapper, table: str) -> None:
-    """Raise UnusableTableError naming the right that the database user lacks on `table`; no row is touched."""
+    """Raise UnusableTableError for a right that the database user lacks on `table`; touches no row."""
     for right, statement in _statements_without_effect(table):
         try:
             with transaction.atomic(using=connection.alias), connection.cursor() as cursor:

@@ -67,7 +67,7 @@ def _first_administrator(configuration: Configuration) -> FirstSignIn | None:
 def _refuse_first_password_beyond_loopback(configuration: Configuration) -> None:
     if configuration.listens_beyond_loopback and accounts.first_password_is_unchanged():
         raise PreparationError(
-            f"EFCP_HOST is {configuration.host}, but the first password is not changed yet: start on loopback,"
+            f"EFCP_HOST is {configuration.host}, but the first password is unchanged: start on loopback,"
             " sign in and change it, or set EFCP_ADMIN_PASSWORD before the first start."
         )
 

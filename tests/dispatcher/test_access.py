@@ -66,7 +66,7 @@ def test_a_page_is_open_to_its_roles_only(
         assert (Destination.objects.count(), DestinationSet.objects.count()) == before
 
 
-@pytest.mark.parametrize("page", [page for page, (_name, method, _roles) in PAGES.items() if method == "get"])
+@pytest.mark.parametrize("page", [page for page, (_, method, _) in PAGES.items() if method == "get"])
 def test_a_get_changes_nothing(client_as: ClientAs, add_row: AddRow, page: str) -> None:
     row_id = add_row("sip:10.0.0.1")
     client = client_as(Role.ADMINISTRATOR)
@@ -77,7 +77,7 @@ def test_a_get_changes_nothing(client_as: ClientAs, add_row: AddRow, page: str) 
     assert (list(Destination.objects.values()), AuditRecord.objects.count()) == before
 
 
-@pytest.mark.parametrize("page", [page for page, (_name, method, _roles) in PAGES.items() if method == "post"])
+@pytest.mark.parametrize("page", [page for page, (_, method, _) in PAGES.items() if method == "post"])
 def test_a_post_without_a_token_is_refused(client_as: ClientAs, add_row: AddRow, page: str) -> None:
     url = address(PAGES[page][0], add_row("sip:10.0.0.1"))
     administrator = client_as(Role.ADMINISTRATOR)

@@ -96,7 +96,8 @@ def test_what_a_proxy_would_not_load_as_written_is_refused_at_its_field(
     response = administrator.post(reverse("dispatcher:add"), NEW | {field: value})
     assert response.status_code == 200
     page = response.content.decode()
-    findings = re.split(r'<div class="field">|<div class="button-row"', page.partition(f'id="findings-{field}"')[2])
+    after = page.partition(f'id="findings-{field}"')[2]
+    findings = re.split(r'<div class="field">|<div class="button-row"', after)
     assert text in unescape(findings[0])
     assert Destination.objects.count() == 0
 

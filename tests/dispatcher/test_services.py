@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from dispatcher import selectors, services
 from dispatcher.models import Destination
@@ -22,8 +23,6 @@ def seen(row_id: int) -> Values:
 def test_an_ordinary_add_names_exactly_the_eight_columns_of_the_old_panel(
     db: None, django_assert_num_queries: object
 ) -> None:
-    from django.test.utils import CaptureQueriesContext
-
     with CaptureQueriesContext(connection) as queries:
         services.add(Values(setid=1, destination="sip:10.0.0.1"), SOMEBODY)
     inserts = [query["sql"] for query in queries if query["sql"].startswith("INSERT INTO dispatcher")]
@@ -38,14 +37,13 @@ def test_an_add_with_a_priority_names_it_besides(add_row: AddRow) -> None:
 
 
 def test_an_update_writes_only_the_changed_column(add_row: AddRow) -> None:
-    from django.test.utils import CaptureQueriesContext
-
     row_id = add_row("sip:10.0.0.1")
     before = seen(row_id)
     with CaptureQueriesContext(connection) as queries:
         services.update(row_id, before, replace(before, weight="5"), SOMEBODY)
     updates = [query["sql"] for query in queries if query["sql"].startswith("UPDATE dispatcher")]
-    assert [sql.partition(" SET ")[2].partition(" WHERE ")[0].partition(" = ")[0] for sql in updates] == ["weight"]
+    written = [sql.partition(" SET ")[2].partition(" WHERE ")[0] for sql in updates]
+    assert [assignment.partition(" = ")[0] for assignment in written] == ["weight"]
 
 
 def test_a_state_that_the_proxy_wrote_meanwhile_is_not_overwritten(add_row: AddRow) -> None:
@@ -66,7 +64,12 @@ def test_two_editors_of_different_columns_both_get_their_way(add_row: AddRow) ->
 
 @pytest.mark.parametrize(
     ("column", "mine", "theirs"),
-    [("weight", "5", "6"), ("description", "Mine", "mine"), ("attrs", "a", "a b"), ("socket", None, "udp:10.0.0.9")],
+    [
+        ("weight", "5", "6"),
+        ("description", "Mine", "mine"),
+        ("attrs", "a", "a b"),
+        ("socket", None, "udp:10.0.0.9"),
+    ],
 )
 def test_the_second_editor_of_one_column_is_refused_and_shown_what_stands(
     add_row: AddRow, column: str, mine: str | None, theirs: str
