@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
-from pytest_django.plugin import DjangoDbBlocker
 
 from efcp.accounts.throttle import ACCOUNT_PACE
 
@@ -68,13 +67,13 @@ class Installation:
 
 
 @pytest.fixture
-def database_url(django_db_blocker: DjangoDbBlocker) -> Iterator[str | None]:
+def database_url(db: None) -> Iterator[str | None]:
     """A schema of its own on the server that the tests run on; None for SQLite's file in the data folder."""
     if connection.vendor != "mysql":
         yield None
         return
     name = f"efcp_at_once_{secrets.token_hex(6)}"
-    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
+    with connection._nodb_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} CHARACTER SET latin1")
         yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
         cursor.execute(f"DROP DATABASE {name}")

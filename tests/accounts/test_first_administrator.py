@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from efcp.accounts.models import User, WrongTries
 from efcp.accounts.roles import Role
@@ -62,10 +63,10 @@ class TestFirstSignIn:
         assert not first_password_is_unchanged()
 
 
-def test_passwords_are_hashed_with_argon2(settings: pytest.FixtureRequest, db: None) -> None:
+def test_passwords_are_hashed_with_argon2(settings: Settings, db: None) -> None:
     from efcp import settings as installed
 
-    settings.PASSWORD_HASHERS = installed.PASSWORD_HASHERS  # type: ignore[attr-defined]
+    settings.PASSWORD_HASHERS = installed.PASSWORD_HASHERS
 
     create_first_administrator("opensips", must_change=True)
 

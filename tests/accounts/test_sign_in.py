@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
@@ -59,9 +60,9 @@ def test_a_password_is_hashed_once_whether_the_name_exists_or_not(
     name: str,
     try_sign_in: Try,
     make_user: MakeUser,
-    settings: pytest.FixtureRequest,
+    settings: Settings,
 ) -> None:
-    settings.PASSWORD_HASHERS = ["tests.accounts.hashing.CountingHasher"]  # type: ignore[attr-defined]
+    settings.PASSWORD_HASHERS = ["tests.accounts.hashing.CountingHasher"]
     from tests.accounts.hashing import CountingHasher
 
     make_user(Role.VIEWER, "ada")

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from efcp.accounts.models import User, WrongTries
 from efcp.accounts.roles import Role
@@ -241,11 +242,11 @@ class TestPages:
         assert try_sign_in("ada", "wrong").status_code == 429
 
     def test_the_client_behind_a_trusted_proxy_is_slowed_down_and_not_the_proxy(
-        self, db: None, settings: pytest.FixtureRequest
+        self, db: None, settings: Settings
     ) -> None:
         from ipaddress import ip_network
 
-        settings.EFCP_TRUSTED_PROXIES = (ip_network("10.0.0.1/32"),)  # type: ignore[attr-defined]
+        settings.EFCP_TRUSTED_PROXIES = (ip_network("10.0.0.1/32"),)
 
         def attempt(name: str, client_address: str) -> int:
             return (

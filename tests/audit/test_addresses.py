@@ -4,6 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 from django.http import HttpRequest
+from pytest_django.fixtures import Settings
 
 from efcp.audit.addresses import client_address, is_trusted_proxy
 
@@ -11,8 +12,8 @@ PROXIES = (ip_network("10.0.0.0/24"), ip_network("fd00::/8"))
 
 
 @pytest.fixture(autouse=True)
-def _trusted_proxies(settings: pytest.FixtureRequest) -> None:
-    settings.EFCP_TRUSTED_PROXIES = PROXIES  # type: ignore[attr-defined]
+def _trusted_proxies(settings: Settings) -> None:
+    settings.EFCP_TRUSTED_PROXIES = PROXIES
 
 
 def seen(peer: str, forwarded: str | None = None) -> str:
@@ -77,7 +78,7 @@ def test_a_peer_is_trusted_by_its_network(peer: str, trusted: bool) -> None:
     assert is_trusted_proxy(peer) is trusted
 
 
-def test_nobody_is_trusted_where_no_proxy_is_named(settings: pytest.FixtureRequest) -> None:
-    settings.EFCP_TRUSTED_PROXIES = ()  # type: ignore[attr-defined]
+def test_nobody_is_trusted_where_no_proxy_is_named(settings: Settings) -> None:
+    settings.EFCP_TRUSTED_PROXIES = ()
 
     assert seen("10.0.0.1", "203.0.113.9") == "10.0.0.1"
