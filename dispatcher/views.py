@@ -46,7 +46,7 @@ def destination_list(request: HttpRequest) -> HttpResponse:
 @permission_required("efcp.view", raise_exception=True)
 def pending(request: HttpRequest) -> HttpResponse:
     """The fragment that counts what a reload would change."""
-    return render(request, "dispatcher/pending.html", {"pending": pending_changes()})
+    return render(request, "dispatcher/pending.html", {"pending": pending_changes(watched_on(request))})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
