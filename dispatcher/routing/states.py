@@ -7,7 +7,7 @@ _COUNTER = 1 << 16
 
 
 class State(IntEnum):
-    """A state under the number that the column `state` has for it."""
+    """The state of a destination, with the numbers of the column `state`. Only active ones are selected."""
 
     ACTIVE = 0
     INACTIVE = 1
@@ -84,6 +84,11 @@ class Health:
     def set_inactive(self) -> bool:
         """Set the inactive flag; tell whether it was not set."""
         return self._become(self.marks | Mark.INACTIVE)
+
+    def recover(self) -> bool:
+        """Become active and forget the failures; tell whether a flag was set."""
+        self.failures = 0
+        return self.clear(_DISABLING)
 
     def clear(self, marks: Mark) -> bool:
         """Take flags away; tell whether one was set. The failure count stays as it is."""

@@ -1,0 +1,208 @@
+"""A proxy's memory of the dispatcher table, and everything that changes it (dispatch.c of 3.4 to 4.0)."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from dispatcher.routing import probing
+from dispatcher.routing.environment import Environment
+from dispatcher.routing.failover import Route
+from dispatcher.routing.live import LiveDestination, LiveSet
+from dispatcher.routing.loading import Loaded, load
+from dispatcher.routing.probing import Probe, ProbingSettings
+from dispatcher.routing.requests import Request
+from dispatcher.routing.rows import Row
+from dispatcher.routing.selecting import SelectOptions, select
+from dispatcher.routing.selection import NoSelection, Refusal, Selection
+from dispatcher.routing.states import Health, Mark, State, StateChange
+from efcp.sip.uri import uri_key
+
+
+class UnknownDestinationError(LookupError):
+    """No such set, or no destination of that URI in it; MI answers 404 `destination not found`."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnsavedState:
+    """A state that the proxy's flusher would write into the table."""
+
+    setid: int
+    uri: str
+    state: State
+
+
+@dataclass(slots=True)
+class ProxyMemory:
+    """The sets of one partition while the proxy runs; `sets` are in ds_list's order.
+
+    Nothing here reads a clock or sends anything: who probes and tells the answers is the caller.
+    """
+
+    environment: Environment
+    settings: ProbingSettings = field(default_factory=ProbingSettings)
+    sets: dict[int, LiveSet] = field(default_factory=dict)
+
+    def reload(self, rows: Iterable[Row], *, inherit_state: bool = True) -> Loaded:
+        """Put what `rows` load to in the place of the present sets.
+
+        Failure counts, hit counters and the last-used pointers start anew. With `inherit_state` a
+        destination that was there before keeps its state, and so does its need to be saved. Raises
+        LoadBrokenError, and then changes nothing.
+        """
+        loaded = load(rows, self.environment)
+        sets = {setid: LiveSet.of(setid, members) for setid, members in loaded.sets.items()}
+        if inherit_state:
+            for setid, live in sets.items():
+                if setid in self.sets:
+                    _inherit(live, self.sets[setid])
+        self.sets = sets
+        return loaded
+
+    def listed(self) -> list[tuple[int, Sequence[LiveDestination]]]:
+        """Sets and destinations in ds_list's order."""
+        return [(setid, live.destinations) for setid, live in self.sets.items()]
+
+    def select(
+        self, setid: int, algorithm: int, request: Request, options: SelectOptions, route: Route | None = None
+    ) -> Selection | NoSelection:
+        """Choose a destination for `request`, and note it in the call's `route`."""
+        live = self._set(setid)
+        if live is None:
+            return NoSelection(setid, algorithm, Refusal.NO_SUCH_SET, f"The proxy has no set {setid}.")
+        options = replace(options, drops_negative_scores=self.environment.is_at_least(3, 6))
+        selection = select(live, algorithm, request, self.environment.default_port, options)
+        if route is not None and isinstance(selection, Selection):
+            route.take(selection, options.flags)
+        return selection
+
+    def set_state(
+        self, setid: int, address: str, state: State, reason: str = "MI command"
+    ) -> list[StateChange]:
+        """Set the state of the first destination with this set and URI, as MI and the script do.
+
+        PROBING counts one failure, and turns an inactive destination active; ACTIVE leaves the failure
+        count as it is. Raises UnknownDestinationError.
+        """
+        live, destination = self._find(setid, address)
+        health = destination.health
+        steps: list[Step]
+        if state is State.ACTIVE:
+            steps = [("active", lambda: health.clear(Mark.INACTIVE | Mark.PROBING))]
+        elif state is State.PROBING:
+            steps = [("inactive", self._failure(health)), ("active", lambda: health.clear(Mark.INACTIVE))]
+        else:
+            steps = [("inactive", health.set_inactive), ("active", lambda: health.clear(Mark.PROBING))]
+        return _changes(live, destination, steps, address, reason)
+
+    def mark(self, route: Route, state: State = State.INACTIVE) -> list[StateChange]:
+        """ds_mark_dst: set the state of the destination that `route` uses now.
+
+        Raises UnknownDestinationError where the call has none, or the proxy does not find it by its address.
+        """
+        if route.setid is None or not route.addresses:
+            raise UnknownDestinationError
+        return self.set_state(route.setid, route.addresses[0], state, "script function ds_mark()")
+
+    def due_probes(self) -> list[Probe]:
+        """The probes of one round, in the order of sending."""
+        return probing.due(list(self.sets.values()), self.settings)
+
+    def on_reply(self, probe: Probe, code: int | None) -> list[StateChange]:
+        """Take the final answer to a probe; None is no answer within the transaction's time.
+
+        A destination that a reload took away meanwhile is ignored. One that was set inactive meanwhile
+        becomes active by a good answer.
+        """
+        verdict = probing.verdict(probe, code, self.settings)
+        changes = []
+        if verdict.recovers:
+            changes += self._recovered(probe)
+        if verdict.fails:
+            changes += self._failed(probe, "negative probing reply")
+        return changes
+
+    def on_unsent(self, probe: Probe) -> list[StateChange]:
+        """Take note that a probe could not be sent: one failure from 3.6 on, before that nothing."""
+        if not self.environment.is_at_least(3, 6):
+            return []
+        return self._failed(probe, "failed to send probe")
+
+    def take_unsaved(self) -> list[UnsavedState]:
+        """The states that changed since the last call, which the flusher writes to the table every 30 s."""
+        unsaved = []
+        for setid, live in self.sets.items():
+            for each in live.destinations:
+                if Mark.UNSAVED in each.health.marks:
+                    each.health.marks &= ~Mark.UNSAVED
+                    unsaved.append(UnsavedState(setid, each.loaded.uri, each.health.state))
+        return unsaved
+
+    def count(self, setid: int, states: Iterable[State] = ()) -> int:
+        """ds_count: how many destinations of a set are in one of `states`; none or all three named: all.
+
+        Raises UnknownDestinationError.
+        """
+        live = self._set(setid)
+        if live is None:
+            raise UnknownDestinationError
+        wanted = set(states) or set(State)
+        return sum(each.health.state in wanted for each in live.destinations)
+
+    def _set(self, setid: int) -> LiveSet | None:
+        """The set of that number; the proxy never looks for a negative one."""
+        return self.sets.get(setid) if setid >= 0 else None
+
+    def _find(self, setid: int, address: str) -> tuple[LiveSet, LiveDestination]:
+        live = self._set(setid)
+        destination = live.find(address) if live else None
+        if live is None or destination is None:
+            raise UnknownDestinationError
+        return live, destination
+
+    def _failure(self, health: Health) -> Callable[[], bool]:
+        return lambda: health.count_failure(self.settings.threshold)
+
+    def _recovered(self, probe: Probe) -> list[StateChange]:
+        try:
+            live, destination = self._find(probe.setid, probe.uri)
+        except UnknownDestinationError:
+            return []
+        steps: list[Step] = [("active", destination.health.recover)]
+        return _changes(live, destination, steps, probe.uri, "200 OK probing reply")
+
+    def _failed(self, probe: Probe, reason: str) -> list[StateChange]:
+        try:
+            live, destination = self._find(probe.setid, probe.uri)
+        except UnknownDestinationError:
+            return []
+        steps: list[Step] = [("inactive", self._failure(destination.health))]
+        return _changes(live, destination, steps, probe.uri, reason)
+
+
+Step = tuple[str, Callable[[], bool]]
+"""What a change of flags is reported as, and the change, which tells whether a flag changed."""
+
+
+def _changes(
+    live: LiveSet, destination: LiveDestination, steps: Iterable[Step], address: str, reason: str
+) -> list[StateChange]:
+    """Take the steps one after the other; those that changed a flag are told."""
+    changes = []
+    for status, change in steps:
+        before = destination.health.state
+        if not change():
+            continue
+        live.recount()
+        after = destination.health.state
+        changes.append(StateChange(live.setid, address, before, after, status, reason))
+    return changes
+
+
+def _inherit(live: LiveSet, former: LiveSet) -> None:
+    """Take over the flags of `former` destinations, each from the first one of the same URI."""
+    by_uri: dict[str, LiveDestination] = {}
+    for each in former.destinations:
+        by_uri.setdefault(uri_key(each.loaded.uri), each)
+    for each in live.destinations:
+        if old := by_uri.get(uri_key(each.loaded.uri)):
+            each.health.marks = old.health.marks
+    live.recount()

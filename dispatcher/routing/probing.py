@@ -1,0 +1,72 @@
+"""Who is probed in a round, and what an answer means (dispatch.c: ds_check_timer, ds_options_callback)."""
+
+from dataclasses import dataclass
+
+from dispatcher.routing.live import LiveDestination, LiveSet
+from dispatcher.routing.states import State
+
+TIMEOUT_CODE = 408
+"""The code that tm ends a transaction with when no answer came."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbingSettings:
+    """The module's parameters.
+
+    `threshold` is ds_probing_threshhold (failures), `everything` ds_probing_mode 1, `reply_codes` the
+    options_reply_codes, `sets` the ds_probing_list (None: all sets).
+    """
+
+    threshold: int = 1
+    everything: bool = False
+    reply_codes: frozenset[int] = frozenset()
+    sets: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One OPTIONS under way. `always` was so when it was sent, and counts when the answer comes."""
+
+    setid: int
+    uri: str
+    socket: str | None
+    always: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer means: back to active, one failure, both one after the other, or nothing."""
+
+    recovers: bool
+    fails: bool
+
+
+def due(sets: list[LiveSet], settings: ProbingSettings) -> list[Probe]:
+    """The probes of one round, in the order of sending."""
+    return [
+        Probe(live.setid, each.loaded.uri, each.loaded.socket, each.loaded.probe_always)
+        for live in sets
+        if settings.sets is None or live.setid in settings.sets
+        for each in live.destinations
+        if is_due(each, settings)
+    ]
+
+
+def is_due(destination: LiveDestination, settings: ProbingSettings) -> bool:
+    """Whether a round asks this destination: no inactive one, else what is probing or always probed."""
+    state = destination.health.state
+    if state is State.INACTIVE:
+        return False
+    return settings.everything or destination.loaded.probe_always or state is State.PROBING
+
+
+def verdict(probe: Probe, code: int | None, settings: ProbingSettings) -> Verdict:
+    """What the final answer `code` to `probe` means; None is no answer.
+
+    200 and the chosen codes are good. Anything else is bad, but only for an always-probed destination. A 408
+    among the chosen codes is both: the destination becomes active, and then counts a failure.
+    """
+    code = TIMEOUT_CODE if code is None else code
+    good = code == 200 or code in settings.reply_codes
+    bad = not good or code == TIMEOUT_CODE
+    return Verdict(recovers=good, fails=bad and (probe.always or settings.everything))
