@@ -193,11 +193,16 @@ def _uri(text: str, found: RowFindings) -> SipUri | None:
     if len(uri.host.encode()) > _MAX_HOST:
         found.add(Code.BAD_URI, Effect.DROPPED, "destination", "The host is longer than 254 bytes.")
         return None
-    if uri.scheme not in {"sip", "sips"}:
-        found.add(
-            Code.NOT_SIP, Effect.DROPPED, "destination", f"A {uri.scheme}: URI names no host to send to."
-        )
+    if uri.scheme == "tel":
+        found.add(Code.NOT_SIP, Effect.DROPPED, "destination", "A tel: URI names no host to send to.")
         return None
+    if uri.scheme.startswith("urn:"):
+        found.add(
+            Code.NOT_SIP,
+            Effect.MISLOADED,
+            "destination",
+            f"No SIP URI: the proxy takes the service {uri.host} for a host.",
+        )
     return uri
 
 

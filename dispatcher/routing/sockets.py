@@ -89,6 +89,9 @@ def _means(wanted: SocketName, own: SocketName) -> bool:
     port = (wanted.port or 0) & _BITS_16
     if port not in {0, own.port}:
         return False
+    # An empty host equals the empty advertised name of a listener without one: seen in all three releases.
+    if not wanted.host:
+        return True
     return wanted.host.strip("[]") == own.host.strip("[]") or (
         (address := ipv6(wanted.host)) is not None and address == ipv6(own.host)
     )

@@ -16,6 +16,8 @@ _MAX_INT = 2**31 - 1
 _TRANSPORT = re.compile(r"transport=(?P<value>.+)\Z", re.IGNORECASE | re.ASCII | re.DOTALL)
 # RFC 8599: these take a value, and the parser insists on one.
 _NEEDS_VALUE = re.compile(r"pn-(?:prid|param|purr)", re.IGNORECASE | re.ASCII)
+_EMERGENCY_SERVICE = "urn:nena:service"
+_URNS = ("urn:service", _EMERGENCY_SERVICE)
 _KNOWN_TRANSPORTS = frozenset({"udp", "tcp", "tls", "sctp", "ws", "wss"})
 
 
@@ -31,6 +33,9 @@ class UriError(ValueError):
 @dataclass(frozen=True, slots=True)
 class SipUri:
     """A URI taken apart. `scheme` is in lower case; the other parts are as they were written.
+
+    Besides sip and sips it can be tel, whose number is the user and whose host is empty, or urn:service and
+    urn:nena:service, whose service the proxy takes for a host.
 
     `host` keeps the brackets of an IPv6 reference. `port_text` is None without a colon; `port` is None where
     none is given, or 0. `transport` is the transport parameter in lower case, "other" for a value that the
@@ -77,8 +82,9 @@ def _scheme(text: str) -> tuple[str, int]:
         return "sips", 5
     if head == "tel:":
         return "tel", 4
-    if head == "urn:" and text[3:].startswith((":service:", ":nena:service:")):
-        return "urn", 3 + text[3:].index("service:") + len("service:")
+    for urn in _URNS:
+        if head == "urn:" and text[3:].startswith(f"{urn[3:]}:"):
+            return urn, len(urn) + 1
     raise UriError("Does not begin with sip: or sips:.", 0)
 
 
@@ -129,6 +135,8 @@ class _Parser:
         host, user = self.host, self.user
         if scheme == "tel":
             host, user = "", host
+        elif scheme == _EMERGENCY_SERVICE:
+            user = ""
         return SipUri(
             scheme=scheme,
             user=user,

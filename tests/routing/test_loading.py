@@ -216,3 +216,16 @@ def test_every_row_is_loaded_or_counted_as_discarded(rows: list[Row]) -> None:
     result = loaded(*rows)
     assert result.count + result.discarded == len(rows)
     assert all(0 <= each.weight <= 65535 for members in result.sets.values() for each in members)
+
+
+@pytest.mark.parametrize(
+    ("destination", "next_hop"),
+    [
+        ("urn:service:gw.test", "urn:service:gw.test"),
+        ("urn:service:u@10.0.0.1:5080", "urn:service:10.0.0.1:5080"),
+        ("urn:nena:service:u@10.0.0.1", "urn:nena:service:u@10.0.0.1"),
+    ],
+)
+def test_the_service_of_a_urn_is_taken_for_a_host(destination: str, next_hop: str) -> None:
+    assert only(Row(1, destination)).next_hop == next_hop
+    assert found(Row(1, destination)) >= {(Code.NOT_SIP, Effect.MISLOADED)}

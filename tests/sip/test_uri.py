@@ -26,7 +26,9 @@ URI_LIKE = st.text(alphabet=st.sampled_from("sipSIPtel:@;?[]=,.&pn-rdu0159 \u00f
         ("sip:u;par=1@h", SipUri("sip", user="u;par=1", host="h")),
         ("sip:u?x:pw@h", SipUri("sip", user="u?x", password="pw", host="h")),
         ("tel:+491234", SipUri("tel", user="+491234")),
-        ("urn:service:sos", SipUri("urn", host="sos")),
+        ("urn:service:sos", SipUri("urn:service", host="sos")),
+        ("urn:service:u@h", SipUri("urn:service", user="u", host="h")),
+        ("urn:nena:service:u@h", SipUri("urn:nena:service", host="h")),
     ],
 )
 def test_a_uri_is_taken_apart(text: str, expected: SipUri) -> None:
