@@ -4,6 +4,7 @@ A reload of 50,000 destinations has to be compared too, so rows are read as plai
 are not obviously the same go through the loader and the column by column comparison.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from efcp.sip.uri import uri_key
 
 SHOWN_AT_MOST = 100
 _UNKNOWN_RELEASE = "4.0"
+_RELEASE = re.compile(r"\d+\.\d+")
 _COLUMNS = (
     "id",
     "setid",
@@ -206,7 +208,8 @@ def _changes_of(
 
 def _findings(each: WatchedProxy, rows: Iterable[TableRow]) -> tuple[tuple[Finding, ...], Finding | None]:
     """What the proxy's loader would say of these rows; names are taken as known."""
-    environment = Environment(resolve=not_looked_up, version=each.contact.version or _UNKNOWN_RELEASE)
+    release = _RELEASE.match(each.contact.version)
+    environment = Environment(resolve=not_looked_up, version=release[0] if release else _UNKNOWN_RELEASE)
     found: list[Finding] = []
     for row in rows:
         loaded = Row(

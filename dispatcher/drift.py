@@ -16,12 +16,23 @@ from dispatcher.shares import number_of
 class InMemory(Protocol):
     """What ds_list told of a destination; the last three are None where it was asked without `full`."""
 
-    uri: str
-    socket: str
-    attrs: str
-    weight: int | None
-    priority: int | None
-    description: str | None
+    @property
+    def uri(self) -> str: ...
+
+    @property
+    def socket(self) -> str: ...
+
+    @property
+    def attrs(self) -> str: ...
+
+    @property
+    def weight(self) -> int | None: ...
+
+    @property
+    def priority(self) -> int | None: ...
+
+    @property
+    def description(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)

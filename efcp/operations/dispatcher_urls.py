@@ -1,6 +1,17 @@
-"""Addresses of operations on the dispatcher: reload and state, under /cp/system/dispatcher/."""
+"""Addresses of operations on the dispatcher: reload and live states, under /cp/system/dispatcher/."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from efcp.operations.reload import views as reload
+from efcp.operations.states import views as states
 
 app_name = "operations"
-urlpatterns: list[URLPattern] = []
+
+urlpatterns = [
+    path("reload/", reload.reload_page, name="reload"),
+    path("reload/<int:run_id>/", reload.run_page, name="run"),
+    path("<int:destination_id>/state/", states.state_of_one, name="state"),
+    path("state/choose/", states.choose, name="choose"),
+    path("state/set/", states.set_state, name="set-state"),
+    path("state/<int:run_id>/", states.state_run, name="state-run"),
+]

@@ -1,0 +1,133 @@
+"""Reloads as they were asked for and what came of them on each proxy."""
+
+from datetime import datetime
+
+from django.db import models
+from django.utils import timezone
+
+from efcp.proxies.models import Proxy, State
+
+
+class ReloadRun(models.Model):
+    """One reload of one or more proxies, asked for by one person.
+
+    `running_key` is unique and null once the run has ended, so that two people who reload at once find
+    themselves in one run.
+    """
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    running_key = models.CharField(max_length=16, null=True, unique=True)
+    actor = models.CharField(max_length=64)
+    reason = models.CharField(max_length=255, blank=True)
+    inherit_state = models.BooleanField(default=True)
+    one_first = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "efcp_reload_run"
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"reload {self.pk} by {self.actor}"
+
+
+class ReloadOutcome(models.TextChoices):
+    """What is known of a reload on one proxy."""
+
+    WAITING = "waiting", "Waiting"
+    RUNNING = "running", "Running"
+    DONE = "done", "Reloaded"
+    REFUSED = "refused", "Refused"
+    NOT_REACHED = "not reached", "Not reached"
+    NOT_SENT = "not sent", "Not sent"
+    UNKNOWN = "unknown", "Unknown, still running"
+
+
+class ReloadResult(models.Model):
+    """A run on one proxy: what it answered, and what was read back after that.
+
+    `took_ms` is the time of ds_reload alone. `differs` counts what still differs between table and memory
+    after the read-back, None where there was none. A result without an end past `deadline` is unknown: the
+    process that waited for it is gone.
+    """
+
+    run = models.ForeignKey(ReloadRun, on_delete=models.CASCADE, related_name="results")
+    proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE)
+    outcome = models.CharField(max_length=16, choices=ReloadOutcome.choices, default=ReloadOutcome.WAITING)
+    message = models.CharField(max_length=255, blank=True)
+    deadline = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    took_ms = models.FloatField(null=True)
+    loaded = models.PositiveIntegerField(null=True)
+    discarded = models.PositiveIntegerField(null=True)
+    differs = models.PositiveIntegerField(null=True)
+    read_back_problem = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        db_table = "efcp_reload_result"
+        ordering = ("proxy__name",)
+        constraints = (models.UniqueConstraint(fields=["run", "proxy"], name="efcp_reload_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.proxy_id}: {self.outcome}"
+
+    def known_outcome(self, now: datetime | None = None) -> ReloadOutcome:
+        """The outcome, unknown where nobody is left who could still tell."""
+        if self.ended_at is None and (now or timezone.now()) > self.deadline:
+            return ReloadOutcome.UNKNOWN
+        return ReloadOutcome(self.outcome)
+
+
+class StateRun(models.Model):
+    """One setting of a live state, for one or more destinations on one or more proxies."""
+
+    started_at = models.DateTimeField()
+    actor = models.CharField(max_length=64)
+    state = models.CharField(max_length=8, choices=State.choices)
+    reason = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        db_table = "efcp_state_run"
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.state} by {self.actor}"
+
+
+class StateOutcome(models.TextChoices):
+    """What is known of ds_set_state for one destination on one proxy."""
+
+    WAITING = "waiting", "Waiting"
+    DONE = "done", "Set"
+    REFUSED = "refused", "Refused"
+    FAILED = "failed", "Not reached"
+    UNKNOWN = "unknown", "Unknown"
+    NOT_HELD = "not held", "Not in memory"
+    NOT_TRIED = "not tried", "Not tried"
+
+
+class StateResult(models.Model):
+    """A run on one destination of one proxy: its state before, and what the read-back told after."""
+
+    run = models.ForeignKey(StateRun, on_delete=models.CASCADE, related_name="results")
+    proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE)
+    setid = models.IntegerField()
+    uri = models.CharField(max_length=192)
+    outcome = models.CharField(max_length=16, choices=StateOutcome.choices, default=StateOutcome.WAITING)
+    message = models.CharField(max_length=255, blank=True)
+    state_before = models.CharField(max_length=8, blank=True)
+    state_after = models.CharField(max_length=8, blank=True)
+    deadline = models.DateTimeField()
+
+    class Meta:
+        db_table = "efcp_state_result"
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"{self.uri} on {self.proxy_id}: {self.outcome}"
+
+    def known_outcome(self, now: datetime) -> StateOutcome:
+        """The outcome, unknown where nobody is left who could still tell."""
+        if self.outcome == StateOutcome.WAITING and now > self.deadline:
+            return StateOutcome.UNKNOWN
+        return StateOutcome(self.outcome)
