@@ -61,7 +61,7 @@ class _Choice:
     default_port: DefaultPort
     options: SelectOptions
     order: list[int] = field(default_factory=list)
-    passed_over: list[PassedOver] = field(default_factory=list)
+    passed_over: dict[int, Why] = field(default_factory=dict)
     keys: tuple[bytes, ...] = ()
     hash: int = 0
     measures: tuple[tuple[int, int], ...] = ()
@@ -95,7 +95,7 @@ class _Choice:
             candidate=candidate,
             chosen=chosen,
             failover=failover,
-            passed_over=tuple(self.passed_over),
+            passed_over=tuple(PassedOver(index, why) for index, why in self.passed_over.items()),
             destinations=tuple(each.loaded for each in self.live.destinations),
             measures=self.measures,
         )
@@ -216,12 +216,8 @@ class _Choice:
         health = self.live.destinations[index].health
         if health.active:
             return True
-        self._pass_over(index, Why.INACTIVE if health.state is State.INACTIVE else Why.PROBING)
+        self.passed_over[index] = Why.INACTIVE if health.state is State.INACTIVE else Why.PROBING
         return False
-
-    def _pass_over(self, index: int, why: Why) -> None:
-        if all(each.index != index for each in self.passed_over):
-            self.passed_over.append(PassedOver(index, why))
 
     def _remember(self, chosen: Pick) -> None:
         # Of a sorted set the proxy remembers the place in the order, which is always the first.
@@ -254,8 +250,7 @@ class _Choice:
         return kept
 
     def _pass_over_all(self, indices: list[int], why: Why) -> None:
-        for index in indices:
-            self._pass_over(index, why)
+        self.passed_over.update(dict.fromkeys(indices, why))
 
 
 def _call_id_keys(choice: _Choice) -> tuple[bytes, ...] | None:
