@@ -1,11 +1,11 @@
-"""The app `efcp.sandbox`."""
+"""The embedded proxy for trial and tests."""
 
 from django.apps import AppConfig
 
 
 class SandboxConfig(AppConfig):
-    """See docs/house.md for what lives on this floor."""
+    """The command `sandbox`, and the note that the samples were seeded."""
 
     name = "efcp.sandbox"
     label = "sandbox"
-    verbose_name = "Sandbox"
+    verbose_name = "Sandbox proxy"

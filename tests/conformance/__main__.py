@@ -4,9 +4,12 @@ import argparse
 import gzip
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
+
+import django
 
 KINDS = ("acceptance", "dialplan", "mi", "probing", "selection", "timerec")
 GZIP_MAGIC = b"\x1f\x8b"
@@ -24,6 +27,9 @@ def main() -> int:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("file", type=Path)
     arguments = parser.parse_args()
+    # The forms and the sandbox are Django's; the reasoning needs none of it.
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efcp.settings")
+    django.setup()
     checker = importlib.import_module(f"tests.conformance.{arguments.kind}")
     checked = differing = 0
     for difference in checker.compare(read_vectors(arguments.file)):

@@ -3,15 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-import os
-
-import django
 from django.http import QueryDict
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efcp.settings")
-django.setup()
-
-from dispatcher.forms import DestinationForm  # noqa: E402 - Django has to be set up first
+from dispatcher.forms import DestinationForm
 from dispatcher.routing.loading import Destination, Environment, LoadBrokenError, load
 from dispatcher.routing.rows import Row
 from dispatcher.validation import FormEnvironment, SetOfRow
