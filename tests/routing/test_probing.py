@@ -1,0 +1,113 @@
+"""Who is probed, and what an answer means (dispatch.c: ds_check_timer; recorded: probing vectors)."""
+
+import pytest
+
+from dispatcher.routing.memory import ProxyMemory
+from dispatcher.routing.probing import ProbingSettings
+from dispatcher.routing.rows import Row
+from dispatcher.routing.states import State
+from tests.routing.proxies import environment, memory
+
+ROWS = [
+    Row(1, f"sip:10.0.{state}.{mode}", state=state, probe_mode=mode)
+    for state in range(3)
+    for mode in range(2)
+]
+
+
+def proxy_with(row: Row, settings: ProbingSettings, version: str = "3.4") -> ProxyMemory:
+    """A proxy with one destination."""
+    proxy = ProxyMemory(environment(version), settings)
+    proxy.reload([row])
+    return proxy
+
+
+def state(proxy: ProxyMemory) -> State:
+    """The state of its first destination."""
+    return proxy.sets[1].destinations[0].health.state
+
+
+def answered(row: Row, settings: ProbingSettings, *codes: int | None) -> State:
+    """The state after rounds of probing, one answer in each."""
+    proxy = proxy_with(row, settings)
+    for code in codes:
+        (probe,) = proxy.due_probes()
+        proxy.on_reply(probe, code)
+    return state(proxy)
+
+
+ALWAYS = Row(1, "sip:10.0.0.1", probe_mode=1)
+WHILE_PROBING = Row(1, "sip:10.0.0.1", state=2)
+
+
+def test_probing_and_always_probed_destinations_are_asked_and_inactive_ones_never() -> None:
+    due = {probe.uri for probe in memory(*ROWS).due_probes()}
+    assert due == {"sip:10.0.0.1", "sip:10.0.2.0", "sip:10.0.2.1"}
+
+
+def test_in_mode_1_all_but_the_inactive_are_asked() -> None:
+    due = {probe.uri for probe in memory(*ROWS, everything=True).due_probes()}
+    assert due == {"sip:10.0.0.0", "sip:10.0.0.1", "sip:10.0.2.0", "sip:10.0.2.1"}
+
+
+def test_only_the_sets_of_the_probing_list_are_asked() -> None:
+    proxy = ProxyMemory(environment(), ProbingSettings(everything=True, sets=frozenset({2})))
+    proxy.reload([Row(1, "sip:10.0.0.1"), Row(2, "sip:10.0.0.2")])
+    assert [probe.setid for probe in proxy.due_probes()] == [2]
+
+
+@pytest.mark.parametrize("code", [None, 408, 404, 503, 301])
+def test_a_bad_answer_counts_against_an_always_probed_destination(code: int | None) -> None:
+    assert answered(ALWAYS, ProbingSettings(threshold=2), code) is State.ACTIVE
+    assert answered(ALWAYS, ProbingSettings(threshold=2), code, code) is State.PROBING
+
+
+def test_a_good_answer_resets_the_failures() -> None:
+    assert answered(ALWAYS, ProbingSettings(threshold=2), None, 200, None) is State.ACTIVE
+
+
+@pytest.mark.parametrize("code", [200, 404])
+def test_200_and_the_chosen_codes_make_active(code: int) -> None:
+    settings = ProbingSettings(reply_codes=frozenset({404}))
+    assert answered(WHILE_PROBING, settings, code) is State.ACTIVE
+
+
+def test_408_among_the_chosen_codes_makes_active_and_counts_a_failure_at_once() -> None:
+    settings = ProbingSettings(reply_codes=frozenset({408}))
+    assert answered(ALWAYS, settings, None) is State.PROBING
+    assert answered(WHILE_PROBING, settings, None) is State.ACTIVE
+
+
+def test_a_late_good_answer_makes_active_what_was_set_inactive_meanwhile() -> None:
+    proxy = proxy_with(ALWAYS, ProbingSettings())
+    (probe,) = proxy.due_probes()
+    proxy.set_state(1, ALWAYS.destination or "", State.INACTIVE)
+    (change,) = proxy.on_reply(probe, 200)
+    assert (state(proxy), change.reason) == (State.ACTIVE, "200 OK probing reply")
+
+
+def test_a_late_bad_answer_leaves_an_inactive_destination_alone() -> None:
+    proxy = proxy_with(ALWAYS, ProbingSettings())
+    (probe,) = proxy.due_probes()
+    proxy.set_state(1, ALWAYS.destination or "", State.INACTIVE)
+    assert proxy.on_reply(probe, None) == []
+    assert state(proxy) is State.INACTIVE
+
+
+def test_an_answer_for_a_destination_that_is_gone_changes_nothing() -> None:
+    proxy = proxy_with(ALWAYS, ProbingSettings())
+    (probe,) = proxy.due_probes()
+    proxy.reload([])
+    assert proxy.on_reply(probe, None) == []
+
+
+@pytest.mark.parametrize(("version", "after"), [("3.4", State.ACTIVE), ("3.6", State.PROBING)])
+def test_a_probe_that_cannot_be_sent_counts_as_a_failure_from_3_6_on(version: str, after: State) -> None:
+    proxy = proxy_with(ALWAYS, ProbingSettings(), version)
+    (probe,) = proxy.due_probes()
+    proxy.on_unsent(probe)
+    assert state(proxy) is after
+
+
+def test_a_destination_that_is_not_always_probed_stays_probing_until_a_good_answer() -> None:
+    assert answered(WHILE_PROBING, ProbingSettings(), None, 503, 486) is State.PROBING
