@@ -8,6 +8,7 @@ from dispatcher.routing.environment import Environment
 from dispatcher.routing.failover import Route
 from dispatcher.routing.live import LiveDestination, LiveSet
 from dispatcher.routing.loading import Loaded, load
+from dispatcher.routing.membership import member_at
 from dispatcher.routing.probing import Probe, ProbingSettings
 from dispatcher.routing.requests import Request
 from dispatcher.routing.rows import Row
@@ -146,6 +147,18 @@ class ProxyMemory:
             raise UnknownDestinationError
         wanted = set(states) or set(State)
         return sum(each.health.state in wanted for each in live.destinations)
+
+    def is_in_list(
+        self,
+        ip: str,
+        port: int = 0,
+        setid: int | None = None,
+        *,
+        active_only: bool = False,
+        pattern: str | None = None,
+    ) -> tuple[int, LiveDestination] | None:
+        """ds_is_in_list: see `dispatcher.routing.membership.member_at`."""
+        return member_at(self.sets.values(), ip, port, setid, active_only=active_only, pattern=pattern)
 
     def _set(self, setid: int) -> LiveSet | None:
         """The set of that number; the proxy never looks for a negative one."""
