@@ -16,7 +16,7 @@ LISTENER = f"udp:127.0.0.1:{SIP_PORT}"
 NAMES = {"localhost": "127.0.0.1", "gw-1.test": "10.7.7.7", "gw_1.test": "10.7.7.7"}
 VERSIONS = ("3.4", "3.6", "4.0")
 STATES = ("Active", "Inactive", "Probing")
-BASE = {"setid": 5, "destination": "sip:10.9.9.9:5060"}
+BASE: dict[str, Any] = {"setid": 5, "destination": "sip:10.9.9.9:5060"}
 BESIDE = Row(setid=1, destination="sip:10.8.8.8")
 
 
