@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from efcp.sandbox.parameters import MiRefusalError, Recipe, integer, match, text
-from efcp.sandbox.proxy import EVENT, EVENTS, PARTITION, SandboxProxy
+from efcp.sandbox.proxy import EVENT, PARTITION, SandboxProxy
 
 METHOD_NOT_FOUND = MiRefusalError(-32601, "Method not found")
 DEFAULT_EXPIRE_S = 3600
@@ -130,8 +130,8 @@ def _sr_list_identifiers(proxy: SandboxProxy, given: Given) -> Any:
     return told if "group" in given else [told]
 
 
-def _events_list(_proxy: SandboxProxy, _given: Given) -> Any:
-    return {"Events": [{"name": name, "id": number} for number, name in enumerate(EVENTS)]}
+def _events_list(proxy: SandboxProxy, _given: Given) -> Any:
+    return {"Events": [{"name": name, "id": number} for number, name in enumerate(proxy.events)]}
 
 
 def _event_subscribe(proxy: SandboxProxy, given: Given) -> str:
@@ -145,7 +145,7 @@ def _subscribers_list(proxy: SandboxProxy, _given: Given) -> Any:
     if not living:
         return {"Events": []}
     listed = [{"socket": each.socket, "expire": each.expire_s, "ttl": each.expire_s} for each in living]
-    return {"Events": [{"name": EVENT, "id": EVENTS.index(EVENT), "Subscribers": listed}]}
+    return {"Events": [{"name": EVENT, "id": proxy.events.index(EVENT), "Subscribers": listed}]}
 
 
 def _get_statistics(_proxy: SandboxProxy, _given: Given) -> Any:

@@ -126,7 +126,9 @@ async def _read(reader: asyncio.StreamReader) -> _Request:
     if not version.startswith("HTTP/1."):
         raise _HangUpError
     headers = {
-        name.strip().lower(): value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon
+        name.strip().lower(): value.strip()
+        for name, colon, value in (line.partition(":") for line in lines)
+        if colon
     }
     length = headers.get("content-length", "0")
     if not length.isdigit() or int(length) > MAX_BODY_BYTES:
@@ -137,7 +139,9 @@ async def _read(reader: asyncio.StreamReader) -> _Request:
 
 async def _send(writer: asyncio.StreamWriter, status: int, content_type: str, body: bytes) -> None:
     reason = {200: "OK", 400: "Bad Request"}[status]
-    head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     writer.write(head.encode() + body)
     await writer.drain()
 

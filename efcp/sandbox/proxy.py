@@ -1,4 +1,4 @@
-"""The sandbox's memory and what MI may do with it. No sockets here: the frame around it sends and receives."""
+"""The sandbox's memory and what MI may do with it. No sockets here: the frame around it has them."""
 
 import json
 import time
@@ -41,6 +41,8 @@ EVENTS = (
     EVENT,
     "E_CORE_LOG",
 )
+PROFILING_EVENTS = ("E_PROFILING_SCRIPT", "E_PROFILING_PROC")
+"""What 4.0 publishes besides, before E_MYSQL_CONNECTION."""
 MAX_SUBSCRIBERS = 64
 
 
@@ -78,6 +80,14 @@ class SandboxProxy:
     subscribers: list[Subscriber] = field(default_factory=list)
     script_attrs: dict[tuple[int, str], str] = field(default_factory=dict)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The names of the events that this release publishes, in order of their numbers."""
+        if not self.version.startswith("4."):
+            return EVENTS
+        before = EVENTS.index("E_MYSQL_CONNECTION")
+        return EVENTS[:before] + PROFILING_EVENTS + EVENTS[before:]
 
     def reload(self, *, inherit_state: bool = True) -> None:
         """Load the table `dispatcher`; raise MiRefusalError and keep the old one where that fails."""
@@ -133,7 +143,7 @@ class SandboxProxy:
 
     def subscribe(self, event: str, socket: str, expire_s: int) -> None:
         """Send `event` to `socket` for `expire_s` seconds; a known socket is renewed."""
-        if event not in EVENTS:
+        if event not in self.events:
             raise MiRefusalError(404, "Event not published")
         self.subscribers = [each for each in self.living_subscribers() if each.socket != socket]
         if event != EVENT:

@@ -75,7 +75,8 @@ class DispatcherReports:
     def tell_not_probed(self, uri: str, setid: int) -> None:
         """Report that a destination is never probed, since it is not on this machine."""
         self._tell(
-            self.events, f"DESTINATION <{uri}>, set {setid} is not probed: the sandbox sends to loopback only\n"
+            self.events,
+            f"DESTINATION <{uri}>, set {setid} is not probed: the sandbox sends to loopback only\n",
         )
 
     def _tell(self, identifier: Identifier, text: str) -> None:

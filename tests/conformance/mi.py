@@ -1,4 +1,4 @@
-"""Kind `mi`: requests and replies over MI, events and malformed requests, against the sandbox's own server."""
+"""Kind `mi`: requests and replies over MI, events, malformed requests, against the sandbox's server."""
 
 import asyncio
 import http.client
@@ -37,7 +37,9 @@ def _compare_version(version: str, recorded: dict[str, Any]) -> Iterator[str | N
     rules = [Rule(**rule) for rule in recorded["rows"]["dialplan"]]
     proxy = SandboxProxy(
         memory=ProxyMemory(Environment(resolve=resolve, listeners=(LISTENER,), version=version)),
-        tables=Tables(lambda: [_row(columns) for columns in rows], lambda: rules, "mysql://opensips@127.0.0.1/mi"),
+        tables=Tables(
+            lambda: [_row(columns) for columns in rows], lambda: rules, "mysql://opensips@127.0.0.1/mi"
+        ),
         version=RELEASES.get(version, version),
         send_event=lambda _socket, datagram: events.append(datagram.decode()),
     )
@@ -104,7 +106,9 @@ def _compare_raw(port: int, case: dict[str, Any]) -> str | None:
     return None if same else f"raw {name}: {(status, kind, body)} for {case['reply']}"
 
 
-def _ask(port: int, method: str, path: str, body: str, headers: dict[str, str]) -> tuple[int, str | None, str]:
+def _ask(
+    port: int, method: str, path: str, body: str, headers: dict[str, str]
+) -> tuple[int, str | None, str]:
     """Status, content type and body; what hangs or closes is told in the recording's words."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:

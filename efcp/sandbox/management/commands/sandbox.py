@@ -1,0 +1,51 @@
+"""`manage.py sandbox`: the embedded proxy, until a signal."""
+
+import asyncio
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from efcp.configuration import Configuration
+from efcp.proxies.models import Proxy
+from efcp.sandbox.models import SampleGateway
+from efcp.sandbox.process import Gateways, PortBusyError, SandboxProcess
+from efcp.sandbox.seed import seed_once
+
+NAME = "sandbox"
+
+
+class Command(BaseCommand):
+    """A proxy for trial and tests. On a site it runs only when asked for, and writes nothing there."""
+
+    help = "Run the embedded proxy: MI over HTTP and probing with real SIP, on loopback only."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        """Run until SIGTERM or Ctrl-C."""
+        configuration: Configuration = settings.CONFIGURATION
+        if not configuration.sandbox.enabled:
+            raise CommandError("The sandbox is off here: set EFCP_SANDBOX=1 to run it.")
+        if seed_once():
+            self.stdout.write("Sample sets were written; their gateways are played by the sandbox.")
+        register(configuration.sandbox.mi_port)
+        ports = list(SampleGateway.objects.filter(answers=True).values_list("port", flat=True))
+        try:
+            asyncio.run(_run(SandboxProcess(configuration.sandbox, Gateways(ports))))
+        except PortBusyError as error:
+            raise CommandError(str(error)) from None
+
+
+async def _run(process: SandboxProcess) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    await process.run(stopping)
+
+
+def register(mi_port: int) -> None:
+    """Let the panel know the sandbox as a proxy; only the port of a known one is brought up to date."""
+    url = f"http://127.0.0.1:{mi_port}/mi"
+    if not Proxy.objects.filter(is_sandbox=True).update(mi_url=url):
+        Proxy.objects.create(name=NAME, mi_url=url, is_sandbox=True)
