@@ -33,38 +33,58 @@ class LiveDestination:
         return self.health.active
 
 
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How the active destinations of a set share the calls: how many they are, and the running sums.
+
+    In `sums` an inactive destination repeats the sum before it.
+    """
+
+    count: int
+    sums: tuple[int, ...]
+
+
 @dataclass(slots=True)
 class LiveSet:
     """A set in memory: its destinations in order of preference, and the pointer that all algorithms share.
 
-    `sums` and `active_sums` are the running sums of the weights over all and over active destinations; an
-    inactive one repeats the sum before it.
+    `sums` are the running sums of the weights over all destinations.
     """
 
     setid: int
     destinations: list[LiveDestination]
     last: int = 0
-    sums: tuple[int, ...] = field(init=False, default=())
-    active_sums: tuple[int, ...] = field(init=False, default=())
-    active_count: int = field(init=False, default=0)
+    sums: tuple[int, ...] = field(init=False)
+    _first_of: dict[str, LiveDestination] = field(init=False, default_factory=dict, repr=False)
+    _calls: Calls | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.sums = running_sums([each.loaded.weight for each in self.destinations])
-        self.recount()
+        for each in self.destinations:
+            self._first_of.setdefault(uri_key(each.loaded.uri), each)
 
     @classmethod
     def of(cls, setid: int, loaded: Sequence[Destination]) -> "LiveSet":
         """The set right after loading."""
         return cls(setid, [LiveDestination.of(destination) for destination in loaded])
 
-    def recount(self) -> None:
-        """Take account of a destination that became active or ceased to be."""
-        self.active_sums = running_sums(
-            [each.loaded.weight if each.active else 0 for each in self.destinations]
-        )
-        self.active_count = sum(each.active for each in self.destinations)
+    @property
+    def calls(self) -> Calls:
+        """What the states make of the weights now.
+
+        Counted when it is asked for, and not at each change as in the proxy: a round of probing can change
+        thousands of destinations.
+        """
+        if self._calls is None:
+            active = [each.active for each in self.destinations]
+            weights = [each.loaded.weight if each.active else 0 for each in self.destinations]
+            self._calls = Calls(sum(active), running_sums(weights))
+        return self._calls
+
+    def states_changed(self) -> None:
+        """Take note that a destination became active or ceased to be."""
+        self._calls = None
 
     def find(self, address: str) -> LiveDestination | None:
         """The first destination with this URI, ASCII letters of either case; None where there is none."""
-        wanted = uri_key(address)
-        return next((each for each in self.destinations if uri_key(each.loaded.uri) == wanted), None)
+        return self._first_of.get(uri_key(address))

@@ -15,7 +15,6 @@ from dispatcher.routing.rows import Row
 from dispatcher.routing.selecting import SelectOptions, select
 from dispatcher.routing.selection import NoSelection, Refusal, Selection
 from dispatcher.routing.states import Health, Mark, State, StateChange
-from efcp.sip.uri import uri_key
 
 
 class UnknownDestinationError(LookupError):
@@ -204,7 +203,7 @@ def _changes(
         before = destination.health.state
         if not change():
             continue
-        live.recount()
+        live.states_changed()
         after = destination.health.state
         changes.append(StateChange(live.setid, address, before, after, status, reason))
     return changes
@@ -212,10 +211,7 @@ def _changes(
 
 def _inherit(live: LiveSet, former: LiveSet) -> None:
     """Take over the flags of `former` destinations, each from the first one of the same URI."""
-    by_uri: dict[str, LiveDestination] = {}
-    for each in former.destinations:
-        by_uri.setdefault(uri_key(each.loaded.uri), each)
     for each in live.destinations:
-        if old := by_uri.get(uri_key(each.loaded.uri)):
+        if old := former.find(each.loaded.uri):
             each.health.marks = old.health.marks
-    live.recount()
+    live.states_changed()

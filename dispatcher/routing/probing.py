@@ -14,13 +14,13 @@ class ProbingSettings:
     """The module's parameters.
 
     `threshold` is ds_probing_threshhold (failures), `everything` ds_probing_mode 1, `reply_codes` the
-    options_reply_codes, `sets` the ds_probing_list (None: all sets).
+    options_reply_codes, `sets` the ds_probing_list, which names no set where all are to be probed.
     """
 
     threshold: int = 1
     everything: bool = False
     reply_codes: frozenset[int] = frozenset()
-    sets: frozenset[int] | None = None
+    sets: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def due(sets: list[LiveSet], settings: ProbingSettings) -> list[Probe]:
     return [
         Probe(live.setid, each.loaded.uri, each.loaded.socket, each.loaded.probe_always)
         for live in sets
-        if settings.sets is None or live.setid in settings.sets
+        if not settings.sets or live.setid in settings.sets
         for each in live.destinations
         if is_due(each, settings)
     ]

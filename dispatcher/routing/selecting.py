@@ -46,7 +46,7 @@ def select(
     live: LiveSet, algorithm: int, request: Request, default_port: DefaultPort, options: SelectOptions
 ) -> Selection | NoSelection:
     """Choose a destination of `live`, which remembers it as the last used one."""
-    if not live.active_count:
+    if not live.calls.count:
         return NoSelection(live.setid, algorithm, Refusal.NONE_ACTIVE, "No destination of the set is active.")
     return _Choice(live, algorithm, request, default_port, options).made()
 
@@ -197,12 +197,12 @@ class _Choice:
         active = [index for index in range(self.size) if live.destinations[index].active]
         if not active:
             return None
-        total = live.active_sums[self.size - 1]
+        total = live.calls.sums[self.size - 1]
         if not total:
             point = self.hash % len(active)
             return Pick(active[point], Basis.POSITION, point, len(active))
         point = self.hash % total
-        index = next(index for index in active if point < live.active_sums[index])
+        index = next(index for index in active if point < live.calls.sums[index])
         return Pick(index, Basis.WEIGHTS, point, total)
 
     def _default(self) -> Pick | None:

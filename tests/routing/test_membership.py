@@ -1,6 +1,8 @@
 """Whether an address belongs to a destination (dispatch.c: ds_is_in_list)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dispatcher.routing.membership import NoAddressError
 from dispatcher.routing.rows import Row
@@ -80,3 +82,28 @@ def test_a_destination_without_attributes_matches_no_pattern() -> None:
 def test_a_name_is_no_address() -> None:
     with pytest.raises(NoAddressError):
         found("six.test")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "attrs", "matches"),
+    [
+        ("[]1]", "]", True),
+        ("[a-]", "-", True),
+        ("[^x]", "y", True),
+        ("a[b", "a[b", True),
+        ("[!z-a]", "q", True),
+        ("[z-a]", "q", False),
+        ("[.]x", ".x", False),
+        ("", "a", False),
+        ("A", "a", False),
+    ],
+)
+def test_brackets_hold_single_characters_and_ranges(pattern: str, attrs: str, matches: bool) -> None:
+    proxy = memory(Row(1, "sip:10.0.0.1", attrs=attrs))
+    assert (proxy.is_in_list("10.0.0.1", pattern=pattern) is not None) == matches
+
+
+@given(st.text(alphabet="ab[]!^-*?.\\|&~", max_size=12), st.text(alphabet="ab]-.*", max_size=5))
+def test_any_pattern_can_be_asked_for(pattern: str, attrs: str) -> None:
+    member = memory(Row(1, "sip:10.0.0.1", attrs=attrs)).is_in_list("10.0.0.1", pattern=pattern)
+    assert member is None or member[0] == 1

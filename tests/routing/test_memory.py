@@ -196,5 +196,5 @@ def test_the_set_always_knows_how_many_are_active(moves: list[tuple[int, State]]
     for index, to in moves:
         proxy.set_state(1, f"sip:10.0.0.{index + 1}", to)
         live = proxy.sets[1]
-        assert live.active_count == proxy.count(1, [State.ACTIVE])
-        assert live.active_sums[-1] == live.active_count
+        assert live.calls.count == proxy.count(1, [State.ACTIVE])
+        assert live.calls.sums[-1] == live.calls.count
