@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from django.db import connections
 from django.test import Client
-
 from pytest_django.fixtures import Settings
 
 from efcp.accounts.models import User

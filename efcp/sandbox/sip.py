@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import cast
 
 T1_S = 0.5
 T2_S = 4.0
@@ -47,9 +48,8 @@ class OptionsClient(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the socket."""
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
-            self._own = transport.get_extra_info("sockname")[:2]
+        self._transport = cast(asyncio.DatagramTransport, transport)
+        self._own = transport.get_extra_info("sockname")[:2]
 
     def ask(self, uri: str, peer: Address, done: Done) -> None:
         """Send OPTIONS to `peer`, which must be loopback, and call `done` once."""
@@ -119,8 +119,7 @@ class Responder(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Note the socket."""
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer a request that can be read; drop the rest."""

@@ -222,7 +222,7 @@ def test_restore_does_not_bring_a_masked_password_back(administrator: Client, ad
     row_id = add_row("sip:10.0.0.1", weight="fs://u:topsecret@10.0.0.9:8021")
     post(administrator, reverse("dispatcher:delete", args=[row_id]))
     record = AuditRecord.objects.exclude(before=None).get(subject_kind="dispatcher")
-    assert form_of(administrator, reverse("dispatcher:restore", args=[record.pk]))["weight"] == ""
+    assert "weight" not in form_of(administrator, reverse("dispatcher:restore", args=[record.pk]))
 
 
 def test_what_was_typed_when_the_session_ended_comes_back(administrator: Client, make_user: object) -> None:
