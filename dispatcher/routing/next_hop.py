@@ -27,7 +27,7 @@ def next_hop_of(text: str, uri: SipUri) -> NextHop:
         return NextHop(f"{start}:{uri.port_text}" if uri.port_text else start)
     if not uri.port_text:
         return NextHop(start + uri.parameters, is_broken=True)
-    rest_of_port = uri.port_text[len(uri.parameters) :]
+    rest_of_port = uri.port_text[len(uri.parameters.encode()) :]
     return NextHop(
         text=f"{start}:{uri.parameters}{rest_of_port}",
         undefined_bytes=len(uri.port_text) - len(rest_of_port),

@@ -6,7 +6,8 @@ from dispatcher.routing.live import LiveDestination, LiveSet
 from dispatcher.routing.states import State
 
 TIMEOUT_CODE = 408
-"""The code that tm ends a transaction with when no answer came."""
+"""The code that tm ends a transaction with when no final answer came."""
+_FIRST_FINAL_CODE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,12 @@ def is_due(destination: LiveDestination, settings: ProbingSettings) -> bool:
 
 
 def verdict(probe: Probe, code: int | None, settings: ProbingSettings) -> Verdict:
-    """What the final answer `code` to `probe` means; None is no answer.
+    """What the answer `code` to `probe` means; None is no answer, and so is a provisional one.
 
     200 and the chosen codes are good. Anything else is bad, but only for an always-probed destination. A 408
     among the chosen codes is both: the destination becomes active, and then counts a failure.
     """
-    code = TIMEOUT_CODE if code is None else code
+    code = TIMEOUT_CODE if code is None or code < _FIRST_FINAL_CODE else code
     good = code == 200 or code in settings.reply_codes
     bad = not good or code == TIMEOUT_CODE
     return Verdict(recovers=good, fails=bad and (probe.always or settings.everything))

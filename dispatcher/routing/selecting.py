@@ -30,7 +30,8 @@ class SelectOptions:
     """What the script and the module's parameters say of a selection.
 
     `load` gives the value of the pvar_algo_pattern's variable for a destination (algorithm 9), `score` the
-    return code of the algo_route (10); None where the parameter is not set. `random` is like C's rand().
+    return code of the algo_route (10); None where the parameter is not set. A route that returns 0 ends the
+    script, on real proxies of all three releases, so that no call is sent. `random` is like C's rand().
     """
 
     flags: SelectFlag = SelectFlag.NONE

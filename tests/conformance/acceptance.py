@@ -107,8 +107,10 @@ def _next_hop_problem(
     if not active or theirs is None:
         return None if not active and theirs is None else f"next hop {active} for {theirs!r}"
     chosen = active[0]
-    known = chosen.next_hop.partition(",")[0]
-    if theirs.startswith(known) and len(theirs) == len(known) + chosen.undefined_bytes:
+    # Whatever follows a comma is missing from the recording.
+    known, comma, _ = chosen.next_hop.partition(",")
+    undefined = 0 if comma else chosen.undefined_bytes
+    if theirs.startswith(known) and len(theirs) == len(known) + undefined:
         return None
     return f"next hop {chosen.next_hop!r} for {theirs!r}"
 

@@ -111,3 +111,7 @@ def test_a_probe_that_cannot_be_sent_counts_as_a_failure_from_3_6_on(version: st
 
 def test_a_destination_that_is_not_always_probed_stays_probing_until_a_good_answer() -> None:
     assert answered(WHILE_PROBING, ProbingSettings(), None, 503, 486) is State.PROBING
+
+
+def test_a_provisional_answer_alone_is_no_answer() -> None:
+    assert answered(ALWAYS, ProbingSettings(reply_codes=frozenset({180})), 180) is State.PROBING
