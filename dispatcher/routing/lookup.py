@@ -14,7 +14,7 @@ def addresses_of(uri: SipUri, environment: Environment, found: RowFindings) -> t
 
     They are empty where the environment does not tell whether there are any.
     """
-    transport = _transport(uri)
+    transport = uri.effective_transport
     port = uri.port or environment.default_port(transport)
     numeric = address.ipv4(uri.host) or address.ipv6(uri.host)
     hosts = (numeric,) if numeric else _named(uri, environment, found)
@@ -26,13 +26,9 @@ def addresses_of(uri: SipUri, environment: Environment, found: RowFindings) -> t
     return tuple(f"{address.ipv6(host) or host}:{port}" for host in hosts[:_MAX_ADDRESSES])
 
 
-def _transport(uri: SipUri) -> str:
-    return uri.transport or ("tls" if uri.secure else "udp")
-
-
 def _named(uri: SipUri, environment: Environment, found: RowFindings) -> tuple[str, ...] | None:
     """The addresses of a host that the proxy itself takes for a name."""
-    transport = _transport(uri)
+    transport = uri.effective_transport
     if not uri.port and (uri.transport == "other" or (uri.secure and transport != "tls")):
         found.add(
             Code.UNKNOWN_TRANSPORT,
@@ -70,7 +66,7 @@ def _say_read_as(host: str, numeric: str, found: RowFindings) -> None:
 
 
 def _say_transport(uri: SipUri, environment: Environment, found: RowFindings) -> None:
-    transport = _transport(uri)
+    transport = uri.effective_transport
     if transport == "other":
         found.add(
             Code.UNKNOWN_TRANSPORT,

@@ -1,7 +1,7 @@
 """A proxy's memory of the dispatcher table, and everything that changes it (dispatch.c of 3.4 to 4.0)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from dispatcher.routing import probing
 from dispatcher.routing.environment import Environment
@@ -68,8 +68,7 @@ class ProxyMemory:
         live = self._set(setid)
         if live is None:
             return NoSelection(setid, algorithm, Refusal.NO_SUCH_SET, f"The proxy has no set {setid}.")
-        options = replace(options, drops_negative_scores=self.environment.is_at_least(3, 6))
-        selection = select(live, algorithm, request, self.environment.default_port, options)
+        selection = select(live, algorithm, request, self.environment, options)
         if route is not None and isinstance(selection, Selection):
             route.take(selection, options.flags)
         return selection

@@ -1,17 +1,13 @@
 """What of a SIP request decides where it goes, and the keys that are hashed (dispatch.c: ds_hash_...)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from dispatcher.routing.environment import Environment
 from efcp.sip.uri import SipUri, parse
 
 _BLANKS = " \t\r\n"
 _UNSET = "<null>"
-_DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "sctp": 5060, "ws": 80, "wss": 443}
 _SHORTEST_WITH_DOMAIN = 3
-
-DefaultPort = Callable[[str], int]
-"""The port of a transport in the proxy, 0 where its module is not loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +46,22 @@ class Request:
         return _bytes((_UNSET if self.hash_value is None else self.hash_value).strip(_BLANKS))
 
 
-def uri_keys(text: str, default_port: DefaultPort, *, user_only: bool) -> tuple[bytes, bytes]:
+def uri_keys(text: str, environment: Environment, *, user_only: bool) -> tuple[bytes, bytes]:
     """The two keys of a URI: its user, and its host with a port that is not the transport's default.
 
     A transport whose module is not loaded has the default port 0, so that every port is part of the key.
     Raises UriError for what the proxy does not parse.
     """
     uri = parse(text.strip(_BLANKS))
-    return _bytes(uri.user), b"" if user_only else _bytes(_host_key(uri, default_port))
+    return _bytes(uri.user), b"" if user_only else _bytes(_host_key(uri, environment))
 
 
-def _host_key(uri: SipUri, default_port: DefaultPort) -> str:
+def _host_key(uri: SipUri, environment: Environment) -> str:
     if uri.port_text is None:
         return uri.host
-    transport = uri.transport or ("tls" if uri.secure else "udp")
-    nowhere = not uri.port and transport not in _DEFAULT_PORTS
-    if nowhere or (uri.port or 0) == default_port(transport):
+    transport = uri.effective_transport
+    nowhere = not uri.port and transport == "other"
+    if nowhere or (uri.port or 0) == environment.default_port(transport):
         return uri.host
     # The key is cut from the URI's text by length alone: of a tel: number with a port, whose host is empty
     # but begins at the number, that is the beginning of the number.

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dispatcher.routing.environment import Environment
 from dispatcher.routing.hashing import hash_of
 from dispatcher.routing.live import LiveSet
-from dispatcher.routing.requests import DefaultPort, Request, uri_keys
+from dispatcher.routing.requests import Request, uri_keys
 from dispatcher.routing.selection import (
     DEFAULT_MAX_RESULTS,
     Algorithm,
@@ -39,17 +40,15 @@ class SelectOptions:
     load: Measure | None = None
     score: Measure | None = None
     random: Callable[[], int] | None = None
-    drops_negative_scores: bool = False
-    """From 3.6 on a destination with a negative score is put last."""
 
 
 def select(
-    live: LiveSet, algorithm: int, request: Request, default_port: DefaultPort, options: SelectOptions
+    live: LiveSet, algorithm: int, request: Request, environment: Environment, options: SelectOptions
 ) -> Selection | NoSelection:
     """Choose a destination of `live`, which remembers it as the last used one."""
     if not live.calls.count:
         return NoSelection(live.setid, algorithm, Refusal.NONE_ACTIVE, "No destination of the set is active.")
-    return _Choice(live, algorithm, request, default_port, options).made()
+    return _Choice(live, algorithm, request, environment, options).made()
 
 
 @dataclass(slots=True)
@@ -59,7 +58,7 @@ class _Choice:
     live: LiveSet
     algorithm: int
     request: Request
-    default_port: DefaultPort
+    environment: Environment
     options: SelectOptions
     order: list[int] = field(default_factory=list)
     passed_over: dict[int, Why] = field(default_factory=dict)
@@ -172,7 +171,7 @@ class _Choice:
                 self.live,
                 self.options.score,
                 with_default=self.with_default,
-                drops_negative=self.options.drops_negative_scores,
+                drops_negative=self.environment.is_at_least(3, 6),
             )
         if not ranking.ranked:
             return self._refused(Refusal.ONLY_DEFAULT_ACTIVE, "No destination but the default is active.")
@@ -258,11 +257,11 @@ def _call_id_keys(choice: _Choice) -> tuple[bytes, ...] | None:
     return (choice.request.call_id_key,)
 
 
-def _uri_keys(part: str) -> Callable[[_Choice], tuple[bytes, ...] | None]:
+def _uri_keys(uri_of: Callable[[Request], str]) -> Callable[[_Choice], tuple[bytes, ...] | None]:
     def keys(choice: _Choice) -> tuple[bytes, ...] | None:
         return uri_keys(
-            getattr(choice.request, part),
-            choice.default_port,
+            uri_of(choice.request),
+            choice.environment,
             user_only=SelectFlag.USER_ONLY in choice.options.flags,
         )
 
@@ -281,9 +280,9 @@ def _variable_keys(choice: _Choice) -> tuple[bytes, ...] | None:
 
 _KEYS: dict[int, Callable[[_Choice], tuple[bytes, ...] | None]] = {
     Algorithm.CALL_ID: _call_id_keys,
-    Algorithm.FROM_URI: _uri_keys("from_uri"),
-    Algorithm.TO_URI: _uri_keys("to_uri"),
-    Algorithm.REQUEST_URI: _uri_keys("request_uri"),
+    Algorithm.FROM_URI: _uri_keys(lambda request: request.from_uri),
+    Algorithm.TO_URI: _uri_keys(lambda request: request.to_uri),
+    Algorithm.REQUEST_URI: _uri_keys(lambda request: request.request_uri),
     Algorithm.AUTH_USER: _auth_keys,
     Algorithm.HASH_VARIABLE: _variable_keys,
 }

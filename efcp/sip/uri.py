@@ -53,6 +53,11 @@ class SipUri:
     transport: str = ""
 
     @property
+    def effective_transport(self) -> str:
+        """The transport that the proxy goes by: without a parameter it is tls for sips, else udp."""
+        return self.transport or ("tls" if self.secure else "udp")
+
+    @property
     def secure(self) -> bool:
         """Whether it is a sips URI."""
         return self.scheme == "sips"
