@@ -47,6 +47,22 @@
     }
   }
 
+  /** Whether somebody is at work inside `element`, so that it must not be replaced under his hands. */
+  function isInUse(element) {
+    return (
+      element.contains(document.activeElement) ||
+      element.querySelector("input:checked, details[open]") !== null
+    );
+  }
+
+  /** Let the parts of the page that are marked for it fetch themselves anew. */
+  function refresh() {
+    if (document.hidden) return;
+    for (const element of document.querySelectorAll("[data-refresh]")) {
+      if (!isInUse(element)) element.dispatchEvent(new CustomEvent("efcp:refresh"));
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", () => tellTimes(document));
   document.addEventListener("htmx:load", (event) => tellTimes(event.detail.elt));
   document.addEventListener("change", followChoices);
@@ -62,6 +78,8 @@
       }
     }
   });
+  document.addEventListener("visibilitychange", refresh);
+  setInterval(refresh, 2000);
   setInterval(() => {
     if (!document.hidden) tellTimes(document);
   }, 1000);

@@ -1,0 +1,209 @@
+"""The whole panel as `make run` starts it, and a headless Chromium to use it with."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+PROJECT = Path(__file__).resolve().parents[2]
+START_WITHIN_S = 90.0
+END_WITHIN_S = 30.0
+PATIENCE_S = 30.0
+CHROMIUM_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,900",
+)
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port of loopback that is free now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A running panel: its origin, and the process at the top of it."""
+
+    origin: str
+    process: subprocess.Popen[str]
+
+    def url(self, path: str) -> str:
+        """The address of a page under /cp/."""
+        return f"{self.origin}/cp/{path}"
+
+
+@contextlib.contextmanager
+def running_panel(**settings: str) -> Iterator[Panel]:
+    """Start `manage.py run` on free ports with a data folder of its own; end it in any case."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="efcp-trial-") as folder:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("EFCP_")}
+        environment.pop("DATABASE_URL", None)
+        environment |= {
+            "EFCP_DATA_DIR": folder,
+            "EFCP_PORT": str(port),
+            "EFCP_SANDBOX_MI_PORT": str(free_port()),
+            "EFCP_SANDBOX_SIP_PORT": str(free_port(socket.SOCK_DGRAM)),
+            **settings,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "run"],
+            cwd=PROJECT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            _wait_until_it_runs(process)
+            yield Panel(f"http://127.0.0.1:{port}", process)
+        finally:
+            _end(process)
+
+
+def _wait_until_it_runs(process: subprocess.Popen[str]) -> None:
+    """Read its output until it tells its address; go on reading in a thread, so that it never blocks."""
+    lines: list[str] = []
+    runs = threading.Event()
+
+    def read() -> None:
+        with contextlib.suppress(ValueError):  # closed at the end, under the reader's hands
+            for line in process.stdout or ():
+                lines.append(line)
+                if line.startswith("EFCP runs at"):
+                    runs.set()
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    deadline = time.monotonic() + START_WITHIN_S
+    while not runs.wait(0.2):
+        if process.poll() is not None or time.monotonic() > deadline:
+            reader.join(END_WITHIN_S)
+            raise RuntimeError("The panel does not start:\n" + "".join(lines))
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(END_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+class Browser:
+    """A person at a browser: what is on the page, by the words on it."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
+
+    def see(self, url: str) -> None:
+        """Open a page."""
+        self.driver.get(url)
+
+    @property
+    def text(self) -> str:
+        """What can be read on the page, with single spaces."""
+        return " ".join(self.driver.find_element(By.TAG_NAME, "body").text.split())
+
+    def wait_for(self, words: str, patience_s: float = PATIENCE_S) -> None:
+        """Wait until `words` can be read on the page."""
+        self._wait(lambda: words in self.text, f"{words!r} is not on the page", patience_s)
+
+    def type(self, field: str, text: str) -> WebElement:
+        """Type into a field by its name, in the place of what is there."""
+        element = self.driver.find_element(By.NAME, field)
+        element.clear()
+        element.send_keys(text)
+        return element
+
+    def choose(self, field: str, label: str) -> None:
+        """Choose an option of a select by what it says."""
+        for option in self.driver.find_element(By.NAME, field).find_elements(By.TAG_NAME, "option"):
+            if option.text == label:
+                option.click()
+                return
+        raise AssertionError(f"no {label!r} in {field}")
+
+    def press(self, label: str) -> None:
+        """Press the button or link that says `label`."""
+        path = f"//main//*[self::button or self::a][starts-with(normalize-space(), '{label}')]"
+
+        def pressed() -> bool:
+            self.driver.find_element(By.XPATH, path).click()
+            return True
+
+        # A part of the page may be fetched anew between the finding and the click.
+        self._wait(pressed, f"{label!r} can't be pressed", PATIENCE_S)
+
+    def row_of(self, words: str) -> str:
+        """The text of the table row that says `words`, empty where there is none."""
+        rows = self.driver.find_elements(By.XPATH, f"//tr[contains(., '{words}')]")
+        return " ".join(rows[0].text.split()) if rows else ""
+
+    def wait_for_row(self, words: str, says: str, patience_s: float = PATIENCE_S) -> None:
+        """Wait until the row that says `words` also says `says`."""
+        self._wait(
+            lambda: says in self.row_of(words), f"the row of {words} does not say {says!r}", patience_s
+        )
+
+    def problems(self) -> list[str]:
+        """What the browser's console complains of: scripts refused, errors thrown."""
+        entries = self.driver.get_log("browser")
+        return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
+
+    def _wait(self, is_so: Callable[[], bool], what: str, patience_s: float) -> None:
+        def holds(_driver: webdriver.Chrome) -> bool:
+            with contextlib.suppress(Exception):
+                return is_so()
+            return False
+
+        WebDriverWait(self.driver, patience_s, poll_frequency=0.2).until(
+            holds, message=f"{what}: {re.sub(r'[^ -~]', '?', self.text)[:1500]}"
+        )
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """Return a person at a fresh browser."""
+    options = Options()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in CHROMIUM_FLAGS:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with tempfile.TemporaryDirectory(prefix="efcp-chromium-", ignore_cleanup_errors=True) as profile:
+        options.add_argument(f"--user-data-dir={profile}")
+        driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+        try:
+            yield Browser(driver)
+        finally:
+            driver.quit()
