@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -133,7 +133,8 @@ class Browser:
     @property
     def text(self) -> str:
         """What can be read on the page, with single spaces."""
-        return " ".join(self.driver.find_element(By.TAG_NAME, "body").text.split())
+        shown = self.driver.execute_script("return document.body ? document.body.innerText : ''")
+        return " ".join(str(shown).split())
 
     def wait_for(self, words: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until `words` can be read on the page."""
@@ -178,7 +179,7 @@ class Browser:
 
     def problems(self) -> list[str]:
         """What the browser's console complains of: scripts refused, errors thrown."""
-        entries = self.driver.get_log("browser")
+        entries = self.driver.execute("getLog", {"type": "browser"})["value"]
         return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
 
     def _wait(self, is_so: Callable[[], bool], what: str, patience_s: float) -> None:
@@ -187,9 +188,10 @@ class Browser:
                 return is_so()
             return False
 
-        WebDriverWait(self.driver, patience_s, poll_frequency=0.2).until(
-            holds, message=f"{what}: {re.sub(r'[^ -~]', '?', self.text)[:1500]}"
-        )
+        try:
+            WebDriverWait(self.driver, patience_s, poll_frequency=0.2).until(holds)
+        except TimeoutException:
+            raise AssertionError(f"{what}: {self.text[:1500]}") from None
 
 
 @pytest.fixture
