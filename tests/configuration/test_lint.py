@@ -1,0 +1,53 @@
+"""`python -m tests.lint` finds what it is there for."""
+
+import pytest
+
+from tests import lint
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "<script>go()</script>",
+        '<script nonce="{{ nonce }}">go()</script>',
+        "<style>p { color: red }</style>",
+        '<p style="color: red">',
+        '<a onclick="go()">',
+        '<a {% if x %}onclick="go()"{% endif %}>',
+        '<a hx-on:click="go()">',
+        '<a href="javascript:go()">',
+    ],
+)
+def test_inline_code_is_found(template: str) -> None:
+    assert lint.inline_code(f"<p>\n{template}")[0][0] == 2
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        '<script src="{% static "js/x.js" %}" defer></script>',
+        '<a href="{% url "home" %}" hx-get="?a=1">x</a>',
+    ],
+)
+def test_a_template_without_inline_code_passes(template: str) -> None:
+    assert lint.inline_code(template) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://packages.example.org/simple",
+        "-i packages",
+        "--find-links wheels",
+        "django @ https://example.org/django.whl",
+        "# from packages.example.org",
+        "# from http://localhost/simple",
+    ],
+)
+def test_a_lock_file_that_names_a_host_is_found(line: str) -> None:
+    assert [number for number, _what in lint.named_hosts(f"django==5.2\n{line}")] == [2]
+
+
+def test_a_lock_file_of_names_versions_and_hashes_passes() -> None:
+    lock = "django==5.2.1 \\\n    --hash=sha256:0a1b\n    # via efcp (pyproject.toml)\n"
+    assert list(lint.named_hosts(lock)) == []

@@ -1,0 +1,97 @@
+"""`python -m tests.lint`: what no off-the-shelf linter checks in templates and lock files.
+
+Templates compile; none holds an inline script, style or on* attribute, which the Content-Security-Policy
+would silently not run; and no lock file names the host that its packages were found on.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import django
+from django.template import TemplateSyntaxError
+from django.template.loader import get_template
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+_TAG_OR_COMMENT = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:org|com|net|io|dev|local|internal)\b|\blocalhost\b", re.IGNORECASE)
+_INDEX_OPTION = re.compile(r"^\s*(?:-i|-f|--(?:extra-)?index-url|--find-links|--trusted-host)\b")
+
+
+def main() -> int:
+    """Print a line for each finding; 1 if there is any."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efcp.settings")
+    django.setup()
+    found = list(findings(PROJECT_DIR))
+    for line in found:
+        sys.stdout.write(f"{line}\n")
+    return 1 if found else 0
+
+
+def findings(project: Path) -> Iterator[str]:
+    """Every finding under `project`, as `path:line: what`."""
+    templates = project / "templates"
+    for path in sorted(templates.rglob("*.html")):
+        name = path.relative_to(project)
+        try:
+            get_template(str(path.relative_to(templates)))
+        except TemplateSyntaxError as error:
+            yield f"{name}:1: does not compile: {error}"
+        for line, what in inline_code(path.read_text(encoding="utf-8")):
+            yield f"{name}:{line}: {what}"
+    for path in sorted((project / "requirements").glob("*.lock")):
+        for line, what in named_hosts(path.read_text(encoding="utf-8")):
+            yield f"{path.relative_to(project)}:{line}: {what}"
+
+
+def inline_code(template: str) -> list[tuple[int, str]]:
+    """The line and kind of each inline script, style or on* attribute in a template."""
+    parser = _InlineCode()
+    parser.feed(_TAG_OR_COMMENT.sub(_blank, template))
+    parser.close()
+    return parser.found
+
+
+def named_hosts(lock: str) -> Iterator[tuple[int, str]]:
+    """The line and kind of each URL, host name or index option in a lock file."""
+    for number, line in enumerate(lock.splitlines(), 1):
+        if _INDEX_OPTION.search(line) or _URL.search(line) or _HOST.search(line):
+            yield number, f"names where packages are from: {line.strip()}"
+
+
+def _blank(match: re.Match[str]) -> str:
+    """What a template tag leaves for the HTML parser: its line breaks, so that lines keep their numbers."""
+    return "\n" * match.group().count("\n")
+
+
+class _InlineCode(HTMLParser):
+    """Collects elements and attributes that a policy without 'unsafe-inline' does not run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[int, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = {name for name, _value in attrs}
+        if tag == "style":
+            self._find("inline <style>")
+        if tag == "script" and "src" not in names:
+            self._find("inline <script>")
+        for name, value in attrs:
+            if name == "style":
+                self._find("inline style attribute")
+            if name.startswith(("on", "hx-on")):
+                self._find(f"inline handler {name}")
+            if name in {"href", "src", "action"} and (value or "").strip().lower().startswith("javascript:"):
+                self._find(f"inline code in {name}")
+
+    def _find(self, what: str) -> None:
+        self.found.append((self.getpos()[0], what))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
