@@ -94,7 +94,7 @@ def verify_version(connection: BaseDatabaseWrapper, table: OpenSIPSTable) -> Non
 def _statements_without_effect(table: str) -> Iterator[tuple[str, str]]:
     """Statements that need a right on `table` and touch no row, by the right's name."""
     yield "SELECT", f"SELECT 1 FROM {table} WHERE 1 = 0"  # noqa: S608 - names of our own registry
-    yield "INSERT", f"INSERT INTO {table} (id) SELECT id FROM {table} WHERE 1 = 0"  # noqa: S608
+    yield "INSERT", f"INSERT INTO {table} SELECT * FROM {table} WHERE 1 = 0"  # noqa: S608
     yield "UPDATE", f"UPDATE {table} SET id = id WHERE 1 = 0"  # noqa: S608
     yield "DELETE", f"DELETE FROM {table} WHERE 1 = 0"  # noqa: S608
 
