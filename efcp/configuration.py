@@ -5,9 +5,12 @@ bad value raises ConfigurationError with one line for people; the commands print
 trace. Without any setting the installation is a trial: SQLite under var/, the sandbox, loopback only.
 """
 
+import contextlib
 import ipaddress
 import os
+import re
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,8 @@ from urllib.parse import unquote, urlsplit
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 MIN_SECRET_LENGTH = 32
 MAX_PORT = 65535
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told apart, not bound
+_HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -116,7 +121,7 @@ class _Settings:
     def integer(self, name: str, default: int, least: int, most: int) -> int:
         """The setting as a whole number between the limits."""
         text = self.text(name, str(default))
-        if not (text.isascii() and text.isdigit() and least <= int(text[:12]) <= most):
+        if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
             raise ConfigurationError(f"{name} is {text!r}; it must be a whole number from {least} to {most}.")
         return int(text)
 
@@ -140,7 +145,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
     settings = _Settings(environ)
     data_dir = Path(settings.text("EFCP_DATA_DIR", str(PROJECT_DIR / "var"))).absolute()
     url = _origin(settings.text("EFCP_URL"))
-    host = settings.text("EFCP_HOST", "127.0.0.1")
+    host = _host(settings.text("EFCP_HOST", "127.0.0.1"))
     trial = not settings.is_set("DATABASE_URL")
     configuration = Configuration(
         trial=trial,
@@ -150,7 +155,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         port=settings.integer("EFCP_PORT", 8000, 1, MAX_PORT),
         data_dir=data_dir,
         url=url,
-        allowed_hosts=_allowed_hosts(settings, url),
+        allowed_hosts=_allowed_hosts(settings, url, host),
         trusted_proxies=_networks(settings.text("EFCP_TRUSTED_PROXIES", "127.0.0.1,::1" if url else "")),
         insecure_http=settings.flag("EFCP_INSECURE_HTTP", default=False),
         admin_password=settings.text("EFCP_ADMIN_PASSWORD"),
@@ -170,11 +175,31 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def in_url(host: str) -> str:
+    """The host as it stands in a URL: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _host(text: str) -> str:
+    """The address or name to listen on, without brackets."""
+    if not (_HOST_NAME.fullmatch(text) or _is_address(text)):
+        raise ConfigurationError(f"EFCP_HOST is {text!r}; it must be an address or a host name.")
+    return text.strip("[]")
+
+
 def _read_file(name: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
         raise ConfigurationError(f"{name} names {path}, which can't be read: {reason}.") from None
 
 
@@ -190,7 +215,7 @@ def _database(url: str) -> Database:
             raise ConfigurationError(
                 "DATABASE_URL must look like sqlite:///relative/path or sqlite:////absolute/path."
             )
-        return Database("sqlite", path)
+        return Database("sqlite", str(Path(path).absolute()))
     if parts.scheme not in {"mysql", "mariadb"}:
         raise ConfigurationError("DATABASE_URL must begin with sqlite:// or mysql://.")
     name = unquote(parts.path[1:])
@@ -220,43 +245,63 @@ def _trial_key(path: Path) -> str:
     """The trial's own key, made up at first use; where several commands start at once, the first one's."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_text(encoding="ascii")
-        key = secrets.token_urlsafe(48)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(key)
+        if not path.exists():
+            _write_whole(path, secrets.token_urlsafe(48))
+        key = path.read_text(encoding="ascii")
     except OSError as error:
         raise ConfigurationError(
-            f"EFCP_DATA_DIR: {path.parent} can't be written: {error.strerror}."
+            f"EFCP_DATA_DIR: {error.filename or path.parent} can't be written: {error.strerror}."
         ) from None
+    except UnicodeDecodeError:
+        key = ""
+    if len(key) < MIN_SECRET_LENGTH:
+        raise ConfigurationError(f"EFCP_DATA_DIR: {path} holds no key; delete it, and a new one is made up.")
     return key
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Create `path` with its text at once, for the owner only; leave it as it is where another was first."""
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", dir=path.parent) as file:
+        file.write(text)
+        file.flush()
+        with contextlib.suppress(FileExistsError):
+            os.link(file.name, path)
 
 
 def _origin(url: str) -> str:
     if not url:
         return ""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
-        raise ConfigurationError(f"EFCP_URL is {url!r}; it must look like https://panel.example.org.")
-    if parts.path.rstrip("/") not in {"", "/cp"}:
+    if "@" in url:
+        raise ConfigurationError("EFCP_URL is not to hold a user or a password.")
+    bad = ConfigurationError(f"EFCP_URL is {url!r}; it must look like https://panel.example.org.")
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname, parts.port
+    except ValueError:
+        raise bad from None
+    if parts.scheme not in {"http", "https"} or not host:
+        raise bad
+    if not (_HOST_NAME.fullmatch(host) or _is_address(host)):
+        raise bad
+    if parts.path.rstrip("/") not in {"", "/cp"} or parts.query or parts.fragment:
         raise ConfigurationError("EFCP_URL is the origin alone: the panel always lives under /cp/.")
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _allowed_hosts(settings: _Settings, url: str) -> tuple[str, ...]:
+def _allowed_hosts(settings: _Settings, url: str, host: str) -> tuple[str, ...]:
     hosts = ["127.0.0.1", "localhost", "[::1]"]
+    if host not in EVERY_ADDRESS:
+        hosts.append(in_url(host))
     if url:
-        hosts.append(str(urlsplit(url).hostname))
-    for host in settings.text("EFCP_ALLOWED_HOSTS").split(","):
-        name = host.strip()
-        if name == "*" or "/" in name or " " in name:
+        hosts.append(in_url(str(urlsplit(url).hostname)))
+    for item in settings.text("EFCP_ALLOWED_HOSTS").split(","):
+        name = item.strip()
+        if name and not (_HOST_NAME.fullmatch(name) or _is_address(name)):
             raise ConfigurationError(
                 f"EFCP_ALLOWED_HOSTS holds {name!r}; it takes host names, divided by commas."
             )
         if name:
-            hosts.append(name)
+            hosts.append(in_url(name.strip("[]")))
     return tuple(dict.fromkeys(hosts))
 
 
@@ -291,10 +336,10 @@ def _refuse_plain_http_beyond_loopback(configuration: Configuration) -> None:
         return
     if configuration.listens_beyond_loopback:
         raise ConfigurationError(
-            f"EFCP_HOST is {configuration.host}, which other machines reach over plain HTTP: set EFCP_URL to the"
-            " https:// address that a TLS proxy in front serves, or EFCP_INSECURE_HTTP=1 to do without."
+            f"EFCP_HOST is {configuration.host}, which other machines reach over plain HTTP: set EFCP_URL to"
+            " the https:// address that a TLS proxy in front serves, or EFCP_INSECURE_HTTP=1 to do without."
         )
-    if configuration.url:
+    if configuration.url and not is_loopback(str(urlsplit(configuration.url).hostname)):
         raise ConfigurationError(
             "EFCP_URL begins with http://, so passwords would travel in clear: use https://, or set"
             " EFCP_INSECURE_HTTP=1."

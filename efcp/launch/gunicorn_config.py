@@ -1,10 +1,15 @@
 """How gunicorn serves the panel: `gunicorn --config efcp/launch/gunicorn_config.py efcp.wsgi`."""
 
-from efcp.configuration import load
+import sys
 
-_configuration = load()
+from efcp.configuration import ConfigurationError, in_url, load
 
-bind = f"{_configuration.host}:{_configuration.port}"
+try:
+    _configuration = load()
+except ConfigurationError as error:
+    sys.exit(str(error))
+
+bind = f"{in_url(_configuration.host)}:{_configuration.port}"
 worker_class = "gthread"
 workers = 2
 threads = 4

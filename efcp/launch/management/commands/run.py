@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
-from efcp.configuration import PROJECT_DIR, Configuration, Sandbox
+from efcp.configuration import EVERY_ADDRESS, PROJECT_DIR, Configuration, Sandbox, in_url
 from efcp.launch.ports import NoFreePortError, is_free, next_free
 from efcp.launch.preparation import FirstSignIn, PreparationError, prepare
 from efcp.launch.supervisor import Program, Supervisor, say
@@ -76,9 +76,10 @@ def _free_port(name: str, port: int, is_set: bool, kind: socket.SocketKind) -> i
 
 def _programs(sandbox: Sandbox) -> list[Program]:
     manage = [sys.executable, str(PROJECT_DIR / "manage.py")]
-    gunicorn = [sys.executable, "-m", "gunicorn", "--config", "efcp/launch/gunicorn_config.py", "efcp.wsgi"]
+    served_as = str(PROJECT_DIR / "efcp" / "launch" / "gunicorn_config.py")
+    gunicorn = [sys.executable, "-m", "gunicorn", "--config", served_as, "efcp.wsgi"]
     programs = [
-        Program("panel", [*gunicorn, "--chdir", str(PROJECT_DIR)]),
+        Program("panel", gunicorn, {"PYTHONPATH": str(PROJECT_DIR)}),
         Program("watch", [*manage, "watch"]),
         Program("work", [*manage, "work"]),
     ]
@@ -93,8 +94,8 @@ def _programs(sandbox: Sandbox) -> list[Program]:
 
 def _greet(configuration: Configuration, first: FirstSignIn | None) -> None:
     """Tell the address once the panel answers there."""
-    host = f"[{configuration.host}]" if ":" in configuration.host else configuration.host
-    origin = f"http://{host}:{configuration.port}"
+    host = LOOPBACK if configuration.host in EVERY_ADDRESS else configuration.host
+    origin = f"http://{in_url(host)}:{configuration.port}"
     for _attempt in range(150):
         if _answers(f"{origin}/cp/healthz"):
             break
