@@ -13,7 +13,7 @@ from efcp.sandbox.models import SampleGateway
 from efcp.sandbox.process import Gateways, PortBusyError, SandboxProcess
 from efcp.sandbox.seed import seed_once
 
-NAME = "sandbox"
+NAME = "trial"
 
 
 class Command(BaseCommand):
