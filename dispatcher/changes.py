@@ -1,23 +1,20 @@
 """What a reload would change: the whole table against what is known of each proxy's memory.
 
-A reload of 50,000 destinations has to be compared too, so rows are read as plain tuples, and only those that
-are not obviously the same go through the loader and the column by column comparison.
+A table of 50,000 destinations has to be compared too, so rows are read as plain tuples, and only those that
+are not equal at a glance go through the loader and the comparison column by column.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Max
+from django.db.models import CharField, Max, Q, QuerySet, Value
+from django.db.models.functions import Cast, Coalesce
 
 from dispatcher.drift import ColumnDifference, differing_columns
-from dispatcher.environment import not_looked_up
+from dispatcher.foretold import Foretold, Loader, TableRow, is_breaking, is_dropped
 from dispatcher.models import Destination
-from dispatcher.routing.findings import Effect, Finding
-from dispatcher.routing.loading import Environment, LoadBrokenError, load_row
-from dispatcher.routing.rows import Row
 from dispatcher.services import Values
 from efcp.audit.models import AuditRecord
 from efcp.proxies.models import KnownDestination
@@ -25,57 +22,33 @@ from efcp.proxies.selectors import WatchedProxy
 from efcp.sip.uri import uri_key
 
 SHOWN_AT_MOST = 100
-_UNKNOWN_RELEASE = "4.0"
-_RELEASE = re.compile(r"\d+\.\d+")
-_COLUMNS = (
-    "id",
-    "setid",
-    "destination",
-    "socket",
-    "state",
-    "weight",
-    "attrs",
-    "probe_mode",
-    "description",
-    "priority",
-)
+_LATEST_RECORDS = 2000
+"""Among how many audit records the one that took a destination out of the table is looked for."""
+
+_EMPTY = Value("", output_field=CharField())
 
 Identity = tuple[int, str, int]
 """Set, URI key, which occurrence."""
 
-
-class TableRow(NamedTuple):
-    """One row of the table. A tuple, since there may be 50,000."""
-
-    id: int
-    setid: int
-    destination: str
-    socket: str | None
-    state: int
-    weight: str
-    attrs: str | None
-    probe_mode: int
-    description: str | None
-    priority: int
-
-    def values(self) -> Values:
-        """The row as its columns."""
-        return Values(**{name: value for name, value in self._asdict().items() if name != "id"})
+Texts = tuple[Any, ...]
+"""A row as it was read: making a class of each of 50,000 would take longer than comparing them."""
 
 
 class Held(NamedTuple):
-    """One destination in a proxy's memory, with what ds_list told of it."""
+    """One destination in a proxy's memory; the last three are None where ds_list was asked without `full`."""
 
-    setid: int
-    uri_key: str
-    occurrence: int
     uri: str
     socket: str
     attrs: str
     weight: int | None
     priority: int | None
     description: str | None
-    state: str
+
+    @classmethod
+    def of(cls, texts: Texts) -> "Held":
+        """What was read as texts, with the weight as a number."""
+        uri, socket, attrs, weight, priority, description = texts
+        return cls(uri, socket, attrs, None if weight is None else int(weight), priority, description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,27 +63,40 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class ProxyChanges:
-    """What a reload would do to one proxy; the lists hold at most SHOWN_AT_MOST, the counts all.
+class Changes:
+    """Changes of one kind: how many there are, and the first SHOWN_AT_MOST of them."""
 
-    `dropped` are rows that the proxy would leave out or load otherwise than written; `breaking` is the
-    finding over which its whole reload would fail.
+    count: int = 0
+    shown: tuple[Change, ...] = ()
+
+    @property
+    def unshown(self) -> int:
+        """How many are only counted."""
+        return self.count - len(self.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyChanges:
+    """What a reload would do to one proxy.
+
+    Rows that it would drop are no additions: `warnings` says so of them, and of those that it would load
+    otherwise than written (the first SHOWN_AT_MOST; `warning_count` counts all). Over `breaking` its whole
+    reload would fail. Where `is_known` is False, nothing is known of its memory.
     """
 
     watched: WatchedProxy
-    added: tuple[Change, ...]
-    removed: tuple[Change, ...]
-    changed: tuple[Change, ...]
-    added_count: int
-    removed_count: int
-    changed_count: int
-    dropped: tuple[Finding, ...]
-    breaking: Finding | None
+    is_known: bool
+    added: Changes = Changes()
+    changed: Changes = Changes()
+    removed: Changes = Changes()
+    warnings: tuple[Foretold, ...] = ()
+    warning_count: int = 0
+    breaking: Foretold | None = None
 
     @property
     def count(self) -> int:
-        """How many destinations differ."""
-        return self.added_count + self.removed_count + self.changed_count
+        """How many destinations a reload would change."""
+        return self.added.count + self.changed.count + self.removed.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,128 +106,199 @@ class Pending:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """Where table and memory differ, with every row and every destination that does."""
+
+    added: list[tuple[Identity, TableRow]]
+    changed: list[tuple[Identity, TableRow, Held]]
+    removed: list[tuple[Identity, Held]]
+
+    def identities(self) -> Iterator[Identity]:
+        """Everything that a reload would change."""
+        yield from (identity for identity, _row in self.added)
+        yield from (identity for identity, _row, _held in self.changed)
+        yield from (identity for identity, _held in self.removed)
+
+
 def pending_changes(watched: Sequence[WatchedProxy]) -> Pending:
     """Count what a reload would change; a destination that differs on several proxies counts once."""
     rows = _table()
+    loaders = _loaders(watched)
     identities: set[Identity] = set()
     for each in watched:
         if each.fresh:
-            identities.update(identity for identity, _row, _held in _differing(rows, _memory(each)))
+            identities.update(_compared(rows, _memory(each), loaders[each.proxy.pk]).identities())
     return Pending(len(identities))
 
 
 def compare(watched: Sequence[WatchedProxy]) -> tuple[ProxyChanges, ...]:
     """What a reload would do to each of these proxies, by what is known of its memory."""
     rows = _table()
-    found = [_changes_of(each, list(_differing(rows, _memory(each)))) for each in watched]
-    authors = _authors(
-        each.row_id for changes in found for each in (*changes.added, *changes.changed) if each.row_id
-    )
+    loaders = _loaders(watched)
+    found = [_changes_of(each, rows, loaders[each.proxy.pk]) for each in watched]
+    authors = _authors(found)
     return tuple(_with_authors(changes, authors) for changes in found)
 
 
-def _table() -> dict[Identity, TableRow]:
-    """All rows by identity, in the proxy's order of occurrences."""
-    rows: dict[Identity, TableRow] = {}
+def breaking_rows(watched: Sequence[WatchedProxy]) -> dict[int, Foretold]:
+    """By proxy id, the finding over which the proxy's whole reload would fail; most tables have none.
+
+    Cheaper than `compare`: no memory is read, and of the table only what could be at fault.
+    """
+    loaders = _loaders(watched)
+    at_fault = Q(weight="") | Q(weight__regex="[^0-9]") | Q(destination__regex="^ *$")
+    suspects = [TableRow._make(texts) for texts in _rows().filter(at_fault).order_by("-priority", "id")]
+    found = {pk: loader.breaks(suspects) for pk, loader in loaders.items()}
+    return {pk: breaking for pk, breaking in found.items() if breaking is not None}
+
+
+def _loaders(watched: Sequence[WatchedProxy]) -> dict[int, Loader]:
+    """The loader of each proxy, by its id; proxies of one release share it."""
+    by_release: dict[str, Loader] = {}
+    loaders = {}
+    for each in watched:
+        loader = Loader.of_version(each.contact.version)
+        loaders[each.proxy.pk] = by_release.setdefault(loader.release, loader)
+    return loaders
+
+
+def _rows() -> QuerySet[Destination, Texts]:
+    """The columns of TableRow, in its order, as tuples."""
+    return Destination.objects.values_list(
+        "id",
+        "setid",
+        "destination",
+        Coalesce("socket", _EMPTY),
+        Coalesce("attrs", _EMPTY),
+        "weight",
+        "priority",
+        Coalesce("description", _EMPTY),
+        "state",
+        "probe_mode",
+    )
+
+
+def _table() -> dict[Identity, Texts]:
+    """All rows by identity, in the proxy's order, as tuples with TableRow's columns."""
+    rows: dict[Identity, Texts] = {}
     counts: dict[tuple[int, str], int] = defaultdict(int)
-    for values in Destination.objects.order_by("-priority", "id").values_list(*_COLUMNS):
-        row = TableRow(*values)
-        key = (row.setid, uri_key(row.destination).rstrip(" "))
-        rows[(*key, counts[key])] = row
+    for texts in _rows().order_by("-priority", "id"):
+        key = (texts[1], uri_key(texts[2].rstrip(" ")))
+        rows[(*key, counts[key])] = texts
         counts[key] += 1
     return rows
 
 
-def _memory(each: WatchedProxy) -> dict[Identity, Held]:
-    known = KnownDestination.objects.filter(proxy=each.proxy, partition=each.proxy.partition)
-    held = (Held(*values) for values in known.values_list(*Held._fields))
-    return {(one.setid, one.uri_key, one.occurrence): one for one in held}
-
-
-def _differing(
-    rows: dict[Identity, TableRow], memory: dict[Identity, Held]
-) -> Iterator[tuple[Identity, TableRow | None, Held | None]]:
-    for identity, row in rows.items():
-        held = memory.get(identity)
-        if held is None or (not _same(row, held) and differing_columns(row.values(), held)):
-            yield identity, row, held
-    for identity, held in memory.items():
-        if identity not in rows:
-            yield identity, None, held
-
-
-def _same(row: TableRow, held: Held) -> bool:
-    """Whether row and memory are the same at a glance; where not, they may still mean the same."""
-    return (
-        row.destination == held.uri
-        and (row.socket or "") == held.socket
-        and (row.attrs or "") == held.attrs
-        and (held.weight is None or row.weight == str(held.weight))
-        and (held.priority is None or row.priority == held.priority)
-        and (held.description is None or (row.description or "") == held.description)
+def _memory(each: WatchedProxy) -> dict[Identity, Texts]:
+    """What a proxy holds, by identity, as tuples with Held's columns, the weight as text."""
+    known = KnownDestination.objects.filter(proxy=each.proxy, partition=each.proxy.partition).values_list(
+        "setid",
+        "uri_key",
+        "occurrence",
+        "uri",
+        "socket",
+        "attrs",
+        Cast("weight", CharField()),
+        "priority",
+        "description",
     )
+    return {texts[:3]: texts[3:] for texts in known}
 
 
-def _changes_of(
-    each: WatchedProxy,
-    differing: list[tuple[Identity, TableRow | None, Held | None]],
-) -> ProxyChanges:
-    added = [row for _identity, row, held in differing if row is not None and held is None]
-    changed = [(row, held) for _identity, row, held in differing if row is not None and held is not None]
-    removed = [held for _identity, row, held in differing if row is None and held is not None]
-    dropped, breaking = _findings(each, [*added, *(row for row, _held in changed)])
+def _compared(rows: dict[Identity, Texts], memory: dict[Identity, Texts], loader: Loader) -> _Compared:
+    compared = _Compared([], [], [])
+    for identity, texts in rows.items():
+        held = memory.get(identity)
+        if held is None:
+            row = TableRow._make(texts)
+            if not is_dropped(loader.says(row)):
+                compared.added.append((identity, row))
+        elif texts[2:8] != held:
+            row = TableRow._make(texts)
+            if differing_columns(_values(row), Held.of(held)):
+                compared.changed.append((identity, row, Held.of(held)))
+    compared.removed.extend(
+        (identity, Held.of(held)) for identity, held in memory.items() if identity not in rows
+    )
+    return compared
+
+
+def _values(row: TableRow) -> Values:
+    return Values(**{name: value for name, value in row._asdict().items() if name != "id"})
+
+
+def _changes_of(each: WatchedProxy, rows: dict[Identity, Texts], loader: Loader) -> ProxyChanges:
+    breaking = loader.breaks(map(TableRow._make, rows.values()))
+    if each.contact.asked_at is None:
+        return ProxyChanges(each, is_known=False, breaking=breaking)
+    memory = _memory(each)
+    compared = _compared(rows, memory, loader)
+    warnings = list(_warnings(rows, memory, compared, loader))
     return ProxyChanges(
         watched=each,
-        added=tuple(Change(row.id, row.setid, row.destination) for row in added[:SHOWN_AT_MOST]),
-        removed=tuple(Change(None, held.setid, held.uri) for held in removed[:SHOWN_AT_MOST]),
-        changed=tuple(
-            Change(row.id, row.setid, row.destination, differing_columns(row.values(), held))
-            for row, held in changed[:SHOWN_AT_MOST]
+        is_known=True,
+        added=Changes(
+            len(compared.added),
+            tuple(
+                Change(row.id, row.setid, row.destination)
+                for _identity, row in compared.added[:SHOWN_AT_MOST]
+            ),
         ),
-        added_count=len(added),
-        removed_count=len(removed),
-        changed_count=len(changed),
-        dropped=dropped,
+        changed=Changes(
+            len(compared.changed),
+            tuple(
+                Change(row.id, row.setid, row.destination, differing_columns(_values(row), held))
+                for _identity, row, held in compared.changed[:SHOWN_AT_MOST]
+            ),
+        ),
+        removed=Changes(
+            len(compared.removed),
+            tuple(Change(None, identity[0], held.uri) for identity, held in compared.removed[:SHOWN_AT_MOST]),
+        ),
+        warnings=tuple(warnings[:SHOWN_AT_MOST]),
+        warning_count=len(warnings),
         breaking=breaking,
     )
 
 
-def _findings(each: WatchedProxy, rows: Iterable[TableRow]) -> tuple[tuple[Finding, ...], Finding | None]:
-    """What the proxy's loader would say of these rows; names are taken as known."""
-    release = _RELEASE.match(each.contact.version)
-    environment = Environment(resolve=not_looked_up, version=release[0] if release else _UNKNOWN_RELEASE)
-    found: list[Finding] = []
-    for row in rows:
-        loaded = Row(
-            row.setid,
-            row.destination,
-            None,
-            row.state,
-            row.probe_mode,
-            row.weight,
-            row.priority,
-            row.attrs,
-            row.description,
-            row.id,
-        )
-        try:
-            load_row(loaded, environment, found)
-        except LoadBrokenError as error:
-            return _worst(found), error.finding
-    return _worst(found), None
+def _warnings(
+    rows: dict[Identity, Texts], memory: dict[Identity, Texts], compared: _Compared, loader: Loader
+) -> Iterator[Foretold]:
+    """What is foretold of rows that are not loaded yet or were changed; what is loaded is known by now."""
+    changed = {identity for identity, _row, _held in compared.changed}
+    for identity, texts in rows.items():
+        if identity in memory and identity not in changed:
+            continue
+        yield from (each for each in loader.says(TableRow._make(texts)) if not is_breaking(each))
 
 
-def _worst(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    told = [finding for finding in found if finding.effect is not Effect.SURPRISE]
-    return tuple(told[:SHOWN_AT_MOST])
+@dataclass(frozen=True, slots=True)
+class _Authors:
+    """Who wrote rows last, by row id, and who took destinations out of the table, by set and URI key."""
+
+    of_rows: dict[int, str]
+    of_removals: dict[tuple[int, str], str]
 
 
-def _authors(row_ids: Iterable[int]) -> dict[int, str]:
-    """Who wrote each row last, as far as the panel knows."""
-    wanted = [str(row_id) for row_id in set(row_ids)]
+def _authors(found: Iterable[ProxyChanges]) -> _Authors:
+    changes = list(found)
+    written = {
+        each.row_id for one in changes for each in (*one.added.shown, *one.changed.shown) if each.row_id
+    }
+    removed = {(each.setid, uri_key(each.uri)) for one in changes for each in one.removed.shown}
+    return _Authors(_writers(written), _removers(removed))
+
+
+def _writers(row_ids: set[int]) -> dict[int, str]:
+    """Who wrote each of these rows last, as far as the panel knows."""
+    if not row_ids:
+        return {}
     latest = (
         AuditRecord.objects.filter(
-            subject_kind="dispatcher", subject_id__in=wanted, action__in=("add", "edit")
+            subject_kind="dispatcher",
+            subject_id__in=[str(row_id) for row_id in row_ids],
+            action__in=("add", "edit"),
         )
         .values("subject_id")
         .annotate(latest=Max("id"))
@@ -251,8 +308,39 @@ def _authors(row_ids: Iterable[int]) -> dict[int, str]:
     return {int(subject_id): actor for subject_id, actor in records}
 
 
-def _with_authors(changes: ProxyChanges, authors: dict[int, str]) -> ProxyChanges:
-    def authored(some: tuple[Change, ...]) -> tuple[Change, ...]:
-        return tuple(replace(each, by=authors.get(each.row_id or 0, "")) for each in some)
+def _removers(removed: set[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """Who deleted these destinations, or gave their rows another set or URI, among the latest records."""
+    if not removed:
+        return {}
+    records = (
+        AuditRecord.objects.filter(subject_kind="dispatcher", action__in=("delete", "edit"))
+        .order_by("-id")
+        .values_list("actor", "before", "after")[:_LATEST_RECORDS]
+    )
+    found: dict[tuple[int, str], str] = {}
+    for actor, before, after in records:
+        former = _identity_of(before)
+        if former in removed and former != _identity_of(after):
+            found.setdefault(former, actor)
+    return found
 
-    return replace(changes, added=authored(changes.added), changed=authored(changes.changed))
+
+def _identity_of(columns: dict[str, Any] | None) -> tuple[int, str] | None:
+    if not columns or not {"setid", "destination"} <= columns.keys():
+        return None
+    return columns["setid"], uri_key(columns["destination"].rstrip(" "))
+
+
+def _with_authors(changes: ProxyChanges, authors: _Authors) -> ProxyChanges:
+    def of_row(change: Change) -> Change:
+        return replace(change, by=authors.of_rows.get(change.row_id or 0, ""))
+
+    def of_removal(change: Change) -> Change:
+        return replace(change, by=authors.of_removals.get((change.setid, uri_key(change.uri)), ""))
+
+    return replace(
+        changes,
+        added=Changes(changes.added.count, tuple(map(of_row, changes.added.shown))),
+        changed=Changes(changes.changed.count, tuple(map(of_row, changes.changed.shown))),
+        removed=Changes(changes.removed.count, tuple(map(of_removal, changes.removed.shown))),
+    )

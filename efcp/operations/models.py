@@ -9,15 +9,9 @@ from efcp.proxies.models import Proxy, State
 
 
 class ReloadRun(models.Model):
-    """One reload of one or more proxies, asked for by one person.
-
-    `running_key` is unique and null once the run has ended, so that two people who reload at once find
-    themselves in one run.
-    """
+    """One reload of one or more proxies, asked for by one person."""
 
     started_at = models.DateTimeField()
-    finished_at = models.DateTimeField(null=True)
-    running_key = models.CharField(max_length=16, null=True, unique=True)
     actor = models.CharField(max_length=64)
     reason = models.CharField(max_length=255, blank=True)
     inherit_state = models.BooleanField(default=True)
@@ -46,13 +40,16 @@ class ReloadOutcome(models.TextChoices):
 class ReloadResult(models.Model):
     """A run on one proxy: what it answered, and what was read back after that.
 
-    `took_ms` is the time of ds_reload alone. `differs` counts what still differs between table and memory
-    after the read-back, None where there was none. A result without an end past `deadline` is unknown: the
-    process that waited for it is gone.
+    `running_key` names the proxy until the result has its end, and is unique: so two people who reload a
+    proxy at once find themselves in one run. `took_ms` is the time of ds_reload alone. `loaded` and
+    `discarded` are what the proxy reports of this load, `report` is its newest report where it tells of
+    none. `differs` counts what a further reload would change after the read-back, None where there was
+    none. A result without an end past `deadline` is unknown: the process that waited for it is gone.
     """
 
     run = models.ForeignKey(ReloadRun, on_delete=models.CASCADE, related_name="results")
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE)
+    running_key = models.CharField(max_length=20, null=True, unique=True)
     outcome = models.CharField(max_length=16, choices=ReloadOutcome.choices, default=ReloadOutcome.WAITING)
     message = models.CharField(max_length=255, blank=True)
     deadline = models.DateTimeField()
@@ -60,6 +57,7 @@ class ReloadResult(models.Model):
     took_ms = models.FloatField(null=True)
     loaded = models.PositiveIntegerField(null=True)
     discarded = models.PositiveIntegerField(null=True)
+    report = models.CharField(max_length=255, blank=True)
     differs = models.PositiveIntegerField(null=True)
     read_back_problem = models.CharField(max_length=255, blank=True)
 
@@ -71,11 +69,14 @@ class ReloadResult(models.Model):
     def __str__(self) -> str:
         return f"{self.proxy_id}: {self.outcome}"
 
-    def known_outcome(self, now: datetime | None = None) -> ReloadOutcome:
-        """The outcome, unknown where nobody is left who could still tell."""
-        if self.ended_at is None and (now or timezone.now()) > self.deadline:
-            return ReloadOutcome.UNKNOWN
-        return ReloadOutcome(self.outcome)
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody is left who could still tell its end."""
+        return self.ended_at is None and timezone.now() > self.deadline
+
+    def known_outcome(self) -> ReloadOutcome:
+        """The outcome, unknown where the result is abandoned."""
+        return ReloadOutcome.UNKNOWN if self.is_abandoned else ReloadOutcome(self.outcome)
 
 
 class StateRun(models.Model):

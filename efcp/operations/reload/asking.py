@@ -15,6 +15,14 @@ READ_BACK_LIMIT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
+class Reports:
+    """What the proxy reports of its loading: the counts of this load, else its newest report as text."""
+
+    count: LoadCount | None = None
+    newest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Reloaded:
     """What a proxy made of ds_reload, and what it holds and reports after that.
 
@@ -26,22 +34,23 @@ class Reloaded:
     message: str
     took_ms: float | None
     read_back: Answer[Poll]
-    count: LoadCount | None
+    reports: Reports
 
 
 def reload_and_read_back(target: Target, inherit_state: bool) -> Reloaded:
     """Send ds_reload once, then ask for the list and the reports, whatever came of it."""
     if isinstance(target.endpoint, NotAskedError):
         unasked: Answer[Poll] = Answer(target.proxy, target.endpoint, datetime.now(UTC), 0.0)
-        return Reloaded(target, ReloadOutcome.NOT_REACHED, str(target.endpoint), None, unasked, None)
+        problem = str(target.endpoint)
+        return Reloaded(target, ReloadOutcome.NOT_REACHED, problem, None, unasked, Reports())
     client = MiClient(target.endpoint, timeout=READ_BACK_LIMIT_S)
     started = time.monotonic()
     outcome, message = _reload(client, target.partition, inherit_state)
     took_ms = (time.monotonic() - started) * 1000
     question = Question(partition=target.partition, full=True, identity=False)
     read_back = ask(target, question, READ_BACK_LIMIT_S)
-    count = _load_count(client, target.partition) if read_back.error is None else None
-    return Reloaded(target, outcome, message, took_ms, read_back, count)
+    reports = _reports(client, target.partition, outcome) if read_back.error is None else Reports()
+    return Reloaded(target, outcome, message, took_ms, read_back, reports)
 
 
 def _reload(client: MiClient, partition: str, inherit_state: bool) -> tuple[ReloadOutcome, str]:
@@ -56,11 +65,14 @@ def _reload(client: MiClient, partition: str, inherit_state: bool) -> tuple[Relo
     return ReloadOutcome.DONE, ""
 
 
-def _load_count(client: MiClient, partition: str) -> LoadCount | None:
-    """How many rows were loaded and discarded, None where the proxy does not report it."""
+def _reports(client: MiClient, partition: str, outcome: ReloadOutcome) -> Reports:
+    """What is reported of this load. A failed one reports no count: the last count is an older load's."""
     try:
-        reports = client.sr_list_reports("dispatcher", partition)
+        found = client.sr_list_reports("dispatcher", partition).of("dispatcher", partition)
     except MiError:
-        return None
-    found = reports.of("dispatcher", partition)
-    return found.last_load_count() if found else None
+        return Reports()
+    if found is None or not found.reports:
+        return Reports()
+    if outcome is ReloadOutcome.DONE:
+        return Reports(count=found.last_load_count())
+    return Reports(newest=found.reports[-1].text)

@@ -1,20 +1,20 @@
 """The question before a reload."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
+from efcp.operations.choosing import ProxiesField
 from efcp.operations.reload.services import Wanted
 from efcp.proxies.models import Proxy
+from efcp.proxies.selectors import WatchedProxy
 
 
 class ReloadForm(forms.Form):
     """Which proxies, and how."""
 
-    proxy = forms.MultipleChoiceField(
-        label="Proxies", widget=forms.CheckboxSelectMultiple, error_messages={"required": "Choose a proxy."}
-    )
     inherit_state = forms.TypedChoiceField(
         label="States",
         choices=(
@@ -26,24 +26,34 @@ class ReloadForm(forms.Form):
         widget=forms.RadioSelect,
     )
     one_first = forms.BooleanField(
-        label="One proxy first, the others only if it comes back clean", required=False
+        label="The first of these alone, the others only if it comes back clean", required=False
     )
     reason = forms.CharField(label="Reason", max_length=255, required=False)
 
     def __init__(
-        self, data: Mapping[str, Any] | None, *, choices: Sequence[Proxy], chosen: Sequence[Proxy]
+        self, data: QueryDict | None, watched: Sequence[WatchedProxy], typed: QueryDict | None = None
     ) -> None:
-        super().__init__(data, initial={"proxy": [str(proxy.pk) for proxy in chosen]})
-        self._proxies = {str(proxy.pk): proxy for proxy in choices}
-        field = self.fields["proxy"]
-        if isinstance(field, forms.MultipleChoiceField):
-            field.choices = [(pk, proxy.name) for pk, proxy in self._proxies.items()]
+        """`typed` is what the form is filled with: it was typed before the session ended."""
+        super().__init__(data, initial=_initial(typed))
+        self.fields["proxy"] = ProxiesField(watched)
 
     def proxies(self) -> list[Proxy]:
         """The chosen proxies, in their order."""
-        return [self._proxies[pk] for pk in self.cleaned_data["proxy"]]
+        chosen: list[Proxy] = self.cleaned_data["proxy"]
+        return chosen
 
     def wanted(self) -> Wanted:
         """How to reload them."""
         data = self.cleaned_data
         return Wanted(data["inherit_state"], data["one_first"], data["reason"])
+
+
+def _initial(typed: QueryDict | None) -> dict[str, Any]:
+    if typed is None:
+        return {}
+    return {
+        "proxy": typed.getlist("proxy"),
+        "inherit_state": typed.get("inherit_state", "y"),
+        "one_first": "one_first" in typed,
+        "reason": typed.get("reason", ""),
+    }

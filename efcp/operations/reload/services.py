@@ -4,17 +4,18 @@ The proxies are asked by threads of this process. Should the process die, a resu
 as unknown; no reload is ever sent a second time.
 """
 
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, connection, transaction
 from django.utils import timezone
 
-from dispatcher.changes import compare
-from dispatcher.routing.findings import Finding
+from dispatcher.changes import breaking_rows, compare
+from dispatcher.foretold import Foretold
 from efcp.audit.services import Actor, Subject, record
 from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
 from efcp.operations.reload.asking import (
@@ -23,15 +24,22 @@ from efcp.operations.reload.asking import (
     Reloaded,
     reload_and_read_back,
 )
-from efcp.proxies.asking import MAX_THREADS, Target, target_of
+from efcp.proxies.asking import Target, target_of
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import Proxy
 from efcp.proxies.polling import store_answer
-from efcp.proxies.selectors import WatchedProxy, watched_proxies
+from efcp.proxies.selectors import watched_proxies
 
-RUNNING_KEY = "dispatcher"
 SLACK_S = 5.0
 """What storing may take beside the limits of the calls, until a result counts as unknown."""
+
+CALLS_S = RELOAD_LIMIT_S + 3 * READ_BACK_LIMIT_S + SLACK_S
+"""The reload, the list (asked again without `full` where that is too large), the reports."""
+
+_TRIES = 5
+"""How often somebody else's reload may begin between looking for one under way and beginning one."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,90 +61,104 @@ class Started:
 
 
 def start(proxies: Sequence[Proxy], wanted: Wanted, actor: Actor) -> Started:
-    """Begin to reload `proxies`, unless a reload is under way: then that run is everybody's.
+    """Begin to reload `proxies`, but for those on which a reload is under way.
 
-    A proxy whose reload would fail over a row is not asked. Returns at once.
+    Where that is all of them, no run begins: the one under way is everybody's. A proxy whose whole reload
+    would fail over a row is not asked. Returns at once. Raises ValueError without proxies.
     """
+    if not proxies:
+        raise ValueError("Nothing to reload.")
     ids = {proxy.pk for proxy in proxies}
-    changes = compare([each for each in watched_proxies() if each.proxy.pk in ids])
-    breaking = {each.watched.proxy.pk: each.breaking for each in changes if each.breaking}
+    breaking = breaking_rows([each for each in watched_proxies() if each.proxy.pk in ids])
+    run, is_new = _created_or_joined(proxies, breaking, wanted, actor)
     ended = threading.Event()
-    try:
-        run = _create(proxies, breaking, wanted, actor)
-    except IntegrityError:
-        return Started(_running(), False, ended)
-    targets = [target_of(proxy) for proxy in proxies if proxy.pk not in breaking]
-    threading.Thread(target=_carry_out, args=(run, targets, ended), name="reload", daemon=True).start()
-    return Started(run, True, ended)
+    if is_new:
+        waiting = run.results.filter(ended_at=None).select_related("proxy")
+        targets = [target_of(result.proxy) for result in waiting]
+        threading.Thread(target=_carry_out, args=(run, targets, ended), name="reload", daemon=True).start()
+    return Started(run, is_new, ended)
+
+
+def _created_or_joined(
+    proxies: Sequence[Proxy], breaking: dict[int, Foretold], wanted: Wanted, actor: Actor
+) -> tuple[ReloadRun, bool]:
+    for _try in range(_TRIES - 1):
+        try:
+            return _create(proxies, breaking, wanted, actor)
+        except IntegrityError:
+            # Another began to reload one of these proxies since we looked: look again.
+            continue
+    return _create(proxies, breaking, wanted, actor)
 
 
 @retried_on_lock
 def _create(
-    proxies: Sequence[Proxy], breaking: dict[int, Finding], wanted: Wanted, actor: Actor
-) -> ReloadRun:
+    proxies: Sequence[Proxy], breaking: dict[int, Foretold], wanted: Wanted, actor: Actor
+) -> tuple[ReloadRun, bool]:
+    """A new run and True, or the run under way and False where it is under way on all of `proxies`."""
     now = timezone.now()
-    calls_s = RELOAD_LIMIT_S + 2 * READ_BACK_LIMIT_S + SLACK_S
-    deadline = now + timedelta(seconds=calls_s * (2 if wanted.one_first else 1))
+    deadline = now + timedelta(seconds=CALLS_S * (2 if wanted.one_first else 1))
     with transaction.atomic():
-        _end_abandoned(now)
+        under_way = _under_way(proxies, now)
+        if len(under_way) == len(proxies):
+            return max((result.run for result in under_way.values()), key=lambda run: run.pk), False
         run = ReloadRun.objects.create(
             started_at=now,
-            running_key=RUNNING_KEY,
             actor=actor.name,
             reason=wanted.reason,
             inherit_state=wanted.inherit_state,
             one_first=wanted.one_first,
         )
-        ReloadResult.objects.bulk_create(
-            _not_sent(run, proxy, breaking[proxy.pk], deadline)
-            if proxy.pk in breaking
-            else ReloadResult(run=run, proxy=proxy, deadline=deadline)
-            for proxy in proxies
-        )
-        names = ", ".join(proxy.name for proxy in proxies)
-        record(
-            actor,
-            "reload",
-            Subject("reload", str(run.pk), f"dispatcher on {names}"),
-            after={"proxies": [proxy.name for proxy in proxies], "inherit_state": wanted.inherit_state},
-            reason=wanted.reason,
-        )
-    return run
+        for proxy in proxies:
+            result = ReloadResult(run=run, proxy=proxy, deadline=deadline)
+            if proxy.pk in under_way:
+                _end_unsent(result, f"A reload by {under_way[proxy.pk].run.actor} is under way on it.")
+            elif proxy.pk in breaking:
+                _end_unsent(result, _over_row(breaking[proxy.pk]))
+            else:
+                result.running_key = str(proxy.pk)
+            result.save(force_insert=True)
+        _record(run, proxies, actor)
+    return run, True
 
 
-def _not_sent(run: ReloadRun, proxy: Proxy, finding: Finding, deadline: datetime) -> ReloadResult:
-    return ReloadResult(
-        run=run,
-        proxy=proxy,
-        deadline=deadline,
-        outcome=ReloadOutcome.NOT_SENT,
-        ended_at=timezone.now(),
-        message=f"Row {finding.row_id}, {finding.column}: {finding.text}"[:255],
+def _under_way(proxies: Iterable[Proxy], now: datetime) -> dict[int, ReloadResult]:
+    """The open results by proxy id, once those are closed whose process is gone."""
+    ReloadResult.objects.filter(running_key__isnull=False, deadline__lt=now).update(running_key=None)
+    keys = [str(proxy.pk) for proxy in proxies]
+    running = ReloadResult.objects.filter(running_key__in=keys).select_related("run")
+    return {result.proxy_id: result for result in running}
+
+
+def _end_unsent(result: ReloadResult, message: str) -> None:
+    result.outcome = ReloadOutcome.NOT_SENT
+    result.ended_at = timezone.now()
+    result.message = message[:255]
+
+
+def _over_row(breaking: Foretold) -> str:
+    row, finding = breaking
+    return f"Row {row.id} in set {row.setid}, {finding.column}: {finding.text}"
+
+
+def _record(run: ReloadRun, proxies: Iterable[Proxy], actor: Actor) -> None:
+    names = [proxy.name for proxy in proxies]
+    record(
+        actor,
+        "reload",
+        Subject("reload", str(run.pk), f"dispatcher on {', '.join(names)}"),
+        after={"proxies": names, "inherit_state": run.inherit_state, "one_first": run.one_first},
+        reason=run.reason,
     )
-
-
-def _end_abandoned(now: datetime) -> None:
-    """Free the key of a run whose process died: every result of it is past its deadline."""
-    waiting = ReloadResult.objects.filter(ended_at=None, deadline__gt=now).values("run_id")
-    abandoned = ReloadRun.objects.filter(running_key=RUNNING_KEY).exclude(pk__in=waiting)
-    abandoned.filter(results__deadline__lte=now).update(running_key=None)
-
-
-def _running() -> ReloadRun:
-    """The run under way, or the last one where it has just ended."""
-    return ReloadRun.objects.filter(running_key=RUNNING_KEY).first() or ReloadRun.objects.latest("id")
 
 
 def _carry_out(run: ReloadRun, targets: Sequence[Target], ended: threading.Event) -> None:
     try:
-        if run.one_first and len(targets) > 1:
-            if _ask_and_store(run, targets[:1]):
-                _ask_and_store(run, targets[1:])
-            else:
-                _skip(run, targets[1:], targets[0].proxy.name)
+        first, rest = (targets[:1], targets[1:]) if run.one_first else (targets, [])
+        if _ask_and_store(run, first):
+            _ask_and_store(run, rest)
         else:
-            _ask_and_store(run, targets)
-        _finish(run)
+            _skip(run, rest, "The first proxy did not come back clean.")
     finally:
         connection.close()
         ended.set()
@@ -146,26 +168,42 @@ def _ask_and_store(run: ReloadRun, targets: Sequence[Target]) -> bool:
     """Reload all targets at once, store each result as it comes; tell whether all were clean."""
     if not targets:
         return True
-    proxies = [target.proxy for target in targets]
-    ReloadResult.objects.filter(run=run, proxy__in=proxies).update(outcome=ReloadOutcome.RUNNING)
-    with ThreadPoolExecutor(min(len(targets), MAX_THREADS), thread_name_prefix="reload") as pool:
+    run.results.filter(ended_at=None, proxy__in=[target.proxy for target in targets]).update(
+        outcome=ReloadOutcome.RUNNING
+    )
+    # A thread for each, however many: a silent proxy may hold its thread for the whole limit.
+    with ThreadPoolExecutor(len(targets), thread_name_prefix="reload") as pool:
         asked = [pool.submit(reload_and_read_back, target, run.inherit_state) for target in targets]
-        clean = [_store(run, future.result()) for future in as_completed(asked)]
+        clean = [_stored(run, future.result()) for future in as_completed(asked)]
     return all(clean)
+
+
+def _stored(run: ReloadRun, reloaded: Reloaded) -> bool:
+    """Store one result; where the database fails, that must not lose the results still to come."""
+    try:
+        return _store(run, reloaded)
+    except (DatabaseError, InterfaceError):
+        _log.exception("The result of reload %s on %s was not stored", run.pk, reloaded.target.proxy)
+        connection.close()
+        return False
 
 
 @retried_on_lock
 def _store(run: ReloadRun, reloaded: Reloaded) -> bool:
-    """Store what one proxy answered and holds; tell whether nothing differs any more."""
+    """Store what one proxy answered and holds; tell whether a further reload would change nothing."""
+    proxy = reloaded.target.proxy
     problem = store_answer(reloaded.read_back).problem
-    differs = None if problem else _still_differs(reloaded.target.proxy)
-    ReloadResult.objects.filter(run=run, proxy=reloaded.target.proxy).update(
+    differs = None if problem else _still_differs(proxy)
+    count = reloaded.reports.count
+    run.results.filter(proxy=proxy).update(
+        running_key=None,
         outcome=reloaded.outcome,
         message=reloaded.message[:255],
         ended_at=timezone.now(),
         took_ms=reloaded.took_ms,
-        loaded=reloaded.count.loaded if reloaded.count else None,
-        discarded=reloaded.count.discarded if reloaded.count else None,
+        loaded=count.loaded if count else None,
+        discarded=count.discarded if count else None,
+        report=reloaded.reports.newest[:255],
         differs=differs,
         read_back_problem=problem[:255],
     )
@@ -173,19 +211,13 @@ def _store(run: ReloadRun, reloaded: Reloaded) -> bool:
 
 
 def _still_differs(proxy: Proxy) -> int:
-    watched: list[WatchedProxy] = [each for each in watched_proxies() if each.proxy.pk == proxy.pk]
+    """How many destinations a further reload would change; rows that the proxy drops are not among them."""
+    watched = [each for each in watched_proxies(enabled_only=False) if each.proxy.pk == proxy.pk]
     return sum(changes.count for changes in compare(watched))
 
 
-def _skip(run: ReloadRun, targets: Sequence[Target], first: str) -> None:
-    proxies = [target.proxy for target in targets]
-    ReloadResult.objects.filter(run=run, proxy__in=proxies).update(
-        outcome=ReloadOutcome.NOT_SENT,
-        ended_at=timezone.now(),
-        message=f"The first proxy, {first}, did not come back clean.",
-    )
-
-
 @retried_on_lock
-def _finish(run: ReloadRun) -> None:
-    ReloadRun.objects.filter(pk=run.pk).update(running_key=None, finished_at=timezone.now())
+def _skip(run: ReloadRun, targets: Sequence[Target], message: str) -> None:
+    run.results.filter(ended_at=None, proxy__in=[target.proxy for target in targets]).update(
+        running_key=None, outcome=ReloadOutcome.NOT_SENT, ended_at=timezone.now(), message=message
+    )

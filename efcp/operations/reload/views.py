@@ -5,53 +5,33 @@ from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dispatcher.changes import compare
+from efcp.accounts.typed import NOTICE, take_typed
 from efcp.audit.services import actor_of
-from efcp.operations.models import ReloadOutcome, ReloadRun
-from efcp.operations.reload import services
+from efcp.operations.models import ReloadRun
+from efcp.operations.reload import selectors, services
 from efcp.operations.reload.forms import ReloadForm
 from efcp.proxies.context import watched_on
-from efcp.proxies.selectors import proxies_for_all
 
 WAIT_S = 1.0
 """How long the request waits for quick proxies, so that most reloads show their result at once."""
-_OPEN = {ReloadOutcome.WAITING, ReloadOutcome.RUNNING}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.view", raise_exception=True)
 def reload_page(request: HttpRequest) -> HttpResponse:
-    """What a reload would change on each proxy; a POST sends it."""
-    watched = watched_on(request)
-    form = ReloadForm(
-        request.POST or None,
-        choices=[each.proxy for each in watched],
-        chosen=list(proxies_for_all()),
-    )
-    if request.method == "POST":
-        if not request.user.has_perm("efcp.operate"):
-            raise PermissionDenied
-        if form.is_valid():
-            return _start(request, form)
-    context = {
-        "form": form,
-        "changes": compare(watched),
-        "running": ReloadRun.objects.filter(running_key=services.RUNNING_KEY).first(),
-        "recent": ReloadRun.objects.all()[:5],
-    }
-    return render(request, "operations/reload.html", context)
-
-
-def _start(request: HttpRequest, form: ReloadForm) -> HttpResponse:
-    started = services.start(form.proxies(), form.wanted(), actor_of(request))
-    if started.is_new:
-        started.ended.wait(WAIT_S)
-    else:
-        messages.info(request, f"A reload by {started.run.actor} was under way: this is its result for both.")
-    return redirect("operations:run", started.run.pk)
+    """What a reload would change on each proxy; an operator's POST sends it."""
+    if request.method != "POST":
+        typed = take_typed(request)
+        return _show(request, ReloadForm(None, watched_on(request), typed), NOTICE if typed else "")
+    if not request.user.has_perm("efcp.operate"):
+        raise PermissionDenied
+    form = ReloadForm(request.POST, watched_on(request))
+    if not form.is_valid():
+        return _show(request, form)
+    return _start(request, form)
 
 
 @require_safe
@@ -59,12 +39,31 @@ def _start(request: HttpRequest, form: ReloadForm) -> HttpResponse:
 def run_page(request: HttpRequest, run_id: int) -> HttpResponse:
     """What came of one run; htmx asks for the results alone until all are in."""
     run = get_object_or_404(ReloadRun, pk=run_id)
-    now = timezone.now()
-    results = [(result, result.known_outcome(now)) for result in run.results.select_related("proxy")]
-    context = {
-        "run": run,
-        "results": results,
-        "is_open": any(outcome in _OPEN for _result, outcome in results),
-    }
+    lines = selectors.result_lines(run)
+    context = {"run": run, "lines": lines, "is_open": any(line.is_under_way for line in lines)}
     fragment = "#results" if request.headers.get("HX-Target") == "results" else ""
     return render(request, f"operations/run.html{fragment}", context)
+
+
+def _show(request: HttpRequest, form: ReloadForm, notice: str = "") -> HttpResponse:
+    context = {
+        "form": form,
+        "notice": notice,
+        "changes": compare(watched_on(request)),
+        "under_way": selectors.runs_under_way(),
+        "recent": selectors.recent_runs(),
+    }
+    return render(request, "operations/reload.html", context, status=422 if form.errors else 200)
+
+
+def _start(request: HttpRequest, form: ReloadForm) -> HttpResponse:
+    started = services.start(form.proxies(), form.wanted(), actor_of(request))
+    if started.is_new:
+        started.ended.wait(WAIT_S)
+    else:
+        messages.info(
+            request,
+            f"A reload by {started.run.actor} was under way already, so no second one was sent:"
+            " this is the result for both of you.",
+        )
+    return redirect("operations:run", started.run.pk)

@@ -1,0 +1,45 @@
+"""Reading what reloads are under way and what came of them."""
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
+
+_UNDER_WAY = {ReloadOutcome.WAITING, ReloadOutcome.RUNNING}
+_RECENT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLine:
+    """What a run did on one proxy. The outcome is unknown where the process that waited for it is gone."""
+
+    result: ReloadResult
+    outcome: ReloadOutcome
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether its end may still come."""
+        return self.outcome in _UNDER_WAY
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it was reloaded and nothing differs any more."""
+        return self.outcome is ReloadOutcome.DONE and self.result.differs == 0
+
+
+def result_lines(run: ReloadRun) -> list[ResultLine]:
+    """The results of a run by the proxies' names."""
+    results = run.results.select_related("proxy").order_by("proxy__name")
+    return [ResultLine(result, result.known_outcome()) for result in results]
+
+
+def runs_under_way() -> list[ReloadRun]:
+    """The runs that wait for a proxy."""
+    waiting = ReloadResult.objects.filter(running_key__isnull=False, deadline__gte=timezone.now())
+    return list(ReloadRun.objects.filter(pk__in=waiting.values("run_id")))
+
+
+def recent_runs() -> list[ReloadRun]:
+    """The last few runs, the newest first."""
+    return list(ReloadRun.objects.prefetch_related("results__proxy")[:_RECENT])

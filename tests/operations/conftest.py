@@ -1,0 +1,59 @@
+"""Proxies that load and keep states on loopback, and rows of the table."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from dispatcher import services
+from dispatcher.models import Destination
+from dispatcher.services import Values
+from efcp.audit.services import Actor
+from efcp.proxies.models import WatcherHeartbeat
+from tests.operations.playing_proxy import PlayingProxy
+
+SOMEBODY = Actor("somebody", "192.0.2.7")
+OUR_THREADS = ("reload", "set-state")
+
+
+@pytest.fixture
+def play(transactional_db: None) -> Iterator[Callable[..., PlayingProxy]]:
+    """Return a function that starts a playing proxy; the panel's threads end before the database goes."""
+    now = timezone.now()
+    WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
+    playing: list[PlayingProxy] = []
+
+    def start(**how: Any) -> PlayingProxy:
+        proxy = PlayingProxy(**how)
+        proxy.start()
+        playing.append(proxy)
+        return proxy
+
+    yield start
+    for proxy in playing:
+        proxy.stop()
+    for thread in threading.enumerate():
+        if thread.name in OUR_THREADS:
+            thread.join(20)
+
+
+@pytest.fixture
+def edge(play: Callable[..., PlayingProxy]) -> PlayingProxy:
+    """A playing proxy with an empty memory."""
+    return play()
+
+
+@pytest.fixture
+def add_row(transactional_db: None) -> Iterator[Callable[..., int]]:
+    """Return a function that adds a row by the panel's own service and returns its id.
+
+    The rows are deleted afterwards: the table is not managed, so that a flush leaves it as it is.
+    """
+
+    def add(destination: str, setid: int = 1, **columns: Any) -> int:
+        return services.add(Values(setid=setid, destination=destination, **columns), SOMEBODY)
+
+    yield add
+    Destination.objects.all().delete()
