@@ -73,7 +73,7 @@ def test_a_get_changes_nothing(client_as: ClientAs, add_row: AddRow, page: str) 
     before = (list(Destination.objects.values()), AuditRecord.objects.count())
     url = address(PAGES[page][0], row_id)
     client.get(url)
-    client.get(url, {"action": "delete", "id": row_id, "state": 1, "destination": "sip:10.0.0.2"})
+    client.get(url, {"action": "delete", "id": str(row_id), "state": "1", "destination": "sip:10.0.0.2"})
     assert (list(Destination.objects.values()), AuditRecord.objects.count()) == before
 
 

@@ -190,9 +190,7 @@ def test_deleting_the_last_one_is_told_to_leave_none(administrator: Client, add_
     assert "Its only destination" in administrator.get(url).content.decode()
 
 
-def test_deleting_what_became_another_destination_is_refused(
-    administrator: Client, add_row: AddRow
-) -> None:
+def test_deleting_what_became_another_destination_is_refused(administrator: Client, add_row: AddRow) -> None:
     row_id = add_row("sip:10.0.0.1")
     url = reverse("dispatcher:delete", args=[row_id])
     form = form_of(administrator, url)

@@ -84,7 +84,13 @@ def test_the_live_state_filters(
 
 @pytest.mark.parametrize(
     ("sort", "order"),
-    [("description", "bac"), ("-description", "cab"), ("priority", "cba"), ("-weight", "acb"), ("setid", "abc")],
+    [
+        ("description", "bac"),
+        ("-description", "cab"),
+        ("priority", "cba"),
+        ("-weight", "acb"),
+        ("setid", "abc"),
+    ],
 )
 def test_the_list_sorts_by_a_column_either_way(
     viewer: Client, add_row: AddRow, sort: str, order: str
@@ -142,9 +148,7 @@ def test_a_row_says_that_it_is_not_loaded(viewer: Client, add_row: AddRow, proxy
     assert "not loaded" in shown(viewer)
 
 
-def test_a_row_says_which_column_changed_since_loading(
-    viewer: Client, add_row: AddRow, proxy: Proxy
-) -> None:
+def test_a_row_says_which_column_changed_since_loading(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
     add_row("sip:10.0.0.1", weight="2")
     hold(proxy, "sip:10.0.0.1", weight=1)
     page = shown(viewer)

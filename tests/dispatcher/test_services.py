@@ -1,7 +1,8 @@
 """Writes to the table: what is named, what is guarded, what the audit keeps."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -18,6 +19,10 @@ AddRow = Callable[..., int]
 
 def seen(row_id: int) -> Values:
     return Values.of(Destination.objects.get(pk=row_id))
+
+
+def changed(values: Values, column: str, value: Any) -> Values:
+    return Values(**(asdict(values) | {column: value}))
 
 
 def test_an_ordinary_add_names_exactly_the_eight_columns_of_the_old_panel(
@@ -76,9 +81,9 @@ def test_the_second_editor_of_one_column_is_refused_and_shown_what_stands(
 ) -> None:
     row_id = add_row("sip:10.0.0.1", socket="udp:10.0.0.2")
     before = seen(row_id)
-    services.update(row_id, before, replace(before, **{column: theirs}), SOMEBODY)
+    services.update(row_id, before, changed(before, column, theirs), SOMEBODY)
     with pytest.raises(services.ChangedMeanwhileError) as error:
-        services.update(row_id, before, replace(before, **{column: mine}), SOMEBODY)
+        services.update(row_id, before, changed(before, column, mine), SOMEBODY)
     assert getattr(error.value.current, column) == theirs
     assert getattr(seen(row_id), column) == theirs
 

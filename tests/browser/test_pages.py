@@ -1,0 +1,90 @@
+"""Every page as it is shown: on a phone, with a keyboard, and under the content policy."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.conftest import Browser, Panel, running_panel
+
+PASSWORD = "a-long-enough-one"
+PAGES = (
+    "system/dispatcher/",
+    "system/dispatcher/?sort=weight&q=127",
+    "system/dispatcher/?q=nothing-like-it",
+    "system/dispatcher/add/",
+    "system/dispatcher/1/edit/",
+    "system/dispatcher/1/delete/",
+    "system/dispatcher/1/state/",
+    "system/dispatcher/reload/",
+    "system/dispatcher/sets/1/name/",
+    "system/proxies/",
+    "system/proxies/add/",
+    "audit/",
+    "accounts/users/",
+    "accounts/users/add/",
+    "accounts/password/",
+    "nothing/here/",
+)
+WITHOUT_A_NAME = """
+return [...document.querySelectorAll('main input:not([type=hidden]), main select, main textarea')]
+  .filter(field => field.offsetParent && !field.labels.length && !field.getAttribute('aria-label'))
+  .map(field => field.name);
+"""
+FROM_ELSEWHERE = """
+return performance.getEntriesByType('resource').map(entry => entry.name)
+  .filter(name => !name.startsWith(location.origin));
+"""
+
+
+@pytest.fixture(scope="module")
+def panel() -> Iterator[Panel]:
+    """Return a trial with its samples."""
+    with running_panel() as running:
+        yield running
+
+
+def sign_in(panel: Panel, browser: Browser) -> None:
+    """Sign in for the first time, or again."""
+    browser.see(panel.url(""))
+    browser.type("username", "admin")
+    browser.type("password", PASSWORD).submit()
+    browser.wait_for(" ")
+    if "1 · Media VBB" in browser.text:
+        return
+    browser.type("password", "opensips").submit()
+    browser.wait_for("Choose your own password")
+    browser.type("current_password", "opensips")
+    browser.type("new_password", PASSWORD)
+    browser.type("repeated_password", PASSWORD).submit()
+    browser.wait_for("1 · Media VBB")
+
+
+@pytest.mark.browser
+def test_every_page_fits_a_phone_names_its_fields_and_loads_nothing_from_elsewhere(
+    panel: Panel, browser: Browser
+) -> None:
+    sign_in(panel, browser)
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    for page in PAGES:
+        browser.see(panel.url(page))
+        script = browser.driver.execute_script
+        assert script("return document.documentElement.scrollWidth") <= 390, f"{page} is too wide"
+        assert script("return document.title").strip(), f"{page} has no title"
+        assert script("return document.querySelectorAll('h1').length") == 1, f"{page} has no one heading"
+        assert script(WITHOUT_A_NAME) == [], f"{page} has fields without a name"
+        assert script(FROM_ELSEWHERE) == [], f"{page} loads from another host"
+    refused = [problem for problem in browser.problems() if "404" not in problem]
+    assert refused == []
+
+
+@pytest.mark.browser
+def test_a_field_tells_its_findings_while_it_is_typed(panel: Panel, browser: Browser) -> None:
+    sign_in(panel, browser)
+    browser.see(panel.url("system/dispatcher/add/"))
+    browser.type("destination", "sip:u@10.0.0.1;lr")
+    browser.wait_for("builds a wrong next hop")
+    browser.type("destination", "sip:10.0.0.1;transport=tls")
+    browser.wait_for("proto_tls")
+    browser.type("weight", "70000")
+    browser.wait_for("16 bits")
