@@ -6,15 +6,16 @@ import sys
 
 
 def main() -> None:
-    """Run one management command; a bad setting ends it with one line and exit code 2."""
+    """Run one management command; a bad setting or table ends it with one line and exit code 2."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efcp.settings")
     from django.core.management import execute_from_command_line
 
     from efcp.configuration import ConfigurationError
+    from efcp.database.opensips import UnusableTableError
 
     try:
         execute_from_command_line(sys.argv)
-    except ConfigurationError as error:
+    except (ConfigurationError, UnusableTableError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
 

@@ -1,7 +1,7 @@
 """OpenSIPS's own tables: adopted as they are where they exist, created as OpenSIPS does where not.
 
-The DDL and the version numbers are those of scripts/mysql and scripts/sqlite of OpenSIPS 3.5 to 4.0
-(`dispatcher` 9, `dialplan` 5); 3.4 differs only in that `attrs` and `description` are NOT NULL.
+The DDL and the version numbers are those of scripts/mysql and scripts/sqlite of OpenSIPS 3.6 and 4.0
+(`dispatcher` 9, `dialplan` 5); 3.4 differs only in that dispatcher's `attrs` and `description` are NOT NULL.
 """
 
 from collections.abc import Callable, Iterator
@@ -107,7 +107,7 @@ def verify_rights(connection: BaseDatabaseWrapper, table: str) -> None:
                 cursor.execute(statement)
         except DatabaseError as error:
             raise UnusableTableError(
-                f"The database user lacks the right {right} on the table {table}: {error}"
+                f"The database user lacks the right {right} on the table {table}: {error.args[-1]}"
             ) from error
 
 
