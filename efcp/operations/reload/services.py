@@ -4,14 +4,12 @@ The proxies are asked by threads of this process. Should the process die, a resu
 as unknown; no reload is ever sent a second time.
 """
 
-import logging
 import threading
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, IntegrityError, InterfaceError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from dispatcher.changes import breaking_rows, compare
@@ -24,6 +22,7 @@ from efcp.operations.reload.asking import (
     Reloaded,
     reload_and_read_back,
 )
+from efcp.operations.threads import ask_and_store, in_background
 from efcp.proxies.asking import Target, target_of
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import Proxy
@@ -38,8 +37,6 @@ CALLS_S = RELOAD_LIMIT_S + 3 * READ_BACK_LIMIT_S + SLACK_S
 
 _TRIES = 5
 """How often somebody else's reload may begin between looking for one under way and beginning one."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +68,11 @@ def start(proxies: Sequence[Proxy], wanted: Wanted, actor: Actor) -> Started:
     ids = {proxy.pk for proxy in proxies}
     breaking = breaking_rows([each for each in watched_proxies() if each.proxy.pk in ids])
     run, is_new = _created_or_joined(proxies, breaking, wanted, actor)
-    ended = threading.Event()
-    if is_new:
-        waiting = run.results.filter(ended_at=None).select_related("proxy")
-        targets = [target_of(result.proxy) for result in waiting]
-        threading.Thread(target=_carry_out, args=(run, targets, ended), name="reload", daemon=True).start()
-    return Started(run, is_new, ended)
+    if not is_new:
+        return Started(run, False, threading.Event())
+    waiting = run.results.filter(ended_at=None).select_related("proxy")
+    targets = [target_of(result.proxy) for result in waiting]
+    return Started(run, True, in_background(lambda: _carry_out(run, targets), "reload"))
 
 
 def _created_or_joined(
@@ -152,40 +148,25 @@ def _record(run: ReloadRun, proxies: Iterable[Proxy], actor: Actor) -> None:
     )
 
 
-def _carry_out(run: ReloadRun, targets: Sequence[Target], ended: threading.Event) -> None:
-    try:
-        first, rest = (targets[:1], targets[1:]) if run.one_first else (targets, [])
-        if _ask_and_store(run, first):
-            _ask_and_store(run, rest)
-        else:
-            _skip(run, rest, "The first proxy did not come back clean.")
-    finally:
-        connection.close()
-        ended.set()
+def _carry_out(run: ReloadRun, targets: Sequence[Target]) -> None:
+    first, rest = (targets[:1], targets[1:]) if run.one_first else (targets, [])
+    if _reload_all(run, first):
+        _reload_all(run, rest)
+    else:
+        _skip(run, rest, "The first proxy did not come back clean.")
 
 
-def _ask_and_store(run: ReloadRun, targets: Sequence[Target]) -> bool:
-    """Reload all targets at once, store each result as it comes; tell whether all were clean."""
-    if not targets:
-        return True
+def _reload_all(run: ReloadRun, targets: Sequence[Target]) -> bool:
+    """Reload all targets at once; tell whether all were clean."""
     run.results.filter(ended_at=None, proxy__in=[target.proxy for target in targets]).update(
         outcome=ReloadOutcome.RUNNING
     )
-    # A thread for each, however many: a silent proxy may hold its thread for the whole limit.
-    with ThreadPoolExecutor(len(targets), thread_name_prefix="reload") as pool:
-        asked = [pool.submit(reload_and_read_back, target, run.inherit_state) for target in targets]
-        clean = [_stored(run, future.result()) for future in as_completed(asked)]
-    return all(clean)
-
-
-def _stored(run: ReloadRun, reloaded: Reloaded) -> bool:
-    """Store one result; where the database fails, that must not lose the results still to come."""
-    try:
-        return _store(run, reloaded)
-    except (DatabaseError, InterfaceError):
-        _log.exception("The result of reload %s on %s was not stored", run.pk, reloaded.target.proxy)
-        connection.close()
-        return False
+    clean = ask_and_store(
+        targets,
+        lambda target: reload_and_read_back(target, run.inherit_state),
+        lambda reloaded: _store(run, reloaded),
+    )
+    return len(clean) == len(targets) and all(clean)
 
 
 @retried_on_lock

@@ -2,16 +2,56 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+
+from django.db.models import F
+from django.utils import timezone
 
 from dispatcher.models import Destination
 from efcp.operations.models import StateOutcome, StateResult, StateRun
 from efcp.operations.states.services import WATCH_FOR
-from efcp.proxies.models import KnownDestination, Proxy, State
-from efcp.proxies.selectors import live_states
+from efcp.proxies.models import KnownDestination, Proxy, State, StateChange
+from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import UriError, parse, uri_key
 
 MOST_AT_ONCE = 200
+_MOST_DIGITS = 10
+
+Key = tuple[int, int, str]
+"""Proxy id, set, URI key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The rows that were chosen, at most MOST_AT_ONCE of `total`."""
+
+    rows: tuple[Destination, ...]
+    total: int
+
+    @property
+    def unshown(self) -> int:
+        """How many rows were asked for beyond those that can be set at once."""
+        return self.total - len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class StateOnProxy:
+    """The state of a destination on one proxy, as last read; "absent" where it does not hold it."""
+
+    proxy: Proxy
+    state: str
+    is_fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenLine:
+    """A chosen row with its state on every proxy.
+
+    `is_ambiguous` where a proxy holds several destinations of its set and URI: the first is changed.
+    """
+
+    row: Destination
+    states: tuple[StateOnProxy, ...]
+    is_ambiguous: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +69,32 @@ class ResultLine:
     result: StateResult
     outcome: StateOutcome
     state_now: str
+    now_is_fresh: bool
     turned_back: bool
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the proxy's answer may still come."""
+        return self.outcome is StateOutcome.WAITING
 
-def chosen_rows(ids: Sequence[str], setid: str, host: str) -> list[Destination]:
-    """The rows that were chosen: by id, or all of a set, or all on one host across sets (at most 200)."""
-    rows = Destination.objects.order_by("setid", "-priority", "id")
-    if ids:
-        numbers = [int(text) for text in ids[:MOST_AT_ONCE] if text.isascii() and text.isdigit()]
-        return list(rows.filter(pk__in=numbers))
-    if host:
-        near = rows.filter(destination__icontains=host)[: MOST_AT_ONCE * 5]
-        return [row for row in near if host_of(row.destination) == host.lower()][:MOST_AT_ONCE]
-    if setid.isascii() and setid.isdigit():
-        return list(rows.filter(setid=int(setid))[:MOST_AT_ONCE])
-    return []
+
+def rows_by_id(ids: Sequence[str]) -> Chosen:
+    """The rows of these ids, whatever else stands among them."""
+    numbers = {int(text) for text in ids if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS}
+    return _chosen(list(Destination.objects.filter(pk__in=numbers).values_list("pk", flat=True)))
+
+
+def rows_of_set(setid: str) -> Chosen:
+    """All rows of a set."""
+    if not (setid.isascii() and setid.isdigit() and len(setid) <= _MOST_DIGITS):
+        return Chosen((), 0)
+    return _chosen(list(Destination.objects.filter(setid=int(setid)).values_list("pk", flat=True)))
+
+
+def rows_on_host(host: str) -> Chosen:
+    """All rows whose URI names this host, across sets."""
+    near = Destination.objects.filter(destination__icontains=host).values_list("pk", "destination")
+    return _chosen([pk for pk, destination in near if host_of(destination) == host.lower()])
 
 
 def host_of(uri: str) -> str:
@@ -54,52 +105,97 @@ def host_of(uri: str) -> str:
         return ""
 
 
-def emptied_sets(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[EmptiedSet]:
-    """The sets that would have no active destination on a proxy if none of `rows` were active there."""
-    chosen = {(row.setid, uri_key(row.destination)) for row in rows}
-    setids = {row.setid for row in rows}
-    emptied: list[EmptiedSet] = []
-    for proxy in proxies:
-        known = KnownDestination.objects.filter(
-            proxy=proxy, partition=proxy.partition, setid__in=setids, state=State.ACTIVE
-        ).values_list("setid", "uri_key")
-        active = set(known)
-        held = {setid for setid, _key in active}
-        left = {setid for setid, key in active if (setid, key) not in chosen}
-        emptied.extend(EmptiedSet(setid, proxy) for setid in sorted(held - left))
-    return emptied
-
-
-def result_lines(run: StateRun, now: datetime) -> list[ResultLine]:
-    """The results of a run with what is known of each destination now."""
-    results = list(run.results.select_related("proxy"))
-    held = live_states((result.setid, uri_key(result.uri)) for result in results)
+def chosen_lines(rows: Sequence[Destination], watched: Sequence[WatchedProxy]) -> list[ChosenLine]:
+    """The rows with their states on these proxies, in one query."""
+    held = live_states((row.setid, uri_key(row.destination)) for row in rows)
     lines = []
-    for result in results:
-        here = held.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id, ())
-        state_now = here[0].state if here else ""
-        set_inactive = run.state == State.INACTIVE and result.state_after == State.INACTIVE
-        lines.append(
-            ResultLine(
-                result,
-                result.known_outcome(now),
-                state_now,
-                turned_back=set_inactive
-                and state_now == State.ACTIVE
-                and now <= run.started_at + 2 * WATCH_FOR,
-            )
+    for row in rows:
+        on_proxies = held.get((row.setid, uri_key(row.destination)), {})
+        states = tuple(
+            StateOnProxy(each.proxy, _first_state(on_proxies.get(each.proxy.pk, ())) or "absent", each.fresh)
+            for each in watched
         )
+        lines.append(ChosenLine(row, states, any(len(found) > 1 for found in on_proxies.values())))
     return lines
 
 
-def is_open(run: StateRun, lines: Sequence[ResultLine], now: datetime) -> bool:
-    """Whether something may still come: an answer, or the late answer to a probe."""
-    if any(line.outcome is StateOutcome.WAITING for line in lines):
-        return True
-    return run.state == State.INACTIVE and now <= run.started_at + WATCH_FOR
+def emptied_sets(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[EmptiedSet]:
+    """The sets that would have no active destination on a proxy if none of `rows` were active there."""
+    changed = {(row.setid, uri_key(row.destination), 0) for row in rows}
+    active = KnownDestination.objects.filter(
+        proxy__in=proxies,
+        partition=F("proxy__partition"),
+        setid__in={row.setid for row in rows},
+        state=State.ACTIVE,
+    ).values_list("proxy_id", "setid", "uri_key", "occurrence")
+    held = {(proxy_id, setid) for proxy_id, setid, _key, _occurrence in active}
+    left = {(proxy_id, setid) for proxy_id, setid, *which in active if (setid, *which) not in changed}
+    return [
+        EmptiedSet(setid, proxy)
+        for proxy in proxies
+        for proxy_id, setid in sorted(held - left)
+        if proxy_id == proxy.pk
+    ]
 
 
-def held_states(row: Destination) -> dict[int, Sequence[KnownDestination]]:
-    """What each proxy holds of a row, by proxy id."""
-    found = live_states([(row.setid, uri_key(row.destination))])
-    return dict(found.get((row.setid, uri_key(row.destination)), {}))
+def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[ResultLine]:
+    """The results of a run with what is known of each destination now."""
+    results = list(run.results.select_related("proxy"))
+    held = live_states((result.setid, uri_key(result.uri)) for result in results)
+    fresh = {each.proxy.pk for each in watched if each.fresh}
+    turned_back = _turned_back(run) if run.state == State.INACTIVE else set()
+    now = timezone.now()
+    return [
+        ResultLine(
+            result=result,
+            outcome=result.known_outcome(now),
+            state_now=_first_state(
+                held.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id, ())
+            ),
+            now_is_fresh=result.proxy_id in fresh,
+            turned_back=_key(result) in turned_back,
+        )
+        for result in results
+    ]
+
+
+def is_watched(run: StateRun, lines: Sequence[ResultLine]) -> bool:
+    """Whether a late answer to a probe may still turn back what was set inactive."""
+    return (
+        run.state == State.INACTIVE
+        and any(line.outcome is StateOutcome.DONE for line in lines)
+        and timezone.now() <= run.started_at + WATCH_FOR
+    )
+
+
+def _turned_back(run: StateRun) -> set[Key]:
+    """What went from inactive to active while it was watched, unless somebody else had it so."""
+    until = run.started_at + WATCH_FOR
+    results = list(run.results.all())
+    changes = StateChange.objects.filter(
+        proxy__in={result.proxy_id for result in results},
+        setid__in={result.setid for result in results},
+        occurrence=0,
+        at__gt=run.started_at,
+        at__lte=until,
+        state_before=State.INACTIVE,
+        state_after=State.ACTIVE,
+    ).values_list("proxy_id", "setid", "uri_key")
+    by_others = StateResult.objects.filter(
+        run__started_at__gt=run.started_at, run__started_at__lte=until
+    ).exclude(run__state=State.INACTIVE)
+    return set(changes) - {_key(result) for result in by_others}
+
+
+def _key(result: StateResult) -> Key:
+    return result.proxy_id, result.setid, uri_key(result.uri)
+
+
+def _first_state(held: Sequence[KnownDestination]) -> str:
+    """The state of the destination that ds_set_state changes, empty where there is none."""
+    return held[0].state if held else ""
+
+
+def _chosen(ids: Sequence[int]) -> Chosen:
+    rows = Destination.objects.filter(pk__in=ids[:MOST_AT_ONCE]).order_by("setid", "-priority", "id")
+    return Chosen(tuple(rows), len(ids))

@@ -1,29 +1,40 @@
 """Setting live states on proxies, and reading them back."""
 
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from dispatcher.models import Destination
-from efcp.audit.services import Actor, Subject, record
+from dispatcher.services import Values, subject
+from efcp.audit.services import Actor, record
 from efcp.mi import DestinationState, MiClient, MiError, RefusedError
 from efcp.operations.models import StateOutcome, StateResult, StateRun
-from efcp.proxies.asking import Answer, Target, ask_all, target_of
+from efcp.operations.threads import ask_and_store, in_background
+from efcp.proxies.asking import Answer, NotAskedError, Target, ask, target_of
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.models import Proxy, State
+from efcp.proxies.models import Proxy, ProxyContact, State
 from efcp.proxies.polling import Poll, Question, store_answer
-from efcp.proxies.selectors import live_states
+from efcp.proxies.selectors import LiveStates, live_states
 from efcp.sip.uri import uri_key
 
 LIMIT_S = 3.0
-DEADLINE = timedelta(seconds=20)
+"""The limit on each call."""
+
+CALLS_S = 15.0
+"""After how long no further call is sent to a proxy that answers, but slowly."""
+
+DEADLINE = timedelta(seconds=CALLS_S + 3 * LIMIT_S + 5)
+"""The calls, the last of them still under way, the list (twice where `full` is too large), and storing."""
+
 WATCH_FOR = timedelta(seconds=30)
 """How long a probe that was under way may still turn back what was set inactive: tm's fr_timeout."""
+
 _MI_STATES = {
     State.ACTIVE: DestinationState.ACTIVE,
     State.INACTIVE: DestinationState.INACTIVE,
@@ -43,8 +54,9 @@ class Begun:
 class _Told:
     """What one proxy said to its calls, by result id, and what it holds after them."""
 
-    outcomes: dict[int, tuple[StateOutcome, str]]
-    poll: Poll | MiError
+    target: Target
+    outcomes: Mapping[int, tuple[StateOutcome, str]]
+    read_back: Answer[Poll]
 
 
 def begin(
@@ -52,105 +64,120 @@ def begin(
 ) -> Begun:
     """Set `state` of these rows on these proxies: all proxies at once, each under a limit of its own.
 
-    A destination that a proxy does not hold is told, not sent. Returns at once.
+    Of rows with one set and URI the proxy changes the first. A destination that a proxy is known not to
+    hold is told, not sent. Returns at once.
     """
-    run, results = _create(rows, state, proxies, actor, reason)
-    ended = threading.Event()
-    threading.Thread(target=_carry_out, args=(run, results, ended), name="set-state", daemon=True).start()
-    return Begun(run, ended)
+    run = _create(rows, state, proxies, actor, reason)
+    by_proxy: dict[int, list[StateResult]] = defaultdict(list)
+    for result in run.results.filter(outcome=StateOutcome.WAITING).select_related("proxy"):
+        by_proxy[result.proxy_id].append(result)
+    targets = [target_of(results[0].proxy) for results in by_proxy.values()]
+
+    def carry_out() -> None:
+        ask_and_store(
+            targets,
+            lambda target: _tell(target, state, by_proxy[target.proxy.pk]),
+            lambda told: _store(told, by_proxy[told.target.proxy.pk]),
+        )
+
+    return Begun(run, in_background(carry_out, "set-state"))
 
 
 @retried_on_lock
 def _create(
     rows: Sequence[Destination], state: State, proxies: Sequence[Proxy], actor: Actor, reason: str
-) -> tuple[StateRun, list[StateResult]]:
-    now = timezone.now()
+) -> StateRun:
     held = live_states((row.setid, uri_key(row.destination)) for row in rows)
+    listed = set(
+        ProxyContact.objects.filter(proxy__in=proxies, asked_at__isnull=False).values_list(
+            "proxy_id", flat=True
+        )
+    )
+    now = timezone.now()
     with transaction.atomic():
         run = StateRun.objects.create(started_at=now, actor=actor.name, state=state, reason=reason)
         results = []
         for row in rows:
-            by_proxy = held.get((row.setid, uri_key(row.destination)), {})
-            before = {proxy: by_proxy[proxy.pk][0].state for proxy in proxies if proxy.pk in by_proxy}
-            for proxy in proxies:
-                result = StateResult(
-                    run=run,
-                    proxy=proxy,
-                    setid=row.setid,
-                    uri=row.destination,
-                    state_before=before.get(proxy, ""),
-                    outcome=StateOutcome.WAITING if proxy in before else StateOutcome.NOT_HELD,
-                    deadline=now + DEADLINE,
-                )
-                result.save(force_insert=True)
-                results.append(result)
-            record(
-                actor,
-                "state",
-                Subject("dispatcher", str(row.pk), f"{row.destination} in set {row.setid}"),
-                before=None,
-                after={"live state": state.value, "proxies": [proxy.name for proxy in before]},
-                reason=reason,
-            )
-    return run, results
+            of_row = [_result(run, row, proxy, held, listed) for proxy in proxies]
+            _record(row, of_row, actor)
+            results.extend(of_row)
+        StateResult.objects.bulk_create(results, batch_size=500)
+    return run
 
 
-def _carry_out(run: StateRun, results: Sequence[StateResult], ended: threading.Event) -> None:
-    try:
-        by_proxy: dict[int, list[StateResult]] = defaultdict(list)
-        for result in results:
-            if result.outcome == StateOutcome.WAITING:
-                by_proxy[result.proxy_id].append(result)
-        targets = [target_of(of_proxy[0].proxy) for of_proxy in by_proxy.values()]
-
-        def question(client: MiClient, target: Target) -> _Told:
-            return _tell(client, target, State(run.state), by_proxy[target.proxy.pk])
-
-        for answer in ask_all(targets, question, LIMIT_S):
-            _store(answer, by_proxy[answer.proxy.pk])
-    finally:
-        connection.close()
-        ended.set()
+def _result(run: StateRun, row: Destination, proxy: Proxy, held: LiveStates, listed: set[int]) -> StateResult:
+    """The result to be: waiting, or not held by a proxy whose list is known."""
+    here = held.get((row.setid, uri_key(row.destination)), {}).get(proxy.pk)
+    is_sent = here is not None or proxy.pk not in listed
+    return StateResult(
+        run=run,
+        proxy=proxy,
+        setid=row.setid,
+        uri=row.destination,
+        state_before=here[0].state if here else "",
+        outcome=StateOutcome.WAITING if is_sent else StateOutcome.NOT_HELD,
+        deadline=run.started_at + DEADLINE,
+    )
 
 
-def _tell(client: MiClient, target: Target, state: State, results: Sequence[StateResult]) -> _Told:
-    """Send the calls of one proxy, one after the other; the first that gets no answer ends it."""
+def _record(row: Destination, results: Sequence[StateResult], actor: Actor) -> None:
+    sent = [result for result in results if result.outcome == StateOutcome.WAITING]
+    if not sent:
+        return
+    run = sent[0].run
+    record(
+        actor,
+        "state",
+        subject(row.pk, Values.of(row)),
+        before={f"live state on {result.proxy.name}": result.state_before or None for result in sent},
+        after={f"live state on {result.proxy.name}": run.state for result in sent},
+        reason=run.reason,
+    )
+
+
+def _tell(target: Target, state: State, results: Sequence[StateResult]) -> _Told:
+    """Send the calls of one proxy one after the other, then read it back; runs without the database.
+
+    A proxy serves one call at a time anyway. The first that gets no answer ends it, so that a silent proxy
+    costs one limit and not one for each destination.
+    """
+    if isinstance(target.endpoint, NotAskedError):
+        problem = str(target.endpoint)
+        failed = {result.pk: (StateOutcome.FAILED, problem) for result in results}
+        return _Told(target, failed, Answer(target.proxy, target.endpoint, datetime.now(UTC), 0.0))
+    client = MiClient(target.endpoint, timeout=LIMIT_S)
     outcomes: dict[int, tuple[StateOutcome, str]] = {}
+    until = time.monotonic() + CALLS_S
     for result in results:
-        try:
-            client.ds_set_state(_MI_STATES[state], result.setid, result.uri, partition=target.partition)
-            outcomes[result.pk] = (StateOutcome.DONE, "")
-        except RefusedError as error:
-            outcomes[result.pk] = (StateOutcome.REFUSED, str(error))
-        except MiError as error:
-            failed = StateOutcome.UNKNOWN if error.may_have_run else StateOutcome.FAILED
-            outcomes[result.pk] = (failed, str(error))
+        if time.monotonic() > until:
             break
-    poll: Poll | MiError
+        outcome, message = _set(client, target, state, result)
+        outcomes[result.pk] = (outcome, message)
+        if outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
+            break
+    question = Question(partition=target.partition, full=True, identity=False)
+    return _Told(target, outcomes, ask(target, question, LIMIT_S))
+
+
+def _set(client: MiClient, target: Target, state: State, result: StateResult) -> tuple[StateOutcome, str]:
     try:
-        poll = Question(partition=target.partition, full=True, identity=False)(client)
+        client.ds_set_state(_MI_STATES[state], result.setid, result.uri, partition=target.partition)
+    except RefusedError as error:
+        return StateOutcome.REFUSED, str(error)
     except MiError as error:
-        poll = error
-    return _Told(outcomes, poll)
+        return (StateOutcome.UNKNOWN if error.may_have_run else StateOutcome.FAILED), str(error)
+    return StateOutcome.DONE, ""
 
 
 @retried_on_lock
-def _store(answer: Answer[_Told], results: Sequence[StateResult]) -> None:
+def _store(told: _Told, results: Sequence[StateResult]) -> None:
     """Store what one proxy said, and the states that it holds after it."""
-    if answer.error is not None:
-        told = _Told(
-            {result.pk: (StateOutcome.FAILED, str(answer.error)) for result in results}, answer.error
-        )
-    else:
-        told = answer.value
-    store_answer(Answer(answer.proxy, told.poll, answer.asked_at, answer.took))
-    after = live_states((result.setid, uri_key(result.uri)) for result in results)
+    is_read_back = not store_answer(told.read_back).problem
+    after = live_states((result.setid, uri_key(result.uri)) for result in results) if is_read_back else {}
+    unsent = (StateOutcome.NOT_TRIED, "Not sent: the proxy did not answer the calls before this one in time.")
     for result in results:
-        outcome, message = told.outcomes.get(
-            result.pk, (StateOutcome.NOT_TRIED, "The proxy did not answer the call before this one.")
-        )
-        held = after.get((result.setid, uri_key(result.uri)), {}).get(answer.proxy.pk, ())
-        read_back = held[0].state if held and not isinstance(told.poll, MiError) else ""
-        StateResult.objects.filter(pk=result.pk).update(
-            outcome=outcome, message=message[:255], state_after=read_back
-        )
+        held = after.get((result.setid, uri_key(result.uri)), {}).get(told.target.proxy.pk)
+        result.outcome, message = told.outcomes.get(result.pk, unsent)
+        result.message = message[:255]
+        result.state_after = held[0].state if held else ""
+    StateResult.objects.bulk_update(results, ["outcome", "message", "state_after"], batch_size=100)

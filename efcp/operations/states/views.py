@@ -1,48 +1,22 @@
 """The pages on which live states are set."""
 
-from collections.abc import Sequence
-
-from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dispatcher.models import Destination
 from dispatcher.selectors import find, set_names
+from efcp.accounts.typed import NOTICE, take_typed
 from efcp.audit.services import actor_of
 from efcp.operations.models import StateRun
 from efcp.operations.states import selectors, services
+from efcp.operations.states.forms import StateForm
+from efcp.operations.states.selectors import Chosen
 from efcp.proxies.context import watched_on
-from efcp.proxies.models import Proxy, State
-from efcp.proxies.selectors import proxies_for_all
+from efcp.proxies.selectors import watcher_is_silent
 
 WAIT_S = 1.0
 """How long the request waits for quick proxies, so that most results show at once."""
-
-
-class StateForm(forms.Form):
-    """Which state, on which proxies, and why."""
-
-    state = forms.ChoiceField(choices=State.choices, widget=forms.RadioSelect)
-    proxy = forms.MultipleChoiceField(
-        widget=forms.CheckboxSelectMultiple, error_messages={"required": "Choose a proxy."}
-    )
-    reason = forms.CharField(max_length=255, required=False)
-
-    def __init__(self, request: HttpRequest, *, sent: bool) -> None:
-        proxies = [each.proxy for each in watched_on(request)]
-        chosen = [str(proxy.pk) for proxy in proxies_for_all()]
-        super().__init__(request.POST if sent else None, initial={"proxy": chosen})
-        self._proxies = {str(proxy.pk): proxy for proxy in proxies}
-        field = self.fields["proxy"]
-        if isinstance(field, forms.MultipleChoiceField):
-            field.choices = [(pk, proxy.name) for pk, proxy in self._proxies.items()]
-
-    def proxies(self) -> list[Proxy]:
-        """The chosen proxies."""
-        return [self._proxies[pk] for pk in self.cleaned_data["proxy"]]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -52,24 +26,35 @@ def state_of_one(request: HttpRequest, destination_id: int) -> HttpResponse:
     row = find(destination_id)
     if row is None:
         raise Http404
-    return _ask_or_set(request, [row], sent=request.method == "POST")
+    chosen = Chosen((row,), 1)
+    if request.method == "POST":
+        return _set_or_ask_again(request, chosen)
+    typed = take_typed(request)
+    return _ask(request, chosen, StateForm(None, watched_on(request), typed), NOTICE if typed else "")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.operate", raise_exception=True)
 def choose(request: HttpRequest) -> HttpResponse:
-    """Ask once for several: the rows chosen on the list, a whole set, or all on one host."""
-    rows = selectors.chosen_rows(
-        request.POST.getlist("id"), request.GET.get("setid", ""), request.GET.get("host", "")
-    )
-    return _ask_or_set(request, rows, sent=False)
+    """Ask once for several: the rows chosen on the list, `?setid=` a whole set, `?host=` all on one host."""
+    if request.method == "POST":
+        chosen = selectors.rows_by_id(request.POST.getlist("id"))
+        return _ask(request, chosen, StateForm(None, watched_on(request)))
+    typed = take_typed(request)
+    if typed is not None:
+        chosen = selectors.rows_by_id(typed.getlist("id"))
+    elif host := request.GET.get("host", ""):
+        chosen = selectors.rows_on_host(host)
+    else:
+        chosen = selectors.rows_of_set(request.GET.get("setid", ""))
+    return _ask(request, chosen, StateForm(None, watched_on(request), typed), NOTICE if typed else "")
 
 
 @require_POST
 @permission_required("efcp.operate", raise_exception=True)
 def set_state(request: HttpRequest) -> HttpResponse:
     """Set the live state of several, once it was confirmed."""
-    return _ask_or_set(request, selectors.chosen_rows(request.POST.getlist("id"), "", ""), sent=True)
+    return _set_or_ask_again(request, selectors.rows_by_id(request.POST.getlist("id")))
 
 
 @require_safe
@@ -77,34 +62,42 @@ def set_state(request: HttpRequest) -> HttpResponse:
 def state_run(request: HttpRequest, run_id: int) -> HttpResponse:
     """What came of it; htmx asks for the results alone while something may still come."""
     run = get_object_or_404(StateRun, pk=run_id)
-    now = timezone.now()
-    lines = selectors.result_lines(run, now)
-    context = {"run": run, "lines": lines, "is_open": selectors.is_open(run, lines, now)}
+    lines = selectors.result_lines(run, watched_on(request))
+    is_watched = selectors.is_watched(run, lines)
+    context = {
+        "run": run,
+        "lines": lines,
+        "is_watched": is_watched,
+        "is_open": is_watched or any(line.is_waiting for line in lines),
+        "nobody_watches": is_watched and watcher_is_silent(),
+    }
     fragment = "#results" if request.headers.get("HX-Target") == "results" else ""
     return render(request, f"operations/state_run.html{fragment}", context)
 
 
-def _ask_or_set(request: HttpRequest, rows: Sequence[Destination], *, sent: bool) -> HttpResponse:
-    form = StateForm(request, sent=sent)
-    if sent and rows and form.is_valid():
-        state = State(form.cleaned_data["state"])
-        begun = services.begin(rows, state, form.proxies(), actor_of(request), form.cleaned_data["reason"])
-        begun.ended.wait(WAIT_S)
-        return redirect("operations:state-run", begun.run.pk)
-    proxies = [each.proxy for each in watched_on(request)]
+def _set_or_ask_again(request: HttpRequest, chosen: Chosen) -> HttpResponse:
+    form = StateForm(request.POST, watched_on(request))
+    if not chosen.rows or not form.is_valid():
+        return _ask(request, chosen, form)
+    begun = services.begin(
+        chosen.rows, form.chosen_state(), form.proxies(), actor_of(request), form.cleaned_data["reason"]
+    )
+    begun.ended.wait(WAIT_S)
+    return redirect("operations:state-run", begun.run.pk)
+
+
+def _ask(request: HttpRequest, chosen: Chosen, form: StateForm, notice: str = "") -> HttpResponse:
+    watched = watched_on(request)
+    lines = selectors.chosen_lines(chosen.rows, watched)
     context = {
         "form": form,
-        "rows": [(row, _on_proxies(request, row)) for row in rows],
-        "emptied": selectors.emptied_sets(rows, proxies),
+        "notice": notice,
+        "chosen": chosen,
+        "lines": lines,
+        "any_is_ambiguous": any(line.is_ambiguous for line in lines),
+        "emptied": selectors.emptied_sets(chosen.rows, [each.proxy for each in watched]),
         "set_names": set_names(),
-        "host": selectors.host_of(rows[0].destination) if len(rows) == 1 else "",
+        "host": selectors.host_of(chosen.rows[0].destination) if len(chosen.rows) == 1 else "",
+        "watched": watched,
     }
-    return render(request, "operations/state.html", context)
-
-
-def _on_proxies(request: HttpRequest, row: Destination) -> list[tuple[str, str]]:
-    held = selectors.held_states(row)
-    return [
-        (each.proxy.name, held[each.proxy.pk][0].state if each.proxy.pk in held else "absent")
-        for each in watched_on(request)
-    ]
+    return render(request, "operations/state.html", context, status=422 if form.errors else 200)

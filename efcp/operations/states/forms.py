@@ -1,0 +1,46 @@
+"""The question before a live state is set."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from efcp.operations.choosing import ProxiesField
+from efcp.proxies.models import Proxy, State
+from efcp.proxies.selectors import WatchedProxy
+
+
+class StateForm(forms.Form):
+    """Which state, on which proxies, and why."""
+
+    state = forms.ChoiceField(
+        choices=State.choices, widget=forms.RadioSelect, error_messages={"required": "Choose a state."}
+    )
+    reason = forms.CharField(max_length=255, required=False)
+
+    def __init__(
+        self, data: QueryDict | None, watched: Sequence[WatchedProxy], typed: QueryDict | None = None
+    ) -> None:
+        """`typed` is what the form is filled with: it was typed before the session ended."""
+        super().__init__(data, initial=_initial(typed))
+        self.fields["proxy"] = ProxiesField(watched)
+
+    def proxies(self) -> list[Proxy]:
+        """The chosen proxies."""
+        chosen: list[Proxy] = self.cleaned_data["proxy"]
+        return chosen
+
+    def chosen_state(self) -> State:
+        """The state to set."""
+        return State(self.cleaned_data["state"])
+
+
+def _initial(typed: QueryDict | None) -> dict[str, Any]:
+    if typed is None or "state" not in typed:
+        return {}
+    return {
+        "proxy": typed.getlist("proxy"),
+        "state": typed.get("state", ""),
+        "reason": typed.get("reason", ""),
+    }

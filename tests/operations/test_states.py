@@ -1,0 +1,219 @@
+"""Setting live states: what is sent, what is read back, and what is said of it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from dispatcher.models import Destination
+from efcp.audit.models import AuditRecord
+from efcp.operations.models import StateOutcome, StateResult, StateRun
+from efcp.operations.states import selectors, services
+from efcp.proxies.models import Proxy, State, StateChange
+from efcp.proxies.selectors import watched_proxies
+from efcp.sip.uri import uri_key
+from tests.operations.conftest import SOMEBODY
+from tests.operations.playing_proxy import PlayingProxy
+from tests.proxies.mi_server import listed, wait_until
+
+Play = Callable[..., PlayingProxy]
+AddRow = Callable[..., int]
+
+URI = "sip:10.0.0.1:5060"
+OTHER = "sip:10.0.0.2:5060"
+
+
+def set_state(state: State, ids: list[int], *proxies: Proxy, reason: str = "") -> StateRun:
+    """Set a state and wait until every proxy has answered."""
+    begun = services.begin(Destination.objects.filter(pk__in=ids), state, proxies, SOMEBODY, reason)
+    assert begun.ended.wait(15)
+    return begun.run
+
+
+@pytest.fixture
+def held(edge: PlayingProxy) -> Proxy:
+    """The row of a proxy that holds URI and OTHER in set 1, and the panel knows it."""
+    edge.sets = {1: [listed(URI), listed(OTHER)]}
+    return edge.remembered(edge.row())
+
+
+def test_a_state_that_is_set_is_read_back(held: Proxy, add_row: AddRow) -> None:
+    result = set_state(State.INACTIVE, [add_row(URI)], held).results.get()
+    assert result.outcome == StateOutcome.DONE
+    assert (result.state_before, result.state_after) == (State.ACTIVE, State.INACTIVE)
+
+
+def test_the_proxy_is_told_partition_set_and_uri(edge: PlayingProxy, add_row: AddRow) -> None:
+    edge.partition, edge.sets = "west", {7: [listed(URI)]}
+    proxy = edge.remembered(edge.row(partition="west"))
+    set_state(State.PROBING, [add_row(URI, setid=7)], proxy)
+    assert edge.commands_of("ds_set_state") == [{"state": "p", "group": "west:7", "address": URI}]
+
+
+def test_what_a_proxy_does_not_hold_is_told_and_not_sent(
+    edge: PlayingProxy, held: Proxy, add_row: AddRow
+) -> None:
+    result = set_state(State.INACTIVE, [add_row("sip:10.9.9.9:5060")], held).results.get()
+    assert result.outcome == StateOutcome.NOT_HELD
+    assert edge.commands_of("ds_set_state") == []
+
+
+def test_a_proxy_of_which_nothing_is_known_is_asked_all_the_same(edge: PlayingProxy, add_row: AddRow) -> None:
+    edge.sets = {1: [listed(URI)]}
+    result = set_state(State.INACTIVE, [add_row(URI)], edge.row()).results.get()
+    assert (result.outcome, result.state_after) == (StateOutcome.DONE, State.INACTIVE)
+
+
+def test_each_destination_and_proxy_has_a_result_of_its_own(play: Play, add_row: AddRow) -> None:
+    first, second = play(sets={1: [listed(URI), listed(OTHER)]}), play(sets={1: [listed(URI)]})
+    proxies = [first.remembered(first.row("a")), second.remembered(second.row("b"))]
+    run = set_state(State.INACTIVE, [add_row(URI), add_row(OTHER)], *proxies)
+    outcomes = {(result.proxy.name, result.uri): result.outcome for result in run.results.all()}
+    assert outcomes == {
+        ("a", URI): StateOutcome.DONE,
+        ("a", OTHER): StateOutcome.DONE,
+        ("b", URI): StateOutcome.DONE,
+        ("b", OTHER): StateOutcome.NOT_HELD,
+    }
+
+
+def test_a_refusal_is_told_in_the_proxys_words(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
+    edge.sets = {}
+    result = set_state(State.INACTIVE, [add_row(URI)], held).results.get()
+    assert result.outcome == StateOutcome.REFUSED
+    assert "destination not found" in result.message
+
+
+def test_a_hanging_proxy_delays_the_others_by_nothing(play: Play, add_row: AddRow) -> None:
+    hanging, good = play(sets={1: [listed(URI)]}), play(sets={1: [listed(URI)]})
+    slow, quick = hanging.remembered(hanging.row("a")), good.remembered(good.row("b"))
+    hanging.hangs = True
+    rows = Destination.objects.filter(pk=add_row(URI))
+    begun = services.begin(rows, State.INACTIVE, [slow, quick], SOMEBODY)
+
+    def outcome_on(proxy: Proxy) -> str:
+        return StateResult.objects.get(run=begun.run, proxy=proxy).outcome
+
+    assert wait_until(lambda: outcome_on(quick) == StateOutcome.DONE)
+    assert outcome_on(slow) == StateOutcome.WAITING
+    hanging.stop()
+    assert begun.ended.wait(15)
+    hanging.start()
+
+
+def test_a_call_without_an_answer_is_unknown_and_ends_the_calls_to_its_proxy(
+    edge: PlayingProxy, held: Proxy, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "LIMIT_S", 0.3)
+    edge.hangs = True
+    run = set_state(State.INACTIVE, [add_row(URI), add_row(OTHER)], held)
+    outcomes = list(run.results.values_list("outcome", flat=True))
+    assert outcomes == [StateOutcome.UNKNOWN, StateOutcome.NOT_TRIED]
+
+
+def test_a_result_whose_process_died_is_unknown(held: Proxy) -> None:
+    long_ago = timezone.now() - timedelta(hours=1)
+    run = StateRun.objects.create(started_at=long_ago, actor="somebody", state=State.INACTIVE)
+    StateResult.objects.create(run=run, proxy=held, setid=1, uri=URI, deadline=long_ago)
+    (line,) = selectors.result_lines(run, watched_proxies())
+    assert line.outcome is StateOutcome.UNKNOWN
+
+
+def test_setting_a_state_is_recorded_with_what_was_before_on_each_proxy(held: Proxy, add_row: AddRow) -> None:
+    set_state(State.INACTIVE, [add_row(URI)], held, reason="carrier's maintenance")
+    record = AuditRecord.objects.get(action="state")
+    assert (record.subject_kind, record.actor, record.reason) == (
+        "dispatcher",
+        "somebody",
+        "carrier's maintenance",
+    )
+    assert record.before == {"live state on edge-1": "active"}
+    assert record.after == {"live state on edge-1": "inactive"}
+
+
+def test_nothing_is_recorded_where_nothing_was_sent(held: Proxy, add_row: AddRow) -> None:
+    set_state(State.INACTIVE, [add_row("sip:10.9.9.9:5060")], held)
+    assert not AuditRecord.objects.filter(action="state").exists()
+
+
+def test_the_table_keeps_its_initial_state(held: Proxy, add_row: AddRow) -> None:
+    row_id = add_row(URI)
+    set_state(State.INACTIVE, [row_id], held)
+    assert Destination.objects.get(pk=row_id).state == 0
+
+
+@pytest.fixture
+def set_inactive(held: Proxy, add_row: AddRow) -> StateRun:
+    """A run that set URI inactive a moment ago."""
+    return set_state(State.INACTIVE, [add_row(URI)], held)
+
+
+def turned_active(run: StateRun, proxy: Proxy, after_s: float) -> None:
+    """Have the watcher have seen URI go from inactive to active that long after the run began."""
+    StateChange.objects.create(
+        proxy=proxy,
+        partition="default",
+        setid=1,
+        uri=URI,
+        uri_key=uri_key(URI),
+        at=run.started_at + timedelta(seconds=after_s),
+        state_before=State.INACTIVE,
+        state_after=State.ACTIVE,
+    )
+
+
+@pytest.mark.parametrize(("after_s", "told"), [(12, True), (31, False)])
+def test_a_late_reply_that_turned_it_back_within_a_transactions_time_is_told(
+    set_inactive: StateRun, held: Proxy, after_s: float, told: bool
+) -> None:
+    turned_active(set_inactive, held, after_s)
+    (line,) = selectors.result_lines(set_inactive, watched_proxies())
+    assert line.turned_back is told
+
+
+def test_somebody_who_sets_it_active_again_is_no_late_reply(
+    set_inactive: StateRun, held: Proxy, add_row: AddRow
+) -> None:
+    set_state(State.ACTIVE, list(Destination.objects.values_list("pk", flat=True)), held)
+    turned_active(set_inactive, held, 12)
+    (line,) = selectors.result_lines(set_inactive, watched_proxies())
+    assert not line.turned_back
+
+
+def test_what_was_set_inactive_is_watched_for_a_transactions_time(set_inactive: StateRun) -> None:
+    lines = selectors.result_lines(set_inactive, watched_proxies())
+    assert selectors.is_watched(set_inactive, lines)
+    set_inactive.started_at -= timedelta(seconds=31)
+    assert not selectors.is_watched(set_inactive, lines)
+
+
+def test_the_sets_that_would_be_left_without_an_active_destination_are_named(
+    edge: PlayingProxy, add_row: AddRow
+) -> None:
+    edge.sets = {1: [listed(URI), listed(OTHER)], 2: [listed(URI), listed(OTHER, "Inactive")]}
+    proxy = edge.remembered(edge.row())
+    rows = Destination.objects.filter(pk__in=[add_row(URI, setid=1), add_row(URI, setid=2)])
+    emptied = selectors.emptied_sets(rows, [proxy])
+    assert [(each.setid, each.proxy) for each in emptied] == [(2, proxy)]
+
+
+def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
+    edge: PlayingProxy, add_row: AddRow
+) -> None:
+    edge.sets = {1: [listed(URI), listed(URI)]}
+    proxy = edge.remembered(edge.row())
+    assert selectors.emptied_sets(Destination.objects.filter(pk=add_row(URI)), [proxy]) == []
+
+
+def test_everything_on_one_host_is_found_across_sets_whatever_its_port(
+    edge: PlayingProxy, add_row: AddRow
+) -> None:
+    wanted = {add_row("sip:gw.example:5060"), add_row("sip:GW.example:5080", setid=2)}
+    add_row("sip:other.gw.example:5060")
+    assert {row.pk for row in selectors.rows_on_host("gw.example").rows} == wanted
+
+
+@pytest.mark.parametrize("ids", [["x"], ["-1"], ["9" * 40], ["999999"], ["²"]])
+def test_ids_that_name_no_row_choose_nothing(edge: PlayingProxy, ids: list[str]) -> None:
+    assert selectors.rows_by_id(ids).rows == ()
