@@ -37,7 +37,12 @@ def prepare(configuration: Configuration) -> FirstSignIn | None:
         raise PreparationError(str(error)) from error
     except DatabaseError as error:
         raise PreparationError(f"The database can't be used: {_one_line(error)}") from error
-    call_command("collectstatic", interactive=False, verbosity=0)
+    try:
+        call_command("collectstatic", interactive=False, verbosity=0)
+    except OSError as error:
+        raise PreparationError(
+            f"EFCP_DATA_DIR: {error.filename} can't be written: {error.strerror}."
+        ) from None
     first = _first_administrator(configuration)
     _refuse_first_password_beyond_loopback(configuration)
     return first

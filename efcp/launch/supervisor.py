@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import IO
 
 _PR_SET_PDEATHSIG = 1
-GRACE_S = 10.0
-"""How long the children may take to end before they are killed."""
+GRACE_S = 15.0
+"""How long the children may take to end before they are killed; longer than gunicorn gives its workers."""
 LIVED_WELL_S = 30.0
 """A child that lived this long is restarted at once; one that did not, after a growing pause."""
 LONGEST_PAUSE_S = 30.0

@@ -146,7 +146,7 @@ def test_an_ordinary_add_is_one_insert_with_exactly_eight_columns_and_eight_valu
     inserts = [text for text in statements if re.match(r"INSERT INTO `?dispatcher\b", text)]
     columns = "(setid, destination, socket, state, weight, attrs, probe_mode, description)"
     values = "(3, 'sip:10.0.0.77', NULL, 0, '1', '', 0, '')"
-    assert inserts == [f"INSERT INTO dispatcher {columns} VALUES {values}"]
+    assert inserts == [f"INSERT INTO dispatcher {columns} VALUES {values}"]  # noqa: S608 - compared
 
 
 @pytest.fixture

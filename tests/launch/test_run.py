@@ -1,0 +1,122 @@
+"""`manage.py run` with real processes: what it starts, what it says, and that it leaves nothing behind."""
+
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.launch.conftest import Start
+from tests.launch.panel import ENDS_WITHIN_S, answers_mi, free_port, until
+
+RUNS = r"EFCP runs at http://127\.0\.0\.1:(\d+)/cp/"
+FIRST = r"First sign-in: admin / opensips, which has to be changed at once\."
+PARTS = ("manage.py run", "gunicorn", "manage.py watch", "manage.py work", "manage.py sandbox")
+
+
+def test_one_command_starts_everything_and_sigterm_ends_everything(start: Start) -> None:
+    panel = start()
+    assert panel.wait_for_line(RUNS)[1] == panel.port
+    panel.wait_for_line(FIRST)
+    assert panel.get("/cp/healthz") == "ok\n"
+    assert until(lambda: all(part in " ".join(panel.processes().values()) for part in PARTS), 20)
+    assert panel.end(signal.SIGTERM) == 0
+    assert panel.processes() == {}
+
+
+def test_ctrl_c_ends_everything(start: Start) -> None:
+    panel = start()
+    panel.wait_for_line(RUNS)
+    assert panel.end(signal.SIGINT) == 0
+    assert panel.processes() == {}
+
+
+def test_nothing_outlives_a_top_process_that_was_killed(start: Start) -> None:
+    panel = start()
+    panel.wait_for_line(RUNS)
+    panel.end(signal.SIGKILL)
+    assert until(lambda: panel.processes() == {}, ENDS_WITHIN_S), panel.processes()
+
+
+def test_a_second_run_from_another_folder_finds_the_first_one_s_data(start: Start, tmp_path: Path) -> None:
+    first = start()
+    first.wait_for_line(r"Sample sets were written")
+    first.wait_for_line(RUNS)
+    first.end()
+    second = start(cwd=tmp_path)
+    second.wait_for_line(RUNS)
+    second.wait_for_line(r"sandbox \| .*Sandbox proxy: MI on port")
+    second.end()
+    assert "Sample sets were written" not in second.output
+    assert (tmp_path / "var" / "efcp.sqlite3").exists()
+
+
+def test_a_busy_default_port_of_the_sandbox_is_replaced_and_said(start: Start) -> None:
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            holder.bind(("127.0.0.1", 8888))
+            holder.listen()
+        except OSError:
+            assert not answers_mi(8887), "another holds the port already, which is as good"
+        panel = start(without="EFCP_SANDBOX_MI_PORT")
+        said = panel.wait_for_line(
+            r"Port 8888 is busy, so the sandbox takes (\d+) \(EFCP_SANDBOX_MI_PORT\)\."
+        )
+        panel.wait_for_line(RUNS)
+        assert until(lambda: answers_mi(int(said[1])), 20)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "line"),
+    [
+        ("EFCP_PORT", socket.SOCK_STREAM, "CommandError: Port {port} of 127.0.0.1 is busy: end what listens"),
+        (
+            "EFCP_SANDBOX_MI_PORT",
+            socket.SOCK_STREAM,
+            "CommandError: EFCP_SANDBOX_MI_PORT is {port}, which is",
+        ),
+        (
+            "EFCP_SANDBOX_SIP_PORT",
+            socket.SOCK_DGRAM,
+            "CommandError: EFCP_SANDBOX_SIP_PORT is {port}, which is",
+        ),
+    ],
+)
+def test_a_busy_port_that_was_set_ends_the_start_with_one_line(
+    start: Start, name: str, kind: socket.SocketKind, line: str
+) -> None:
+    with socket.socket(socket.AF_INET, kind) as holder:
+        holder.bind(("127.0.0.1", 0))
+        if kind is socket.SOCK_STREAM:
+            holder.listen()
+        port = holder.getsockname()[1]
+        panel = start(**{name: str(port)})
+        assert panel.top.wait(ENDS_WITHIN_S) == 1
+    panel.clean_up()
+    assert panel.output.startswith(line.format(port=port))
+    assert panel.output.count("\n") == 1
+
+
+def test_a_data_folder_that_cannot_be_made_ends_the_start_with_one_line(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "var").touch()
+    panel = start()
+    assert panel.top.wait(ENDS_WITHIN_S) == 2
+    panel.clean_up()
+    assert panel.output.startswith(f"EFCP_DATA_DIR: {tmp_path / 'var'}")
+    assert panel.output.count("\n") == 1
+
+
+def test_an_address_of_another_machine_ends_the_start_with_one_line(start: Start) -> None:
+    panel = start(EFCP_HOST="192.0.2.7", EFCP_INSECURE_HTTP="1")
+    assert panel.top.wait(ENDS_WITHIN_S) == 1
+    panel.clean_up()
+    assert panel.output == "CommandError: EFCP_HOST is 192.0.2.7: Cannot assign requested address.\n"
+
+
+def test_beyond_loopback_it_does_not_start_while_the_first_password_is_unchanged(start: Start) -> None:
+    panel = start(EFCP_HOST="0.0.0.0", EFCP_INSECURE_HTTP="1", EFCP_PORT=str(free_port()))
+    assert panel.top.wait(ENDS_WITHIN_S) == 1
+    panel.clean_up()
+    assert panel.output.startswith("CommandError: EFCP_HOST is 0.0.0.0, but the first password is unchanged:")
+    assert panel.output.count("\n") == 1
