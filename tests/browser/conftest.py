@@ -171,6 +171,19 @@ class Browser:
         rows = self.driver.find_elements(By.XPATH, f"//tr[contains(., '{words}')]")
         return " ".join(rows[0].text.split()) if rows else ""
 
+    def live_state(self, words: str) -> str:
+        """What the chip in the row that says `words` tells of its live state, empty where there is none."""
+        chips = self.driver.find_elements(
+            By.XPATH, f"//tr[contains(., '{words}')]//td[contains(@class, 'live')]"
+        )
+        return " ".join(chips[0].text.split()) if chips else ""
+
+    def wait_for_live(self, words: str, state: str, patience_s: float = PATIENCE_S) -> None:
+        """Wait until the live state of the row that says `words` is `state`."""
+        self._wait(
+            lambda: self.live_state(words).startswith(state), f"{words} is not live {state!r}", patience_s
+        )
+
     def wait_for_row(self, words: str, says: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until the row that says `words` also says `says`."""
         self._wait(

@@ -71,7 +71,7 @@ def test_a_newcomer_adds_a_destination_reloads_and_watches_it_fail_and_return(
     browser.type("new_password", PASSWORD)
     browser.type("repeated_password", PASSWORD).submit()
     browser.wait_for("1 · Media VBB")
-    browser.wait_for_row("vbb-3", "Probing")
+    browser.wait_for_live("vbb-3", "Probing")
 
     browser.press("Add destination")
     browser.type("setid", "1")
@@ -89,9 +89,9 @@ def test_a_newcomer_adds_a_destination_reloads_and_watches_it_fail_and_return(
     assert "Still differs" in browser.text
 
     browser.see(panel.url("system/dispatcher/"))
-    browser.wait_for_row(destination, "Probing")
+    browser.wait_for_live(destination, "Probing")
     assert "not loaded" not in browser.row_of(destination)
     with sip_endpoint(port):
-        browser.wait_for_row(destination, "Active")
-    browser.wait_for_row(destination, "Probing")
+        browser.wait_for_live(destination, "Active")
+    browser.wait_for_live(destination, "Probing")
     assert browser.problems() == []
