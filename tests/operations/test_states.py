@@ -24,9 +24,13 @@ URI = "sip:10.0.0.1:5060"
 OTHER = "sip:10.0.0.2:5060"
 
 
+def rows_of(*ids: int) -> list[Destination]:
+    return list(Destination.objects.filter(pk__in=ids))
+
+
 def set_state(state: State, ids: list[int], *proxies: Proxy, reason: str = "") -> StateRun:
     """Set a state and wait until every proxy has answered."""
-    begun = services.begin(Destination.objects.filter(pk__in=ids), state, proxies, SOMEBODY, reason)
+    begun = services.begin(rows_of(*ids), state, proxies, SOMEBODY, reason)
     assert begun.ended.wait(15)
     return begun.run
 
@@ -89,7 +93,7 @@ def test_a_hanging_proxy_delays_the_others_by_nothing(play: Play, add_row: AddRo
     hanging, good = play(sets={1: [listed(URI)]}), play(sets={1: [listed(URI)]})
     slow, quick = hanging.remembered(hanging.row("a")), good.remembered(good.row("b"))
     hanging.hangs = True
-    rows = Destination.objects.filter(pk=add_row(URI))
+    rows = rows_of(add_row(URI))
     begun = services.begin(rows, State.INACTIVE, [slow, quick], SOMEBODY)
 
     def outcome_on(proxy: Proxy) -> str:
@@ -193,7 +197,7 @@ def test_the_sets_that_would_be_left_without_an_active_destination_are_named(
 ) -> None:
     edge.sets = {1: [listed(URI), listed(OTHER)], 2: [listed(URI), listed(OTHER, "Inactive")]}
     proxy = edge.remembered(edge.row())
-    rows = Destination.objects.filter(pk__in=[add_row(URI, setid=1), add_row(URI, setid=2)])
+    rows = rows_of(add_row(URI, setid=1), add_row(URI, setid=2))
     emptied = selectors.emptied_sets(rows, [proxy])
     assert [(each.setid, each.proxy) for each in emptied] == [(2, proxy)]
 
@@ -203,7 +207,7 @@ def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
 ) -> None:
     edge.sets = {1: [listed(URI), listed(URI)]}
     proxy = edge.remembered(edge.row())
-    assert selectors.emptied_sets(Destination.objects.filter(pk=add_row(URI)), [proxy]) == []
+    assert selectors.emptied_sets(rows_of(add_row(URI)), [proxy]) == []
 
 
 def test_everything_on_one_host_is_found_across_sets_whatever_its_port(
