@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
@@ -39,7 +39,7 @@ def free_ports() -> dict[str, str]:
 class Panel:
     """`manage.py run` under way: its output so far, and its processes."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], cwd: Path = PROJECT_DIR) -> None:
+    def __init__(self, folder: Path, settings: dict[str, str], cwd: Path = PROJECT_DIR) -> None:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))
         }
@@ -125,7 +125,7 @@ def answers_mi(port: int) -> bool:
         {"Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - loopback
             return b"OpenSIPS" in answer.read()
     except (OSError, urllib.error.URLError):
         return False

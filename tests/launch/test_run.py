@@ -1,5 +1,6 @@
 """`manage.py run` with real processes: what it starts, what it says, and that it leaves nothing behind."""
 
+import contextlib
 import signal
 import socket
 from pathlib import Path
@@ -54,11 +55,9 @@ def test_a_second_run_from_another_folder_finds_the_first_one_s_data(start: Star
 def test_a_busy_default_port_of_the_sandbox_is_replaced_and_said(start: Start) -> None:
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+        with contextlib.suppress(OSError):  # then another holds it already
             holder.bind(("127.0.0.1", 8888))
             holder.listen()
-        except OSError:
-            assert not answers_mi(8887), "another holds the port already, which is as good"
         panel = start(without="EFCP_SANDBOX_MI_PORT")
         said = panel.wait_for_line(
             r"Port 8888 is busy, so the sandbox takes (\d+) \(EFCP_SANDBOX_MI_PORT\)\."
