@@ -12,7 +12,10 @@ class AccountsConfig(AppConfig):
     verbose_name = "Accounts"
 
     def ready(self) -> None:
-        """Let a session's age begin when its user signs in."""
+        """Let a session's age begin when its user signs in, and have old counts of tries forgotten."""
         from efcp.accounts.session_age import start_session_age
+        from efcp.accounts.throttle import thin_throttle
+        from efcp.jobs import housekeeping
 
         user_logged_in.connect(start_session_age, dispatch_uid="efcp.accounts.session_age")
+        housekeeping.register("wrong tries", thin_throttle)

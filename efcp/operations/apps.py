@@ -9,3 +9,11 @@ class OperationsConfig(AppConfig):
     name = "efcp.operations"
     label = "operations"
     verbose_name = "Operations"
+
+    def ready(self) -> None:
+        """Register the chores of this floor, and of the proxies' floor, which is below the jobs."""
+        from efcp.jobs import housekeeping
+        from efcp.operations import chores
+
+        housekeeping.register("state changes", chores.thin_state_changes)
+        housekeeping.register("runs", chores.thin_runs)

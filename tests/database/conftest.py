@@ -40,22 +40,25 @@ class Schema:
 
     def manage(self, *command: str, url: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command of the panel on this database, or by another `url` for it."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("EFCP_")}
-        settings = {
-            "DATABASE_URL": url or self.url,
-            "EFCP_SECRET_KEY": KEY,
-            "EFCP_DATA_DIR": str(self.folder),
-            "EFCP_ADMIN_PASSWORD": "first-and-long",
-        }
         return subprocess.run(
             [sys.executable, "manage.py", *command],
             cwd=PROJECT_DIR,
-            env=kept | settings,
+            env=self.environment(url),
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
+
+    def environment(self, url: str = "") -> dict[str, str]:
+        """The environment of a process of the panel on this database."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("EFCP_")}
+        return kept | {
+            "DATABASE_URL": url or self.url,
+            "EFCP_SECRET_KEY": KEY,
+            "EFCP_DATA_DIR": str(self.folder),
+            "EFCP_ADMIN_PASSWORD": "first-and-long",
+        }
 
 
 @pytest.fixture

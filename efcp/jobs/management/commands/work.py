@@ -1,16 +1,21 @@
 """`manage.py work`: do the queue's jobs, one after the other, until a signal."""
 
+import logging
 import signal
 import threading
 from datetime import timedelta
+from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
 from efcp.jobs.housekeeping import keep_house
+
+log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 0.5
 HOUSEKEEPING_EVERY = timedelta(hours=1)
@@ -25,16 +30,32 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Work until SIGTERM or Ctrl-C; a job that is under way is finished."""
         stopping = threading.Event()
+        worker = _worker()
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            stopping.set()
+            worker.running = False
+
         for number in SHUTDOWN_SIGNALS:
-            signal.signal(number, lambda _number, _frame: stopping.set())
+            signal.signal(number, stop)
         while not stopping.is_set():
-            _enqueue_housekeeping_when_due()
-            _work_off_the_queue()
+            _look(worker)
             stopping.wait(LOOK_EVERY_S)
 
 
-def _work_off_the_queue() -> None:
-    Worker(
+def _look(worker: Worker) -> None:
+    """Work off the queue once; a database that is away is told and asked again with the next look."""
+    try:
+        _enqueue_housekeeping_when_due()
+        worker.run()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("The database does not answer: %s", error)
+        connection.close()
+
+
+def _worker() -> Worker:
+    """A worker whose `run` ends with the queue."""
+    return Worker(
         queue_names=["default"],
         interval=0,
         batch=True,
@@ -43,7 +64,7 @@ def _work_off_the_queue() -> None:
         max_tasks=None,
         worker_id="efcp",
         excluded_queue_names=[],
-    ).run()
+    )
 
 
 def _enqueue_housekeeping_when_due() -> None:

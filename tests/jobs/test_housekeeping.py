@@ -1,0 +1,88 @@
+"""The regular chores: which there are, that one that fails does not keep the others from being done."""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from efcp.accounts.models import WrongTries
+from efcp.jobs import housekeeping
+from efcp.jobs.housekeeping import keep_house
+from efcp.operations.models import ReloadRun, StateRun
+from efcp.proxies.models import Proxy, StateChange
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def two_more_chores() -> Iterator[list[datetime]]:
+    """Register a chore that fails and, after it, one that notes when it was done; take both back after."""
+    done: list[datetime] = []
+
+    def fail(_now: datetime) -> int:
+        raise RuntimeError("the broom is broken")
+
+    def note(now: datetime) -> int:
+        done.append(now)
+        return 7
+
+    kept = dict(housekeeping._chores)
+    housekeeping.register("fails", fail)
+    housekeeping.register("works", note)
+    yield done
+    housekeeping._chores.clear()
+    housekeeping._chores.update(kept)
+
+
+def test_every_floor_has_its_chores_done() -> None:
+    chores = {"sessions", "job results", "wrong tries", "state changes", "runs"}
+    assert chores <= keep_house.func().keys()
+
+
+def test_a_chore_that_fails_is_logged_and_does_not_stop_the_next(
+    two_more_chores: list[datetime], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        done = keep_house.func()
+    assert done["works"] == len(two_more_chores) * 7 == 7
+    assert "fails" not in done
+    assert "The chore fails failed" in caplog.text
+
+
+def days_ago(days: int) -> datetime:
+    return timezone.now() - timedelta(days=days)
+
+
+def test_changes_of_state_are_kept_for_400_days() -> None:
+    proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:9/mi")
+    for days in (399, 401):
+        StateChange.objects.create(
+            proxy=proxy, partition="default", setid=1, uri="sip:a", uri_key="sip:a", at=days_ago(days)
+        )
+    assert keep_house.func()["state changes"] == 1
+    assert StateChange.objects.get().at > days_ago(400)
+
+
+def test_runs_are_kept_for_400_days() -> None:
+    for days in (399, 401):
+        ReloadRun.objects.create(started_at=days_ago(days), actor="anna")
+        StateRun.objects.create(started_at=days_ago(days), actor="anna", state="active")
+    assert keep_house.func()["runs"] == 2
+    assert (ReloadRun.objects.count(), StateRun.objects.count()) == (1, 1)
+
+
+def test_counts_of_wrong_tries_are_forgotten_after_a_day() -> None:
+    WrongTries.objects.create(key="account:old", last_at=days_ago(2))
+    WrongTries.objects.create(key="account:new", last_at=timezone.now())
+    assert keep_house.func()["wrong tries"] == 1
+    assert WrongTries.objects.get().key == "account:new"
+
+
+def test_expired_sessions_are_deleted() -> None:
+    Session.objects.create(session_key="old", session_data="", expire_date=days_ago(1))
+    Session.objects.create(session_key="new", session_data="", expire_date=days_ago(-1))
+    keep_house.func()
+    assert Session.objects.get().session_key == "new"
