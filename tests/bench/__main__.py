@@ -1,0 +1,172 @@
+"""`python -m tests.bench`: how fast the dispatcher's pages are, beside the old panel's figures.
+
+Times are milliseconds of whole requests over one kept connection, as a browser waits for them: the median,
+and in brackets the 95th percentile. Machines are noisy: look at the ratios within one run.
+"""
+
+import argparse
+import random
+import re
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlencode
+
+import urllib3
+
+from tests.bench.site import PASSWORD, Site, fill, running_site
+
+# ../shared/reference/old-panel.md: the old panel's medians on two cores.
+OLD_PANEL = {
+    "list": {100: 3.8, 1_000: 6.0, 10_000: 34, 50_000: 171},
+    "search": {100: 3.3, 1_000: 6.9, 10_000: 43, 50_000: 161},
+    "add": {100: 3.8, 1_000: 7.2, 10_000: 31, 50_000: 143},
+    "reload": {100: 2.8, 1_000: 8.6, 10_000: 51, 50_000: 247},
+}
+CLIENTS = 8
+DISPATCHER = "/cp/system/dispatcher/"
+
+
+class Person:
+    """A signed-in administrator on one kept connection."""
+
+    def __init__(self, site: Site) -> None:
+        host, port = site.origin.removeprefix("http://").split(":")
+        self._pool = urllib3.HTTPConnectionPool(host, int(port), maxsize=1)
+        self._cookies: dict[str, str] = {}
+        self.get("/cp/accounts/sign-in/")
+        self.post("/cp/accounts/sign-in/", {"username": "admin", "password": PASSWORD})
+
+    def get(self, path: str) -> str:
+        """The text of a page."""
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, fields: dict[str, str]) -> str:
+        """The text of the answer to a form."""
+        token = {"csrfmiddlewaretoken": self._cookies.get("csrftoken", "")}
+        return self._ask("POST", path, urlencode(fields | token))
+
+    def _ask(self, method: str, path: str, body: str | None) -> str:
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        answer = self._pool.urlopen(method, path, body, headers, redirect=False, retries=False)
+        if answer.status >= 400:
+            raise SystemExit(f"{method} {path}: {answer.status}")
+        for cookie in answer.headers.getlist("Set-Cookie"):
+            name, _, rest = cookie.partition("=")
+            self._cookies[name] = rest.partition(";")[0]
+        return answer.data.decode()
+
+
+def timed(count: int, act: Callable[[int], object]) -> list[float]:
+    """Milliseconds of each of `count` calls, after a few that do not count."""
+    for number in range(5):
+        act(-1 - number)
+    times = []
+    for number in range(count):
+        started = time.perf_counter()
+        act(number)
+        times.append((time.perf_counter() - started) * 1000)
+    return times
+
+
+def told(name: str, size: int, times: list[float]) -> None:
+    """Print one line."""
+    median = statistics.median(times)
+    p95 = statistics.quantiles(times, n=20)[-1]
+    old = OLD_PANEL.get(name, {}).get(size)
+    beside = f"   old panel {old:g}, ratio {median / old:.2f}" if old else ""
+    print(f"{size:>6} {name:<24}{median:8.1f} ({p95:.1f}){beside}", flush=True)
+
+
+def measure(site: Site, person: Person, size: int, requests: int) -> None:
+    """Fill the table with `size` destinations and measure every page."""
+    fill(site, size)
+    dice = random.Random(size)  # noqa: S311 - figures to be repeated
+    pages = max(1, size // 30)
+    told("list", size, timed(requests, lambda _n: person.get(f"{DISPATCHER}?page={dice.randint(1, pages)}")))
+    found = timed(requests, lambda _n: person.get(f"{DISPATCHER}?q=gateway+{dice.randrange(size)}"))
+    told("search", size, found)
+    told("add", size, timed(requests, lambda n: person.post(f"{DISPATCHER}add/", _new_row(size, n))))
+    told("edit", size, _edits(person, requests))
+    told("pending (fragment)", size, timed(min(requests, 20), lambda _n: person.get(f"{DISPATCHER}pending/")))
+    told("reload", size, _reloads(person, min(requests, 10)))
+
+
+def _new_row(size: int, number: int) -> dict[str, str]:
+    return {
+        "setid": str(1_000_000 + size),
+        "destination": f"sip:192.0.2.{number % 250}:{6000 + number}",
+        "state": "0",
+        "weight": "1",
+        "probe_mode": "0",
+        "priority": "0",
+    }
+
+
+def _edits(person: Person, requests: int) -> list[float]:
+    times = []
+    for number in range(requests):
+        path = f"{DISPATCHER}{1 + number}/edit/"
+        page = person.get(path)
+        fields = dict(re.findall(r'<input [^>]*?name="(\w+)"[^>]*? value="([^"]*)"', page))
+        fields |= {"state": "0", "probe_mode": "0", "description": f"edited {number}"}
+        started = time.perf_counter()
+        person.post(path, fields)
+        times.append((time.perf_counter() - started) * 1000)
+    return times
+
+
+def _reloads(person: Person, requests: int) -> list[float]:
+    """What the panel needs for ds_reload itself, by its own record: the read-back is not counted."""
+    times = []
+    for _number in range(requests):
+        page = person.get(f"{DISPATCHER}reload/")
+        proxy = re.search(r'name="proxy" value="(\d+)"', page)
+        person.post(f"{DISPATCHER}reload/", {"proxy": proxy[1] if proxy else "", "inherit_state": "y"})
+        time.sleep(0.2)
+        recent = re.search(rf"{DISPATCHER}reload/(\d+)/", person.get(f"{DISPATCHER}reload/"))
+        run = person.get(f"{DISPATCHER}reload/{recent[1]}/") if recent else ""
+        took = re.search(r"([\d.]+)(?:&nbsp;|\s)ms", run)
+        if took:
+            times.append(float(took[1]))
+    return times or [float("nan")] * 2
+
+
+def throughput(site: Site, size: int, requests: int) -> None:
+    """Pages a second that CLIENTS signed-in people get together."""
+    people = [Person(site) for _ in range(CLIENTS)]
+
+    def read(person: Person) -> None:
+        for page in range(requests):
+            person.get(f"{DISPATCHER}?page={1 + page % max(1, size // 30)}")
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(read, people))
+    rate = CLIENTS * requests / (time.perf_counter() - started)
+    print(f"{size:>6} {'list, 8 clients':<24}{rate:8.0f} pages a second", flush=True)
+
+
+def main() -> None:
+    """Print all figures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--sizes", default="100,1000,10000,50000")
+    parser.add_argument("--requests", type=int, default=60)
+    arguments = parser.parse_args()
+    with running_site() as site:
+        person = Person(site)
+        told("healthz", 0, timed(arguments.requests, lambda _n: person.get("/cp/healthz")))
+        told(
+            "own password page", 0, timed(arguments.requests, lambda _n: person.get("/cp/accounts/password/"))
+        )
+        for size in (int(text) for text in arguments.sizes.split(",")):
+            measure(site, person, size, arguments.requests)
+            if size in {1_000, 10_000}:
+                throughput(site, size, arguments.requests)
+
+
+if __name__ == "__main__":
+    main()
