@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from efcp.configuration import PROJECT_DIR
+from tests.launch.conftest import start as start
 
 KEY = "k3yed-by-f0rty-eight-bytes/of+randomness-0f-0penssl-rand"
 

@@ -1,0 +1,41 @@
+"""The trial's one file, written by everything at once."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from efcp.configuration import PROJECT_DIR
+from tests.launch.conftest import Start
+from tests.launch.panel import Panel
+
+SECONDS = float(os.environ.get("EFCP_TESTS_SQLITE_SECONDS", "12"))
+WRITERS = ("panel", "panel", "watcher", "worker", "sandbox")
+RUNS = r"EFCP runs at"
+
+
+def begin(panel: Panel, kind: str) -> subprocess.Popen[str]:
+    """Start a writer on the database of the running panel."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.database.writer", kind, str(SECONDS)],
+        cwd=PROJECT_DIR,
+        env=kept | {"EFCP_DATA_DIR": str(panel.folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_panel_watcher_worker_and_sandbox_write_at_once_without_a_lock_error(
+    start: Start, tmp_path: Path
+) -> None:
+    panel = start(EFCP_SANDBOX_PING_INTERVAL="1")
+    panel.wait_for_line(RUNS)
+    writers = [begin(panel, kind) for kind in WRITERS]
+    told = [writer.communicate(timeout=SECONDS + 60)[0] for writer in writers]
+    panel.end()
+    assert [writer.returncode for writer in writers] == [0] * len(WRITERS), "\n".join(told)
+    assert all(int(turns) >= SECONDS for turns in told), dict(zip(WRITERS, told, strict=True))
+    assert not re.search(r"locked|Traceback", panel.output), panel.output
