@@ -89,9 +89,9 @@ def live_states(pairs: Iterable[tuple[int, str]]) -> LiveStates:
         wanted |= Q(setid=setid, uri_key__in=uri_keys)
     known = KnownDestination.objects.filter(
         wanted, proxy__enabled=True, partition=F("proxy__partition")
-    ).order_by("proxy_id", "setid", "uri_key", "occurrence")
+    ).defer("addresses")
     found: LiveStates = {}
-    for destination in known:
+    for destination in sorted(known, key=lambda each: (each.proxy_id, each.occurrence)):
         by_proxy = found.setdefault((destination.setid, destination.uri_key), {})
         by_proxy[destination.proxy_id] = (*by_proxy.get(destination.proxy_id, ()), destination)
     return found
