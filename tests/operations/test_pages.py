@@ -290,6 +290,15 @@ def test_one_confirmation_names_the_sets_that_would_be_left_empty(
     assert "set 1 on edge-1" in page
 
 
+def test_a_proxy_of_which_nothing_is_known_is_not_said_to_lack_a_destination(
+    operator: Client, edge: PlayingProxy, add_row: AddRow
+) -> None:
+    edge.row()
+    page = operator.get(reverse("operations:state", args=[add_row(URI)])).content.decode()
+    assert "Unknown" in page
+    assert "Not in memory" not in page
+
+
 def test_more_than_can_be_set_at_once_is_said(operator: Client, proxy: Proxy, add_row: AddRow) -> None:
     for number in range(201):
         add_row(f"sip:gw.example:{6000 + number}", setid=9)

@@ -7,6 +7,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from dispatcher.models import Destination
+from dispatcher.selectors import set_names
 from efcp.operations.models import StateOutcome, StateResult, StateRun
 from efcp.operations.states.services import WATCH_FOR
 from efcp.proxies.models import KnownDestination, Proxy, State, StateChange
@@ -35,11 +36,19 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class StateOnProxy:
-    """The state of a destination on one proxy, as last read; "absent" where it does not hold it."""
+    """The state of a destination on one proxy, as last read.
+
+    It is "absent" where the proxy does not hold it, "unknown" where nothing is known of the proxy's memory.
+    """
 
     proxy: Proxy
     state: str
     is_fresh: bool
+
+    @property
+    def word(self) -> str:
+        """The state as a word for people."""
+        return "Not in memory" if self.state == "absent" else self.state.capitalize()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,7 @@ class EmptiedSet:
 
     setid: int
     proxy: Proxy
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ def chosen_lines(rows: Sequence[Destination], watched: Sequence[WatchedProxy]) -
     for row in rows:
         on_proxies = held.get((row.setid, uri_key(row.destination)), {})
         states = tuple(
-            StateOnProxy(each.proxy, _first_state(on_proxies.get(each.proxy.pk, ())) or "absent", each.fresh)
+            StateOnProxy(each.proxy, _state_on(each, on_proxies.get(each.proxy.pk, ())), each.fresh)
             for each in watched
         )
         lines.append(ChosenLine(row, states, any(len(found) > 1 for found in on_proxies.values())))
@@ -130,8 +140,9 @@ def emptied_sets(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[
     ).values_list("proxy_id", "setid", "uri_key", "occurrence")
     held = {(proxy_id, setid) for proxy_id, setid, _key, _occurrence in active}
     left = {(proxy_id, setid) for proxy_id, setid, *which in active if (setid, *which) not in changed}
+    names = set_names()
     return [
-        EmptiedSet(setid, proxy)
+        EmptiedSet(setid, proxy, names.get(setid, ""))
         for proxy in proxies
         for proxy_id, setid in sorted(held - left)
         if proxy_id == proxy.pk
@@ -189,6 +200,10 @@ def _turned_back(run: StateRun) -> set[Key]:
 
 def _key(result: StateResult) -> Key:
     return result.proxy_id, result.setid, uri_key(result.uri)
+
+
+def _state_on(each: WatchedProxy, held: Sequence[KnownDestination]) -> str:
+    return _first_state(held) or ("unknown" if each.contact.asked_at is None else "absent")
 
 
 def _first_state(held: Sequence[KnownDestination]) -> str:

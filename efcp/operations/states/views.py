@@ -5,7 +5,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from dispatcher.selectors import find, set_names
+from dispatcher.selectors import find
 from efcp.accounts.typed import NOTICE, take_typed
 from efcp.audit.services import actor_of
 from efcp.operations.models import StateRun
@@ -96,7 +96,6 @@ def _ask(request: HttpRequest, chosen: Chosen, form: StateForm, notice: str = ""
         "lines": lines,
         "any_is_ambiguous": any(line.is_ambiguous for line in lines),
         "emptied": selectors.emptied_sets(chosen.rows, [each.proxy for each in watched]),
-        "set_names": set_names(),
         "host": selectors.host_of(chosen.rows[0].destination) if len(chosen.rows) == 1 else "",
         "watched": watched,
     }
