@@ -1,0 +1,43 @@
+"""What a site is deployed with: no secret in a file of the repository, and nobody is root."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from efcp.configuration import PROJECT_DIR
+
+DOCKERFILE = (PROJECT_DIR / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE = (PROJECT_DIR / "docker-compose.yml").read_text(encoding="utf-8")
+PROXY = (PROJECT_DIR / "docs" / "deploy" / "opensips.cfg").read_text(encoding="utf-8")
+FILLED_IN_BY = PROJECT_DIR / "docs" / "deploy" / "opensips-with-secrets"
+STAGES_THAT_RUN = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[2:]
+
+
+def test_every_image_that_runs_has_a_user_of_its_own() -> None:
+    users = [re.findall(r"^USER (\S+)", stage, re.MULTILINE) for stage in STAGES_THAT_RUN]
+    assert users == [["opensips"], ["efcp"]]
+
+
+def test_every_secret_of_the_compose_file_is_a_file_that_git_ignores() -> None:
+    given = re.findall(r"^ +(\w*(?:PASSWORD|SECRET|DATABASE_URL)\w*): (\S+)", COMPOSE, re.MULTILINE)
+    assert {value for name, value in given if name.endswith("_FILE")} == {
+        "/run/secrets/database_url",
+        "/run/secrets/secret_key",
+        "/run/secrets/admin_password",
+        "/run/secrets/db_password",
+    }
+    assert [name for name, _value in given if not name.endswith("_FILE")] == ["MARIADB_RANDOM_ROOT_PASSWORD"]
+    assert "secrets/" in (PROJECT_DIR / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_proxy_s_configuration_holds_a_place_for_the_password_only() -> None:
+    urls = re.findall(r'"mysql://([^"]*)"', PROXY)
+    assert urls == ["opensips:@DB_PASSWORD@@mariadb/opensips"] * 2
+
+
+def test_the_password_is_filled_in_as_it_is_without_being_an_argument(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("a&b", encoding="utf-8")
+    script = FILLED_IN_BY.read_text(encoding="utf-8")
+    script = script.replace("/run/secrets/db_password", str(tmp_path / "password"))
+    filled = subprocess.run(["sh", "-c", script], input=PROXY, capture_output=True, text=True, check=True)
+    assert filled.stdout == PROXY.replace("@DB_PASSWORD@", "a&b")
