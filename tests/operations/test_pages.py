@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from dispatcher.models import Destination
 from efcp.accounts.models import User
@@ -314,6 +315,17 @@ def test_a_destination_that_is_held_twice_is_said_to_be_ambiguous(
     edge.remembered(edge.row())
     page = operator.get(reverse("operations:state", args=[add_row(URI)])).content.decode()
     assert "it changes the first" in page
+
+
+@pytest.mark.parametrize("name", ["reload", "state"])
+def test_the_sandbox_is_offered_and_not_chosen_where_it_is_no_part_of_all_proxies(
+    operator: Client, proxy: Proxy, address_of: Callable[[str], str], settings: Settings, name: str
+) -> None:
+    settings.SANDBOX_IS_PART_OF_ALL = False
+    sandbox = Proxy.objects.create(name="box", mi_url="http://127.0.0.1:9/mi", is_sandbox=True)
+    offered = operator.get(address_of(name)).context["form"]["proxy"]
+    assert {value for value, _label in offered.field.choices} == {str(proxy.pk), str(sandbox.pk)}
+    assert offered.value() == [str(proxy.pk)]
 
 
 @pytest.mark.parametrize("name", ["reload", "run", "state", "state-run"])
