@@ -21,6 +21,8 @@ from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
 
 MAX_PROXY_COLUMNS = 12
+LARGE_SET = 5_000
+"""A set of more rows is not searched for what only the memory holds: without an index that takes too long."""
 _WORDS = {
     "active": "Active",
     "probing": "Probing",
@@ -206,7 +208,7 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     total = rows.count()
     pages = max(1, ceil(total / query.size))
     start = (min(query.page, pages) - 1) * query.size
-    shown = list(selectors.ordered(rows, query)[start : start + query.size])
+    shown = selectors.page_of(rows, query, start)
     setids = {row.setid for row in shown} or ({query.setid} if query.setid is not None else set())
     totals = selectors.set_totals(setids, reference)
     memory_totals = selectors.memory_totals(setids, reference)
@@ -233,7 +235,12 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
 
     lines = tuple(line(row) for row in shown)
     bands = (
-        _bands(lines, totals, names, _gone_lines(setids, watched, query, query.page >= pages))
+        _bands(
+            lines,
+            totals,
+            names,
+            _gone_lines(_comparable(totals, setids), watched, query, query.page >= pages),
+        )
         if query.by_set
         else ()
     )
@@ -325,6 +332,11 @@ def _bands(
         )
         for setid in [*by_set, *(setid for setid in gone if setid not in by_set)]
     )
+
+
+def _comparable(totals: dict[int, selectors.SetTotals], setids: set[int]) -> set[int]:
+    """The sets that can be compared with the memory on a list page; the reload page compares any."""
+    return {setid for setid in setids if setid not in totals or totals[setid].rows <= LARGE_SET}
 
 
 def _gone_lines(
