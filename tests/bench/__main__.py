@@ -84,7 +84,7 @@ def told(name: str, size: int, times: list[float]) -> None:
 def measure(site: Site, person: Person, size: int, requests: int) -> None:
     """Fill the table with `size` destinations and measure every page."""
     fill(site, size)
-    dice = random.Random(size)  # noqa: S311 - figures to be repeated
+    dice = random.Random(size)
     pages = max(1, size // 30)
     told("list", size, timed(requests, lambda _n: person.get(f"{DISPATCHER}?page={dice.randint(1, pages)}")))
     found = timed(requests, lambda _n: person.get(f"{DISPATCHER}?q=gateway+{dice.randrange(size)}"))

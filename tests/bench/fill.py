@@ -48,7 +48,7 @@ def main(rows: int) -> None:
                 position=0,
                 state="active",
                 since=now - timedelta(hours=3),
-                attrs=row.attrs,
+                attrs=row.attrs or "",
                 weight=int(row.weight),
                 priority=0,
                 description=row.description,
