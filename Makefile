@@ -15,7 +15,7 @@ help: ## Say what the targets do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 run: $(VENV)/.run ## Start the panel at http://127.0.0.1:8000/cp/, with watcher, worker and sandbox proxy
-	@exec $(BIN)/python manage.py run
+	@exec $(BIN)/python manage.py run --end-with-parent
 
 test: $(VENV)/.dev ## Run every test: on SQLite, on MariaDB, in Chromium
 	@$(BIN)/python -m tests.run
@@ -54,7 +54,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements/run.lock | $(VENV)/bin/python
-	@[ -e $(VENV)/.dev ] || $(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
+	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
 	touch $@
 
 $(VENV)/.dev: requirements/dev.lock tests/install | $(VENV)/bin/python

@@ -92,7 +92,7 @@ class Supervisor:
             text=True,
             errors="replace",
             start_new_session=True,
-            preexec_fn=_end_with_parent(os.getpid()),  # noqa: PLW1509 - it makes system calls only
+            preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509 - it makes system calls only
         )
         child.started_at = now
         stream = child.process.stdout
@@ -116,7 +116,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _end_with_parent(parent: int) -> Callable[[], None]:
+def end_with_parent() -> None:
+    """Have this process told to end when the one that started it dies, without a chance to say so itself."""
+    _end_with(os.getppid())()
+
+
+def _end_with(parent: int) -> Callable[[], None]:
     def ask_kernel() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:

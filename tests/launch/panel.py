@@ -11,13 +11,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
 
 STARTS_WITHIN_S = 60.0
 ENDS_WITHIN_S = 30.0
+BY_HAND = (sys.executable, str(PROJECT_DIR / "manage.py"), "run")
+BY_MAKE = ("make", "--silent", f"--directory={PROJECT_DIR}", "--old-file=.venv/.run", "run")
+"""These tests are not about installing: whether anything is to be installed is not looked at."""
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
@@ -37,9 +40,15 @@ def free_ports() -> dict[str, str]:
 
 
 class Panel:
-    """`manage.py run` under way: its output so far, and its processes."""
+    """`manage.py run` or `make run` under way: its output so far, and its processes."""
 
-    def __init__(self, folder: Path, settings: dict[str, str], cwd: Path = PROJECT_DIR) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: dict[str, str],
+        cwd: Path = PROJECT_DIR,
+        command: Sequence[str] = BY_HAND,
+    ) -> None:
         kept = {
             name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))
         }
@@ -47,7 +56,7 @@ class Panel:
         self.port = settings.get("EFCP_PORT", "8000")
         self.output = ""
         self.top = subprocess.Popen(
-            [sys.executable, str(PROJECT_DIR / "manage.py"), "run"],
+            command,
             cwd=cwd,
             env=kept | {"EFCP_DATA_DIR": str(folder)} | settings,
             stdin=subprocess.DEVNULL,

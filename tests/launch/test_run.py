@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.launch.conftest import Start
-from tests.launch.panel import ENDS_WITHIN_S, answers_mi, free_port, until
+from tests.launch.panel import BY_HAND, BY_MAKE, ENDS_WITHIN_S, answers_mi, free_port, until
 
 RUNS = r"EFCP runs at http://127\.0\.0\.1:(\d+)/cp/"
 FIRST = r"First sign-in: admin / opensips, which has to be changed at once\."
@@ -32,8 +32,27 @@ def test_ctrl_c_ends_everything(start: Start) -> None:
     assert panel.processes() == {}
 
 
-def test_nothing_outlives_a_top_process_that_was_killed(start: Start) -> None:
+def test_ctrl_c_while_the_tables_are_made_shows_no_trace_and_the_next_start_goes_on(
+    start: Start, tmp_path: Path
+) -> None:
     panel = start()
+    assert until((tmp_path / "var" / "efcp.sqlite3").exists, ENDS_WITHIN_S)
+    assert panel.end(signal.SIGINT) == 130
+    assert panel.output == ""
+    assert panel.processes() == {}
+    start().wait_for_line(RUNS)
+
+
+def test_a_sigterm_to_make_ends_everything(start: Start) -> None:
+    panel = start(BY_MAKE)
+    panel.wait_for_line(RUNS)
+    panel.end(signal.SIGTERM)
+    assert panel.processes() == {}
+
+
+@pytest.mark.parametrize("command", [BY_HAND, BY_MAKE], ids=["manage.py", "make"])
+def test_nothing_outlives_a_top_process_that_was_killed(start: Start, command: tuple[str, ...]) -> None:
+    panel = start(command)
     panel.wait_for_line(RUNS)
     panel.end(signal.SIGKILL)
     assert until(lambda: panel.processes() == {}, ENDS_WITHIN_S), panel.processes()

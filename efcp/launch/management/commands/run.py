@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from argparse import ArgumentParser
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from django.db import connections
 from efcp.configuration import EVERY_ADDRESS, PROJECT_DIR, Configuration, Sandbox, in_url
 from efcp.launch.ports import NoFreePortError, is_free, next_free
 from efcp.launch.preparation import FirstSignIn, PreparationError, prepare
-from efcp.launch.supervisor import Program, Supervisor, say
+from efcp.launch.supervisor import Program, Supervisor, end_with_parent, say
 
 LOOPBACK = "127.0.0.1"
 
@@ -26,8 +27,16 @@ class Command(BaseCommand):
 
     help = "Run the panel, the watcher, the worker and, in the trial, the sandbox proxy, until Ctrl-C."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """`--end-with-parent` for `make run`, which a kill -9 would else leave without its panel."""
+        parser.add_argument(
+            "--end-with-parent", action="store_true", help="end when the process that started this one dies"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
         """Run until a signal; one clear line and a non-zero exit where something is in the way."""
+        if options["end_with_parent"]:
+            end_with_parent()
         configuration: Configuration = settings.CONFIGURATION
         try:
             _require_panel_port(configuration)
