@@ -1,28 +1,41 @@
 """MI over HTTP as httpd and mi_http speak it, their oddities included (recorded vectors, `mi`, `raw`).
 
-A proxy never ends the body of a 400 or 405, and never answers a request without an id. The sandbox keeps such
-connections too, but only for a time, and only so many of all.
+A proxy never ends the body of a 400, 405 or 500, and never answers a request without an id. The sandbox keeps
+such connections too, but only for a time, and only so many.
 """
 
 import asyncio
-import json
 import logging
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
 
-from efcp.sandbox.commands import answer
-from efcp.sandbox.parameters import MiRefusalError
+from efcp.sandbox import commands, jsonrpc
+from efcp.sandbox.jsonrpc import Unanswered
 from efcp.sandbox.proxy import SandboxProxy
 
 log = logging.getLogger(__name__)
 
-MAX_CONNECTIONS = 256
-MAX_HEAD_BYTES = 16 * 1024
-MAX_BODY_BYTES = 1024 * 1024
-IDLE_S = 30.0
-HANG_S = 120.0
-PATH = "/mi"
-_CHUNKED = "Transfer-Encoding: chunked\r\n"
+HTTP_ROOT = "/mi"
+_MAX_HEAD_BYTES = 16 * 1024
+_MAX_BODY_BYTES = 1024 * 1024
+_READ_AT_ONCE = 4096
+_JSON = "application/json"
+_TAKEN_TYPES = (_JSON, "text/xml")
+"""mi_http looks only at the beginning of the content type, and takes XML's for JSON too."""
+_NO_SUCH_PATH = b"<html><body>Unable to parse URL!</body></html>"
+_NO_SUCH_METHOD = b"<html><body>Unexpected method!</body></html>"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how many: a request, an answer, a connection that hangs; connections, hanging ones."""
+
+    request_s: float = 30.0
+    answer_s: float = 30.0
+    hang_s: float = 120.0
+    connections: int = 256
+    hanging: int = 64
 
 
 class _HangUpError(Exception):
@@ -37,92 +50,126 @@ class _Request:
     body: bytes
 
 
-class MiServer:
-    """Serves MI of one sandbox on a loopback port."""
+@dataclass(frozen=True, slots=True)
+class _Connection:
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
 
-    def __init__(self, proxy: SandboxProxy, lock: asyncio.Lock) -> None:
+
+class MiServer:
+    """Serves MI of one sandbox on a port of loopback, one command after the other as httpd's process.
+
+    Commands wait for the database and for names: they run in `thread`, an executor with one thread.
+    """
+
+    def __init__(self, proxy: SandboxProxy, thread: Executor, limits: Limits | None = None) -> None:
         self._proxy = proxy
-        self._lock = lock
-        self._connections = 0
+        self._thread = thread
+        self._limits = limits or Limits()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._hanging = 0
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int) -> int:
         """Listen on 127.0.0.1; return the port. Raises OSError where it is busy."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port, limit=MAX_HEAD_BYTES)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port, limit=_MAX_HEAD_BYTES)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Listen no more."""
+        """Listen no more, and end all connections."""
         if self._server is not None:
             self._server.close()
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._connections >= MAX_CONNECTIONS:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._connections) >= self._limits.connections:
             writer.close()
             return
-        self._connections += 1
+        task = asyncio.get_running_loop().create_task(self._serve(_Connection(reader, writer)))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, connection: _Connection) -> None:
         try:
             while True:
-                request = await asyncio.wait_for(_read(reader), IDLE_S)
-                await self._respond(request, writer)
-        except (_HangUpError, TimeoutError, OSError, ValueError, asyncio.IncompleteReadError):
+                request = await asyncio.wait_for(_read(connection), self._limits.request_s)
+                await self._respond(request, connection)
+        except (_HangUpError, TimeoutError, OSError, EOFError, asyncio.LimitOverrunError):
             return
         finally:
-            self._connections -= 1
-            writer.close()
+            connection.writer.close()
 
-    async def _respond(self, request: _Request, writer: asyncio.StreamWriter) -> None:
-        if request.path.partition("?")[0] != PATH:
-            await _send(writer, 400, "text/html", b"<html><body>Unable to parse URL!</body></html>")
-        elif request.method != "POST":
-            await _hang(writer, 405)
-        elif request.content_type.partition(";")[0].strip().lower() != "application/json":
+    async def _respond(self, request: _Request, connection: _Connection) -> None:
+        is_mi = request.path == HTTP_ROOT or request.path.startswith(f"{HTTP_ROOT}/")
+        if request.method not in {"GET", "POST"}:
+            await self._send(connection, HTTPStatus.NOT_ACCEPTABLE, "text/html", _NO_SUCH_METHOD)
+        elif request.body and not request.content_type.lower().startswith(_TAKEN_TYPES):
             raise _HangUpError
+        elif not is_mi:
+            await self._send(connection, HTTPStatus.BAD_REQUEST, "text/html", _NO_SUCH_PATH)
+        elif request.method == "GET":
+            await self._hang(connection, HTTPStatus.METHOD_NOT_ALLOWED)
         elif not request.body:
-            await _hang(writer, 400)
+            await self._hang(connection, HTTPStatus.BAD_REQUEST)
         else:
-            reply = await self._reply(request.body)
-            if reply is None:
-                await asyncio.sleep(HANG_S)
-                raise _HangUpError
-            await _send(writer, 200, "application/json", reply)
+            await self._answer(request.body, connection)
 
-    async def _reply(self, body: bytes) -> bytes | None:
-        """The JSON of the answer; None for a request that is never answered."""
+    async def _answer(self, body: bytes, connection: _Connection) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            request = json.loads(body)
-        except (ValueError, RecursionError):
-            return _encode({"error": {"code": -32700, "message": "Parse error"}, "id": None})
-        if not isinstance(request, dict):
-            return _encode({"error": {"code": -32600, "message": "Invalid Request"}, "id": None})
-        request_id = request.get("id")
-        method = request.get("method")
-        if request.get("jsonrpc") != "2.0" or not isinstance(method, str):
-            return _encode({"error": {"code": -32600, "message": "Invalid Request"}, "id": request_id})
-        # Loading asks the database and the names service: in a thread, so that probing goes on meanwhile.
-        async with self._lock:
-            told = await asyncio.to_thread(self._call, method, request.get("params"))
-        return None if "id" not in request else _encode(told | {"id": request_id})
-
-    def _call(self, method: str, params: object) -> dict[str, Any]:
-        try:
-            return {"result": answer(self._proxy, method, params)}
-        except MiRefusalError as error:
-            return {"error": error.as_object()}
+            reply = await loop.run_in_executor(self._thread, self._carry_out, body)
         except Exception:
-            log.exception("The command %s failed", method)
-            return {"error": {"code": -32603, "message": "Internal error"}}
+            log.exception("A command failed")
+            reply = Unanswered.UNPRINTABLE
+        if isinstance(reply, bytes):
+            await self._send(connection, HTTPStatus.OK, _JSON, reply)
+        elif reply is Unanswered.NOTIFICATION:
+            await self._hang(connection, None)
+        else:
+            await self._hang(connection, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+    def _carry_out(self, body: bytes) -> bytes | Unanswered:
+        return jsonrpc.answer(body, lambda method, params: commands.answer(self._proxy, method, params))
+
+    async def _send(
+        self, connection: _Connection, status: HTTPStatus, content_type: str, body: bytes
+    ) -> None:
+        head = f"{_status_line(status)}Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.writer.write(head.encode() + body)
+        await asyncio.wait_for(connection.writer.drain(), self._limits.answer_s)
+
+    async def _hang(self, connection: _Connection, status: HTTPStatus | None) -> None:
+        """Send the head of an answer whose body never ends, or nothing, and wait until the client goes."""
+        if status is not None:
+            head = f"{_status_line(status)}Content-Type: {_JSON}\r\nTransfer-Encoding: chunked\r\n\r\n"
+            connection.writer.write(head.encode())
+        if self._hanging >= self._limits.hanging:
+            raise _HangUpError
+        self._hanging += 1
+        try:
+            await asyncio.wait_for(_until_closed(connection.reader), self._limits.hang_s)
+        finally:
+            self._hanging -= 1
+        raise _HangUpError
 
 
-def _encode(told: dict[str, Any]) -> bytes:
-    return json.dumps({"jsonrpc": "2.0"} | told, separators=(",", ":"), ensure_ascii=False).encode()
+def _status_line(status: HTTPStatus) -> str:
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\n"
 
 
-async def _read(reader: asyncio.StreamReader) -> _Request:
-    head = await reader.readuntil(b"\r\n\r\n")
+async def _until_closed(reader: asyncio.StreamReader) -> None:
+    while await reader.read(_READ_AT_ONCE):
+        pass
+
+
+async def _read(connection: _Connection) -> _Request:
+    """The next request; raise _HangUpError for what is no HTTP, or a body whose length is not told."""
+    head = await connection.reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, _, rest = first.partition(" ")
-    path, _, version = rest.partition(" ")
+    target, _, version = rest.partition(" ")
     if not version.startswith("HTTP/1."):
         raise _HangUpError
     headers = {
@@ -130,26 +177,15 @@ async def _read(reader: asyncio.StreamReader) -> _Request:
         for name, colon, value in (line.partition(":") for line in lines)
         if colon
     }
-    length = headers.get("content-length", "0")
-    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+    if "transfer-encoding" in headers:
         raise _HangUpError
-    body = await reader.readexactly(int(length))
-    return _Request(method, path, headers.get("content-type", ""), body)
+    if headers.get("expect", "").lower() == "100-continue":
+        connection.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    body = await connection.reader.readexactly(_length(headers.get("content-length", "0")))
+    return _Request(method, target.partition("?")[0], headers.get("content-type", ""), body)
 
 
-async def _send(writer: asyncio.StreamWriter, status: int, content_type: str, body: bytes) -> None:
-    reason = {200: "OK", 400: "Bad Request"}[status]
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    writer.write(head.encode() + body)
-    await writer.drain()
-
-
-async def _hang(writer: asyncio.StreamWriter, status: int) -> None:
-    """Send the head of an answer whose body never ends, and end the connection after a long time."""
-    reason = {400: "Bad Request", 405: "Method Not Allowed"}[status]
-    writer.write(f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n{_CHUNKED}\r\n".encode())
-    await writer.drain()
-    await asyncio.sleep(HANG_S)
-    raise _HangUpError
+def _length(told: str) -> int:
+    if not (told.isascii() and told.isdigit()) or len(told) > 9 or int(told) > _MAX_BODY_BYTES:
+        raise _HangUpError
+    return int(told)

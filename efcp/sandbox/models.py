@@ -3,11 +3,21 @@
 from django.db import models
 
 
-class SampleGateway(models.Model):
-    """A port on loopback on which the sandbox plays a gateway of the seeded samples.
+class SampleDecision(models.Model):
+    """The one row (id 1) that says that the question of samples was settled: they are never written again."""
 
-    The rows are written once; while there are any, nothing is seeded again.
-    """
+    at = models.DateTimeField()
+    written = models.BooleanField()
+
+    class Meta:
+        db_table = "efcp_sample_decision"
+
+    def __str__(self) -> str:
+        return f"samples {'written' if self.written else 'not wanted'} at {self.at}"
+
+
+class SampleGateway(models.Model):
+    """A port on loopback that the samples name, and whether the gateway that the sandbox plays there answers."""
 
     port = models.PositiveIntegerField(primary_key=True)
     answers = models.BooleanField(default=True)

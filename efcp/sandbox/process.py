@@ -1,148 +1,131 @@
-"""The running sandbox: MI, probing rounds, the flusher, the sample gateways; one asyncio loop."""
+"""The running sandbox: MI, probing, the flusher, the sample gateways; one asyncio loop."""
 
 import asyncio
 import logging
-import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
-from django.db import DatabaseError
+from django.db import connections
 
+from dispatcher import names as lookups
 from dispatcher.routing.environment import Environment
-from dispatcher.routing.memory import ProxyMemory
-from dispatcher.routing.probing import Probe, ProbingSettings
+from dispatcher.routing.memory import ProxyMemory, UnsavedState
+from dispatcher.routing.probing import ProbingSettings
+from dispatcher.routing.rows import Row
+from dispatcher.routing.states import State
 from efcp.configuration import Sandbox
 from efcp.sandbox import tables
+from efcp.sandbox.events import EventSender
 from efcp.sandbox.mi_http import MiServer
+from efcp.sandbox.names import Names
 from efcp.sandbox.parameters import MiRefusalError
-from efcp.sandbox.proxy import SandboxProxy, Tables
-from efcp.sandbox.sip import OptionsClient, Responder, is_loopback, peer_of
+from efcp.sandbox.prober import Prober
+from efcp.sandbox.proxy import SandboxProxy, Tables, TablesUnreadableError
+from efcp.sandbox.responders import Responder
 
 log = logging.getLogger(__name__)
 
 VERSION = "3.4.18"
 FLUSH_EVERY_S = 30.0
-LOAD_AGAIN_AFTER_S = 2.0
 
 
 class PortBusyError(Exception):
     """A port that the sandbox needs is taken; the message is one line for people."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gateways:
-    """The sample gateways' ports that answer."""
-
-    ports: Sequence[int] = ()
-
-
 class SandboxProcess:
-    """Everything that runs while the sandbox does."""
+    """Everything that runs while the sandbox does.
 
-    def __init__(self, settings: Sandbox, gateways: Gateways) -> None:
-        self.settings = settings
-        self.gateways = gateways
-        listener = f"udp:127.0.0.1:{settings.sip_port}"
+    `gateways` are the ports on which it plays gateways, and whether each answers. `mi_port` and `sip_port` are the ports that it really
+    has, once it runs: a port 0 among the settings means any free one.
+    """
+
+    def __init__(self, settings: Sandbox, gateways: Mapping[int, bool] | None = None) -> None:
+        self.mi_port = settings.mi_port
+        self.sip_port = settings.sip_port
+        self._settings = settings
+        self._gateways = gateways or {}
+        self._names = Names(_addresses)
+        self._events = EventSender()
         self.proxy = SandboxProxy(
-            memory=ProxyMemory(
-                Environment(resolve=resolve, listeners=(listener,), version=VERSION),
+            ProxyMemory(
+                Environment(self._names.resolve, version=VERSION),
                 ProbingSettings(threshold=settings.threshold, everything=settings.probing_mode == 1),
             ),
-            tables=Tables(tables.dispatcher_rows, tables.dialplan_rules, "the panel's own database"),
-            version=VERSION,
-            send_event=self._send_event,
+            Tables(self._rows, tables.dialplan_rules, tables.DATABASE_URL),
+            VERSION,
+            self._events.send,
         )
-        self._lock = asyncio.Lock()
-        self._options = OptionsClient(settings.fr_timeout_s)
-        self._events = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._events.setblocking(False)
-        self._not_probed: set[tuple[int, str]] = set()
-        self._answers: set[asyncio.Task[None]] = set()
+        # One thread for all that waits for the database: MI's commands, one after the other, and the flusher.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-mi")
+        self._prober = Prober(self.proxy, settings.ping_interval_s, settings.fr_timeout_s)
+        self._server = MiServer(self.proxy, self._thread)
+        self._responders: list[asyncio.BaseTransport] = []
+        self._unsaved: dict[tuple[int, str], State] = {}
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Run until `stopping`; raise PortBusyError where a port is taken."""
+    async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
+        """Run until `stopping`, telling `started` once all is loaded; raise PortBusyError."""
+        try:
+            await self._open()
+            await self._load()
+            if started is not None:
+                started.set()
+            await self._work_until(stopping)
+            await self._flush()
+        finally:
+            await self._close()
+
+    async def _open(self) -> None:
+        try:
+            self.sip_port = await self._prober.open(self._settings.sip_port)
+        except OSError as error:
+            raise PortBusyError(
+                f"The sandbox's SIP port {self._settings.sip_port} is busy: {error.strerror}."
+            ) from None
+        memory = self.proxy.memory
+        memory.environment = replace(memory.environment, listeners=(f"udp:127.0.0.1:{self.sip_port}",))
+        await self._play_gateways()
+        try:
+            self.mi_port = await self._server.start(self._settings.mi_port)
+        except OSError as error:
+            raise PortBusyError(
+                f"The sandbox's MI port {self._settings.mi_port} is busy: {error.strerror}."
+            ) from None
+        log.info("Sandbox proxy: MI on port %s, SIP on port %s", self.mi_port, self.sip_port)
+
+    async def _play_gateways(self) -> None:
         loop = asyncio.get_running_loop()
-        await self._open_sip(loop)
-        server = MiServer(self.proxy, self._lock)
-        try:
-            await server.start(self.settings.mi_port)
-        except OSError as error:
-            raise PortBusyError(
-                f"The sandbox's MI port {self.settings.mi_port} is busy: {error.strerror}."
-            ) from None
-        await self._load()
-        work = [asyncio.create_task(self._probe_rounds()), asyncio.create_task(self._flush_rounds())]
-        log.info(
-            "Sandbox proxy: MI on port %s, SIP on port %s", self.settings.mi_port, self.settings.sip_port
-        )
-        await stopping.wait()
-        for task in work:
-            task.cancel()
-        await server.stop()
-        await self._flush()
-        self._events.close()
-
-    async def _open_sip(self, loop: asyncio.AbstractEventLoop) -> None:
-        try:
-            await loop.create_datagram_endpoint(
-                lambda: self._options, local_addr=("127.0.0.1", self.settings.sip_port)
-            )
-        except OSError as error:
-            raise PortBusyError(
-                f"The sandbox's SIP port {self.settings.sip_port} is busy: {error.strerror}."
-            ) from None
-        for port in self.gateways.ports:
+        for port, answers in self._gateways.items():
             try:
-                await loop.create_datagram_endpoint(Responder, local_addr=("127.0.0.1", port))
+                transport, _ = await loop.create_datagram_endpoint(
+                    partial(Responder, answers), local_addr=("127.0.0.1", port)
+                )
             except OSError:
                 log.warning("The sample gateway on port %s can't listen: the port is taken.", port)
+                continue
+            self._responders.append(transport)
 
     async def _load(self) -> None:
-        """Load both tables at start; a database that is away is tried again."""
-        while True:
+        loop = asyncio.get_running_loop()
+        for load in (self.proxy.reload, self.proxy.reload_dialplan):
             try:
-                await asyncio.to_thread(self.proxy.reload)
-                await asyncio.to_thread(self.proxy.reload_dialplan)
+                await loop.run_in_executor(self._thread, load)
             except MiRefusalError as error:
-                log.warning("The tables do not load: %s", error)
-            except DatabaseError as error:
-                log.warning("The database does not answer: %s", error)
-                await asyncio.sleep(LOAD_AGAIN_AFTER_S)
-                continue
-            return
+                log.warning("A table does not load at start; a reload over MI tries again: %s", error)
 
-    async def _probe_rounds(self) -> None:
-        if not self.settings.ping_interval_s:
-            return
-        while True:
-            await asyncio.sleep(self.settings.ping_interval_s)
-            async with self._lock:
-                probes = self.proxy.memory.due_probes()
-            for number, probe in enumerate(probes):
-                self._probe(probe)
-                if number % 100 == 99:
-                    await asyncio.sleep(0)
-
-    def _probe(self, probe: Probe) -> None:
-        live = self.proxy.memory.sets.get(probe.setid)
-        destination = live.find(probe.uri) if live else None
-        peer = peer_of(destination.loaded.addresses[0]) if destination else None
-        if peer is None or not is_loopback(peer[0]):
-            if (probe.setid, probe.uri) not in self._not_probed:
-                self._not_probed.add((probe.setid, probe.uri))
-                self.proxy.reports.tell_not_probed(probe.uri, probe.setid)
-            return
-        self._options.ask(probe.uri, peer, lambda code: self._answered(probe, code))
-
-    def _answered(self, probe: Probe, code: int | None) -> None:
-        """Take an answer once no command is at work on the memory."""
-        task = asyncio.get_running_loop().create_task(self._take_answer(probe, code))
-        self._answers.add(task)
-        task.add_done_callback(self._answers.discard)
-
-    async def _take_answer(self, probe: Probe, code: int | None) -> None:
-        async with self._lock:
-            self.proxy.announce(self.proxy.memory.on_reply(probe, code))
+    async def _work_until(self, stopping: asyncio.Event) -> None:
+        """Work until `stopping`; what breaks one of the tasks breaks the process, rather than nothing."""
+        tasks = {
+            asyncio.create_task(work) for work in (stopping.wait(), self._prober.run(), self._flush_rounds())
+        }
+        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        for task in done:
+            task.result()
 
     async def _flush_rounds(self) -> None:
         while True:
@@ -150,29 +133,32 @@ class SandboxProcess:
             await self._flush()
 
     async def _flush(self) -> None:
-        async with self._lock:
-            unsaved = self.proxy.memory.take_unsaved()
-        if unsaved:
-            try:
-                await asyncio.to_thread(tables.flush, unsaved)
-            except DatabaseError as error:
-                log.warning("Changed states could not be saved: %s", error)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self.flush)
 
-    def _send_event(self, subscriber: str, datagram: bytes) -> None:
-        """Send an event to a subscriber on this machine; others are never sent to."""
-        peer = peer_of(subscriber.removeprefix("udp:"))
-        if peer is None or not is_loopback(peer[0]):
-            return
+    def flush(self) -> None:
+        """Write changed states into the trial's table; what can't be written now is kept for later."""
+        self._unsaved |= {(each.setid, each.uri): each.state for each in self.proxy.take_unsaved()}
         try:
-            self._events.sendto(datagram, peer)
-        except OSError as error:
-            log.debug("An event could not be sent: %s", error)
+            tables.flush([UnsavedState(setid, uri, state) for (setid, uri), state in self._unsaved.items()])
+        except TablesUnreadableError as error:
+            log.warning("Changed states could not be saved yet: %s", error)
+            return
+        self._unsaved.clear()
+
+    async def _close(self) -> None:
+        await self._server.stop()
+        self._prober.close()
+        for transport in self._responders:
+            transport.close()
+        await asyncio.get_running_loop().run_in_executor(self._thread, connections.close_all)
+        self._thread.shutdown()
+        self._events.close()
+
+    def _rows(self) -> Sequence[Row]:
+        rows = tables.dispatcher_rows()
+        self._names.look_up(rows)
+        return rows
 
 
-def resolve(host: str, _port: int | None, _transport: str) -> tuple[str, ...]:
-    """The addresses of a name, by the system's resolver; the sandbox looks up no services."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
-    except (OSError, UnicodeError):
-        return ()
-    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+def _addresses(host: str, port: int | None, transport: str) -> tuple[str, ...]:
+    return lookups.look_up(host, port, transport).addresses

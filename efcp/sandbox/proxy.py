@@ -1,9 +1,12 @@
-"""The sandbox's memory and what MI may do with it. No sockets here: the frame around it has them."""
+"""The sandbox's memory and what MI may do with it. No sockets here: the frame around it has them.
 
-import json
-import time
+MI is served by one thread, probing by another: `guard` keeps the memory to one of them at a time. Tables are
+read, and names looked up, without it, so that probing goes on meanwhile.
+"""
+
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,197 +16,162 @@ from dialplan.translation.rules import Rule
 from dialplan.translation.translate import NoInformation, Translated, translate
 from dispatcher.routing.live import LiveDestination
 from dispatcher.routing.loading import LoadBrokenError
-from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError
+from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError, UnsavedState
+from dispatcher.routing.probing import Probe
 from dispatcher.routing.rows import Row
-from dispatcher.routing.states import State, StateChange
-from efcp.sandbox.parameters import MiRefusalError
-from efcp.sandbox.reports import DispatcherReports
+from dispatcher.routing.states import State, StateChange, state_of_word
+from efcp.sandbox.events import EVENT, Events, Send, published
+from efcp.sandbox.loopback import Address, address_and_port
+from efcp.sandbox.parameters import MiRefusalError, read_integer
+from efcp.sandbox.reports import Reports
+from efcp.sip import address as ip
 
 PARTITION = "default"
-EVENT = "E_DISPATCHER_STATUS"
+ANY_SET = -1
 STATES = {State.ACTIVE: "Active", State.INACTIVE: "Inactive", State.PROBING: "Probing"}
-_SET_STATES = {
-    "0": State.INACTIVE,
-    "i": State.INACTIVE,
-    "1": State.ACTIVE,
-    "a": State.ACTIVE,
-    "2": State.PROBING,
-    "p": State.PROBING,
-}
-EVENTS = (
-    "E_CORE_SR_STATUS_CHANGED",
-    "E_CORE_THRESHOLD",
-    "E_CORE_SHM_THRESHOLD",
-    "E_CORE_PKG_THRESHOLD",
-    "E_CORE_PROC_AUTO_SCALE",
-    "E_CORE_TCP_DISCONNECT",
-    "E_MYSQL_CONNECTION",
-    EVENT,
-    "E_CORE_LOG",
-)
-PROFILING_EVENTS = ("E_PROFILING_SCRIPT", "E_PROFILING_PROC")
-"""What 4.0 publishes besides, before E_MYSQL_CONNECTION."""
-MAX_SUBSCRIBERS = 64
+
+
+class TablesUnreadableError(Exception):
+    """The database does not hand out the rows now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Where the rows come from, each read anew when it is loaded."""
+    """Where the rows come from, each read anew when it is loaded; either raises TablesUnreadableError."""
 
     dispatcher: Callable[[], Sequence[Row]]
     dialplan: Callable[[], Sequence[Rule]]
     database_url: str
 
 
-@dataclass(slots=True)
-class Subscriber:
-    """A socket that events go to, until `expires_at` (monotonic seconds)."""
+@dataclass(frozen=True, slots=True)
+class DueProbe:
+    """A probe, and the address and port that it goes to; the port is 0 where nothing can be sent."""
 
-    socket: str
-    expire_s: int
-    expires_at: float
+    probe: Probe
+    peer: Address
 
 
-@dataclass(slots=True)
 class SandboxProxy:
-    """One proxy with the partition `default` of both modules.
+    """One proxy with the partition `default` of both modules."""
 
-    `send_event` is handed a subscriber's socket ("udp:127.0.0.1:9000") and the datagram.
-    """
-
-    memory: ProxyMemory
-    tables: Tables
-    version: str
-    send_event: Callable[[str, bytes], None] = lambda _socket, _datagram: None
-    reports: DispatcherReports = field(default_factory=DispatcherReports)
-    dialplans: dialplan_loading.Loaded | None = None
-    subscribers: list[Subscriber] = field(default_factory=list)
-    script_attrs: dict[tuple[int, str], str] = field(default_factory=dict)
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    @property
-    def events(self) -> tuple[str, ...]:
-        """The names of the events that this release publishes, in order of their numbers."""
-        if not self.version.startswith("4."):
-            return EVENTS
-        before = EVENTS.index("E_MYSQL_CONNECTION")
-        return EVENTS[:before] + PROFILING_EVENTS + EVENTS[before:]
+    def __init__(self, memory: ProxyMemory, tables: Tables, version: str, send_event: Send) -> None:
+        self.memory = memory
+        self.tables = tables
+        self.version = version
+        self.events = Events(published(version), send_event)
+        self.reports = Reports()
+        self.started_at = datetime.now(UTC)
+        self.guard = threading.RLock()
+        self._dialplans: dialplan_loading.Loaded | None = None
+        self._script_attrs: dict[tuple[int, int], str] = {}
 
     def reload(self, *, inherit_state: bool = True) -> None:
         """Load the table `dispatcher`; raise MiRefusalError and keep the old one where that fails."""
         try:
-            loaded = self.memory.reload(self.tables.dispatcher(), inherit_state=inherit_state)
-        except LoadBrokenError:
-            self.reports.tell_load_failed()
+            rows = self.tables.dispatcher()
+            with self.guard:
+                loaded = self.memory.reload(rows, inherit_state=inherit_state)
+                self._script_attrs.clear()
+        except (LoadBrokenError, TablesUnreadableError):
+            self.reports.dispatcher.tell_failed()
             raise MiRefusalError(500, "ERROR Reloading data") from None
-        if not inherit_state:
-            self.script_attrs.clear()
-        self.reports.tell_loaded(loaded.count, loaded.discarded)
+        self.reports.dispatcher.tell_loaded(
+            f"{loaded.count} destinations loaded ({loaded.discarded} discarded)"
+        )
 
     def reload_dialplan(self) -> None:
         """Load the table `dialplan`; raise MiRefusalError and keep the old rules where that fails."""
-        loaded = dialplan_loading.load(self.tables.dialplan(), DialplanEnvironment())
+        try:
+            loaded = dialplan_loading.load(self.tables.dialplan(), DialplanEnvironment())
+        except TablesUnreadableError:
+            loaded = None
         if not isinstance(loaded, dialplan_loading.Loaded):
+            self.reports.dialplan.tell_failed()
             raise MiRefusalError(-32000, "Server error", "Command handler returned null")
-        self.dialplans = loaded
+        self._dialplans = loaded
+        self.reports.dialplan.tell_loaded(loaded.report)
 
-    def set_state(self, state: str, group: str, address: str) -> None:
-        """ds_set_state: the first letter of `state` counts, `group` is `[partition:]set`."""
-        wanted = _SET_STATES.get(state[:1].lower())
+    def set_state(self, word: str, group: str, address: str) -> None:
+        """ds_set_state: the first letter of `word` counts, `group` is `[partition:]set`."""
+        wanted = state_of_word(word)
         if wanted is None:
             raise MiRefusalError(500, "Bad state value")
-        partition, colon, setid = group.rpartition(":")
-        if colon and partition.strip() != PARTITION:
+        partition, setid = _split_group(group)
+        if partition not in {"", PARTITION}:
             raise MiRefusalError(404, "ERROR Unknown partition")
-        if not (setid.isascii() and setid.isdigit()):
+        number = read_integer(setid) if setid[:1] not in {"-", "+"} else None
+        if number is None:
             raise MiRefusalError(500, "bad group value")
-        try:
-            changes = self.memory.set_state(int(setid), address, wanted)
-        except UnknownDestinationError:
-            raise MiRefusalError(404, "destination not found") from None
-        self.announce(changes)
+        with self.guard:
+            try:
+                changes = self.memory.set_state(number, address, wanted)
+            except UnknownDestinationError:
+                raise MiRefusalError(404, "destination not found") from None
+            self._announce(changes)
 
-    def announce(self, changes: Sequence[StateChange]) -> None:
-        """Report changes of flags, and raise E_DISPATCHER_STATUS for each."""
-        for change in changes:
-            self.reports.tell_switched(change.address, change.setid, change.status, change.reason)
-            datagram = {
-                "jsonrpc": "2.0",
-                "method": EVENT,
-                "params": {
-                    "group": change.setid,
-                    "address": change.address,
-                    "status": change.status,
-                    "reason": change.reason,
-                },
-            }
-            encoded = json.dumps(datagram, separators=(",", ":"), ensure_ascii=False).encode()
-            for subscriber in self.living_subscribers():
-                self.send_event(subscriber.socket, encoded)
+    def due_probes(self) -> list[DueProbe]:
+        """The probes of a round, but those whose address could not be looked up."""
+        with self.guard:
+            due = []
+            for probe in self.memory.due_probes():
+                live = self.memory.sets[probe.setid].find(probe.uri)
+                peer = address_and_port(live.loaded.addresses[0]) if live and live.loaded.addresses else None
+                if peer is not None:
+                    due.append(DueProbe(probe, peer))
+            return due
 
-    def subscribe(self, event: str, socket: str, expire_s: int) -> None:
-        """Send `event` to `socket` for `expire_s` seconds; a known socket is renewed."""
-        if event not in self.events:
-            raise MiRefusalError(404, "Event not published")
-        self.subscribers = [each for each in self.living_subscribers() if each.socket != socket]
-        if event != EVENT:
-            return
-        if len(self.subscribers) >= MAX_SUBSCRIBERS:
-            raise MiRefusalError(500, "Cannot add subscriber")
-        self.subscribers.append(Subscriber(socket, expire_s, time.monotonic() + expire_s))
+    def take_answers(self, answers: Sequence[tuple[Probe, int | None]]) -> None:
+        """Take the final codes of probes, None for no answer."""
+        with self.guard:
+            for probe, code in answers:
+                self._announce(self.memory.on_reply(probe, code))
 
-    def living_subscribers(self) -> list[Subscriber]:
-        """The subscribers whose time has not run out."""
-        return [each for each in self.subscribers if each.expires_at > time.monotonic()]
+    def take_unsent(self, probe: Probe) -> None:
+        """Take note that a probe could not be sent."""
+        with self.guard:
+            self._announce(self.memory.on_unsent(probe))
 
-    def push_script_attrs(self, attrs: str, ip: str, port: int, setid: int) -> None:
-        """Give script attributes to the destinations of a set at an address."""
-        if not attrs:
-            raise MiRefusalError(500, "Bad attrs value")
-        live = self.memory.sets.get(setid)
-        wanted = f"{ip}:{port}"
-        found = [each for each in (live.destinations if live else ()) if wanted in each.loaded.addresses]
-        if not found:
+    def take_unsaved(self) -> list[UnsavedState]:
+        """The states that changed since the last call."""
+        with self.guard:
+            return self.memory.take_unsaved()
+
+    def push_script_attrs(self, attrs: str, host: str, port: int, setid: int) -> None:
+        """Give script attributes to what a set, or any, has at an address; port 0 is any port.
+
+        That nothing is there is no error, but a host that is no numeric address is one.
+        """
+        numeric = ip.ipv4(host) or ip.ipv6(host)
+        if numeric is None:
             raise MiRefusalError(404, "destination not found")
-        for each in found:
-            self.script_attrs[setid, each.loaded.uri] = attrs
+        with self.guard:
+            for number, live in self.memory.sets.items():
+                for position, each in enumerate(live.destinations):
+                    if setid in {ANY_SET, number} and _is_at(each, numeric, port):
+                        self._script_attrs[number, position] = attrs
 
     def listed(self, *, full: bool) -> dict[str, Any]:
         """The result of ds_list; a table without sets has no SETS."""
-        sets = [
-            {"id": setid, "Destinations": [self._destination(setid, each, full) for each in destinations]}
-            for setid, destinations in self.memory.listed()
-        ]
+        with self.guard:
+            sets = [
+                {
+                    "id": setid,
+                    "Destinations": [
+                        _destination(each, full, self._script_attrs.get((setid, position)))
+                        for position, each in enumerate(destinations)
+                    ],
+                }
+                for setid, destinations in self.memory.listed()
+            ]
         partition = {"name": PARTITION} | ({"SETS": sets} if sets else {})
         return {"PARTITIONS": [partition]}
 
-    def _destination(self, setid: int, each: LiveDestination, full: bool) -> dict[str, object]:
-        loaded = each.loaded
-        told: dict[str, object] = {
-            "URI": loaded.uri,
-            "state": STATES[each.health.state],
-            "first_hit_counter": each.first_hits,
-        }
-        if loaded.socket:
-            told["socket"] = loaded.socket
-        if loaded.attrs:
-            told["attr"] = loaded.attrs
-        if script_attrs := self.script_attrs.get((setid, loaded.uri)):
-            told["script_attr"] = script_attrs
-        if full:
-            told |= {"weight": loaded.weight, "priority": loaded.priority}
-            if loaded.description:
-                told["description"] = loaded.description
-        told["resolved_addresses"] = list(loaded.addresses)
-        return told
-
     def translated(self, dpid: int, subject: str) -> dict[str, str]:
-        """The result of dp_translate."""
-        if not subject:
-            raise MiRefusalError(404, "Empty input parameter")
-        dialplans = self.dialplans.dialplans if self.dialplans else {}
+        """The result of dp_translate; raise MiRefusalError where nothing comes out."""
+        dialplans = self._dialplans.dialplans if self._dialplans else {}
         now = int(datetime.now(UTC).timestamp())
-        outcome = translate(dialplans, dpid, subject.encode(), now).outcome
+        outcome = translate(dialplans, dpid, subject.encode(errors="replace"), now).outcome
         if isinstance(outcome, NoInformation):
             raise MiRefusalError(404, "No information available for dpid")
         if not isinstance(outcome, Translated):
@@ -212,3 +180,46 @@ class SandboxProxy:
             "Output": outcome.output.decode(errors="replace"),
             "ATTRIBUTES": outcome.attributes.decode(errors="replace"),
         }
+
+    def _announce(self, changes: Sequence[StateChange]) -> None:
+        for change in changes:
+            self.reports.tell_switched(change.address, change.setid, change.status, change.reason)
+            told = {"group": change.setid, "address": change.address}
+            self.events.raise_event(EVENT, told | {"status": change.status, "reason": change.reason})
+
+
+def _destination(each: LiveDestination, full: bool, script_attrs: str | None) -> dict[str, object]:
+    loaded = each.loaded
+    told: dict[str, object] = {
+        "URI": loaded.uri,
+        "state": STATES[each.health.state],
+        "first_hit_counter": each.first_hits,
+    }
+    if loaded.socket:
+        told["socket"] = loaded.socket
+    if loaded.attrs:
+        told["attr"] = loaded.attrs
+    if script_attrs:
+        told["script_attr"] = script_attrs
+    if full:
+        told |= {"weight": loaded.weight, "priority": loaded.priority}
+        if loaded.description:
+            told["description"] = loaded.description
+    told["resolved_addresses"] = list(loaded.addresses)
+    return told
+
+
+def _split_group(group: str) -> tuple[str, str]:
+    """The partition, empty for none, and the set of `[partition:]set` (split_partition_argument)."""
+    partition, colon, setid = group.partition(":")
+    if not colon or not setid or setid.startswith("/"):
+        return "", group
+    return partition.strip(), setid.lstrip(" ")
+
+
+def _is_at(each: LiveDestination, host: str, port: int) -> bool:
+    for listed in each.loaded.addresses:
+        own_host, _, own_port = listed.rpartition(":")
+        if own_host == host and (port == 0 or own_port in {"0", str(port)}):
+            return True
+    return False

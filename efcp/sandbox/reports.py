@@ -1,83 +1,107 @@
 """Status and reports of the sandbox, as `sr_*` tell them: a ring of each identifier (status_report.c)."""
 
+import time
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from enum import IntEnum
 
 LOADING_RING = 20
 EVENTS_RING = 200
+CORE_RING = 10
+
+
+class Status(IntEnum):
+    """The numbers of a status; one below 0 is not ready."""
+
+    NO_DATA = -2
+    READY = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report: when, and its text."""
+    """One report: when (Unix time), and its text."""
 
-    at: datetime
+    at: int
     text: str
 
     def listed(self) -> dict[str, object]:
         """The report as MI lists it."""
-        return {
-            "Timestamp": int(self.at.timestamp()),
-            "Date": self.at.strftime("%a %b %e %H:%M:%S %Y").replace("  ", " "),
-            "Log": self.text,
-        }
+        return {"Timestamp": self.at, "Date": time.ctime(self.at), "Log": self.text}
 
 
 @dataclass(slots=True)
 class Identifier:
-    """One identifier of a group: its reports, and details of its status where it has any."""
+    """One identifier of a group: its status, details of it where it has any, and its reports."""
 
     name: str
     reports: deque[Report]
+    status: Status = Status.READY
     details: str = ""
 
-    def status(self) -> dict[str, object]:
-        """Readiness and status; the sandbox is always ready."""
-        told: dict[str, object] = {"Readiness": True, "Status": 1}
+    def report(self, text: str) -> None:
+        """Add a report, in the place of the oldest one where the ring is full."""
+        self.reports.append(Report(int(time.time()), text))
+
+    def listed_status(self) -> dict[str, object]:
+        """Readiness and status as MI tells them."""
+        told: dict[str, object] = {"Readiness": self.status >= 0, "Status": int(self.status)}
         return told | {"Details": self.details} if self.details else told
+
+    def listed_reports(self) -> list[dict[str, object]]:
+        """The reports, the oldest first."""
+        return [report.listed() for report in self.reports]
 
 
 @dataclass(slots=True)
-class DispatcherReports:
-    """The group `dispatcher`: its events first, then what loading said, as the proxy lists them."""
+class Loading:
+    """The identifier of a partition's table: what its loads said, and whether there is data."""
 
+    identifier: Identifier = field(
+        default_factory=lambda: Identifier(
+            "default", deque(maxlen=LOADING_RING), Status.NO_DATA, "no data loaded"
+        )
+    )
+
+    def tell_loaded(self, count: str) -> None:
+        """Report a load that succeeded; `count` is the proxy's own line."""
+        self.identifier.report("starting DB data loading")
+        self.identifier.report("DB data loading successfully completed")
+        self.identifier.report(count)
+        self.identifier.status, self.identifier.details = Status.READY, "data available"
+
+    def tell_failed(self) -> None:
+        """Report a load over which the old table was kept."""
+        self.identifier.report("starting DB data loading")
+        self.identifier.report("DB data loading failed, discarding")
+
+
+@dataclass(slots=True)
+class Reports:
+    """The groups `dialplan`, `dispatcher` and `core`, in the proxy's order."""
+
+    dispatcher: Loading = field(default_factory=Loading)
+    dialplan: Loading = field(default_factory=Loading)
     events: Identifier = field(
         default_factory=lambda: Identifier("default;events", deque(maxlen=EVENTS_RING))
     )
-    loading: Identifier = field(
-        default_factory=lambda: Identifier("default", deque(maxlen=LOADING_RING), "data available")
+    core: Identifier = field(
+        default_factory=lambda: Identifier("main", deque(maxlen=CORE_RING), details="running")
     )
 
-    def identifiers(self) -> tuple[Identifier, Identifier]:
-        """Both, in the proxy's order."""
-        return self.events, self.loading
-
-    def find(self, name: str) -> Identifier | None:
-        """The identifier of this name."""
-        return next((each for each in self.identifiers() if each.name == name), None)
-
-    def tell_loaded(self, loaded: int, discarded: int) -> None:
-        """Report a load that succeeded."""
-        self._tell(self.loading, "starting DB data loading")
-        self._tell(self.loading, "DB data loading successfully completed")
-        self._tell(self.loading, f"{loaded} destinations loaded ({discarded} discarded)")
-
-    def tell_load_failed(self) -> None:
-        """Report a load over which the old table was kept."""
-        self._tell(self.loading, "starting DB data loading")
-        self._tell(self.loading, "DB data loading failed, discarding")
+    def groups(self) -> dict[str, tuple[Identifier, ...]]:
+        """The identifiers of each group."""
+        return {
+            "dialplan": (self.dialplan.identifier,),
+            "dispatcher": (self.events, self.dispatcher.identifier),
+            "core": (self.core,),
+        }
 
     def tell_switched(self, uri: str, setid: int, status: str, reason: str) -> None:
         """Report a change of a destination's flags."""
-        self._tell(self.events, f"DESTINATION <{uri}>, set {setid} switched to [{status}] due to {reason}\n")
+        self.events.report(f"DESTINATION <{uri}>, set {setid} switched to [{status}] due to {reason}\n")
 
     def tell_not_probed(self, uri: str, setid: int) -> None:
-        """Report that a destination is never probed, since it is not on this machine."""
-        self._tell(
-            self.events,
-            f"DESTINATION <{uri}>, set {setid} is not probed: the sandbox sends to loopback only\n",
+        """Report that a destination is never probed and keeps its state, since it is not on loopback."""
+        self.events.report(
+            f"DESTINATION <{uri}>, set {setid} is not probed: the sandbox sends to loopback only\n"
         )
-
-    def _tell(self, identifier: Identifier, text: str) -> None:
-        identifier.reports.append(Report(datetime.now(UTC), text))

@@ -3,14 +3,16 @@
 import socket
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.utils import timezone
 
 from dialplan.models import Rule
 from dispatcher import services
 from dispatcher.models import Destination
 from dispatcher.services import Values
 from efcp.audit.services import Actor
-from efcp.sandbox.models import SampleGateway
+from efcp.proxies.locking import retried_on_lock
+from efcp.sandbox.models import SampleDecision, SampleGateway
 
 FIRST_PORT = 15_081
 _SEEDER = Actor("(samples)")
@@ -19,56 +21,76 @@ _GATEWAYS = (
     (1, "2", "vbb-1, rack A", "pstn=yes", True),
     (1, "1", "vbb-2, rack B", "pstn=yes", True),
     (1, "1", "vbb-3, rack B: down, so that you see probing", "", False),
+    (1, "1", "vbb-4, rack A", "", True),
     (2, "1", "rec-1", "", True),
     (2, "1", "rec-2", "", True),
 )
 _SET_NAMES = {1: "Media VBB", 2: "Recording"}
 _RULES = (
-    {
-        "dpid": 1,
-        "pr": 0,
-        "match_op": 1,
-        "match_exp": "^00([1-9][0-9]+)$",
-        "subst_exp": "^00([1-9][0-9]+)$",
-        "repl_exp": "+\\1",
-        "attrs": "intl",
-    },
-    {
-        "dpid": 1,
-        "pr": 1,
-        "match_op": 1,
-        "match_exp": "^0([1-9][0-9]+)$",
-        "subst_exp": "^0([1-9][0-9]+)$",
-        "repl_exp": "+49\\1",
-        "attrs": "national",
-    },
+    # pr, match_exp, repl_exp, attrs; all in dialplan 1
+    (0, "^00([1-9][0-9]+)$", "+\\1", "intl"),
+    (1, "^0([1-9][0-9]+)$", "+49\\1", "national"),
+    (2, "^([1-9][0-9]{2})$", "\\1", "internal"),
 )
+_INSERT_RULE = (
+    "INSERT INTO dialplan (dpid, pr, match_op, match_exp, match_flags, subst_exp, repl_exp, attrs)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+)
+_REGEX = 1
 
 
+@retried_on_lock
 def seed_once() -> bool:
-    """Write the samples into empty tables of a trial without any setting, once; tell whether it was done."""
-    if not settings.CONFIGURATION.trial or SampleGateway.objects.exists() or Destination.objects.exists():
+    """Write the samples into the empty tables of a trial; tell whether it was done.
+
+    The question is settled at the first start: whoever had rows then, or empties the tables later, gets none.
+    """
+    if not settings.CONFIGURATION.trial:
         return False
-    ports = _free_ports(len(_GATEWAYS))
     with transaction.atomic():
-        for port, (setid, weight, description, attrs, answers) in zip(ports, _GATEWAYS, strict=True):
-            SampleGateway.objects.create(port=port, answers=answers)
-            services.add(
-                Values(
-                    setid=setid,
-                    destination=f"sip:127.0.0.1:{port}",
-                    weight=weight,
-                    attrs=attrs,
-                    probe_mode=1,
-                    description=description,
-                ),
-                _SEEDER,
-            )
-        for setid, name in _SET_NAMES.items():
-            services.name_set(setid, name, _SEEDER)
-        if not Rule.objects.exists():
-            Rule.objects.bulk_create(Rule(match_flags=0, disabled=0, **rule) for rule in _RULES)
-    return True
+        if SampleDecision.objects.exists():
+            return False
+        wanted = not (SampleGateway.objects.exists() or Destination.objects.exists() or Rule.objects.exists())
+        SampleDecision.objects.create(at=timezone.now(), written=wanted)
+        if wanted:
+            _write_gateways()
+            _write_rules()
+    return wanted
+
+
+def sample_gateways() -> dict[int, bool]:
+    """The ports of loopback on which the sandbox plays gateways, and whether each answers."""
+    return dict(SampleGateway.objects.values_list("port", "answers"))
+
+
+def _write_gateways() -> None:
+    ports = _free_ports(len(_GATEWAYS))
+    for port, (setid, weight, description, attrs, answers) in zip(ports, _GATEWAYS, strict=True):
+        SampleGateway.objects.create(port=port, answers=answers)
+        services.add(
+            Values(
+                setid=setid,
+                destination=f"sip:127.0.0.1:{port}",
+                weight=weight,
+                attrs=attrs,
+                probe_mode=1,
+                description=description,
+            ),
+            _SEEDER,
+        )
+    for setid, name in _SET_NAMES.items():
+        services.name_set(setid, name, _SEEDER)
+
+
+def _write_rules() -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            _INSERT_RULE,
+            [
+                (1, priority, _REGEX, expression, 0, expression, replacement, attrs)
+                for priority, expression, replacement, attrs in _RULES
+            ],
+        )
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,9 +1,11 @@
 """What the sandbox reads of OpenSIPS's tables, and the one thing that it may write."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import Error, close_old_connections, connection, transaction
 
 from dialplan.models import Rule as RuleRow
 from dialplan.translation.rules import Rule
@@ -11,55 +13,79 @@ from dispatcher.models import Destination
 from dispatcher.routing.memory import UnsavedState
 from dispatcher.routing.rows import Row
 from efcp.proxies.locking import retried_on_lock
+from efcp.sandbox.proxy import TablesUnreadableError
 
 MAX_ROWS = 200_000
+DATABASE_URL = "the panel's own database"
+_DISPATCHER_COLUMNS = (
+    "setid",
+    "destination",
+    "socket",
+    "state",
+    "probe_mode",
+    "weight",
+    "priority",
+    "attrs",
+    "description",
+    "id",
+)
+_DIALPLAN_COLUMNS = (
+    "id",
+    "dpid",
+    "pr",
+    "match_op",
+    "match_exp",
+    "match_flags",
+    "subst_exp",
+    "repl_exp",
+    "timerec",
+    "disabled",
+    "attrs",
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
+def _or_unreadable(read: Callable[P, R]) -> Callable[P, R]:
+    """Turn a database's errors into TablesUnreadableError."""
+
+    @wraps(read)
+    def reading(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            close_old_connections()
+            return read(*args, **kwargs)
+        except Error as error:
+            raise TablesUnreadableError(str(error)) from error
+
+    return reading
+
+
+@_or_unreadable
 def dispatcher_rows() -> Sequence[Row]:
     """The rows of `dispatcher` in the order in which a proxy gets them."""
-    close_old_connections()
-    columns = (
-        "setid",
-        "destination",
-        "socket",
-        "state",
-        "probe_mode",
-        "weight",
-        "priority",
-        "attrs",
-        "description",
-        "id",
-    )
-    rows = Destination.objects.order_by("id").values_list(*columns)[:MAX_ROWS]
+    rows = Destination.objects.order_by("id").values_list(*_DISPATCHER_COLUMNS)[:MAX_ROWS]
     return [Row(*row) for row in rows]
 
 
+@_or_unreadable
 def dialplan_rules() -> Sequence[Rule]:
-    """The rules of `dialplan` in the order in which a proxy gets them; disabled ones are not asked for."""
-    names = (
-        "id",
-        "dpid",
-        "pr",
-        "match_op",
-        "match_exp",
-        "match_flags",
-        "subst_exp",
-        "repl_exp",
-        "timerec",
-        "disabled",
-        "attrs",
-    )
-    rows = RuleRow.objects.order_by("id").values(*names)[:MAX_ROWS]
+    """The rules of `dialplan` in the order in which a proxy gets them."""
+    rows = RuleRow.objects.order_by("id").values(*_DIALPLAN_COLUMNS)[:MAX_ROWS]
     return [Rule(**row) for row in rows]
 
 
+@_or_unreadable
 @retried_on_lock
 def flush(states: Sequence[UnsavedState]) -> int:
-    """Write changed states into the trial's table, as persistent_state does; on a site nothing is written."""
-    if not settings.CONFIGURATION.trial:
+    """Write changed states into the trial's table as persistent_state does, and return how many rows changed.
+
+    On anything but the trial's own database nothing is written.
+    """
+    if not (settings.CONFIGURATION.trial and connection.vendor == "sqlite"):
         return 0
     written = 0
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         for each in states:
             cursor.execute(
                 "UPDATE dispatcher SET state = %s WHERE setid = %s AND destination = %s",

@@ -8,12 +8,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from efcp.configuration import Configuration
-from efcp.proxies.models import Proxy
-from efcp.sandbox.models import SampleGateway
-from efcp.sandbox.process import Gateways, PortBusyError, SandboxProcess
-from efcp.sandbox.seed import seed_once
-
-NAME = "trial"
+from efcp.sandbox.process import PortBusyError, SandboxProcess
+from efcp.sandbox.registration import register
+from efcp.sandbox.seed import sample_gateways, seed_once
 
 
 class Command(BaseCommand):
@@ -29,9 +26,8 @@ class Command(BaseCommand):
         if seed_once():
             self.stdout.write("Sample sets were written; their gateways are played by the sandbox.")
         register(configuration.sandbox.mi_port)
-        ports = list(SampleGateway.objects.filter(answers=True).values_list("port", flat=True))
         try:
-            asyncio.run(_run(SandboxProcess(configuration.sandbox, Gateways(ports))))
+            asyncio.run(_run(SandboxProcess(configuration.sandbox, sample_gateways())))
         except PortBusyError as error:
             raise CommandError(str(error)) from None
 
@@ -42,10 +38,3 @@ async def _run(process: SandboxProcess) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     await process.run(stopping)
-
-
-def register(mi_port: int) -> None:
-    """Let the panel know the sandbox as a proxy; only the port of a known one is brought up to date."""
-    url = f"http://127.0.0.1:{mi_port}/mi"
-    if not Proxy.objects.filter(is_sandbox=True).update(mi_url=url):
-        Proxy.objects.create(name=NAME, mi_url=url, is_sandbox=True)

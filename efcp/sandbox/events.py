@@ -1,0 +1,130 @@
+"""The Event Interface of the sandbox: subscribers, and JSON datagrams to them (evi, event_datagram)."""
+
+import contextlib
+import json
+import math
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from efcp.sandbox.loopback import Address, address_and_port, is_loopback
+from efcp.sandbox.parameters import MiRefusalError
+
+EVENT = "E_DISPATCHER_STATUS"
+_EVENTS = (
+    "E_CORE_SR_STATUS_CHANGED",
+    "E_CORE_THRESHOLD",
+    "E_CORE_SHM_THRESHOLD",
+    "E_CORE_PKG_THRESHOLD",
+    "E_CORE_PROC_AUTO_SCALE",
+    "E_CORE_TCP_DISCONNECT",
+    "E_MYSQL_CONNECTION",
+    EVENT,
+    "E_CORE_LOG",
+)
+_SINCE_4_0 = ("E_PROFILING_SCRIPT", "E_PROFILING_PROC")
+MAX_SUBSCRIBERS = 64
+
+Send = Callable[[str, bytes], None]
+"""Sends one datagram to a socket such as udp:127.0.0.1:9000."""
+
+
+def published(version: str) -> tuple[str, ...]:
+    """The names of the events that a release publishes, in order of their numbers."""
+    if int(version.partition(".")[0]) < 4:
+        return _EVENTS
+    before = _EVENTS.index("E_MYSQL_CONNECTION")
+    return _EVENTS[:before] + _SINCE_4_0 + _EVENTS[before:]
+
+
+@dataclass(slots=True)
+class Subscriber:
+    """A socket that an event goes to, for `expire_s` seconds from `subscribed_at` (monotonic)."""
+
+    socket: str
+    expire_s: int
+    subscribed_at: float
+
+    @property
+    def left_s(self) -> int:
+        """The seconds left, begun ones too; below 0 when they have run out for a second."""
+        return math.ceil(self.subscribed_at + self.expire_s - time.monotonic())
+
+    def listed(self) -> dict[str, object]:
+        """As subscribers_list tells it."""
+        return {"socket": self.socket, "expire": self.expire_s, "ttl": max(self.left_s, 0) or "expired"}
+
+
+@dataclass(slots=True)
+class Events:
+    """Events by name and their subscribers, the newest first."""
+
+    names: tuple[str, ...]
+    send: Send
+    _subscribers: dict[str, list[Subscriber]] = field(init=False, default_factory=dict)
+
+    def subscribe(self, event: str, at: str, expire_s: int) -> None:
+        """Send `event` to the socket `at` for `expire_s` seconds; a known socket is renewed."""
+        if event not in self.names or datagram_socket(at) is None:
+            raise MiRefusalError(400, "Bad parameter value")
+        now = time.monotonic()
+        for known in self.subscribers(event):
+            if known.socket == at:
+                known.expire_s, known.subscribed_at = expire_s, now
+                return
+        if sum(len(each) for each in self._subscribers.values()) >= MAX_SUBSCRIBERS:
+            raise MiRefusalError(-32000, "Server error", "Command handler returned null")
+        self._subscribers.setdefault(event, []).insert(0, Subscriber(at, expire_s, now))
+
+    def subscribers(self, event: str) -> list[Subscriber]:
+        """The subscribers of an event whose time has not run out; raise MiRefusalError for no such event."""
+        if event not in self.names:
+            raise MiRefusalError(404, "Event not published")
+        living = [each for each in self._subscribers.get(event, []) if each.left_s >= 0]
+        self._subscribers[event] = living
+        return living
+
+    def number(self, event: str) -> int:
+        """The number that lists show for an event."""
+        return self.names.index(event)
+
+    def raise_event(self, event: str, params: Mapping[str, object]) -> None:
+        """Send a notification to each subscriber."""
+        notification = {"jsonrpc": "2.0", "method": event, "params": params}
+        datagram = json.dumps(notification, separators=(",", ":"), ensure_ascii=False).encode(
+            errors="replace"
+        )
+        for subscriber in self.subscribers(event):
+            self.send(subscriber.socket, datagram)
+
+
+class EventSender:
+    """Sends datagrams to sockets on this machine's loopback; what is addressed elsewhere is dropped."""
+
+    def __init__(self) -> None:
+        self._sockets = {
+            family: socket.socket(family, socket.SOCK_DGRAM)
+            for family in (socket.AF_INET, *([socket.AF_INET6] if socket.has_ipv6 else []))
+        }
+
+    def send(self, to: str, datagram: bytes) -> None:
+        """Send to a socket such as udp:127.0.0.1:9000; a failure is nobody's, as with any datagram."""
+        peer = datagram_socket(to)
+        if peer is None or not is_loopback(peer[0]):
+            return
+        family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
+        with contextlib.suppress(OSError, KeyError):
+            self._sockets[family].sendto(datagram, socket.MSG_DONTWAIT, peer)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for each in self._sockets.values():
+            each.close()
+
+
+def datagram_socket(name: str) -> Address | None:
+    """The address and port in `udp:address:port`; None for anything else, which nothing is sent to."""
+    transport, _, address = name.partition(":")
+    peer = address_and_port(address) if transport == "udp" else None
+    return peer if peer and peer[1] else None
