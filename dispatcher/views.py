@@ -105,7 +105,7 @@ def clone(request: HttpRequest, destination_id: int) -> HttpResponse:
 def restore(request: HttpRequest, record_id: int) -> HttpResponse:
     """The form filled with the former values that an audit record keeps, to edit or to add again."""
     record = find_record(record_id)
-    if record is None or record.subject_kind != "dispatcher" or not record.before:
+    if record is None or record.subject_kind != "dispatcher" or record.action == "state" or not record.before:
         raise Http404
     row = selectors.find(int(record.subject_id))
     return _show_form(request, DestinationForm.to_restore(record.before, row), row)

@@ -40,6 +40,7 @@ def record_page(request: HttpRequest, record_id: int) -> HttpResponse:
         raise Http404
     restorable = (
         record.subject_kind == "dispatcher"
+        and record.action != "state"
         and record.before is not None
         and request.user.has_perm("efcp.administer")
     )
