@@ -96,7 +96,7 @@ def _database(database: configuration.Database) -> dict[str, Any]:
             # a waiting writer waits for its turn instead of failing when a read turns into a write.
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
+                "timeout": 60,
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             },
         }
