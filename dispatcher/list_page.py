@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 
-from django.utils import timezone
-
 from dispatcher import selectors
 from dispatcher.drift import ColumnDifference, differing_columns
 from dispatcher.listing import ListQuery, Sort
@@ -37,7 +35,8 @@ class LiveCell:
     """One destination on one proxy: what the chip says, and what differs.
 
     `state` is "active", "probing", "inactive", "absent" (the proxy does not hold it) or "unknown" (never
-    seen). Where `fresh` is False, the proxy does not answer and `state` is as old as `seen_at`.
+    seen); it has lasted for `age`, as far as is known. Where `fresh` is False, the proxy does not answer and
+    `state` is as old as `seen_at`, which was `seen_age` ago; a fresh cell has no `seen_at`.
     """
 
     proxy: str
@@ -45,8 +44,9 @@ class LiveCell:
     fresh: bool
     since: datetime | None = None
     since_is_exact: bool = True
+    age: str = ""
     seen_at: datetime | None = None
-    first_hits: int | None = None
+    seen_age: str = ""
     changed: tuple[ColumnDifference, ...] = ()
 
     @property
@@ -55,19 +55,9 @@ class LiveCell:
         return _WORDS[self.state]
 
     @property
-    def age(self) -> str:
-        """How long the destination has been in its state, as far as is known."""
-        return in_words(timezone.now() - self.since) if self.since else ""
-
-    @property
     def since_iso(self) -> str:
         """Since when, for a script to read."""
         return self.since.isoformat() if self.since else ""
-
-    @property
-    def seen_age(self) -> str:
-        """How long ago the proxy gave its last good answer."""
-        return in_words(timezone.now() - self.seen_at) if self.seen_at else ""
 
     @property
     def seen_iso(self) -> str:
@@ -163,9 +153,10 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Everything that the list page shows."""
+    """Everything that the list page shows; `sort_urls` has the query string for each order, by column."""
 
     query: ListQuery
+    sort_urls: dict[str, str]
     bands: tuple[Band, ...]
     lines: tuple[Line, ...]
     watched: tuple[WatchedProxy, ...]
@@ -183,11 +174,6 @@ class ListPage:
     def next_url(self) -> str:
         """The query string of the page after."""
         return self.query.with_page(self.query.page + 1)
-
-    @property
-    def sort_urls(self) -> dict[str, str]:
-        """The query string for each order, by column."""
-        return {column.value: self.query.sorted_by(column) for column in Sort}
 
     @property
     def first(self) -> int:
@@ -246,6 +232,7 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     )
     return ListPage(
         query=query,
+        sort_urls={column.value: query.sorted_by(column) for column in Sort},
         bands=bands,
         lines=lines,
         watched=tuple(watched[:MAX_PROXY_COLUMNS]),
@@ -278,17 +265,26 @@ def _cell(each: WatchedProxy, held: Sequence[KnownDestination], occurrence: int,
     if each.seen_at is None:
         return LiveCell(each.proxy.name, "unknown", fresh=False)
     if occurrence >= len(held):
-        return LiveCell(each.proxy.name, "absent", each.fresh, seen_at=each.seen_at)
+        return _cell_of(each, None)
     mine = held[occurrence]
+    return _cell_of(each, mine, differing_columns(values, mine) if each.fresh else ())
+
+
+def _cell_of(
+    each: WatchedProxy, held: KnownDestination | None, changed: tuple[ColumnDifference, ...] = ()
+) -> LiveCell:
+    """The cell of a proxy that has answered before, and holds `held` or nothing."""
+    seen_at = None if each.fresh else each.seen_at
     return LiveCell(
-        each.proxy.name,
-        mine.state,
-        each.fresh,
-        since=mine.since,
-        since_is_exact=mine.since_is_exact,
-        seen_at=each.seen_at,
-        first_hits=mine.first_hits,
-        changed=differing_columns(values, mine) if each.fresh else (),
+        proxy=each.proxy.name,
+        state=held.state if held else "absent",
+        fresh=each.fresh,
+        since=held.since if held else None,
+        since_is_exact=held.since_is_exact if held else True,
+        age=in_words(each.now - held.since) if held else "",
+        seen_at=seen_at,
+        seen_age=in_words(each.now - seen_at) if seen_at else "",
+        changed=changed,
     )
 
 
@@ -353,20 +349,6 @@ def _gone_lines(
     lines: dict[int, list[GoneLine]] = defaultdict(list)
     for (setid, _key), by_proxy in by_uri.items():
         first = next(iter(by_proxy.values()))
-        cells = tuple(_gone_cell(each, by_proxy.get(each.proxy.pk)) for each in watched)
+        cells = tuple(_cell_of(each, by_proxy.get(each.proxy.pk)) for each in watched)
         lines[setid].append(GoneLine(setid, first.uri, first.description or "", cells))
     return {setid: tuple(found) for setid, found in lines.items()}
-
-
-def _gone_cell(each: WatchedProxy, held: KnownDestination | None) -> LiveCell:
-    if held is None:
-        return LiveCell(each.proxy.name, "absent", each.fresh, seen_at=each.seen_at)
-    return LiveCell(
-        each.proxy.name,
-        held.state,
-        each.fresh,
-        held.since,
-        held.since_is_exact,
-        each.seen_at,
-        held.first_hits,
-    )

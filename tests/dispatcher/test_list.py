@@ -266,3 +266,20 @@ def test_the_polled_fragment_is_the_page_s_own_part(viewer: Client, add_row: Add
     ).content.decode()
     assert fragment.lstrip().startswith('<div id="destinations"')
     assert "<html" not in fragment
+
+
+def test_a_change_in_memory_shows_on_the_next_page(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
+    add_row("sip:10.0.0.1")
+    held = hold(proxy, "sip:10.0.0.1")
+    assert "chip-active" in shown(viewer)
+    held.state = "probing"
+    held.save()
+    assert "chip-probing" in shown(viewer)
+
+
+def test_a_viewer_gets_no_links_to_change_a_row_that_an_administrator_saw(
+    client_as: ClientAs, add_row: AddRow
+) -> None:
+    link = reverse("dispatcher:edit", args=[add_row("sip:10.0.0.1")])
+    assert link in shown(client_as(Role.ADMINISTRATOR))
+    assert link not in shown(client_as(Role.VIEWER))
