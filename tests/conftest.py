@@ -51,9 +51,7 @@ def _quick_passwords_and_plain_static_files(settings: Settings) -> None:
     """Hash with MD5, since Argon2 is slow by design; and need no manifest of collected static files."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.STATIC_ROOT = settings.STATICFILES_DIRS[0]
-    settings.STORAGES = {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
+    settings.STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -38,15 +38,22 @@ class PortBusyError(Exception):
 class SandboxProcess:
     """Everything that runs while the sandbox does.
 
-    `gateways` are the ports on which it plays gateways, and whether each answers. `mi_port` and `sip_port` are the ports that it really
-    has, once it runs: a port 0 among the settings means any free one.
+    `gateways` are the ports on which it plays gateways, and whether each answers; `rows` reads the table.
+    `mi_port` and `sip_port` are the ports that it really has, once it runs: a port 0 among the settings means
+    any free one.
     """
 
-    def __init__(self, settings: Sandbox, gateways: Mapping[int, bool] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Sandbox,
+        gateways: Mapping[int, bool] | None = None,
+        rows: Callable[[], Sequence[Row]] = tables.dispatcher_rows,
+    ) -> None:
         self.mi_port = settings.mi_port
         self.sip_port = settings.sip_port
         self._settings = settings
         self._gateways = gateways or {}
+        self._read_rows = rows
         self._names = Names(_addresses)
         self._events = EventSender()
         self.proxy = SandboxProxy(
@@ -65,17 +72,21 @@ class SandboxProcess:
         self._responders: list[asyncio.BaseTransport] = []
         self._unsaved: dict[tuple[int, str], State] = {}
 
-    async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
-        """Run until `stopping`, telling `started` once all is loaded; raise PortBusyError."""
+    async def run(self, stopping: asyncio.Event, started: Callable[[], None] | None = None) -> None:
+        """Run until `stopping`, calling `started` once all is loaded; raise PortBusyError."""
         try:
             await self._open()
             await self._load()
             if started is not None:
-                started.set()
+                started()
             await self._work_until(stopping)
             await self._flush()
         finally:
             await self._close()
+
+    async def probe(self) -> None:
+        """Send one round of probes now."""
+        await self._prober.probe()
 
     async def _open(self) -> None:
         try:
@@ -155,7 +166,7 @@ class SandboxProcess:
         self._events.close()
 
     def _rows(self) -> Sequence[Row]:
-        rows = tables.dispatcher_rows()
+        rows = self._read_rows()
         self._names.look_up(rows)
         return rows
 
