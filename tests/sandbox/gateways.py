@@ -1,0 +1,64 @@
+"""SIP peers for tests: one is silent and keeps what it got, one answers each OPTIONS with a code."""
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A UDP socket on loopback that a destination's URI names."""
+
+    socket: socket.socket
+
+    @property
+    def uri(self) -> str:
+        """The URI of a destination there."""
+        return f"sip:127.0.0.1:{self.socket.getsockname()[1]}"
+
+    def received(self) -> list[bytes]:
+        """The datagrams that came and were not read yet."""
+        self.socket.setblocking(False)
+        datagrams = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                datagrams.append(self.socket.recv(65_535))
+        return datagrams
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[Peer]:
+    """A peer that answers nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield Peer(bound)
+
+
+@contextlib.contextmanager
+def answering(*codes: int) -> Iterator[Peer]:
+    """A peer that answers each request with one of `codes` after the other, the last one for good."""
+    with silent() as peer:
+        stopping = threading.Event()
+        thread = threading.Thread(target=_answer, args=(peer.socket, list(codes), stopping), daemon=True)
+        thread.start()
+        try:
+            yield peer
+        finally:
+            stopping.set()
+            thread.join()
+
+
+def _answer(bound: socket.socket, codes: list[int], stopping: threading.Event) -> None:
+    bound.settimeout(POLL_S)
+    while not stopping.is_set():
+        with contextlib.suppress(TimeoutError):
+            request, sender = bound.recvfrom(65_535)
+            code = codes.pop(0) if len(codes) > 1 else codes[0]
+            head = request.decode().split("\r\n")
+            kept = [line for line in head if line.startswith(("Via:", "From:", "To:", "Call-ID:", "CSeq:"))]
+            answer = "\r\n".join([f"SIP/2.0 {code} Whatever", *kept, "Content-Length: 0", "", ""])
+            bound.sendto(answer.encode(), sender)
