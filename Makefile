@@ -57,7 +57,9 @@ $(VENV)/.run: requirements/run.lock | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
 	touch $@
 
-$(VENV)/.dev: requirements/dev.lock tests/install | $(VENV)/bin/python
-	@tests/install
+# Python itself may be among what is installed first, so that it can't be a prerequisite here.
+$(VENV)/.dev: requirements/dev.lock tests/install
+	@PYTHON='$(PYTHON)' tests/install
+	$(MAKE) --no-print-directory $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@ $(VENV)/.run

@@ -250,7 +250,7 @@ def _trial_key(path: Path) -> str:
         key = path.read_text(encoding="ascii")
     except OSError as error:
         raise ConfigurationError(
-            f"EFCP_DATA_DIR: {error.filename or path.parent} can't be written: {error.strerror}."
+            f"EFCP_DATA_DIR: {path.parent} can't be written: {error.strerror}."
         ) from None
     except UnicodeDecodeError:
         key = ""

@@ -11,7 +11,7 @@ class NoFreePortError(Exception):
 
 
 def is_free(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
-    """Tell whether `port` of `host` can be bound now; raise OSError where `host` is not this machine's."""
+    """Tell whether nobody has `port` of `host`; raise OSError where it can't be had for another reason."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, kind) as probe:
         if kind is socket.SOCK_STREAM:
@@ -19,7 +19,7 @@ def is_free(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) 
         try:
             probe.bind((host.strip("[]"), port))
         except OSError as error:
-            if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+            if error.errno == errno.EADDRINUSE:
                 return False
             raise
     return True

@@ -53,6 +53,8 @@ class Command(BaseCommand):
 def _require_panel_port(configuration: Configuration) -> None:
     try:
         free = is_free(configuration.host, configuration.port)
+    except PermissionError as error:
+        raise PreparationError(f"EFCP_PORT is {configuration.port}: {error.strerror}.") from None
     except OSError as error:
         raise PreparationError(f"EFCP_HOST is {configuration.host}: {error.strerror}.") from None
     if not free:
@@ -74,7 +76,11 @@ def _with_free_ports(sandbox: Sandbox) -> Sandbox:
 
 
 def _free_port(name: str, port: int, is_set: bool, kind: socket.SocketKind) -> int:
-    if is_free(LOOPBACK, port, kind):
+    try:
+        free = is_free(LOOPBACK, port, kind)
+    except OSError as error:
+        raise PreparationError(f"{name} is {port}: {error.strerror}.") from None
+    if free:
         return port
     if is_set:
         raise PreparationError(f"{name} is {port}, which is busy: end what listens there, or set another.")
