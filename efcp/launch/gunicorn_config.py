@@ -1,5 +1,6 @@
 """How gunicorn serves the panel: `gunicorn --config efcp/launch/gunicorn_config.py efcp.wsgi`."""
 
+import gc
 import sys
 
 from efcp.configuration import ConfigurationError, in_url, load
@@ -20,3 +21,9 @@ keepalive = 30
 # The address of a client behind a trusted proxy is worked out by the panel itself (efcp/audit/addresses.py).
 forwarded_allow_ips = ""
 control_socket_disable = True
+
+
+def post_worker_init(_worker: object) -> None:
+    """Take what is loaded by now out of garbage collection: it stays, and looking through it delays pages."""
+    gc.collect()
+    gc.freeze()
