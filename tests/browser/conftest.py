@@ -191,9 +191,14 @@ class Browser:
         )
 
     def problems(self) -> list[str]:
-        """What the browser's console complains of: scripts refused, errors thrown."""
+        """What the browser's console complains of: answers that failed, scripts refused, errors thrown.
+
+        htmx tells of a poll that a click cut short in the same tone; that is none, and a poll that failed is
+        told by the browser itself as well.
+        """
         entries = self.driver.execute("getLog", {"type": "browser"})["value"]
-        return [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
+        severe = [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
+        return [message for message in severe if '"htmx:' not in message]
 
     def _wait(self, is_so: Callable[[], bool], what: str, patience_s: float) -> None:
         def holds(_driver: webdriver.Chrome) -> bool:
