@@ -16,7 +16,6 @@ from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import Row
 from dispatcher.routing.states import State
 from efcp.configuration import Sandbox
-from efcp.sandbox import tables
 from efcp.sandbox.events import EventSender
 from efcp.sandbox.mi_http import MiServer
 from efcp.sandbox.names import Names
@@ -24,6 +23,7 @@ from efcp.sandbox.parameters import MiRefusalError
 from efcp.sandbox.prober import Prober
 from efcp.sandbox.proxy import SandboxProxy, Tables, TablesUnreadableError
 from efcp.sandbox.responders import Responder
+from efcp.sandbox.tables import OF_THE_PANEL
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class PortBusyError(Exception):
 class SandboxProcess:
     """Everything that runs while the sandbox does.
 
-    `gateways` are the ports on which it plays gateways, and whether each answers; `rows` reads the table.
+    `gateways` are the ports on which it plays gateways, and whether each answers; it loads `tables`.
     `mi_port` and `sip_port` are the ports that it really has, once it runs: a port 0 among the settings means
     any free one.
     """
@@ -47,13 +47,13 @@ class SandboxProcess:
         self,
         settings: Sandbox,
         gateways: Mapping[int, bool] | None = None,
-        rows: Callable[[], Sequence[Row]] = tables.dispatcher_rows,
+        tables: Tables = OF_THE_PANEL,
     ) -> None:
         self.mi_port = settings.mi_port
         self.sip_port = settings.sip_port
         self._settings = settings
         self._gateways = gateways or {}
-        self._read_rows = rows
+        self._tables = tables
         self._names = Names(_addresses)
         self._events = EventSender()
         self.proxy = SandboxProxy(
@@ -61,7 +61,7 @@ class SandboxProcess:
                 Environment(self._names.resolve, version=VERSION),
                 ProbingSettings(threshold=settings.threshold, everything=settings.probing_mode == 1),
             ),
-            Tables(self._rows, tables.dialplan_rules, tables.DATABASE_URL),
+            replace(tables, dispatcher=self._rows),
             VERSION,
             self._events.send,
         )
@@ -147,10 +147,12 @@ class SandboxProcess:
         await asyncio.get_running_loop().run_in_executor(self._thread, self.flush)
 
     def flush(self) -> None:
-        """Write changed states into the trial's table; what can't be written now is kept for later."""
+        """Write changed states into the table; what can't be written now is kept for later."""
         self._unsaved |= {(each.setid, each.uri): each.state for each in self.proxy.take_unsaved()}
         try:
-            tables.flush([UnsavedState(setid, uri, state) for (setid, uri), state in self._unsaved.items()])
+            self._tables.save(
+                [UnsavedState(setid, uri, state) for (setid, uri), state in self._unsaved.items()]
+            )
         except TablesUnreadableError as error:
             log.warning("Changed states could not be saved yet: %s", error)
             return
@@ -166,7 +168,7 @@ class SandboxProcess:
         self._events.close()
 
     def _rows(self) -> Sequence[Row]:
-        rows = self._read_rows()
+        rows = self._tables.dispatcher()
         self._names.look_up(rows)
         return rows
 

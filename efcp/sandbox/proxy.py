@@ -32,16 +32,20 @@ STATES = {State.ACTIVE: "Active", State.INACTIVE: "Inactive", State.PROBING: "Pr
 
 
 class TablesUnreadableError(Exception):
-    """The database does not hand out the rows now."""
+    """The database does not hand out the rows now, or takes no states."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Where the rows come from, each read anew when it is loaded; either raises TablesUnreadableError."""
+    """Where the rows come from, each read anew when it is loaded, and where changed states go to.
+
+    Each raises TablesUnreadableError.
+    """
 
     dispatcher: Callable[[], Sequence[Row]]
     dialplan: Callable[[], Sequence[Rule]]
     database_url: str
+    save: Callable[[Sequence[UnsavedState]], object] = lambda _states: None
 
 
 @dataclass(frozen=True, slots=True)

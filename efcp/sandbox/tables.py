@@ -13,10 +13,9 @@ from dispatcher.models import Destination
 from dispatcher.routing.memory import UnsavedState
 from dispatcher.routing.rows import Row
 from efcp.proxies.locking import retried_on_lock
-from efcp.sandbox.proxy import TablesUnreadableError
+from efcp.sandbox.proxy import Tables, TablesUnreadableError
 
 MAX_ROWS = 200_000
-DATABASE_URL = "the panel's own database"
 _DISPATCHER_COLUMNS = (
     "setid",
     "destination",
@@ -93,3 +92,7 @@ def flush(states: Sequence[UnsavedState]) -> int:
             )
             written += cursor.rowcount
     return written
+
+
+OF_THE_PANEL = Tables(dispatcher_rows, dialplan_rules, "the panel's own database", flush)
+"""The tables in the panel's own database."""

@@ -15,8 +15,9 @@ from dispatcher.routing.rows import Row
 from efcp.configuration import Sandbox
 from efcp.mi.client import MiClient
 from efcp.mi.endpoint import Endpoint
-from efcp.sandbox import tables
 from efcp.sandbox.process import SandboxProcess
+from efcp.sandbox.proxy import Tables
+from efcp.sandbox.tables import OF_THE_PANEL
 
 START_WITHIN_S = 20.0
 PATIENCE_S = 20.0
@@ -38,6 +39,14 @@ def settings_of(**changes: Any) -> Sandbox:
         "fr_timeout_s": 1,
     }
     return Sandbox(**given | changes)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    """Wait until something happened; fail after PATIENCE_S."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +77,26 @@ class RunningSandbox:
 
     def wait_for_state(self, uri: str, state: str) -> None:
         """Wait until ds_list tells this state; fail after PATIENCE_S."""
-        deadline = time.monotonic() + PATIENCE_S
-        while self.states()[uri] != state:
-            assert time.monotonic() < deadline, f"{uri} is {self.states()[uri]}, never {state}"
-            time.sleep(0.05)
+        wait_until(lambda: self.states()[uri] == state)
+
+
+Rows = Sequence[Row] | Callable[[], Sequence[Row]]
+
+
+def _tables_of(rows: Rows | None) -> Tables:
+    if rows is None:
+        return OF_THE_PANEL
+    return Tables(rows if callable(rows) else lambda: rows, lambda: (), "none")
 
 
 @contextlib.contextmanager
 def running_sandbox(
     settings: Sandbox | None = None,
-    rows: Sequence[Row] | Callable[[], Sequence[Row]] | None = None,
+    rows: Rows | None = None,
     gateways: Mapping[int, bool] | None = None,
 ) -> Iterator[RunningSandbox]:
     """Run a sandbox with these rows of `dispatcher`, or with those of the database; end it in any case."""
-    read = rows if callable(rows) else (lambda: rows) if rows is not None else tables.dispatcher_rows
-    process = SandboxProcess(settings or settings_of(), gateways, read)
+    process = SandboxProcess(settings or settings_of(), gateways, _tables_of(rows))
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 
     async def run() -> None:

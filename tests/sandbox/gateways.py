@@ -18,7 +18,8 @@ class Peer:
     @property
     def uri(self) -> str:
         """The URI of a destination there."""
-        return f"sip:127.0.0.1:{self.socket.getsockname()[1]}"
+        host, port = self.socket.getsockname()[:2]
+        return f"sip:[{host}]:{port}" if ":" in host else f"sip:{host}:{port}"
 
     def received(self) -> list[bytes]:
         """The datagrams that came and were not read yet."""
@@ -31,19 +32,20 @@ class Peer:
 
 
 @contextlib.contextmanager
-def silent() -> Iterator[Peer]:
-    """A peer that answers nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
-        bound.bind(("127.0.0.1", 0))
+def silent(host: str = "127.0.0.1", port: int = 0) -> Iterator[Peer]:
+    """A peer that answers nothing, on a free port or on this one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as bound:
+        bound.bind((host, port))
         yield Peer(bound)
 
 
 @contextlib.contextmanager
-def answering(*codes: int) -> Iterator[Peer]:
-    """A peer that answers each request with one of `codes` after the other, the last one for good."""
-    with silent() as peer:
+def answering(code: int, host: str = "127.0.0.1", port: int = 0) -> Iterator[Peer]:
+    """A peer that answers each request with `code`."""
+    with silent(host, port) as peer:
         stopping = threading.Event()
-        thread = threading.Thread(target=_answer, args=(peer.socket, list(codes), stopping), daemon=True)
+        thread = threading.Thread(target=_answer, args=(peer.socket, code, stopping), daemon=True)
         thread.start()
         try:
             yield peer
@@ -52,12 +54,11 @@ def answering(*codes: int) -> Iterator[Peer]:
             thread.join()
 
 
-def _answer(bound: socket.socket, codes: list[int], stopping: threading.Event) -> None:
+def _answer(bound: socket.socket, code: int, stopping: threading.Event) -> None:
     bound.settimeout(POLL_S)
     while not stopping.is_set():
         with contextlib.suppress(TimeoutError):
             request, sender = bound.recvfrom(65_535)
-            code = codes.pop(0) if len(codes) > 1 else codes[0]
             head = request.decode().split("\r\n")
             kept = [line for line in head if line.startswith(("Via:", "From:", "To:", "Call-ID:", "CSeq:"))]
             answer = "\r\n".join([f"SIP/2.0 {code} Whatever", *kept, "Content-Length: 0", "", ""])
