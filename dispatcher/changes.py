@@ -4,7 +4,7 @@ A table of 50,000 destinations has to be compared too, so rows are read as plain
 are not equal at a glance go through the loader and the comparison column by column.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -26,6 +26,9 @@ _LATEST_RECORDS = 2000
 """Among how many audit records the one that took a destination out of the table is looked for."""
 
 _EMPTY = Value("", output_field=CharField())
+
+_UNTOLD = (None, None, None)
+"""Weight, priority and description of a destination where ds_list was asked without `full`."""
 
 Identity = tuple[int, str, int]
 """Set, URI key, which occurrence."""
@@ -182,11 +185,15 @@ def _rows() -> QuerySet[Destination, Texts]:
 def _table() -> dict[Identity, Texts]:
     """All rows by identity, in the proxy's order, as tuples with TableRow's columns."""
     rows: dict[Identity, Texts] = {}
-    counts: dict[tuple[int, str], int] = defaultdict(int)
+    further: Counter[Identity] = Counter()
     for texts in _rows().order_by("-priority", "id"):
-        key = (texts[1], uri_key(texts[2].rstrip(" ")))
-        rows[(*key, counts[key])] = texts
-        counts[key] += 1
+        uri = texts[2].rstrip(" ")
+        # Most URIs are in lower case already, and looking costs a tenth of translating.
+        identity = (texts[1], uri if uri.islower() else uri_key(uri), 0)
+        if identity in rows:
+            further[identity] += 1
+            identity = (*identity[:2], further[identity])
+        rows[identity] = texts
     return rows
 
 
@@ -214,7 +221,7 @@ def _compared(rows: dict[Identity, Texts], memory: dict[Identity, Texts], loader
             row = TableRow._make(texts)
             if not is_dropped(loader.says(row)):
                 compared.added.append((identity, row))
-        elif texts[2:8] != held:
+        elif texts[2:8] != held and (held[3:] != _UNTOLD or texts[2:5] != held[:3]):
             row = TableRow._make(texts)
             if differing_columns(_values(row), Held.of(held)):
                 compared.changed.append((identity, row, Held.of(held)))

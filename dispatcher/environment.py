@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from django.db import connection
 
 from dispatcher import names, selectors
-from dispatcher.validation import FormEnvironment, SetOfRow
+from dispatcher.models import Destination
+from dispatcher.validation import FormEnvironment, SetOfRow, WeighedRow
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import watched_proxies
 
@@ -17,6 +18,7 @@ def form_environment(*, look_up_names: bool = True) -> FormEnvironment:
         known_sockets=known_sockets,
         unstorable=unstorable_characters,
         set_of=set_of_row,
+        weighed=weighed_rows,
         duplicate=selectors.same_destination,
     )
 
@@ -45,6 +47,12 @@ def set_of_row(setid: int) -> SetOfRow:
     if totals is None:
         return SetOfRow(rows=0, weight=0, active=0)
     return SetOfRow(rows=totals.rows, weight=totals.weight, active=totals.active)
+
+
+def weighed_rows(setid: int) -> Sequence[WeighedRow]:
+    """The rows of a set by id, at most 1,000: shares of more can't be told in a sentence anyway."""
+    rows = Destination.objects.filter(setid=setid).order_by("id")
+    return [WeighedRow(*row) for row in rows.values_list("id", "destination", "priority", "weight")[:1000]]
 
 
 def unstorable_characters(column: str, text: str) -> str:

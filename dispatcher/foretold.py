@@ -12,6 +12,7 @@ from dispatcher.environment import not_looked_up
 from dispatcher.routing.findings import Effect, Finding
 from dispatcher.routing.loading import Environment, LoadBrokenError, load_row
 from dispatcher.routing.rows import Row
+from dispatcher.secrets import mask_weight
 
 _STRICTEST_RELEASE = "4.0"
 """Taken for a proxy that never told its release, since later releases refuse more."""
@@ -119,7 +120,8 @@ def _as_loaded(row: TableRow) -> Row:
         socket=row.socket,
         state=row.state,
         probe_mode=row.probe_mode,
-        weight=row.weight,
+        # What is said of a weight quotes it, and every viewer reads that.
+        weight=mask_weight(row.weight),
         priority=row.priority,
         attrs=row.attrs,
         description=row.description,

@@ -15,8 +15,11 @@ from dispatcher.routing.findings import Effect
 from dispatcher.routing.findings import Finding as LoaderFinding
 from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, load_row
 from dispatcher.routing.rows import Row
-from dispatcher.shares import MAX_WEIGHT, number_of
+from dispatcher.routing.weights import shares
+from dispatcher.shares import MAX_WEIGHT, number_of, percent_text
 
+WRONG_SHARES_TOLD = 4
+NOTICEABLE_PERCENT = 1.0
 PLACEHOLDER = "sip:192.0.2.1"
 """Stands for a destination that was refused already, so that the other columns can be judged."""
 _TEXT_FIELDS = ("destination", "socket", "weight", "attrs", "description")
@@ -58,17 +61,29 @@ class SetOfRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WeighedRow:
+    """A row of a set as far as shares depend on it."""
+
+    id: int | None
+    destination: str
+    priority: int
+    weight: str
+
+
+@dataclass(frozen=True, slots=True)
 class FormEnvironment:
     """What the checks need to know of the world, handed in.
 
     `resolve` answers None where a name could not be looked up. `unstorable` tells the characters of a text
-    that the column lacks; `duplicate` the id of another row with this set and URI, given the row's own id.
+    that the column lacks; `weighed` the rows of a set by id; `duplicate` the id of another row with this set
+    and URI, given the row's own id.
     """
 
     resolve: Resolve
     known_sockets: Callable[[], Sequence[str]]
     unstorable: Callable[[str, str], str]
     set_of: Callable[[int], SetOfRow]
+    weighed: Callable[[int], Sequence[WeighedRow]]
     duplicate: Callable[[int, str, int | None], int | None]
 
 
@@ -140,7 +155,7 @@ def _set(
                 "destination", Severity.ERROR, f"Row {other} has the same set and URI already.", "duplicate"
             )
     others = _without(environment.set_of(setid), before if before and before["setid"] == setid else None)
-    yield from _shares(values, others)
+    yield from _shares(values, others, environment, own_id)
     yield from _who_takes_calls(values, others)
     if before and "state" in values and values["state"] != before["state"]:
         yield Finding(
@@ -162,7 +177,9 @@ def _without(total: SetOfRow, before: Mapping[str, Any] | None) -> SetOfRow:
     )
 
 
-def _shares(values: Mapping[str, Any], others: SetOfRow) -> Iterator[Finding]:
+def _shares(
+    values: Mapping[str, Any], others: SetOfRow, environment: FormEnvironment, own_id: int | None
+) -> Iterator[Finding]:
     if "weight" not in values:
         return
     own = number_of(values["weight"])
@@ -172,10 +189,31 @@ def _shares(values: Mapping[str, Any], others: SetOfRow) -> Iterator[Finding]:
     yield Finding(
         "weight",
         Severity.WARNING,
-        f"The set's weights would sum to {total}. The proxy counts to 65535 and starts again at 0, so the"
-        " shares are wrong for every destination after that point in the set.",
+        f"The set's weights would sum to {total}. The proxy counts to 65535 and starts again at 0, so shares"
+        f" are wrong: {_wrong_shares(values, environment.weighed(values['setid']), own_id)}.",
         "overflow",
     )
+
+
+def _wrong_shares(values: Mapping[str, Any], rows: Sequence[WeighedRow], own_id: int | None) -> str:
+    """Which destinations would get another share than their weight asks for, the worst first."""
+    own = WeighedRow(own_id, values.get("destination", ""), values.get("priority") or 0, values["weight"])
+    members = [row for row in rows if own_id is None or row.id != own_id] + [own]
+    members.sort(key=lambda row: -row.priority)
+    weights = [number_of(row.weight) for row in members]
+    got = shares(weights, [True] * len(weights)).asked
+    total = sum(weights)
+    wrong = [
+        (abs(100 * float(share) - 100 * weight / total), row, 100 * float(share), 100 * weight / total)
+        for row, weight, share in zip(members, weights, got, strict=True)
+    ]
+    wrong.sort(key=lambda each: -each[0])
+    told = [
+        f"{row.destination or 'this one'} gets {percent_text(gets)} % instead of {percent_text(asked)} %"
+        for difference, row, gets, asked in wrong[:WRONG_SHARES_TOLD]
+        if difference >= NOTICEABLE_PERCENT
+    ]
+    return "; ".join(told) or "by less than one percent each"
 
 
 def _who_takes_calls(values: Mapping[str, Any], others: SetOfRow) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ FORM_ENVIRONMENT = FormEnvironment(
     known_sockets=lambda: [LISTENER],
     unstorable=lambda _column, _text: "",
     set_of=lambda _setid: SetOfRow(rows=1, weight=1, active=1),
+    weighed=lambda _setid: [],
     duplicate=lambda _setid, _destination, _own_id: None,
 )
 

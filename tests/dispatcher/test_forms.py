@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 
 import pytest
+from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 
+from dispatcher.environment import form_environment
+from dispatcher.forms import DestinationForm
 from dispatcher.models import Destination
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
@@ -128,7 +132,32 @@ def test_weights_beyond_16_bits_are_a_warning(administrator: Client, add_row: Ad
     add_row("sip:10.0.0.1", setid=3, weight="40000")
     headers = {"HX-Trigger-Name": "weight"}
     checked = administrator.post(reverse("dispatcher:check"), NEW | {"weight": "40000"}, headers=headers)
-    assert "sum to 80000" in checked.content.decode()
+    told = unescape(checked.content.decode())
+    assert "sum to 80000" in told
+    assert "instead of 50 %" in told
+
+
+@pytest.mark.parametrize(("insists", "is_taken"), [(False, False), (True, True)])
+def test_an_unknown_name_is_an_error_that_an_administrator_may_override(
+    db: None, insists: bool, is_taken: bool
+) -> None:
+    data = QueryDict(mutable=True)
+    data.update(NEW | {"destination": "sip:gw.inside.example:5060"})
+    if insists:
+        data["unknown_name_is_meant"] = "on"
+    environment = replace(form_environment(), resolve=lambda _host, _port, _transport: ())
+    form = DestinationForm.posted(data, environment)
+    assert form.is_valid() is is_taken
+    assert form.name_is_unknown
+
+
+def test_no_answer_about_a_name_is_a_warning(db: None) -> None:
+    data = QueryDict(mutable=True)
+    data.update(NEW | {"destination": "sip:gw.inside.example:5060"})
+    environment = replace(form_environment(), resolve=lambda _host, _port, _transport: None)
+    form = DestinationForm.posted(data, environment)
+    assert form.is_valid()
+    assert "No answer about the name" in form.warnings["destination"][0].text
 
 
 def test_a_form_that_is_sent_twice_adds_one_row(administrator: Client) -> None:
