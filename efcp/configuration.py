@@ -94,6 +94,11 @@ class Configuration:
         """Whether the panel's own address can be reached from other machines."""
         return not is_loopback(self.host)
 
+    @property
+    def is_published(self) -> bool:
+        """Whether something in front of the panel lets other machines reach it."""
+        return bool(self.url) and not is_loopback(str(urlsplit(self.url).hostname))
+
     def __repr__(self) -> str:
         return f"Configuration(trial={self.trial}, {self.database!r}, {self.host}:{self.port})"
 
@@ -339,7 +344,7 @@ def _refuse_plain_http_beyond_loopback(configuration: Configuration) -> None:
             f"EFCP_HOST is {configuration.host}, which other machines reach over plain HTTP: set EFCP_URL to"
             " the https:// address that a TLS proxy in front serves, or EFCP_INSECURE_HTTP=1 to do without."
         )
-    if configuration.url and not is_loopback(str(urlsplit(configuration.url).hostname)):
+    if configuration.is_published:
         raise ConfigurationError(
             "EFCP_URL begins with http://, so passwords would travel in clear: use https://, or set"
             " EFCP_INSECURE_HTTP=1."

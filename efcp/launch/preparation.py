@@ -7,7 +7,8 @@ from django.core.management import call_command
 from django.db import DatabaseError
 
 from efcp.accounts import services as accounts
-from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, made_up_password
+from efcp.accounts.models import User
+from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, made_up_password, password_faults
 from efcp.configuration import Configuration
 from efcp.database.opensips import UnusableTableError, verify_all
 
@@ -29,6 +30,7 @@ def prepare(configuration: Configuration) -> FirstSignIn | None:
 
     Returns the first sign-in where it is to be told. Raises PreparationError.
     """
+    _require_good_password(configuration)
     _require_writable(configuration)
     try:
         call_command("migrate", interactive=False, verbosity=0)
@@ -46,6 +48,14 @@ def prepare(configuration: Configuration) -> FirstSignIn | None:
     first = _first_administrator(configuration)
     _refuse_first_password_beyond_loopback(configuration)
     return first
+
+
+def _require_good_password(configuration: Configuration) -> None:
+    if not configuration.admin_password:
+        return
+    faults = password_faults(configuration.admin_password, User(username=FIRST_USERNAME))
+    if faults:
+        raise PreparationError(f"EFCP_ADMIN_PASSWORD: {' '.join(faults)}")
 
 
 def _require_writable(configuration: Configuration) -> None:
@@ -70,10 +80,16 @@ def _first_administrator(configuration: Configuration) -> FirstSignIn | None:
 
 
 def _refuse_first_password_beyond_loopback(configuration: Configuration) -> None:
-    if configuration.listens_beyond_loopback and accounts.first_password_is_unchanged():
+    if configuration.listens_beyond_loopback:
+        way = f"EFCP_HOST is {configuration.host}"
+    elif configuration.is_published:
+        way = f"EFCP_URL is {configuration.url}"
+    else:
+        return
+    if accounts.first_password_is_unchanged():
         raise PreparationError(
-            f"EFCP_HOST is {configuration.host}, but the first password is unchanged: start on loopback,"
-            " sign in and change it, or set EFCP_ADMIN_PASSWORD before the first start."
+            f"{way}, but the first password is unchanged: start on loopback without EFCP_URL, sign in and"
+            " change it, or set EFCP_ADMIN_PASSWORD before the first start."
         )
 
 

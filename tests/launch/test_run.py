@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.launch.conftest import Start
-from tests.launch.panel import BY_HAND, BY_MAKE, ENDS_WITHIN_S, answers_mi, free_port, until
+from tests.launch.panel import BY_HAND, BY_MAKE, ENDS_WITHIN_S, answers_mi, until
 
 RUNS = r"EFCP runs at http://127\.0\.0\.1:(\d+)/cp/"
 FIRST = r"First sign-in: admin / opensips, which has to be changed at once\."
@@ -132,9 +132,32 @@ def test_an_address_of_another_machine_ends_the_start_with_one_line(start: Start
     assert panel.output == "CommandError: EFCP_HOST is 192.0.2.7: Cannot assign requested address.\n"
 
 
-def test_beyond_loopback_it_does_not_start_while_the_first_password_is_unchanged(start: Start) -> None:
-    panel = start(EFCP_HOST="0.0.0.0", EFCP_INSECURE_HTTP="1", EFCP_PORT=str(free_port()))
+@pytest.mark.parametrize(
+    ("beyond", "way"),
+    [
+        ({"EFCP_HOST": "0.0.0.0", "EFCP_INSECURE_HTTP": "1"}, "EFCP_HOST is 0.0.0.0"),
+        ({"EFCP_URL": "https://panel.example.org"}, "EFCP_URL is https://panel.example.org"),
+    ],
+    ids=["listening", "behind TLS"],
+)
+def test_beyond_loopback_it_does_not_start_while_the_first_password_is_unchanged(
+    start: Start, beyond: dict[str, str], way: str
+) -> None:
+    panel = start(**beyond)
     assert panel.top.wait(ENDS_WITHIN_S) == 1
     panel.clean_up()
-    assert panel.output.startswith("CommandError: EFCP_HOST is 0.0.0.0, but the first password is unchanged:")
+    assert panel.output.startswith(f"CommandError: {way}, but the first password is unchanged:")
     assert panel.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("password", ["b1e9", "Opensips1234", "password123"])
+def test_a_first_password_that_the_policy_refuses_ends_the_start_with_one_line(
+    start: Start, password: str
+) -> None:
+    panel = start(EFCP_ADMIN_PASSWORD=password)
+    assert panel.top.wait(ENDS_WITHIN_S) == 1
+    panel.clean_up()
+    assert panel.output.startswith("CommandError: EFCP_ADMIN_PASSWORD: This password is ")
+    assert panel.output.count("\n") == 1
+    assert password not in panel.output
+    assert not (panel.folder / "efcp.sqlite3").exists()
