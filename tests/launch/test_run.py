@@ -37,7 +37,7 @@ def test_ctrl_c_while_the_tables_are_made_shows_no_trace_and_the_next_start_goes
 ) -> None:
     panel = start()
     assert until((tmp_path / "var" / "efcp.sqlite3").exists, ENDS_WITHIN_S)
-    assert panel.end(signal.SIGINT) == 130
+    assert panel.end(signal.SIGINT) == -signal.SIGINT
     assert panel.output == ""
     assert panel.processes() == {}
     start().wait_for_line(RUNS)

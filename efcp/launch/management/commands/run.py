@@ -1,5 +1,6 @@
 """`manage.py run`: the whole panel, until Ctrl-C."""
 
+import signal
 import socket
 import sys
 import threading
@@ -38,6 +39,9 @@ class Command(BaseCommand):
         if options["end_with_parent"]:
             end_with_parent()
         configuration: Configuration = settings.CONFIGURATION
+        # Until the supervisor listens to it, Ctrl-C ends this process as SIGTERM does: raised as an exception
+        # it would get lost wherever one is suppressed.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
             _require_panel_port(configuration)
             sandbox = _with_free_ports(configuration.sandbox)
