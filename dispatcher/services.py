@@ -8,6 +8,7 @@ writes `state` (persistent_state).
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection, transaction
@@ -48,11 +49,14 @@ class Values:
     @classmethod
     def of(cls, row: Destination) -> "Values":
         """The values that `row` was read with."""
-        return cls(**{field.name: getattr(row, field.name) for field in fields(cls)})
+        return cls(*_values_of(row))
 
     def for_audit(self) -> dict[str, Any]:
         """The values as an audit record keeps them: the password of an `fs://` weight is masked."""
         return asdict(self) | {"weight": mask_weight(self.weight)}
+
+
+_values_of = attrgetter(*(field.name for field in fields(Values)))
 
 
 class DestinationGoneError(Exception):
