@@ -99,28 +99,17 @@ class Events:
             self.send(subscriber.socket, datagram)
 
 
-class EventSender:
-    """Sends datagrams to sockets on this machine's loopback; what is addressed elsewhere is dropped."""
+def send(to: str, datagram: bytes) -> None:
+    """Send to a socket such as udp:127.0.0.1:9000; what is addressed beyond loopback is dropped.
 
-    def __init__(self) -> None:
-        self._sockets = {
-            family: socket.socket(family, socket.SOCK_DGRAM)
-            for family in (socket.AF_INET, *([socket.AF_INET6] if socket.has_ipv6 else []))
-        }
-
-    def send(self, to: str, datagram: bytes) -> None:
-        """Send to a socket such as udp:127.0.0.1:9000; a failure is nobody's, as with any datagram."""
-        peer = datagram_socket(to)
-        if peer is None or not is_loopback(peer[0]):
-            return
-        family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
-        with contextlib.suppress(OSError, KeyError):
-            self._sockets[family].sendto(datagram, socket.MSG_DONTWAIT, peer)
-
-    def close(self) -> None:
-        """Close the sockets."""
-        for each in self._sockets.values():
-            each.close()
+    A failure is nobody's, as with any datagram.
+    """
+    peer = datagram_socket(to)
+    if peer is None or not is_loopback(peer[0]):
+        return
+    family = socket.AF_INET6 if ":" in peer[0] else socket.AF_INET
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as sender:
+        sender.sendto(datagram, socket.MSG_DONTWAIT, peer)
 
 
 def datagram_socket(name: str) -> Address | None:

@@ -16,7 +16,7 @@ from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import Row
 from dispatcher.routing.states import State
 from efcp.configuration import Sandbox
-from efcp.sandbox.events import EventSender
+from efcp.sandbox import events
 from efcp.sandbox.mi_http import MiServer
 from efcp.sandbox.names import Names
 from efcp.sandbox.parameters import MiRefusalError
@@ -55,7 +55,6 @@ class SandboxProcess:
         self._gateways = gateways or {}
         self._tables = tables
         self._names = Names(_addresses)
-        self._events = EventSender()
         self.proxy = SandboxProxy(
             ProxyMemory(
                 Environment(self._names.resolve, version=VERSION),
@@ -63,7 +62,7 @@ class SandboxProcess:
             ),
             replace(tables, dispatcher=self._rows),
             VERSION,
-            self._events.send,
+            events.send,
         )
         # One thread for all that waits for the database: MI's commands, one after the other, and the flusher.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-mi")
@@ -165,7 +164,6 @@ class SandboxProcess:
             transport.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, connections.close_all)
         self._thread.shutdown()
-        self._events.close()
 
     def _rows(self) -> Sequence[Row]:
         rows = self._tables.dispatcher()

@@ -18,7 +18,7 @@ from dialplan.translation.rules import Rule
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.rows import Row
-from efcp.sandbox.events import EventSender
+from efcp.sandbox import events
 from efcp.sandbox.mi_http import MiServer
 from efcp.sandbox.proxy import SandboxProxy, Tables
 from tests.conformance.acceptance import LISTENER, SIP_PORT, resolve
@@ -42,24 +42,22 @@ def compare(vectors: Any) -> Iterator[str | None]:
 def _compare_version(version: str, recorded: dict[str, Any]) -> Iterator[str | None]:
     rows: list[Row] = []
     rules = [Rule(**rule) for rule in recorded["rows"]["dialplan"]]
-    sender = EventSender()
     proxy = SandboxProxy(
         memory=ProxyMemory(Environment(resolve=resolve, listeners=(LISTENER,), version=version)),
         tables=Tables(lambda: rows, lambda: rules, "mysql://opensips@127.0.0.1/mi"),
         version=f"{version}.0",
-        send_event=sender.send,
+        send_event=events.send,
     )
     proxy.reload()
-    with _served(proxy) as port, _subscriber() as events:
+    with _served(proxy) as port, _subscriber() as subscriber:
         for index, step in enumerate(recorded["transcript"]):
             if index == FIRST_LOADED_STEP:
                 rows.extend(_row(columns) for columns in recorded["rows"]["dispatcher"])
                 proxy.reload(inherit_state=False)
-            yield _compare_step(port, step, events)
-        yield from _compare_events(_received(events), recorded["events"])
+            yield _compare_step(port, step, subscriber)
+        yield from _compare_events(_received(subscriber), recorded["events"])
         for case in recorded["raw"]:
             yield _compare_raw(port, case)
-    sender.close()
 
 
 def _row(columns: dict[str, Any]) -> Row:
@@ -67,10 +65,10 @@ def _row(columns: dict[str, Any]) -> Row:
     return Row(**columns | {"socket": socket_name.replace("SIP", SIP_PORT) if socket_name else None})
 
 
-def _compare_step(port: int, step: dict[str, Any], events: socket.socket) -> str | None:
+def _compare_step(port: int, step: dict[str, Any], subscriber: socket.socket) -> str | None:
     request = {"jsonrpc": "2.0", "id": 1, "method": step["method"]}
     if step["params"] is not None:
-        request["params"] = _own_socket(step, events)
+        request["params"] = _own_socket(step, subscriber)
     sent = json.dumps(request).replace("127.0.0.1:SIP", f"127.0.0.1:{SIP_PORT}")
     status, _kind, body = _ask(port, "POST", "/mi", sent, {"Content-Type": "application/json"})
     if status != http.HTTPStatus.OK:
@@ -86,12 +84,12 @@ def _compare_step(port: int, step: dict[str, Any], events: socket.socket) -> str
     return f"{step['method']} {step['params']}: {json.dumps(told)} for {json.dumps(step['reply'])}"
 
 
-def _own_socket(step: dict[str, Any], events: socket.socket) -> Any:
+def _own_socket(step: dict[str, Any], subscriber: socket.socket) -> Any:
     """The parameters, with this run's own socket in the place of the recording's subscriber."""
     params = step["params"]
     if step["method"] not in SUBSCRIBE or not isinstance(params, dict) or "socket" not in params:
         return params
-    own = f"udp:127.0.0.1:{events.getsockname()[1]}"
+    own = f"udp:127.0.0.1:{subscriber.getsockname()[1]}"
     return params | {"socket": own if params["socket"].startswith("udp:127.0.0.1:") else params["socket"]}
 
 

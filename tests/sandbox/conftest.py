@@ -10,9 +10,9 @@ from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import Row
 from efcp.sandbox.proxy import SandboxProxy, Tables
-from tests.sandbox.fixtures import sandbox
+from tests.sandbox.fixtures import opensips_tables, sandbox
 
-__all__ = ["sandbox"]
+__all__ = ["opensips_tables", "sandbox"]
 
 ROWS = (
     Row(1, "sip:127.0.0.1:6001", weight="2", attrs="a=1", description="one"),

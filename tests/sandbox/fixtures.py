@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from dispatcher.routing.rows import Row
 from efcp.configuration import Sandbox
@@ -124,7 +125,16 @@ def running_sandbox(
 
 
 @pytest.fixture
-def sandbox(transactional_db: None) -> Iterator[RunningSandbox]:
+def opensips_tables(transactional_db: None) -> Iterator[None]:
+    """OpenSIPS's own tables, seen by every thread; Django empties only its own after a test."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM dispatcher")
+        cursor.execute("DELETE FROM dialplan")
+
+
+@pytest.fixture
+def sandbox(opensips_tables: None) -> Iterator[RunningSandbox]:
     """A sandbox that loads the test database's tables: add rows, then `sandbox.call("ds_reload")`."""
     with running_sandbox() as running:
         yield running
