@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from dispatcher import indexes
 from dispatcher.changes import compare
 from efcp.accounts.typed import NOTICE, take_typed
 from efcp.audit.services import actor_of
@@ -52,6 +53,7 @@ def _show(request: HttpRequest, form: ReloadForm, notice: str = "") -> HttpRespo
         "changes": compare(watched_on(request)),
         "under_way": selectors.runs_under_way(),
         "recent": selectors.recent_runs(),
+        "suggestion": indexes.suggestion() if request.user.has_perm("efcp.administer") else "",
     }
     return render(request, "operations/reload.html", context, status=422 if form.errors else 200)
 
