@@ -9,6 +9,19 @@ from dataclasses import dataclass
 POLL_S = 0.05
 
 
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+LOOPBACKS = ("127.0.0.1", "::1") if _has_ipv6() else ("127.0.0.1",)
+"""The loopback addresses of this machine; some containers have no IPv6."""
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """A UDP socket on loopback that a destination's URI names."""

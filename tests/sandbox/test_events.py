@@ -5,13 +5,10 @@ import socket
 import pytest
 
 from efcp.sandbox.events import EVENT, Events, published, send
-from tests.sandbox.gateways import silent
+from tests.sandbox.gateways import LOOPBACKS, silent
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["127.0.0.1", pytest.param("::1", marks=pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6"))],
-)
+@pytest.mark.parametrize("host", LOOPBACKS)
 def test_an_event_goes_to_its_subscribers_as_a_datagram(host: str) -> None:
     events = Events(published("3.4"), send)
     with silent(host) as subscriber:

@@ -8,7 +8,7 @@ import pytest
 
 from dispatcher.routing.rows import Row
 from tests.sandbox.fixtures import PATIENCE_S, RunningSandbox, running_sandbox, settings_of, wait_until
-from tests.sandbox.gateways import answering, silent
+from tests.sandbox.gateways import LOOPBACKS, answering, silent
 
 ALWAYS = 1
 
@@ -87,10 +87,10 @@ def test_the_probe_comes_from_the_listener_that_ds_list_names() -> None:
         assert request.startswith(f"OPTIONS {gateway.uri} SIP/2.0\r\n".encode())
 
 
-@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
-def test_loopback_of_ipv6_is_probed_too() -> None:
+@pytest.mark.parametrize("host", [*LOOPBACKS, "127.0.0.9"])
+def test_every_loopback_is_probed(host: str) -> None:
     with (
-        answering(200, host="::1") as gateway,
+        answering(200, host) as gateway,
         running_sandbox(rows=[Row(1, gateway.uri, state=2)]) as sandbox,
     ):
         sandbox.probe()
