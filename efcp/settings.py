@@ -168,6 +168,8 @@ LOGGING = {
         "django.server": {"level": "WARNING"},
         "django_tasks": {"level": "WARNING"},
         "django_tasks_db": {"level": "WARNING"},
+        # It warns of each HEAD request whose answer has a body, and drops the body as it should.
+        "gunicorn.http.wsgi": {"level": "ERROR"},
     },
 }
 

@@ -47,7 +47,8 @@ class _Child:
 class Supervisor:
     """Keeps programs running until a signal or `stop()` asks it to end."""
 
-    def __init__(self, programs: Sequence[Program]) -> None:
+    def __init__(self, programs: Sequence[Program], grace_s: float = GRACE_S) -> None:
+        self._grace_s = grace_s
         self._children = [_Child(program) for program in programs]
         self._ending = threading.Event()
 
@@ -102,7 +103,7 @@ class Supervisor:
         running = [child.process for child in self._children if child.process is not None]
         for process in running:
             _end_group(process, signal.SIGTERM)
-        deadline = time.monotonic() + GRACE_S
+        deadline = time.monotonic() + self._grace_s
         for process in running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
@@ -111,9 +112,13 @@ class Supervisor:
 
 
 def say(text: str) -> None:
-    """One line for whoever started the panel."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """One line for whoever started the panel, as long as he listens."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError:
+        # The panel goes on without a reader. What a child says has to go somewhere, or it would wait forever.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def end_with_parent() -> None:

@@ -1,0 +1,99 @@
+"""The supervisor with a child that dies, that does not end, and with nobody who reads what it says."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.launch.panel import ENDS_WITHIN_S, until
+
+Supervise = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def supervise(tmp_path: Path) -> Iterator[Supervise]:
+    """Return a function that has Python code supervised, with 1 s of grace, in the test's folder."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(code: str) -> "subprocess.Popen[str]":
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "tests.launch.supervised", "1", code],
+            env={**os.environ, "PYTHONPATH": str(Path.cwd()), "FOLDER": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(supervisor)
+        return supervisor
+
+    yield start
+    for supervisor in started:
+        supervisor.kill()
+        supervisor.wait(ENDS_WITHIN_S)
+        if supervisor.stdout is not None:
+            supervisor.stdout.close()
+
+
+def child(*statements: str) -> str:
+    """The code of a child; `tell_pid()` appends its pid to the file `pids`."""
+    return "\n".join(("import os, signal, time", TELL_PID, *statements))
+
+
+TELL_PID = """
+def tell_pid():
+    with open(os.environ["FOLDER"] + "/pids", "a") as file:
+        file.write(f"{os.getpid()}\\n")
+"""
+
+
+def pids(folder: Path) -> list[int]:
+    """The pids that children told so far."""
+    told = folder / "pids"
+    return [int(line) for line in told.read_text().splitlines()] if told.exists() else []
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def test_a_child_that_dies_is_started_again_and_it_is_said(supervise: Supervise, tmp_path: Path) -> None:
+    supervisor = supervise(child("tell_pid()", "raise SystemExit(7)"))
+    assert until(lambda: len(pids(tmp_path)) == 2, ENDS_WITHIN_S)
+    supervisor.terminate()
+    said, _ = supervisor.communicate(timeout=ENDS_WITHIN_S)
+    assert said.startswith("child ended with 7; it is started again in 1 s.\n")
+
+
+def test_a_child_that_does_not_end_in_time_is_killed(supervise: Supervise, tmp_path: Path) -> None:
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    supervisor = supervise(child(deaf, "tell_pid()", "time.sleep(600)"))
+    assert until(lambda: len(pids(tmp_path)) == 1, ENDS_WITHIN_S)
+    supervisor.terminate()
+    assert supervisor.wait(ENDS_WITHIN_S) == 0
+    assert not is_running(pids(tmp_path)[0])
+
+
+def test_what_a_child_started_is_ended_with_it(supervise: Supervise, tmp_path: Path) -> None:
+    supervisor = supervise(child("os.fork()", "tell_pid()", "time.sleep(600)"))
+    assert until(lambda: len(pids(tmp_path)) == 2, ENDS_WITHIN_S)
+    supervisor.send_signal(signal.SIGHUP)
+    assert supervisor.wait(ENDS_WITHIN_S) == 0
+    assert not any(is_running(pid) for pid in pids(tmp_path))
+
+
+def test_a_child_goes_on_when_nobody_reads_any_more(supervise: Supervise, tmp_path: Path) -> None:
+    more_than_a_pipe_holds = "for _ in range(3): print('x' * 100_000, flush=True)"
+    supervisor = supervise(child(more_than_a_pipe_holds, "tell_pid()", "time.sleep(600)"))
+    assert supervisor.stdout is not None
+    supervisor.stdout.close()
+    assert until(lambda: len(pids(tmp_path)) == 1, ENDS_WITHIN_S)
+    supervisor.terminate()
+    assert supervisor.wait(ENDS_WITHIN_S) == 0
