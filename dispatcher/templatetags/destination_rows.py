@@ -22,12 +22,13 @@ def destination_rows(
 ) -> SafeString:
     """The table's rows; `with_set` says whether each names its set."""
     shows_set = bool(with_set)
-    rows = [_row(line, shows_set, may_operate, may_administer) for line in lines]
+    root, audit = reverse("dispatcher:list"), reverse("audit:list")
+    rows = [_row(line, shows_set, may_operate, may_administer, root, audit) for line in lines]
     return mark_safe("".join(rows))  # noqa: S308 - each row is the output of an escaping template
 
 
 @lru_cache(maxsize=KEPT_ROWS)
-def _row(line: Line, with_set: bool, may_operate: bool, may_administer: bool) -> str:
+def _row(line: Line, with_set: bool, may_operate: bool, may_administer: bool, root: str, audit: str) -> str:
     """One row.
 
     Lists are polled, and their rows stay the same for minutes, so that rendering them anew was a third of
@@ -37,8 +38,8 @@ def _row(line: Line, with_set: bool, may_operate: bool, may_administer: bool) ->
     return get_template("dispatcher/row.html").render(
         {
             "line": line,
-            "row_url": f"{reverse('dispatcher:list')}{line.id}/",
-            "audit": reverse("audit:list"),
+            "row_url": f"{root}{line.id}/",
+            "audit": audit,
             "with_set": with_set,
             "may_operate": may_operate,
             "may_administer": may_administer,

@@ -89,6 +89,7 @@ def measure(site: Site, person: Person, size: int, requests: int) -> None:
     dice = random.Random(size)
     pages = max(1, size // 30)
     told("list", size, timed(requests, lambda _n: person.get(f"{DISPATCHER}?page={dice.randint(1, pages)}")))
+    told("list, one page polled", size, timed(requests, lambda _n: person.get(f"{DISPATCHER}?page=2")))
     found = timed(requests, lambda _n: person.get(f"{DISPATCHER}?q=gateway+{dice.randrange(size)}"))
     told("search", size, found)
     told("add", size, timed(requests, lambda n: person.post(f"{DISPATCHER}add/", _new_row(size, n))))
