@@ -1,12 +1,13 @@
 """The MI commands of the core: versions, events, status and reports."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from efcp.sandbox.command import Command
 from efcp.sandbox.events import Subscriber
-from efcp.sandbox.parameters import INVALID_PARAMS, Given, MiRefusalError, integer, text, texts
+from efcp.sandbox.parameters import INVALID_PARAMS, Given, MiRefusalError, integer, optional_text, text, texts
 from efcp.sandbox.proxy import SandboxProxy
 from efcp.sandbox.reports import Identifier
 
@@ -28,7 +29,9 @@ def _uptime(proxy: SandboxProxy, _given: Given) -> Any:
     }
 
 
-def _version(proxy: SandboxProxy, _given: Given) -> Any:
+def _version(proxy: SandboxProxy, given: Given) -> Any:
+    if "revision" in given:
+        return {"Revision": "unknown"}
     return {"Server": f"OpenSIPS ({proxy.version} (x86_64/linux))"}
 
 
@@ -40,10 +43,17 @@ def _event_subscribe(proxy: SandboxProxy, given: Given) -> str:
     expire_s = integer(given, "expire") if "expire" in given else DEFAULT_EXPIRE_S
     if expire_s < 0:
         raise MiRefusalError(*INVALID_PARAMS, "Negative expire value")
-    event, socket = text(given, "event"), text(given, "socket")
+    event, socket = _filled(given, "event"), _filled(given, "socket")
     with proxy.guard:
         proxy.events.subscribe(event, socket, expire_s)
     return "OK"
+
+
+def _filled(given: Given, name: str) -> str:
+    value = text(given, name)
+    if not value:
+        raise MiRefusalError(*INVALID_PARAMS, f"Bad type for parameter '{name}'")
+    return value
 
 
 def _subscribers_list(proxy: SandboxProxy, given: Given) -> Any:
@@ -67,16 +77,16 @@ def _subscribed(proxy: SandboxProxy, event: str, found: list[Subscriber]) -> dic
     return {"name": event, "id": proxy.events.number(event), "Subscribers": listed}
 
 
-def _group(proxy: SandboxProxy, given: Given) -> tuple[Identifier, ...]:
-    group = proxy.reports.groups().get(text(given, "group"))
-    if group is None:
+def _named(proxy: SandboxProxy, group: str) -> tuple[Identifier, ...]:
+    found = proxy.reports.groups().get(group)
+    if found is None:
         raise MiRefusalError(404, "Group not found")
-    return group
+    return found
 
 
 def _sr_get_status(proxy: SandboxProxy, given: Given) -> Any:
-    group = _group(proxy, given)
-    wanted = text(given, "identifier") if "identifier" in given else "main"
+    group = _named(proxy, text(given, "group"))
+    wanted = optional_text(given, "identifier") or "main"
     if wanted.lower() == "all":
         ready = all(each.status >= 0 for each in group)
         return {"Readiness": ready, "Status": 1 if ready else -1, "Details": "aggregated"}
@@ -86,28 +96,32 @@ def _sr_get_status(proxy: SandboxProxy, given: Given) -> Any:
     return found.listed_status()
 
 
-def _sr_list_status(proxy: SandboxProxy, given: Given) -> Any:
-    def listed(group: tuple[Identifier, ...]) -> list[dict[str, object]]:
-        return [{"Name": each.name, **each.listed_status()} for each in group]
+def _of_each_group(
+    proxy: SandboxProxy, given: Given, listed: Callable[[Identifier], dict[str, object]]
+) -> list[dict[str, object]]:
+    """What `listed` tells of the identifiers of one group, or of all groups where none is named."""
+    wanted = optional_text(given, "group")
+    with proxy.guard:
+        if wanted is not None:
+            return [listed(each) for each in _named(proxy, wanted)]
+        return [
+            {"Name": name, "Identifiers": [listed(each) for each in group]}
+            for name, group in proxy.reports.groups().items()
+        ]
 
-    if "group" in given:
-        return listed(_group(proxy, given))
-    return [{"Name": name, "Identifiers": listed(group)} for name, group in proxy.reports.groups().items()]
+
+def _sr_list_status(proxy: SandboxProxy, given: Given) -> Any:
+    return _of_each_group(proxy, given, lambda each: {"Name": each.name, **each.listed_status()})
 
 
 def _sr_list_reports(proxy: SandboxProxy, given: Given) -> Any:
-    def listed(group: tuple[Identifier, ...]) -> list[dict[str, object]]:
-        return [{"Name": each.name, "Reports": each.listed_reports()} for each in group]
-
+    group, identifier = optional_text(given, "group"), optional_text(given, "identifier")
+    if group is None or identifier is None:
+        return _of_each_group(
+            proxy, given, lambda each: {"Name": each.name, "Reports": each.listed_reports()}
+        )
     with proxy.guard:
-        if "group" not in given:
-            groups = proxy.reports.groups().items()
-            return [{"Name": name, "Identifiers": listed(group)} for name, group in groups]
-        group = _group(proxy, given)
-        if "identifier" not in given:
-            return listed(group)
-        wanted = text(given, "identifier")
-        found = next((each for each in group if each.name == wanted), None)
+        found = next((each for each in _named(proxy, group) if each.name == identifier), None)
         if found is None:
             raise MiRefusalError(404, "Identifier not found")
         return found.listed_reports()
@@ -117,15 +131,16 @@ def _sr_list_identifiers(proxy: SandboxProxy, given: Given) -> Any:
     def listed(name: str, group: tuple[Identifier, ...]) -> dict[str, object]:
         return {"Group": name, "Identifiers": [each.name for each in group]}
 
-    if "group" in given:
-        return listed(text(given, "group"), _group(proxy, given))
+    wanted = optional_text(given, "group")
+    if wanted is not None:
+        return listed(wanted, _named(proxy, wanted))
     return [listed(name, group) for name, group in proxy.reports.groups().items()]
 
 
 CORE_COMMANDS: dict[str, Command] = {
     "get_statistics": Command((("statistics",),), _get_statistics, "statistics"),
     "uptime": Command(((),), _uptime),
-    "version": Command(((),), _version),
+    "version": Command(((), ("revision",)), _version),
     "event_subscribe": Command((("event", "socket"), ("event", "socket", "expire")), _event_subscribe),
     "events_list": Command(((),), _events_list),
     "subscribers_list": Command(((), ("event",), ("event", "socket")), _subscribers_list),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from efcp.sandbox.loopback import Address, address_and_port, is_loopback
+from efcp.sandbox.loopback import Address, is_loopback
 from efcp.sandbox.parameters import MiRefusalError
 
 EVENT = "E_DISPATCHER_STATUS"
@@ -113,7 +113,11 @@ def send(to: str, datagram: bytes) -> None:
 
 
 def datagram_socket(name: str) -> Address | None:
-    """The address and port in `udp:address:port`; None for anything else, which nothing is sent to."""
-    transport, _, address = name.partition(":")
-    peer = address_and_port(address) if transport == "udp" else None
-    return peer if peer and peer[1] else None
+    """The host and port in `udp:host:port`; None for anything else, which nothing can be sent to."""
+    transport, _, place = name.partition(":")
+    host, _, port = place.rpartition(":")
+    if transport != "udp" or not host or not (port.isascii() and port.isdigit() and len(port) <= 5):
+        return None
+    if not 0 < int(port) < 1 << 16:
+        return None
+    return "127.0.0.1" if host == "localhost" else host.strip("[]"), int(port)

@@ -15,6 +15,14 @@ Call = Callable[[str, Params], Any]
 _PARSE_ERROR = {"code": -32700, "message": "Parse error"}
 
 
+def _refuse_constant(name: str) -> None:
+    """NaN and the like are no JSON, though Python reads them."""
+    raise ValueError(name)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
 class Unanswered(Enum):
     """Why a request gets no JSON: it has no id, or an id that can't be repeated."""
 
@@ -31,13 +39,13 @@ class _Request:
 def answer(body: bytes, call: Call) -> bytes | Unanswered:
     """The JSON that answers `body`, or why there is none.
 
-    A request without an id is carried out all the same.
+    A request without an id is carried out all the same. What follows the first JSON value does not count.
     """
     try:
-        parsed = json.loads(body.decode(errors="replace"), parse_constant=_refuse_constant)
+        parsed, _rest = _DECODER.raw_decode(body.decode(errors="replace").lstrip())
     except (ValueError, RecursionError):
         return _encode({"error": _PARSE_ERROR, "id": None})
-    members = parsed if isinstance(parsed, dict) else {}
+    members = _members(parsed)
     request_id = members.get("id")
     if isinstance(request_id, bool | list | dict):
         return Unanswered.UNPRINTABLE
@@ -51,9 +59,9 @@ def answer(body: bytes, call: Call) -> bytes | Unanswered:
     return _encode(told | {"id": request_id}) if "id" in members else Unanswered.NOTIFICATION
 
 
-def _refuse_constant(name: str) -> None:
-    """NaN and the like are no JSON, though Python reads them."""
-    raise ValueError(name)
+def _members(parsed: object) -> dict[str, Any]:
+    """What an object holds, by names in lower case: cJSON looks members up in either case."""
+    return {name.lower(): value for name, value in parsed.items()} if isinstance(parsed, dict) else {}
 
 
 def _read(members: dict[str, Any]) -> _Request:

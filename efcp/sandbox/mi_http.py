@@ -1,7 +1,8 @@
 """MI over HTTP as httpd and mi_http speak it, their oddities included (recorded vectors, `mi`, `raw`).
 
 A proxy never ends the body of a 400, 405 or 500, and never answers a request without an id. The sandbox keeps
-such connections too, but only for a time, and only so many.
+such connections too, but only for a time, and only so many. (Proxies were also seen to send the head of a 202
+for such a request, and then nothing: the recording tells of nothing at all, and so it is here.)
 """
 
 import asyncio
@@ -24,7 +25,7 @@ _JSON = "application/json"
 _TAKEN_TYPES = (_JSON, "text/xml")
 """mi_http looks only at the beginning of the content type, and takes XML's for JSON too."""
 _NO_SUCH_PATH = b"<html><body>Unable to parse URL!</body></html>"
-_NO_SUCH_METHOD = b"<html><body>Unexpected method!</body></html>"
+_NO_SUCH_METHOD = b"<html><body>Unsupported HTTP request!</body></html>"
 
 
 @dataclass(frozen=True, slots=True)

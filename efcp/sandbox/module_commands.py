@@ -3,25 +3,37 @@
 from typing import Any
 
 from efcp.sandbox.command import Command
-from efcp.sandbox.parameters import Given, MiRefusalError, integer, read_integer, text, yes_or_no
+from efcp.sandbox.parameters import (
+    Given,
+    MiRefusalError,
+    integer,
+    optional_text,
+    read_integer,
+    text,
+    yes_or_no,
+)
 from efcp.sandbox.proxy import PARTITION, SandboxProxy
 
 _NO_DS_PARTITION = "ERROR Unknown partition"
+_KNOWN = frozenset({PARTITION})
+_KNOWN_OR_NONE = frozenset({PARTITION, ""})
+"""dispatcher takes an empty name for its default partition."""
 
 
-def _require_partition(given: Given, code: int, refusal: str) -> None:
-    if "partition" in given and text(given, "partition") != PARTITION:
-        raise MiRefusalError(code, refusal)
+def _require_partition(given: Given, refusal: MiRefusalError, known: frozenset[str] = _KNOWN) -> None:
+    if "partition" in given and text(given, "partition") not in known:
+        raise refusal
 
 
 def _ds_list(proxy: SandboxProxy, given: Given) -> Any:
     full = integer(given, "full") != 0 if "full" in given else False
-    _require_partition(given, 500, _NO_DS_PARTITION)
+    if (optional_text(given, "partition") or PARTITION) != PARTITION:
+        raise MiRefusalError(500, _NO_DS_PARTITION)
     return proxy.listed(full=full)
 
 
 def _ds_reload(proxy: SandboxProxy, given: Given) -> str:
-    _require_partition(given, 500, _NO_DS_PARTITION)
+    _require_partition(given, MiRefusalError(500, _NO_DS_PARTITION), _KNOWN_OR_NONE)
     proxy.reload(inherit_state=yes_or_no(given, "inherit_state", default=True))
     return "OK"
 
@@ -36,19 +48,19 @@ def _ds_push_script_attrs(proxy: SandboxProxy, given: Given) -> str:
     if not attrs:
         raise MiRefusalError(500, "Bad attrs value")
     host, port, setid = text(given, "ip"), integer(given, "port"), integer(given, "set")
-    _require_partition(given, 404, _NO_DS_PARTITION)
+    _require_partition(given, MiRefusalError(404, _NO_DS_PARTITION))
     proxy.push_script_attrs(attrs, host, port, setid)
     return "OK"
 
 
 def _dp_reload(proxy: SandboxProxy, given: Given) -> str:
-    _require_partition(given, 400, "Partition not found")
+    _require_partition(given, MiRefusalError(400, "Partition not found"))
     proxy.reload_dialplan()
     return "OK"
 
 
 def _dp_translate(proxy: SandboxProxy, given: Given) -> Any:
-    _require_partition(given, 400, "Partition not found")
+    _require_partition(given, MiRefusalError(400, "Partition not found"))
     dpid = text(given, "dpid")
     if not dpid:
         raise MiRefusalError(404, "Empty id parameter")
@@ -62,7 +74,7 @@ def _dp_translate(proxy: SandboxProxy, given: Given) -> Any:
 
 
 def _dp_show_partition(proxy: SandboxProxy, given: Given) -> Any:
-    _require_partition(given, 404, "Partition Not Found")
+    _require_partition(given, MiRefusalError(404, "Partition Not Found"))
     url = proxy.tables.database_url
     if "partition" in given:
         return {"Partition": PARTITION, "Table": "dialplan", "db_url": url}

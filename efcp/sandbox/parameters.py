@@ -54,6 +54,13 @@ def text(given: Given, name: str) -> str:
     return value if isinstance(value, str) else str(_number(value, name))
 
 
+def optional_text(given: Given, name: str) -> str | None:
+    """A parameter as text; None where there is none, and where it is of another type."""
+    value = given.get(name)
+    is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return text(given, name) if is_text else None
+
+
 def integer(given: Given, name: str) -> int:
     """A parameter as a number of 32 bits; digits in a text count. Raise MiRefusalError for anything else."""
     value = given[name]

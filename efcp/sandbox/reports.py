@@ -88,6 +88,10 @@ class Reports:
         default_factory=lambda: Identifier("main", deque(maxlen=CORE_RING), details="running")
     )
 
+    def __post_init__(self) -> None:
+        self.core.report("initializing")
+        self.core.report("initialization completed, ready now")
+
     def groups(self) -> dict[str, tuple[Identifier, ...]]:
         """The identifiers of each group."""
         return {

@@ -200,6 +200,10 @@ def test_each_change_of_flags_is_an_event_and_a_report(
         ({"event": "E_NOPE"}, {"code": 400, "message": "Bad parameter value"}),
         ({"socket": "tcp:127.0.0.1:9000"}, {"code": 400, "message": "Bad parameter value"}),
         ({"socket": "udp:127.0.0.1"}, {"code": 400, "message": "Bad parameter value"}),
+        (
+            {"socket": ""},
+            {"code": -32602, "message": "Invalid params", "data": "Bad type for parameter 'socket'"},
+        ),
         ({"expire": -1}, {"code": -32602, "message": "Invalid params", "data": "Negative expire value"}),
     ],
 )
@@ -235,6 +239,24 @@ def test_a_bad_weight_breaks_the_reload_from_3_6_on(make_proxy: MakeProxy, rows:
     rows.append(Row(1, "sip:127.0.0.1:6009", weight="heavy"))
     assert answer(older, "ds_reload", None) == "OK"
     assert refusal(newer, "ds_reload")["code"] == 500
+
+
+@pytest.mark.parametrize("partition", ["default", "", None, []])
+def test_ds_list_takes_what_names_no_partition_for_none(proxy: SandboxProxy, partition: object) -> None:
+    assert len(answer(proxy, "ds_list", {"partition": partition})["PARTITIONS"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [
+        ("ds_list", {"code": 500, "message": "ERROR Unknown partition"}),
+        ("ds_reload", {"code": 500, "message": "ERROR Unknown partition"}),
+        ("dp_reload", {"code": 400, "message": "Partition not found"}),
+        ("dp_show_partition", {"code": 404, "message": "Partition Not Found"}),
+    ],
+)
+def test_there_is_one_partition(proxy: SandboxProxy, method: str, error: dict[str, object]) -> None:
+    assert refusal(proxy, method, partition=5) == error
 
 
 def test_which_lists_what_can_be_called(proxy: SandboxProxy) -> None:

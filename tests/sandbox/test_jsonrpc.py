@@ -59,6 +59,17 @@ def test_what_is_no_call_is_an_invalid_request(body: str) -> None:
     assert answered(body)["error"] == {"code": -32600, "message": "Invalid Request"}
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"JSONRPC":"2.0","Id":1,"METHOD":"m"}',
+        ' \n{"jsonrpc":"2.0","id":1,"method":"m"} and more',
+    ],
+)
+def test_names_in_either_case_and_whatever_follows_are_taken(body: str) -> None:
+    assert answered(body) == {"jsonrpc": "2.0", "result": ["m", None], "id": 1}
+
+
 def test_a_call_without_an_id_is_carried_out_and_not_answered() -> None:
     calls: list[str] = []
 
