@@ -9,13 +9,16 @@ from efcp.proxies.models import Proxy, State
 
 
 class ReloadRun(models.Model):
-    """One reload of one or more proxies, asked for by one person."""
+    """One reload of one or more proxies, asked for by one person.
+
+    With `first`, that proxy is reloaded alone, and the others only if it comes back clean.
+    """
 
     started_at = models.DateTimeField()
     actor = models.CharField(max_length=64)
     reason = models.CharField(max_length=255, blank=True)
     inherit_state = models.BooleanField(default=True)
-    one_first = models.BooleanField(default=False)
+    first = models.ForeignKey(Proxy, on_delete=models.SET_NULL, null=True, related_name="+")
 
     class Meta:
         db_table = "efcp_reload_run"
@@ -44,7 +47,7 @@ class ReloadResult(models.Model):
     proxy at once find themselves in one run. `took_ms` is the time of ds_reload alone. `loaded` and
     `discarded` are what the proxy reports of this load, `report` is its newest report where it tells of
     none. `differs` counts what a further reload would change after the read-back, None where there was
-    none. A result without an end past `deadline` is unknown: the process that waited for it is gone.
+    none. The process that waited for a result without an end past `deadline` is gone.
     """
 
     run = models.ForeignKey(ReloadRun, on_delete=models.CASCADE, related_name="results")
@@ -55,8 +58,8 @@ class ReloadResult(models.Model):
     deadline = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     took_ms = models.FloatField(null=True)
-    loaded = models.PositiveIntegerField(null=True)
-    discarded = models.PositiveIntegerField(null=True)
+    loaded = models.PositiveBigIntegerField(null=True)
+    discarded = models.PositiveBigIntegerField(null=True)
     report = models.CharField(max_length=255, blank=True)
     differs = models.PositiveIntegerField(null=True)
     read_back_problem = models.CharField(max_length=255, blank=True)
@@ -75,17 +78,24 @@ class ReloadResult(models.Model):
         return self.ended_at is None and timezone.now() > self.deadline
 
     def known_outcome(self) -> ReloadOutcome:
-        """The outcome, unknown where the result is abandoned."""
-        return ReloadOutcome.UNKNOWN if self.is_abandoned else ReloadOutcome(self.outcome)
+        """The outcome; of an abandoned result it is unknown, but for one whose turn never came."""
+        outcome = ReloadOutcome(self.outcome)
+        if not self.is_abandoned:
+            return outcome
+        return ReloadOutcome.NOT_SENT if outcome is ReloadOutcome.WAITING else ReloadOutcome.UNKNOWN
 
 
 class StateRun(models.Model):
-    """One setting of a live state, for one or more destinations on one or more proxies."""
+    """One setting of a live state, for one or more destinations on one or more proxies.
+
+    `sent_key` is the digest of the form that was sent, and unique: a form sent twice is one run.
+    """
 
     started_at = models.DateTimeField()
     actor = models.CharField(max_length=64)
     state = models.CharField(max_length=8, choices=State.choices)
     reason = models.CharField(max_length=255, blank=True)
+    sent_key = models.CharField(max_length=64, null=True, unique=True)
 
     class Meta:
         db_table = "efcp_state_run"

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 from efcp.proxies.asking import Target
 
 R = TypeVar("R")
 S = TypeVar("S")
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def in_background(work: Callable[[], None], name: str) -> threading.Event:
@@ -36,8 +36,8 @@ def ask_and_store(
 ) -> list[S]:
     """Ask all targets at once, store each answer in this thread as it comes; return what `store` returned.
 
-    `ask_one` must not use the database. An answer that the database does not take is logged and missing
-    from what is returned; the others are stored all the same.
+    `ask_one` must not use the database. What is raised for one target is logged, and that target missing
+    from what is returned; the others are asked and stored all the same.
     """
     if not targets:
         return []
@@ -47,7 +47,8 @@ def ask_and_store(
         for future in as_completed([pool.submit(ask_one, target) for target in targets]):
             try:
                 stored.append(store(future.result()))
-            except (DatabaseError, InterfaceError):
-                _log.exception("What a proxy answered could not be stored")
+            except Exception:
+                # A fault of the panel's own with one proxy must not lose what the others answered.
+                log.exception("What a proxy answered could not be stored")
                 connection.close()
     return stored

@@ -182,6 +182,21 @@ def test_a_weight_that_later_releases_take_breaks_nothing(db: None, add_row: Add
     assert breaking_rows(watched_proxies()) == {}
 
 
+def test_what_is_said_of_a_weight_does_not_tell_the_password_in_it(db: None, add_row: AddRow) -> None:
+    of_release("3.6.8")
+    add_row(URI, weight="FS://:secret@127.0.0.1:8021")
+    breaking = found().breaking
+    assert breaking is not None
+    assert "secret" not in breaking.finding.text
+
+
+def test_a_list_without_details_is_compared_by_what_it_tells(proxy: Proxy, add_row: AddRow) -> None:
+    add_row(URI, weight="5", attrs="x=1")
+    hold(proxy, URI, weight=None, priority=None, description=None, attrs="x=2")
+    (change,) = found().changed.shown
+    assert [difference.column for difference in change.differences] == ["attrs"]
+
+
 def test_only_so_many_changes_are_shown_and_all_are_counted(proxy: Proxy) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(

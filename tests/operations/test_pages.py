@@ -197,6 +197,57 @@ def test_the_second_who_reloads_is_led_to_the_reload_under_way_and_told_so(
     assert "A reload by operator was under way already" in second.content.decode()
 
 
+def test_the_second_who_reloads_otherwise_is_told_what_the_reload_under_way_does(
+    operator: Client, edge: PlayingProxy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload_views, "WAIT_S", 0.05)
+    edge.reload_waits = True
+    operator.post(reverse("operations:reload"), sent(proxy))
+    second = operator.post(reverse("operations:reload"), sent(proxy, inherit_state="n"), follow=True)
+    assert "keeps the states in memory, other than you chose" in second.content.decode()
+
+
+def test_a_proxy_to_begin_with_has_to_be_among_the_chosen(
+    operator: Client, edge: PlayingProxy, proxy: Proxy
+) -> None:
+    other = Proxy.objects.create(name="other", mi_url="http://127.0.0.1:9/mi")
+    response = operator.post(reverse("operations:reload"), sent(proxy, first=str(other.pk)))
+    assert response.status_code == 422
+    assert "not among those chosen" in response.content.decode()
+    assert edge.commands_of("ds_reload") == []
+
+
+def test_one_proxy_of_several_can_be_reloaded_first(operator: Client, proxy: Proxy) -> None:
+    Proxy.objects.create(name="another", mi_url="http://127.0.0.1:9/mi")
+    assert "edge-1 alone, the others only" in operator.get(reverse("operations:reload")).content.decode()
+    page = operator.post(reverse("operations:reload"), sent(proxy, first=str(proxy.pk)), follow=True)
+    assert "edge-1 first, the others only" in page.content.decode()
+
+
+def test_a_state_form_that_is_sent_twice_is_done_once(
+    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow
+) -> None:
+    address = reverse("operations:state", args=[add_row(URI)])
+    form_key = operator.get(address).context["form"]["form_key"].value()
+    first = operator.post(address, sent(proxy, state="probing", form_key=form_key))
+    second = operator.post(address, sent(proxy, state="probing", form_key=form_key), follow=True)
+    assert second.redirect_chain[0][0] == first["Location"]
+    assert "This was sent twice and done once" in second.content.decode()
+    assert len(edge.commands_of("ds_set_state")) == 1
+
+
+def test_each_state_form_can_be_sent(
+    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow
+) -> None:
+    address = reverse("operations:state", args=[add_row(URI)])
+    for _time in range(2):
+        page = operator.get(address)
+        form_key = page.context["form"]["form_key"].value()
+        assert f'value="{form_key}"' in page.content.decode()
+        operator.post(address, sent(proxy, state="probing", form_key=form_key))
+    assert len(edge.commands_of("ds_set_state")) == 2
+
+
 def test_a_reload_whose_process_died_reads_as_unknown(operator: Client, proxy: Proxy) -> None:
     long_ago = timezone.now() - timedelta(hours=1)
     run = ReloadRun.objects.create(started_at=long_ago, actor="somebody")
@@ -223,7 +274,15 @@ def test_without_a_proxy_chosen_nothing_is_sent(operator: Client, edge: PlayingP
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"proxy": "4711"}, {"proxy": "x"}, {"inherit_state": "maybe"}, {"reason": "r" * 256}]
+    "wrong",
+    [
+        {"proxy": "4711"},
+        {"proxy": "x"},
+        {"first": "4711"},
+        {"first": "x"},
+        {"inherit_state": "maybe"},
+        {"reason": "r" * 256},
+    ],
 )
 def test_a_wrong_value_reloads_nothing(
     operator: Client, edge: PlayingProxy, proxy: Proxy, wrong: dict[str, str]

@@ -161,6 +161,17 @@ def test_a_reload_under_way_on_one_proxy_does_not_keep_the_others_from_a_new_one
     assert len(hanging.commands_of("ds_reload")) == 1
 
 
+def test_who_asks_for_proxies_that_two_others_reload_is_told_so_of_each(play: Play) -> None:
+    one, other = play(reload_waits=True), play(reload_waits=True)
+    proxies = [one.row("a"), other.row("b")]
+    under_way = [services.start([proxy], Wanted(), SOMEBODY) for proxy in proxies]
+    third = reload(*proxies)
+    assert [result.outcome for result in third.run.results.all()] == [ReloadOutcome.NOT_SENT] * 2
+    one.released.set()
+    other.released.set()
+    assert all(each.ended.wait(15) for each in under_way)
+
+
 def test_a_reload_can_follow_one_that_has_ended(edge: PlayingProxy) -> None:
     proxy = edge.row()
     assert reload(proxy).run != reload(proxy).run
@@ -184,6 +195,13 @@ def abandoned(edge: PlayingProxy) -> ReloadResult:
 
 def test_a_result_whose_process_died_is_unknown(abandoned: ReloadResult) -> None:
     assert abandoned.known_outcome() is ReloadOutcome.UNKNOWN
+
+
+def test_a_proxy_whose_turn_had_not_come_when_the_process_died_was_not_reloaded(
+    abandoned: ReloadResult,
+) -> None:
+    abandoned.outcome = ReloadOutcome.WAITING
+    assert abandoned.known_outcome() is ReloadOutcome.NOT_SENT
 
 
 def test_a_process_that_died_keeps_nobody_from_reloading(abandoned: ReloadResult) -> None:
@@ -211,25 +229,45 @@ def test_a_reload_that_was_not_sent_names_the_row(edge: PlayingProxy, add_row: A
 
 
 def test_the_rest_is_reloaded_once_the_first_came_back_clean(play: Play) -> None:
-    first, second = play(), play()
-    reload(first.row("a"), second.row("b"), one_first=True)
-    assert len(second.commands_of("ds_reload")) == 1
+    later, first = play(), play()
+    rest, begun = later.row("a"), first.row("b")
+    first.reload_waits = True
+    started = services.start([rest, begun], Wanted(first=begun), SOMEBODY)
+    assert wait_until(lambda: first.commands_of("ds_reload") != [])
+    assert later.commands_of("ds_reload") == []
+    first.released.set()
+    assert started.ended.wait(15)
+    assert len(later.commands_of("ds_reload")) == 1
 
 
 def test_the_rest_is_left_alone_where_the_first_did_not_come_back_clean(play: Play, add_row: AddRow) -> None:
     add_row(URI)
     first, second = play(), play(table={1: [URI]})
-    later = second.row("b")
-    started = reload(first.row("a"), later, one_first=True)
+    begun, later = first.row("a"), second.row("b")
+    started = reload(begun, later, first=begun)
     assert second.commands_of("ds_reload") == []
     assert result_of(started, later).outcome == ReloadOutcome.NOT_SENT
+
+
+def test_the_rest_is_left_alone_where_the_first_is_not_sent(play: Play, add_row: AddRow) -> None:
+    add_row(URI, weight="heavy")
+    strict, lenient = play(version="OpenSIPS (3.6.8 (x86_64/linux))"), play()
+    begun, later = strict.remembered(strict.row("a")), lenient.remembered(lenient.row("b"))
+    started = reload(begun, later, first=begun)
+    assert lenient.commands_of("ds_reload") == []
+    assert "a was to be first" in result_of(started, later).message
+
+
+def test_a_proxy_that_is_not_to_be_reloaded_can_not_be_the_first(play: Play) -> None:
+    with pytest.raises(ValueError, match="begin with"):
+        services.start([play().row("a")], Wanted(first=play().row("b")), SOMEBODY)
 
 
 def test_a_reload_is_recorded_with_who_asked_for_it_and_why(edge: PlayingProxy) -> None:
     reload(edge.row(), reason="new gateway")
     record = AuditRecord.objects.get(subject_kind="reload")
     assert (record.actor, record.address, record.reason) == ("somebody", "192.0.2.7", "new gateway")
-    assert record.after == {"proxies": ["edge-1"], "inherit_state": True, "one_first": False}
+    assert record.after == {"proxies": ["edge-1"], "inherit_state": True, "first": None}
 
 
 def test_nothing_is_recorded_where_the_reload_under_way_is_joined(edge: PlayingProxy) -> None:

@@ -1,15 +1,19 @@
 """Setting live states: what is sent, what is read back, and what is said of it."""
 
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from dispatcher.models import Destination
 from efcp.audit.models import AuditRecord
-from efcp.operations.models import StateOutcome, StateResult, StateRun
+from efcp.operations.models import ReloadResult, ReloadRun, StateOutcome, StateResult, StateRun
 from efcp.operations.states import selectors, services
+from efcp.operations.states.services import Begun
 from efcp.proxies.models import Proxy, State, StateChange
 from efcp.proxies.selectors import watched_proxies
 from efcp.sip.uri import uri_key
@@ -106,14 +110,49 @@ def test_a_hanging_proxy_delays_the_others_by_nothing(play: Play, add_row: AddRo
     hanging.start()
 
 
-def test_a_call_without_an_answer_is_unknown_and_ends_the_calls_to_its_proxy(
-    edge: PlayingProxy, held: Proxy, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
+def test_a_proxy_that_does_not_answer_is_sent_no_further_calls_than_those_under_way(
+    edge: PlayingProxy, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "LIMIT_S", 0.3)
+    monkeypatch.setattr(services, "LIMIT_S", 0.5)
+    uris = [f"sip:10.0.1.{number}:5060" for number in range(services.CALLS_AT_ONCE + 3)]
+    edge.sets = {1: [listed(uri) for uri in uris]}
+    proxy = edge.remembered(edge.row())
     edge.hangs = True
-    run = set_state(State.INACTIVE, [add_row(URI), add_row(OTHER)], held)
-    outcomes = list(run.results.values_list("outcome", flat=True))
-    assert outcomes == [StateOutcome.UNKNOWN, StateOutcome.NOT_TRIED]
+    run = set_state(State.INACTIVE, [add_row(uri) for uri in uris], proxy)
+    outcomes = Counter(run.results.values_list("outcome", flat=True))
+    assert outcomes == {StateOutcome.UNKNOWN: services.CALLS_AT_ONCE, StateOutcome.NOT_TRIED: 3}
+
+
+def test_two_rows_of_one_set_and_uri_are_set_once(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
+    first = add_row(URI)
+    Destination.objects.create(setid=1, destination=URI.upper(), attrs="", description="")
+    run = set_state(State.PROBING, list(Destination.objects.values_list("pk", flat=True)), held)
+    assert [params["address"] for params in edge.commands_of("ds_set_state")] == [URI]
+    assert run.results.count() == 1
+    assert [record.subject_id for record in AuditRecord.objects.filter(action="state")] == [str(first)]
+
+
+def test_one_form_that_many_send_at_once_is_one_run(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
+    rows = rows_of(add_row(URI))
+
+    def begin(_time: int) -> Begun:
+        try:
+            return services.begin(rows, State.PROBING, [held], SOMEBODY, form_key="form-1")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as clicks:
+        begun = list(clicks.map(begin, range(8)))
+    assert all(each.ended.wait(15) for each in begun if each.is_new)
+    assert len({each.run.pk for each in begun}) == 1
+    assert len(edge.commands_of("ds_set_state")) == 1
+
+
+def test_another_choice_from_the_same_form_is_sent(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
+    rows = rows_of(add_row(URI))
+    for state in (State.INACTIVE, State.ACTIVE):
+        assert services.begin(rows, state, [held], SOMEBODY, form_key="form-1").ended.wait(15)
+    assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a"]
 
 
 def test_a_result_whose_process_died_is_unknown(held: Proxy) -> None:
@@ -167,7 +206,7 @@ def turned_active(run: StateRun, proxy: Proxy, after_s: float) -> None:
     )
 
 
-@pytest.mark.parametrize(("after_s", "told"), [(12, True), (31, False)])
+@pytest.mark.parametrize(("after_s", "told"), [(12, True), (31, True), (36, False)])
 def test_a_late_reply_that_turned_it_back_within_a_transactions_time_is_told(
     set_inactive: StateRun, held: Proxy, after_s: float, told: bool
 ) -> None:
@@ -185,10 +224,22 @@ def test_somebody_who_sets_it_active_again_is_no_late_reply(
     assert not line.turned_back
 
 
+@pytest.mark.parametrize(("inherit_state", "told"), [(True, True), (False, False)])
+def test_a_reload_that_takes_the_initial_states_is_no_late_reply(
+    set_inactive: StateRun, held: Proxy, inherit_state: bool, told: bool
+) -> None:
+    started_at = set_inactive.started_at + timedelta(seconds=5)
+    run = ReloadRun.objects.create(started_at=started_at, actor="somebody", inherit_state=inherit_state)
+    ReloadResult.objects.create(run=run, proxy=held, deadline=started_at)
+    turned_active(set_inactive, held, 12)
+    (line,) = selectors.result_lines(set_inactive, watched_proxies())
+    assert line.turned_back is told
+
+
 def test_what_was_set_inactive_is_watched_for_a_transactions_time(set_inactive: StateRun) -> None:
     lines = selectors.result_lines(set_inactive, watched_proxies())
     assert selectors.is_watched(set_inactive, lines)
-    set_inactive.started_at -= timedelta(seconds=31)
+    set_inactive.started_at -= timedelta(seconds=36)
     assert not selectors.is_watched(set_inactive, lines)
 
 
@@ -215,7 +266,20 @@ def test_everything_on_one_host_is_found_across_sets_whatever_its_port(
 ) -> None:
     wanted = {add_row("sip:gw.example:5060"), add_row("sip:GW.example:5080", setid=2)}
     add_row("sip:other.gw.example:5060")
-    assert {row.pk for row in selectors.rows_on_host("gw.example").rows} == wanted
+    assert {row.pk for row in selectors.rows_asked_for("", "gw.example").rows} == wanted
+
+
+def test_a_host_can_be_asked_for_within_one_set(edge: PlayingProxy, add_row: AddRow) -> None:
+    add_row("sip:gw.example:5060")
+    wanted = add_row("sip:gw.example:5060", setid=2)
+    add_row("sip:other.example:5060", setid=2)
+    assert [row.pk for row in selectors.rows_asked_for("2", "gw.example").rows] == [wanted]
+
+
+@pytest.mark.parametrize("setid", ["", "x", "-1", "9" * 40])
+def test_a_set_that_is_none_chooses_nothing(edge: PlayingProxy, add_row: AddRow, setid: str) -> None:
+    add_row(URI)
+    assert selectors.rows_asked_for(setid, "").rows == ()
 
 
 @pytest.mark.parametrize("ids", [["x"], ["-1"], ["9" * 40], ["999999"], ["²"]])

@@ -25,9 +25,6 @@ class ReloadForm(forms.Form):
         initial="y",
         widget=forms.RadioSelect,
     )
-    one_first = forms.BooleanField(
-        label="The first of these alone, the others only if it comes back clean", required=False
-    )
     reason = forms.CharField(label="Reason", max_length=255, required=False)
 
     def __init__(
@@ -36,6 +33,16 @@ class ReloadForm(forms.Form):
         """`typed` is what the form is filled with: it was typed before the session ended."""
         super().__init__(data, initial=_initial(typed))
         self.fields["proxy"] = ProxiesField(watched)
+        self.fields["first"] = forms.ChoiceField(
+            label="Order", choices=[("", "All at once"), *map(_first_choice, watched)], required=False
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """What was chosen; a proxy to begin with has to be among the chosen ones."""
+        data: dict[str, Any] = self.cleaned_data
+        if data.get("first") and data.get("proxy") and self._first() is None:
+            self.add_error("first", "The proxy to begin with is not among those chosen to be reloaded.")
+        return data
 
     def proxies(self) -> list[Proxy]:
         """The chosen proxies, in their order."""
@@ -45,7 +52,15 @@ class ReloadForm(forms.Form):
     def wanted(self) -> Wanted:
         """How to reload them."""
         data = self.cleaned_data
-        return Wanted(data["inherit_state"], data["one_first"], data["reason"])
+        return Wanted(data["inherit_state"], self._first(), data["reason"])
+
+    def _first(self) -> Proxy | None:
+        wanted = self.cleaned_data["first"]
+        return next((proxy for proxy in self.cleaned_data["proxy"] if str(proxy.pk) == wanted), None)
+
+
+def _first_choice(each: WatchedProxy) -> tuple[str, str]:
+    return str(each.proxy.pk), f"{each.proxy.name} alone, the others only if it comes back clean"
 
 
 def _initial(typed: QueryDict | None) -> dict[str, Any]:
@@ -54,6 +69,6 @@ def _initial(typed: QueryDict | None) -> dict[str, Any]:
     return {
         "proxy": typed.getlist("proxy"),
         "inherit_state": typed.get("inherit_state", "y"),
-        "one_first": "one_first" in typed,
+        "first": typed.get("first", ""),
         "reason": typed.get("reason", ""),
     }

@@ -41,10 +41,10 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How to reload: keep the states in memory, begin with one proxy, and why."""
+    """How to reload: keep the states in memory, which proxy to begin with (None: all at once), and why."""
 
     inherit_state: bool = True
-    one_first: bool = False
+    first: Proxy | None = None
     reason: str = ""
 
 
@@ -60,11 +60,12 @@ class Started:
 def start(proxies: Sequence[Proxy], wanted: Wanted, actor: Actor) -> Started:
     """Begin to reload `proxies`, but for those on which a reload is under way.
 
-    Where that is all of them, no run begins: the one under way is everybody's. A proxy whose whole reload
-    would fail over a row is not asked. Returns at once. Raises ValueError without proxies.
+    Where one reload is under way on all of them, no run begins: that one is everybody's. A proxy whose
+    whole reload would fail over a row is not asked. Returns at once. Raises ValueError without proxies, and
+    where the one to begin with is not among them.
     """
-    if not proxies:
-        raise ValueError("Nothing to reload.")
+    if not proxies or wanted.first not in {None, *proxies}:
+        raise ValueError("Nothing to reload, or nothing to begin with.")
     ids = {proxy.pk for proxy in proxies}
     breaking = breaking_rows([each for each in watched_proxies() if each.proxy.pk in ids])
     run, is_new = _created_or_joined(proxies, breaking, wanted, actor)
@@ -91,19 +92,20 @@ def _created_or_joined(
 def _create(
     proxies: Sequence[Proxy], breaking: dict[int, Foretold], wanted: Wanted, actor: Actor
 ) -> tuple[ReloadRun, bool]:
-    """A new run and True, or the run under way and False where it is under way on all of `proxies`."""
+    """A new run and True, or the run under way and False where that one is under way on all of `proxies`."""
     now = timezone.now()
-    deadline = now + timedelta(seconds=CALLS_S * (2 if wanted.one_first else 1))
+    deadline = now + timedelta(seconds=CALLS_S * (2 if wanted.first else 1))
     with transaction.atomic():
         under_way = _under_way(proxies, now)
-        if len(under_way) == len(proxies):
-            return max((result.run for result in under_way.values()), key=lambda run: run.pk), False
+        runs = {result.run for result in under_way.values()}
+        if len(under_way) == len(proxies) and len(runs) == 1:
+            return runs.pop(), False
         run = ReloadRun.objects.create(
             started_at=now,
             actor=actor.name,
             reason=wanted.reason,
             inherit_state=wanted.inherit_state,
-            one_first=wanted.one_first,
+            first=wanted.first,
         )
         for proxy in proxies:
             result = ReloadResult(run=run, proxy=proxy, deadline=deadline)
@@ -143,30 +145,44 @@ def _record(run: ReloadRun, proxies: Iterable[Proxy], actor: Actor) -> None:
         actor,
         "reload",
         Subject("reload", str(run.pk), f"dispatcher on {', '.join(names)}"),
-        after={"proxies": names, "inherit_state": run.inherit_state, "one_first": run.one_first},
+        after={
+            "proxies": names,
+            "inherit_state": run.inherit_state,
+            "first": run.first.name if run.first else None,
+        },
         reason=run.reason,
     )
 
 
 def _carry_out(run: ReloadRun, targets: Sequence[Target]) -> None:
-    first, rest = (targets[:1], targets[1:]) if run.one_first else (targets, [])
-    if _reload_all(run, first):
+    if run.first is None:
+        _reload_all(run, targets)
+        return
+    first = [target for target in targets if target.proxy == run.first]
+    rest = [target for target in targets if target.proxy != run.first]
+    if first and _reload_all(run, first):
         _reload_all(run, rest)
     else:
-        _skip(run, rest, "The first proxy did not come back clean.")
+        _skip(run, rest, f"{run.first.name} was to be first, and did not come back clean.")
 
 
 def _reload_all(run: ReloadRun, targets: Sequence[Target]) -> bool:
     """Reload all targets at once; tell whether all were clean."""
-    run.results.filter(ended_at=None, proxy__in=[target.proxy for target in targets]).update(
-        outcome=ReloadOutcome.RUNNING
-    )
+    _say_running(run, targets)
     clean = ask_and_store(
         targets,
         lambda target: reload_and_read_back(target, run.inherit_state),
         lambda reloaded: _store(run, reloaded),
     )
     return len(clean) == len(targets) and all(clean)
+
+
+@retried_on_lock
+def _say_running(run: ReloadRun, targets: Sequence[Target]) -> None:
+    """Before anything is sent: what still waits when this process dies was not."""
+    run.results.filter(ended_at=None, proxy__in=[target.proxy for target in targets]).update(
+        outcome=ReloadOutcome.RUNNING
+    )
 
 
 @retried_on_lock

@@ -63,9 +63,20 @@ def _start(request: HttpRequest, form: ReloadForm) -> HttpResponse:
     if started.is_new:
         started.ended.wait(WAIT_S)
     else:
-        messages.info(
-            request,
-            f"A reload by {started.run.actor} was under way already, so no second one was sent:"
-            " this is the result for both of you.",
-        )
+        _say_joined(request, started.run, form.wanted())
     return redirect("operations:run", started.run.pk)
+
+
+def _say_joined(request: HttpRequest, run: ReloadRun, wanted: services.Wanted) -> None:
+    messages.info(
+        request,
+        f"A reload by {run.actor} was under way already, so no second one was sent:"
+        " this is the result for both of you.",
+    )
+    if run.inherit_state != wanted.inherit_state:
+        messages.warning(
+            request,
+            "That one keeps the states in memory, other than you chose."
+            if run.inherit_state
+            else "That one takes the table's initial states, other than you chose.",
+        )

@@ -1,5 +1,6 @@
 """The question before a live state is set."""
 
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,9 @@ class StateForm(forms.Form):
         choices=State.choices, widget=forms.RadioSelect, error_messages={"required": "Choose a state."}
     )
     reason = forms.CharField(max_length=255, required=False)
+    form_key = forms.CharField(
+        max_length=43, required=False, initial=secrets.token_urlsafe, widget=forms.HiddenInput
+    )
 
     def __init__(
         self, data: QueryDict | None, watched: Sequence[WatchedProxy], typed: QueryDict | None = None

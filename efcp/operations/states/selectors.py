@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from dispatcher.models import Destination
 from dispatcher.selectors import set_names
-from efcp.operations.models import StateOutcome, StateResult, StateRun
+from efcp.operations.models import ReloadResult, StateOutcome, StateResult, StateRun
 from efcp.operations.states.services import WATCH_FOR
 from efcp.proxies.models import KnownDestination, Proxy, State, StateChange
 from efcp.proxies.selectors import WatchedProxy, live_states
@@ -94,17 +94,19 @@ def rows_by_id(ids: Sequence[str]) -> Chosen:
     return _chosen(list(Destination.objects.filter(pk__in=numbers).values_list("pk", flat=True)))
 
 
-def rows_of_set(setid: str) -> Chosen:
-    """All rows of a set."""
-    if not (setid.isascii() and setid.isdigit() and len(setid) <= _MOST_DIGITS):
+def rows_asked_for(setid: str, host: str) -> Chosen:
+    """All rows of a set, all whose URI names a host, or those of both; none where neither is given."""
+    near = Destination.objects.order_by("setid", "-priority", "id")
+    if setid:
+        if not (setid.isascii() and setid.isdigit() and len(setid) <= _MOST_DIGITS):
+            return Chosen((), 0)
+        near = near.filter(setid=int(setid))
+    if host:
+        near = near.filter(destination__icontains=host)
+    if not setid and not host:
         return Chosen((), 0)
-    return _chosen(list(Destination.objects.filter(setid=int(setid)).values_list("pk", flat=True)))
-
-
-def rows_on_host(host: str) -> Chosen:
-    """All rows whose URI names this host, across sets."""
-    near = Destination.objects.filter(destination__icontains=host).values_list("pk", "destination")
-    return _chosen([pk for pk, destination in near if host_of(destination) == host.lower()])
+    found = near.values_list("pk", "destination")
+    return _chosen([pk for pk, uri in found if not host or host_of(uri) == host.lower()])
 
 
 def host_of(uri: str) -> str:
@@ -180,7 +182,7 @@ def is_watched(run: StateRun, lines: Sequence[ResultLine]) -> bool:
 
 
 def _turned_back(run: StateRun) -> set[Key]:
-    """What went from inactive to active while it was watched, unless somebody else had it so."""
+    """What went from inactive to active while it was watched, unless somebody had it so by the panel."""
     until = run.started_at + WATCH_FOR
     results = list(run.results.all())
     changes = StateChange.objects.filter(
@@ -195,7 +197,13 @@ def _turned_back(run: StateRun) -> set[Key]:
     by_others = StateResult.objects.filter(
         run__started_at__gt=run.started_at, run__started_at__lte=until
     ).exclude(run__state=State.INACTIVE)
-    return set(changes) - {_key(result) for result in by_others}
+    reset = set(
+        ReloadResult.objects.filter(
+            run__inherit_state=False, run__started_at__gt=run.started_at, run__started_at__lte=until
+        ).values_list("proxy_id", flat=True)
+    )
+    changed_back = set(changes) - {_key(result) for result in by_others}
+    return {key for key in changed_back if key[0] not in reset}
 
 
 def _key(result: StateResult) -> Key:

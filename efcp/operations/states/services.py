@@ -1,13 +1,15 @@
 """Setting live states on proxies, and reading them back."""
 
+import hashlib
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from dispatcher.models import Destination
@@ -29,11 +31,17 @@ LIMIT_S = 3.0
 CALLS_S = 15.0
 """After how long no further call is sent to a proxy that answers, but slowly."""
 
+CALLS_AT_ONCE = 16
+"""Calls under way to one proxy at a time: a distant one would need too long for many one after the other."""
+
 DEADLINE = timedelta(seconds=CALLS_S + 3 * LIMIT_S + 5)
 """The calls, the last of them still under way, the list (twice where `full` is too large), and storing."""
 
-WATCH_FOR = timedelta(seconds=30)
-"""How long a probe that was under way may still turn back what was set inactive: tm's fr_timeout."""
+FR_TIMEOUT = timedelta(seconds=30)
+"""How long a transaction lasts on a proxy whose tm's fr_timeout is not set otherwise."""
+
+WATCH_FOR = FR_TIMEOUT + timedelta(seconds=5)
+"""How long a probe that was under way may still turn back what was set inactive, and the watcher see it."""
 
 _MI_STATES = {
     State.ACTIVE: DestinationState.ACTIVE,
@@ -44,9 +52,10 @@ _MI_STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The run, and an event that is set when every proxy has answered and was read back."""
+    """The run, whether this call began it, and an event that is set when every proxy was read back."""
 
     run: StateRun
+    is_new: bool
     ended: threading.Event
 
 
@@ -60,14 +69,28 @@ class _Told:
 
 
 def begin(
-    rows: Sequence[Destination], state: State, proxies: Sequence[Proxy], actor: Actor, reason: str = ""
+    rows: Sequence[Destination],
+    state: State,
+    proxies: Sequence[Proxy],
+    actor: Actor,
+    reason: str = "",
+    form_key: str = "",
 ) -> Begun:
-    """Set `state` of these rows on these proxies: all proxies at once, each under a limit of its own.
+    """Set `state` of these rows on these proxies: all proxies at once, each call under a limit of its own.
 
-    Of rows with one set and URI the proxy changes the first. A destination that a proxy is known not to
-    hold is told, not sent. Returns at once.
+    Of rows with one set and URI the proxy changes the first: they count as one. A destination that a proxy
+    is known not to hold is told, not sent. `form_key` names the form that was shown: where the very same was
+    sent from it before, that run is returned and nothing is sent again. Returns at once.
     """
-    run = _create(rows, state, proxies, actor, reason)
+    distinct = _distinct(rows)
+    sent_key = _sent_key(form_key, distinct, state, proxies) if form_key else None
+    try:
+        run = _create(distinct, state, proxies, actor, reason, sent_key)
+    except IntegrityError:
+        former = StateRun.objects.filter(sent_key=sent_key).first() if sent_key else None
+        if former is None:
+            raise
+        return Begun(former, False, threading.Event())
     by_proxy: dict[int, list[StateResult]] = defaultdict(list)
     for result in run.results.filter(outcome=StateOutcome.WAITING).select_related("proxy"):
         by_proxy[result.proxy_id].append(result)
@@ -80,12 +103,31 @@ def begin(
             lambda told: _store(told, by_proxy[told.target.proxy.pk]),
         )
 
-    return Begun(run, in_background(carry_out, "set-state"))
+    return Begun(run, True, in_background(carry_out, "set-state"))
+
+
+def _distinct(rows: Sequence[Destination]) -> list[Destination]:
+    """One row of each set and URI: a second call would change the same destination once more."""
+    found: dict[tuple[int, str], Destination] = {}
+    for row in rows:
+        found.setdefault((row.setid, uri_key(row.destination)), row)
+    return list(found.values())
+
+
+def _sent_key(form_key: str, rows: Sequence[Destination], state: State, proxies: Sequence[Proxy]) -> str:
+    """The same for the same choice out of the same form: who goes back and chooses otherwise is served."""
+    chosen = (form_key, str(state), sorted(row.pk for row in rows), sorted(proxy.pk for proxy in proxies))
+    return hashlib.sha256(repr(chosen).encode()).hexdigest()
 
 
 @retried_on_lock
 def _create(
-    rows: Sequence[Destination], state: State, proxies: Sequence[Proxy], actor: Actor, reason: str
+    rows: Sequence[Destination],
+    state: State,
+    proxies: Sequence[Proxy],
+    actor: Actor,
+    reason: str,
+    sent_key: str | None,
 ) -> StateRun:
     held = live_states((row.setid, uri_key(row.destination)) for row in rows)
     listed = set(
@@ -95,7 +137,9 @@ def _create(
     )
     now = timezone.now()
     with transaction.atomic():
-        run = StateRun.objects.create(started_at=now, actor=actor.name, state=state, reason=reason)
+        run = StateRun.objects.create(
+            started_at=now, actor=actor.name, state=state, reason=reason, sent_key=sent_key
+        )
         results = []
         for row in rows:
             of_row = [_result(run, row, proxy, held, listed) for proxy in proxies]
@@ -136,27 +180,38 @@ def _record(row: Destination, results: Sequence[StateResult], actor: Actor) -> N
 
 
 def _tell(target: Target, state: State, results: Sequence[StateResult]) -> _Told:
-    """Send the calls of one proxy one after the other, then read it back; runs without the database.
-
-    A proxy serves one call at a time anyway. The first that gets no answer ends it, so that a silent proxy
-    costs one limit and not one for each destination.
-    """
+    """Send the calls of one proxy, then read it back; runs without the database."""
     if isinstance(target.endpoint, NotAskedError):
         problem = str(target.endpoint)
         failed = {result.pk: (StateOutcome.FAILED, problem) for result in results}
         return _Told(target, failed, Answer(target.proxy, target.endpoint, datetime.now(UTC), 0.0))
-    client = MiClient(target.endpoint, timeout=LIMIT_S)
-    outcomes: dict[int, tuple[StateOutcome, str]] = {}
-    until = time.monotonic() + CALLS_S
-    for result in results:
-        if time.monotonic() > until:
-            break
-        outcome, message = _set(client, target, state, result)
-        outcomes[result.pk] = (outcome, message)
-        if outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
-            break
+    outcomes = _set_all(MiClient(target.endpoint, timeout=LIMIT_S), target, state, results)
     question = Question(partition=target.partition, full=True, identity=False)
     return _Told(target, outcomes, ask(target, question, LIMIT_S))
+
+
+def _set_all(
+    client: MiClient, target: Target, state: State, results: Sequence[StateResult]
+) -> dict[int, tuple[StateOutcome, str]]:
+    """What came of each call, by result id; absent is what was not sent.
+
+    The first that gets no answer lets no further one begin, so that a silent proxy costs one limit and not
+    one for each destination.
+    """
+    is_silent = threading.Event()
+    until = time.monotonic() + CALLS_S
+
+    def set_one(result: StateResult) -> tuple[StateOutcome, str] | None:
+        if is_silent.is_set() or time.monotonic() > until:
+            return None
+        outcome, message = _set(client, target, state, result)
+        if outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
+            is_silent.set()
+        return outcome, message
+
+    with ThreadPoolExecutor(min(len(results), CALLS_AT_ONCE), thread_name_prefix="mi") as pool:
+        told = zip(results, pool.map(set_one, results), strict=True)
+        return {result.pk: outcome for result, outcome in told if outcome is not None}
 
 
 def _set(client: MiClient, target: Target, state: State, result: StateResult) -> tuple[StateOutcome, str]:

@@ -1,5 +1,6 @@
 """The pages on which live states are set."""
 
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -36,17 +37,15 @@ def state_of_one(request: HttpRequest, destination_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.operate", raise_exception=True)
 def choose(request: HttpRequest) -> HttpResponse:
-    """Ask once for several: the rows chosen on the list, `?setid=` a whole set, `?host=` all on one host."""
+    """Ask once for several: the rows chosen on the list, those of `?setid=`, all on one `?host=`, or both."""
     if request.method == "POST":
         chosen = selectors.rows_by_id(request.POST.getlist("id"))
         return _ask(request, chosen, StateForm(None, watched_on(request)))
     typed = take_typed(request)
     if typed is not None:
         chosen = selectors.rows_by_id(typed.getlist("id"))
-    elif host := request.GET.get("host", ""):
-        chosen = selectors.rows_on_host(host)
     else:
-        chosen = selectors.rows_of_set(request.GET.get("setid", ""))
+        chosen = selectors.rows_asked_for(request.GET.get("setid", ""), request.GET.get("host", ""))
     return _ask(request, chosen, StateForm(None, watched_on(request), typed), NOTICE if typed else "")
 
 
@@ -80,9 +79,17 @@ def _set_or_ask_again(request: HttpRequest, chosen: Chosen) -> HttpResponse:
     if not chosen.rows or not form.is_valid():
         return _ask(request, chosen, form)
     begun = services.begin(
-        chosen.rows, form.chosen_state(), form.proxies(), actor_of(request), form.cleaned_data["reason"]
+        chosen.rows,
+        form.chosen_state(),
+        form.proxies(),
+        actor_of(request),
+        form.cleaned_data["reason"],
+        form.cleaned_data["form_key"],
     )
-    begun.ended.wait(WAIT_S)
+    if begun.is_new:
+        begun.ended.wait(WAIT_S)
+    else:
+        messages.info(request, "This was sent twice and done once: here is what came of it.")
     return redirect("operations:state-run", begun.run.pk)
 
 
