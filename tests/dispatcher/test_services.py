@@ -88,14 +88,10 @@ def test_the_second_editor_of_one_column_is_refused_and_shown_what_stands(
     assert getattr(seen(row_id), column) == theirs
 
 
-@pytest.mark.parametrize("theirs", ["GW", "gw ", "gẃ"])
-def test_the_guard_sees_a_difference_in_case_space_or_accent(add_row: AddRow, theirs: str) -> None:
-    if connection.vendor == "mysql":
-        theirs = theirs.replace("ẃ", "é")
+@pytest.mark.parametrize("theirs", ["GW", "gé"])
+def test_the_guard_sees_a_difference_in_case_or_accent(add_row: AddRow, theirs: str) -> None:
     row_id = add_row("sip:10.0.0.1", attrs=theirs)
-    pretended = replace(seen(row_id), attrs="gw")
-    if seen(row_id).attrs == "gw":
-        return
+    pretended = replace(seen(row_id), attrs=theirs.lower().replace("é", "e"))
     with pytest.raises(services.ChangedMeanwhileError):
         services.update(row_id, pretended, replace(pretended, attrs="new"), SOMEBODY)
 
