@@ -4,7 +4,9 @@ The second run is against a server that is started here (tests/mariadb.py), the 
 schemas are latin1, as OpenSIPS's users often have them.
 """
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -15,12 +17,16 @@ RUNS = (
     ("latin1", ["--database-only", "tests/dispatcher", "tests/proxies"]),
 )
 
-_SETTINGS_OF_A_SITE = {"DATABASE_URL", "DATABASE_URL_FILE", "EFCP_SECRET_KEY", "EFCP_SECRET_KEY_FILE"}
-"""Never handed to a test: it might be run on a database that is in use."""
+_SETTINGS_OF_A_SITE = ("DATABASE_URL", "EFCP_")
+"""How the names begin that are never handed to a test: it might be run on a database that is in use."""
+ENDS_WITHIN_S = 60.0
 
 
 def main() -> int:
     """Run all; the first exit code that is not 0, once every run has ended."""
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    # A shell has what it starts in the background ignore SIGINT, and pytest would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     options = sys.argv[1:]
     codes = [_pytest("SQLite", options, {})]
     for charset, selection in RUNS:
@@ -37,10 +43,17 @@ def main() -> int:
 def _pytest(name: str, options: list[str], environment: dict[str, str]) -> int:
     sys.stdout.write(f"\n== {name} ==\n")
     sys.stdout.flush()
-    kept = {name: value for name, value in os.environ.items() if name not in _SETTINGS_OF_A_SITE}
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", *options], env=kept | environment, check=False
-    ).returncode
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS_OF_A_SITE)}
+    with subprocess.Popen([sys.executable, "-m", "pytest", *options], env=kept | environment) as pytest:
+        try:
+            return pytest.wait()
+        except SystemExit:
+            # Ctrl-C reaches pytest from the terminal, SIGTERM does not: let it end what its tests started.
+            pytest.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                pytest.wait(ENDS_WITHIN_S)
+            pytest.kill()
+            raise
 
 
 if __name__ == "__main__":
