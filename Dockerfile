@@ -15,7 +15,7 @@ RUN apt-get update \
       opensips-dialplan-module opensips-http-modules opensips-mysql-module \
  && rm -rf /var/lib/apt/lists/*
 COPY docs/deploy/opensips.cfg /etc/opensips/opensips.cfg
-COPY --chmod=755 docs/deploy/opensips-with-secrets /usr/local/bin/opensips-with-secrets
+COPY --chmod=755 docs/deploy/opensips-with-secrets docs/deploy/opensips-alive /usr/local/bin/
 USER opensips
 EXPOSE 5060/udp
 ENTRYPOINT ["opensips"]

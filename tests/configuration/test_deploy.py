@@ -5,10 +5,12 @@ import subprocess
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
+from tests.proxies.mi_server import MiServer
 
 DOCKERFILE = (PROJECT_DIR / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (PROJECT_DIR / "docker-compose.yml").read_text(encoding="utf-8")
 PROXY = (PROJECT_DIR / "docs" / "deploy" / "opensips.cfg").read_text(encoding="utf-8")
+PROXY_IS_ALIVE = PROJECT_DIR / "docs" / "deploy" / "opensips-alive"
 FILLED_IN_BY = PROJECT_DIR / "docs" / "deploy" / "opensips-with-secrets"
 STAGES_THAT_RUN = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[2:]
 
@@ -41,3 +43,13 @@ def test_the_password_is_filled_in_as_it_is_without_being_an_argument(tmp_path: 
     script = script.replace("/run/secrets/db_password", str(tmp_path / "password"))
     filled = subprocess.run(["sh", "-c", script], input=PROXY, capture_output=True, text=True, check=True)
     assert filled.stdout == PROXY.replace("@DB_PASSWORD@", "a&b")
+
+
+def test_a_proxy_that_answers_mi_is_alive_and_one_that_does_not_is_not() -> None:
+    proxy = MiServer()
+    proxy.start()
+    port = proxy.url.removesuffix("/mi").rsplit(":", 1)[1]
+    answering = subprocess.run([PROXY_IS_ALIVE, port], check=False).returncode
+    proxy.stop()
+    gone = subprocess.run([PROXY_IS_ALIVE, port], check=False).returncode
+    assert (answering, gone) == (0, 1)
