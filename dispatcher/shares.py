@@ -4,14 +4,24 @@ The sums come from the database, so that a share costs the same in a set of any 
 computes the same from the destinations themselves, the proxy's 16-bit overflow included.
 """
 
+import re
+
 MAX_WEIGHT = 0xFFFF
 """The largest weight, and the largest sum of a set's weights, that the proxy keeps (16 bits)."""
+_LEADING_DIGITS = re.compile("[0-9]*")
 
 
 def number_of(weight: str) -> int:
-    """The column `weight` as loaded: 16 bits of the number; 1 for an `fs://` URL, whose load comes later."""
+    """The column `weight` as loaded: 16 bits of the number.
+
+    1 for an `fs://` URL, whose load comes later. Of what is no number 3.4 takes the leading digits (none:
+    0), and an empty text as 1; later releases refuse it.
+    """
     text = weight.rstrip(" ")
-    return int(text) & MAX_WEIGHT if text.isascii() and text.isdigit() else 1
+    if not text or text.startswith("fs://"):
+        return 1
+    digits = _LEADING_DIGITS.match(text)
+    return int(digits[0] or "0") & MAX_WEIGHT if digits else 0
 
 
 def percentage(weight: int, active_weight: int, active: int) -> float:
