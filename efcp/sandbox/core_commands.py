@@ -78,9 +78,17 @@ def _subscribed(proxy: SandboxProxy, event: str, found: list[Subscriber]) -> dic
 
 
 def _named(proxy: SandboxProxy, group: str) -> tuple[Identifier, ...]:
-    found = proxy.reports.groups().get(group)
+    """The identifiers of a group. Names of groups and identifiers are in lower case, and found in either."""
+    found = proxy.reports.groups().get(group.lower())
     if found is None:
         raise MiRefusalError(404, "Group not found")
+    return found
+
+
+def _identified(group: tuple[Identifier, ...], name: str, refusal: str) -> Identifier:
+    found = next((each for each in group if each.name == name.lower()), None)
+    if found is None:
+        raise MiRefusalError(404, refusal)
     return found
 
 
@@ -90,10 +98,7 @@ def _sr_get_status(proxy: SandboxProxy, given: Given) -> Any:
     if wanted.lower() == "all":
         ready = all(each.status >= 0 for each in group)
         return {"Readiness": ready, "Status": 1 if ready else -1, "Details": "aggregated"}
-    found = next((each for each in group if each.name == wanted), None)
-    if found is None:
-        raise MiRefusalError(404, "Identity not found")
-    return found.listed_status()
+    return _identified(group, wanted, "Identity not found").listed_status()
 
 
 def _of_each_group(
@@ -121,10 +126,7 @@ def _sr_list_reports(proxy: SandboxProxy, given: Given) -> Any:
             proxy, given, lambda each: {"Name": each.name, "Reports": each.listed_reports()}
         )
     with proxy.guard:
-        found = next((each for each in _named(proxy, group) if each.name == identifier), None)
-        if found is None:
-            raise MiRefusalError(404, "Identifier not found")
-        return found.listed_reports()
+        return _identified(_named(proxy, group), identifier, "Identifier not found").listed_reports()
 
 
 def _sr_list_identifiers(proxy: SandboxProxy, given: Given) -> Any:
@@ -133,7 +135,7 @@ def _sr_list_identifiers(proxy: SandboxProxy, given: Given) -> Any:
 
     wanted = optional_text(given, "group")
     if wanted is not None:
-        return listed(wanted, _named(proxy, wanted))
+        return listed(wanted.lower(), _named(proxy, wanted))
     return [listed(name, group) for name, group in proxy.reports.groups().items()]
 
 

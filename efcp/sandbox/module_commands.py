@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from dispatcher.routing.states import State, state_of_word
 from efcp.sandbox.command import Command
 from efcp.sandbox.parameters import (
     Given,
@@ -39,8 +40,37 @@ def _ds_reload(proxy: SandboxProxy, given: Given) -> str:
 
 
 def _ds_set_state(proxy: SandboxProxy, given: Given) -> str:
-    proxy.set_state(text(given, "state"), text(given, "group"), text(given, "address"))
+    """The parameters are read one by one: the first one that is wrong is the one that is told."""
+    state = _state(text(given, "state"))
+    setid = _set_of_group(text(given, "group"))
+    proxy.set_state(setid, text(given, "address"), state)
     return "OK"
+
+
+def _state(word: str) -> State:
+    state = state_of_word(word)
+    if state is None:
+        raise MiRefusalError(500, "Bad state value")
+    return state
+
+
+def _set_of_group(group: str) -> int:
+    """The set in `[partition:]set`."""
+    partition, setid = _split_group(group)
+    if partition not in _KNOWN_OR_NONE:
+        raise MiRefusalError(404, _NO_DS_PARTITION)
+    number = read_integer(setid) if setid[:1] not in {"-", "+"} else None
+    if number is None:
+        raise MiRefusalError(500, "bad group value")
+    return number
+
+
+def _split_group(group: str) -> tuple[str, str]:
+    """The partition, empty for none, and the set of `[partition:]set` (split_partition_argument)."""
+    partition, colon, setid = group.partition(":")
+    if not colon or not setid or setid.startswith("/"):
+        return "", group
+    return partition.strip(), setid.lstrip(" ")
 
 
 def _ds_push_script_attrs(proxy: SandboxProxy, given: Given) -> str:

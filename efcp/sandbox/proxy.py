@@ -19,10 +19,10 @@ from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError, UnsavedState
 from dispatcher.routing.probing import Probe
 from dispatcher.routing.rows import Row
-from dispatcher.routing.states import State, StateChange, state_of_word
+from dispatcher.routing.states import State, StateChange
 from efcp.sandbox.events import EVENT, Events, Send, published
 from efcp.sandbox.loopback import Address, address_and_port
-from efcp.sandbox.parameters import MiRefusalError, read_integer
+from efcp.sandbox.parameters import MiRefusalError
 from efcp.sandbox.reports import Reports
 from efcp.sip import address as ip
 
@@ -96,20 +96,11 @@ class SandboxProxy:
         self._dialplans = loaded
         self.reports.dialplan.tell_loaded(loaded.report)
 
-    def set_state(self, word: str, group: str, address: str) -> None:
-        """ds_set_state: the first letter of `word` counts, `group` is `[partition:]set`."""
-        wanted = state_of_word(word)
-        if wanted is None:
-            raise MiRefusalError(500, "Bad state value")
-        partition, setid = _split_group(group)
-        if partition not in {"", PARTITION}:
-            raise MiRefusalError(404, "ERROR Unknown partition")
-        number = read_integer(setid) if setid[:1] not in {"-", "+"} else None
-        if number is None:
-            raise MiRefusalError(500, "bad group value")
+    def set_state(self, setid: int, uri: str, state: State) -> None:
+        """Set the state of a destination as MI does; raise MiRefusalError where there is none such."""
         with self.guard:
             try:
-                changes = self.memory.set_state(number, address, wanted)
+                changes = self.memory.set_state(setid, uri, state)
             except UnknownDestinationError:
                 raise MiRefusalError(404, "destination not found") from None
             self._announce(changes)
@@ -211,14 +202,6 @@ def _destination(each: LiveDestination, full: bool, script_attrs: str | None) ->
             told["description"] = loaded.description
     told["resolved_addresses"] = list(loaded.addresses)
     return told
-
-
-def _split_group(group: str) -> tuple[str, str]:
-    """The partition, empty for none, and the set of `[partition:]set` (split_partition_argument)."""
-    partition, colon, setid = group.partition(":")
-    if not colon or not setid or setid.startswith("/"):
-        return "", group
-    return partition.strip(), setid.lstrip(" ")
 
 
 def _is_at(each: LiveDestination, host: str, port: int) -> bool:

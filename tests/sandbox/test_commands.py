@@ -54,6 +54,21 @@ def test_a_group_whose_set_is_no_number_is_bad(proxy: SandboxProxy, group: str) 
     assert refused == {"code": 500, "message": "bad group value"}
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"state": "x", "group": "x:1", "address": []}, "Bad state value"),
+        ({"state": "a", "group": "x:1", "address": []}, "ERROR Unknown partition"),
+        ({"state": "a", "group": "abc", "address": []}, "bad group value"),
+        ({"state": "a", "group": "1", "address": []}, "Invalid params"),
+    ],
+)
+def test_of_several_wrong_parameters_the_first_is_told(
+    proxy: SandboxProxy, given: dict[str, object], told: str
+) -> None:
+    assert refusal(proxy, "ds_set_state", **given)["message"] == told
+
+
 def test_a_missing_set_has_no_destination(proxy: SandboxProxy) -> None:
     refused = refusal(proxy, "ds_set_state", state="a", group="9", address=FIRST)
     assert refused == {"code": 404, "message": "destination not found"}
@@ -145,6 +160,22 @@ def test_reports_of_all_groups_name_each_group(proxy: SandboxProxy) -> None:
         "core": ["main"],
         "dispatcher": ["default;events", "default"],
         "dialplan": ["default"],
+    }
+
+
+@pytest.mark.parametrize("method", ["sr_list_reports", "sr_get_status"])
+def test_names_of_reports_are_found_in_either_case(proxy: SandboxProxy, method: str) -> None:
+    named, shouted = (
+        answer(proxy, method, {"group": group, "identifier": identifier})
+        for group, identifier in (("dispatcher", "default"), ("DISPATCHER", "Default"))
+    )
+    assert shouted == named
+
+
+def test_a_group_is_listed_by_its_own_name(proxy: SandboxProxy) -> None:
+    assert answer(proxy, "sr_list_identifiers", {"group": "Core"}) == {
+        "Group": "core",
+        "Identifiers": ["main"],
     }
 
 

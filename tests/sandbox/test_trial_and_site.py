@@ -104,7 +104,7 @@ def test_states_that_could_not_be_written_are_written_later() -> None:
 
     process = SandboxProcess(settings_of(), tables=Tables(lambda: [row], lambda: (), "none", save))
     process.proxy.reload()
-    process.proxy.set_state("i", "1", URI)
+    process.proxy.set_state(1, URI, State.INACTIVE)
     process.flush()
     process.flush()
     process.flush()
