@@ -14,14 +14,13 @@ from typing import NamedTuple
 
 from efcp.mi import Destination, DestinationState, DsList
 from efcp.proxies.models import MAX_TEXT, State
+from efcp.sip.uri import uri_key
 
 _STATES = {
     DestinationState.ACTIVE: State.ACTIVE,
     DestinationState.INACTIVE: State.INACTIVE,
     DestinationState.PROBING: State.PROBING,
 }
-
-_ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 Identity = tuple[int, str, int]
 """Set, URI key, occurrence."""
@@ -91,11 +90,6 @@ class Difference:
     appeared: tuple[HeldDestination, ...]
     changed: tuple[tuple[StoredDestination, HeldDestination], ...]
     vanished: tuple[StoredDestination, ...]
-
-
-def uri_key(uri: str) -> str:
-    """`uri` as the proxy compares it: in ASCII lower case (dispatcher's strncasecmp, byte by byte)."""
-    return uri.translate(_ASCII_LOWER)
 
 
 def difference(stored: Mapping[Identity, StoredDestination], held: Iterable[HeldDestination]) -> Difference:
