@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import urlencode
 
 import urllib3
@@ -33,8 +34,7 @@ class Person:
     """A signed-in administrator on one kept connection."""
 
     def __init__(self, site: Site) -> None:
-        host, port = site.origin.removeprefix("http://").split(":")
-        self._pool = urllib3.HTTPConnectionPool(host, int(port), maxsize=1)
+        self._pool = urllib3.connection_from_url(site.origin, maxsize=1)
         self._cookies: dict[str, str] = {}
         self.get("/cp/accounts/sign-in/")
         self.post("/cp/accounts/sign-in/", {"username": "admin", "password": PASSWORD})
@@ -83,6 +83,19 @@ def told(name: str, size: int, times: list[float]) -> None:
     print(f"{size:>6} {name:<24}{median:8.1f} ({p95:.1f}){beside}", flush=True)
 
 
+def bare_page(site: Site, size: int, requests: int) -> None:
+    """Measure the yardstick again: a machine's speed changes from minute to minute."""
+    pool = urllib3.connection_from_url(site.yardstick, maxsize=1)
+    headers = {"Cookie": f"sessionid={site.yardstick_session}"}
+
+    def ask(_number: int) -> None:
+        answer = pool.urlopen("GET", "/", headers=headers, retries=False)
+        if answer.status != 200:
+            raise SystemExit(f"the bare page: {answer.status}")
+
+    told("a bare Django page", size, timed(requests, ask))
+
+
 def measure(site: Site, person: Person, size: int, requests: int) -> None:
     """Fill the table with `size` destinations and measure every page."""
     fill(site, size)
@@ -90,6 +103,7 @@ def measure(site: Site, person: Person, size: int, requests: int) -> None:
     pages = max(1, size // 30)
     # After a fill the server is still busy with purging what was there before.
     time.sleep(2)
+    bare_page(site, size, requests)
     timed(requests, lambda _n: person.get(f"{DISPATCHER}?page={dice.randint(1, pages)}"))
     told("list", size, timed(requests, lambda _n: person.get(f"{DISPATCHER}?page={dice.randint(1, pages)}")))
     told("list, one page polled", size, timed(requests, lambda _n: person.get(f"{DISPATCHER}?page=2")))
@@ -102,6 +116,10 @@ def measure(site: Site, person: Person, size: int, requests: int) -> None:
     told("reload", size, took)
     told("reload, its form sent", size, sent)
     told("reload, its page", size, timed(min(requests, 10), lambda _n: person.get(f"{DISPATCHER}reload/")))
+
+
+def _read(person: Person, path: str, _number: int) -> None:
+    person.get(path)
 
 
 def _new_row(size: int, number: int) -> dict[str, str]:
@@ -173,10 +191,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with running_site() as site:
         person = Person(site)
-        told("healthz", 0, timed(arguments.requests, lambda _n: person.get("/cp/healthz")))
-        told(
-            "own password page", 0, timed(arguments.requests, lambda _n: person.get("/cp/accounts/password/"))
-        )
+        for name, path in (("healthz", "/cp/healthz"), ("own password page", "/cp/accounts/password/")):
+            told(name, 0, timed(arguments.requests, partial(_read, person, path)))
         for size in (int(text) for text in arguments.sizes.split(",")):
             measure(site, person, size, arguments.requests)
             if size in {1_000, 10_000}:

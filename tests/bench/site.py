@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,10 +46,15 @@ class QuickProxy(BaseHTTPRequestHandler):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The running panel's origin, and the settings under which its commands run."""
+    """The running panel's origin and the settings under which its commands run.
+
+    Beside it stands the yardstick (bare.py) with a session's key.
+    """
 
     origin: str
     environment: dict[str, str]
+    yardstick: str
+    yardstick_session: str
 
 
 @contextlib.contextmanager
@@ -59,37 +65,55 @@ def running_site() -> Iterator[Site]:
         TemporaryDirectory(prefix="efcp-bench-") as folder,
         _quick_proxy() as mi_port,
     ):
-        port = _free_port()
-        _create_schema(server)
+        _create_schemas(server, "bench", "bare")
         environment = {
             **os.environ,
             "DATABASE_URL": server.url("bench"),
             "EFCP_SECRET_KEY": "a key for benchmarks only, never for a site",
             "EFCP_ADMIN_PASSWORD": PASSWORD,
             "EFCP_DATA_DIR": folder,
-            "EFCP_PORT": str(port),
             "EFCP_SANDBOX": "0",
             "EFCP_BENCH_MI_PORT": str(mi_port),
         }
+        bare = {**environment, "DATABASE_URL": server.url("bare")}
         subprocess.run([sys.executable, "manage.py", "prepare"], cwd=PROJECT, env=environment, check=True)
-        panel = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--config", "efcp/launch/gunicorn_config.py", "efcp.wsgi"],
-            cwd=PROJECT,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        session = _output_of(["-m", "tests.bench.bare"], bare)
+        with (
+            _served("efcp.wsgi", environment, "/cp/healthz") as origin,
+            _served("tests.bench.bare", bare, "/") as yardstick,
+        ):
+            yield Site(origin, environment, yardstick, session)
+
+
+@contextlib.contextmanager
+def _served(module: str, environment: dict[str, str], sign_of_life: str) -> Iterator[str]:
+    """Serve the application of `module` as the panel is served; yield its origin."""
+    port = _free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "--config", "efcp/launch/gunicorn_config.py", module],
+        cwd=PROJECT,
+        env={**environment, "EFCP_PORT": str(port)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        origin = f"http://127.0.0.1:{port}"
+        _wait_for(origin + sign_of_life)
+        yield origin
+    finally:
+        server.send_signal(signal.SIGTERM)
         try:
-            origin = f"http://127.0.0.1:{port}"
-            _wait_for(f"{origin}/cp/healthz")
-            yield Site(origin, environment)
-        finally:
-            panel.send_signal(signal.SIGTERM)
-            try:
-                panel.wait(END_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                panel.kill()
-                panel.wait()
+            server.wait(END_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _output_of(arguments: list[str], environment: dict[str, str]) -> str:
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def fill(site: Site, rows: int) -> None:
@@ -98,9 +122,10 @@ def fill(site: Site, rows: int) -> None:
     subprocess.run(command, cwd=PROJECT, env=site.environment, check=True)
 
 
-def _create_schema(server: mariadb.Server) -> None:
+def _create_schemas(server: mariadb.Server, *names: str) -> None:
     client = ["mariadb", "-h127.0.0.1", f"-P{server.port}", f"-u{mariadb.USER}", f"-p{mariadb.PASSWORD}"]
-    subprocess.run([*client, "-e", "CREATE DATABASE bench"], check=True)
+    for name in names:
+        subprocess.run([*client, "-e", f"CREATE DATABASE {name}"], check=True)
 
 
 @contextlib.contextmanager
@@ -123,7 +148,12 @@ def _free_port() -> int:
 
 def _wait_for(url: str) -> None:
     for _attempt in range(300):
-        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+        except urllib.error.HTTPError:
             return
-        time.sleep(0.1)
-    raise SystemExit("The panel does not start.")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit(f"{url} does not start.")

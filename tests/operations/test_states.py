@@ -113,7 +113,7 @@ def test_a_hanging_proxy_delays_the_others_by_nothing(play: Play, add_row: AddRo
 def test_a_proxy_that_does_not_answer_is_sent_no_further_calls_than_those_under_way(
     edge: PlayingProxy, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "LIMIT_S", 0.5)
+    monkeypatch.setattr(services, "LIMIT_S", 2.0)
     uris = [f"sip:10.0.1.{number}:5060" for number in range(services.CALLS_AT_ONCE + 3)]
     edge.sets = {1: [listed(uri) for uri in uris]}
     proxy = edge.remembered(edge.row())

@@ -16,6 +16,12 @@ def listed(uri: str, state: str = "Active", hits: int = 0, **more: Any) -> JSON:
     return {"URI": uri, "state": state, "first_hit_counter": hits, "resolved_addresses": [], **more}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # As many as may knock at once: beyond it the kernel drops, and the caller tries again after a second.
+    request_queue_size = 128
+
+
 @dataclass
 class MiServer:
     """Answers version, uptime, which and ds_list from `sets`; `asked` counts the requests by command.
@@ -36,7 +42,7 @@ class MiServer:
     requires: str = ""
     asked: Counter[str] = field(default_factory=Counter)
     ending: threading.Event = field(default_factory=threading.Event)
-    _server: ThreadingHTTPServer | None = None
+    _server: _Server | None = None
 
     @property
     def url(self) -> str:
@@ -47,8 +53,7 @@ class MiServer:
     def start(self, port: int = 0) -> None:
         """Listen, on a free port unless one is given."""
         self.ending.clear()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler_of(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), _handler_of(self))
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> int:
