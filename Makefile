@@ -34,9 +34,9 @@ bench: $(VENV)/.dev ## Print how fast the pages are, on MariaDB under gunicorn
 
 lock: $(VENV)/.dev ## Renew the lock files from pyproject.toml
 	@$(BIN)/pip install --quiet uv
-	$(COMPILE) pyproject.toml -o requirements/run.lock
-	$(COMPILE) --extra mysql pyproject.toml -o requirements/site.lock
-	$(COMPILE) --extra mysql --group dev pyproject.toml -o requirements/dev.lock
+	$(COMPILE) --extra replay pyproject.toml -o requirements/run.lock
+	$(COMPILE) --extra mysql --extra replay pyproject.toml -o requirements/site.lock
+	$(COMPILE) --extra mysql --extra replay --group dev pyproject.toml -o requirements/dev.lock
 
 clean: ## Remove the virtual environment (the data under var/ stays)
 	@rm -rf $(VENV)

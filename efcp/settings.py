@@ -43,6 +43,7 @@ INSTALLED_APPS = [
     "dispatcher",
     "dialplan",
     "efcp.operations",
+    "efcp.preview",
     "efcp.sandbox",
     "efcp.launch",
 ]
@@ -80,6 +81,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
                 "efcp.proxies.context.proxy_dots",
+                "efcp.preview.context.preview_tabs",
             ],
         },
     }

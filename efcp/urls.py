@@ -10,6 +10,7 @@ urlpatterns = [
     path("cp/", RedirectView.as_view(pattern_name="dispatcher:list"), name="home"),
     path("cp/accounts/", include("efcp.accounts.urls")),
     path("cp/audit/", include("efcp.audit.urls")),
+    path("cp/preview/", include("efcp.preview.urls")),
     path("cp/system/dispatcher/", include("efcp.operations.dispatcher_urls")),
     path("cp/system/dispatcher/", include("dispatcher.urls")),
     path("cp/system/proxies/", include("efcp.operations.registry.urls")),

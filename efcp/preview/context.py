@@ -1,0 +1,10 @@
+"""The tabs of the preview pages."""
+
+from django.http import HttpRequest
+
+TABS = (("preview:call", "One call"),)
+
+
+def preview_tabs(_request: HttpRequest) -> dict[str, object]:
+    """The variable `preview_tabs`: address name and label of each page."""
+    return {"preview_tabs": TABS}

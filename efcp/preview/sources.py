@@ -1,0 +1,147 @@
+"""Which table a preview goes by: the rows of the database, or what a proxy holds in memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+from dispatcher.environment import known_sockets, not_looked_up
+from dispatcher.models import Destination as DestinationRow
+from dispatcher.routing.environment import Environment
+from dispatcher.routing.findings import Finding
+from dispatcher.routing.memory import ProxyMemory
+from dispatcher.routing.rows import Row
+from efcp.proxies.models import KnownDestination, State
+from efcp.proxies.selectors import WatchedProxy
+
+MAX_ROWS = 5_000
+"""Of one set: loading more takes longer than a page may."""
+
+_DEFAULT_RELEASE = "3.4"
+_STATES = {State.ACTIVE: 0, State.INACTIVE: 1, State.PROBING: 2}
+
+T = TypeVar("T")
+Edit = Callable[[list[Row]], list[Row]]
+"""A change of a set's rows that is not saved."""
+
+
+class Which(StrEnum):
+    """Where the destinations come from."""
+
+    MEMORY = "memory"
+    TABLE = "table"
+
+
+class TooManyRowsError(Exception):
+    """A set of more than MAX_ROWS rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The rows that count; `proxy` gives the release and the live states, None where no proxy is known.
+
+    TABLE is what `proxy` would hold after a reload that inherits states; without a proxy the initial states
+    count. MEMORY needs a proxy.
+    """
+
+    which: Which
+    proxy: WatchedProxy | None
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        if self.proxy is None:
+            return "the table, with its initial states"
+        if self.which is Which.MEMORY:
+            return f"the memory of {self.proxy.proxy.name}"
+        return f"the table, as {self.proxy.proxy.name} would load it"
+
+    @property
+    def key(self) -> str:
+        """For a form: `memory-3`, `table-3` or `table`."""
+        return self.which.value if self.proxy is None else f"{self.which.value}-{self.proxy.proxy.pk}"
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One set as a proxy would hold it; `findings` say what loading made of rows otherwise than written."""
+
+    memory: ProxyMemory
+    findings: tuple[Finding, ...] = ()
+
+
+def sources(watched: Sequence[WatchedProxy]) -> list[Source]:
+    """What a form offers: memory and table for each proxy, those that answer first, or the plain table."""
+    ordered = sorted(watched, key=lambda each: not each.fresh)
+    found = [Source(which, each) for each in ordered for which in Which]
+    return found or [Source(Which.TABLE, None)]
+
+
+def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview:
+    """The set as `source` has it, with `edit` made to the table's rows.
+
+    Raises TooManyRowsError, and LoadBrokenError where the proxy's whole reload would fail.
+    """
+    memory = ProxyMemory(_environment(source.proxy))
+    if source.proxy is not None:
+        memory.reload(_held_rows(source.proxy, setid), inherit_state=False)
+        if source.which is Which.MEMORY:
+            return Preview(memory)
+    rows = _table_rows(setid)
+    loaded = memory.reload(edit(rows) if edit else rows)
+    return Preview(memory, loaded.findings)
+
+
+def _environment(proxy: WatchedProxy | None) -> Environment:
+    version = proxy.contact.version if proxy else ""
+    release = ".".join(version.split(".")[:2])
+    return Environment(
+        resolve=not_looked_up,
+        listeners=tuple(known_sockets()),
+        transports=frozenset({"udp", "tcp", "tls", "sctp", "ws", "wss"}),
+        version=release if release.replace(".", "").isdigit() else _DEFAULT_RELEASE,
+    )
+
+
+def _held_rows(proxy: WatchedProxy, setid: int) -> list[Row]:
+    """What the proxy holds of the set, as rows that load to the same."""
+    known = KnownDestination.objects.filter(
+        proxy=proxy.proxy, partition=proxy.proxy.partition, setid=setid
+    ).order_by("position")
+    return [
+        Row(
+            setid=setid,
+            destination=each.uri,
+            state=_STATES[State(each.state)],
+            weight=str(1 if each.weight is None else each.weight),
+            priority=each.priority or 0,
+            attrs=each.attrs,
+            description=each.description,
+        )
+        for each in _bounded(list(known[: MAX_ROWS + 1]), setid)
+    ]
+
+
+def _table_rows(setid: int) -> list[Row]:
+    rows = DestinationRow.objects.filter(setid=setid).order_by("id")
+    return [
+        Row(
+            setid=each.setid,
+            destination=each.destination,
+            socket=each.socket,
+            state=each.state,
+            probe_mode=each.probe_mode,
+            weight=each.weight,
+            priority=each.priority,
+            attrs=each.attrs,
+            description=each.description,
+            id=each.pk,
+        )
+        for each in _bounded(list(rows[: MAX_ROWS + 1]), setid)
+    ]
+
+
+def _bounded(rows: list[T], setid: int) -> list[T]:
+    if len(rows) > MAX_ROWS:
+        raise TooManyRowsError(f"Set {setid} has more than {MAX_ROWS} destinations.")
+    return rows

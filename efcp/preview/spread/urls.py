@@ -1,0 +1,5 @@
+"""Addresses of the preview: how many calls spread."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,14 @@
+"""Addresses under /cp/preview/, by subject."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+app_name = "preview"
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="preview:call", query_string=True), name="home"),
+    path("call/", include("efcp.preview.calls.urls")),
+    path("effect/", include("efcp.preview.effects.urls")),
+    path("spread/", include("efcp.preview.spread.urls")),
+    path("algorithms/", include("efcp.preview.algorithms.urls")),
+]
