@@ -30,9 +30,9 @@ def _uptime(proxy: SandboxProxy, _given: Given) -> Any:
 
 
 def _version(proxy: SandboxProxy, given: Given) -> Any:
-    if "revision" in given:
-        return {"Revision": "unknown"}
-    return {"Server": f"OpenSIPS ({proxy.version} (x86_64/linux))"}
+    server = {"Server": f"OpenSIPS ({proxy.version} (x86_64/linux))"}
+    # What a release that was not built out of a repository says of its revision, whatever was asked for.
+    return server | {"unknown": "unknown"} if "revision" in given else server
 
 
 def _events_list(proxy: SandboxProxy, _given: Given) -> Any:

@@ -5,15 +5,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from dispatcher import services
 from dispatcher.models import Destination
 from dispatcher.services import Values
+from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
-from efcp.proxies.models import WatcherHeartbeat
+from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.proxies.models import Proxy, WatcherHeartbeat
 from tests.operations.playing_proxy import PlayingProxy
+from tests.proxies.mi_server import listed
 
+ClientAs = Callable[[Role | None], Client]
+
+URI = "sip:10.0.0.1:5060"
 SOMEBODY = Actor("somebody", "192.0.2.7")
 OUR_THREADS = ("reload", "set-state")
 
@@ -57,3 +64,27 @@ def add_row(transactional_db: None) -> Iterator[Callable[..., int]]:
 
     yield add
     Destination.objects.all().delete()
+
+
+@pytest.fixture
+def proxy(edge: PlayingProxy) -> Proxy:
+    """The row of a proxy that holds URI in set 1, and the panel knows it."""
+    edge.sets, edge.table = {1: [listed(URI)]}, {1: [URI]}
+    return edge.remembered(edge.row())
+
+
+@pytest.fixture
+def operator(client_as: ClientAs) -> Client:
+    """A client signed in as an operator."""
+    return client_as(Role.OPERATOR)
+
+
+@pytest.fixture
+def reload_run(proxy: Proxy) -> ReloadRun:
+    """A reload that ended well."""
+    now = timezone.now()
+    run = ReloadRun.objects.create(started_at=now, actor="somebody")
+    ReloadResult.objects.create(
+        run=run, proxy=proxy, outcome=ReloadOutcome.DONE, deadline=now, ended_at=now, took_ms=1.5
+    )
+    return run

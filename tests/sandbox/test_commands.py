@@ -294,3 +294,9 @@ def test_which_lists_what_can_be_called(proxy: SandboxProxy) -> None:
     for name in answer(proxy, "which", None):
         assert answer(proxy, "help", {"mi_cmd": name})["Exported by"]
         assert answer(proxy, "which", {"command": name})
+
+
+@pytest.mark.parametrize("params", [["1"], {"revision": "1"}, {"revision": 1}])
+def test_version_tells_the_revision_when_any_is_asked_for(proxy: SandboxProxy, params: Any) -> None:
+    plain = answer(proxy, "version", {})
+    assert answer(proxy, "version", params) == plain | {"unknown": "unknown"}

@@ -1,0 +1,129 @@
+"""The pages on which live states are set: what they show, and what their forms do."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from efcp.accounts.models import User
+from efcp.accounts.roles import Role
+from efcp.proxies.models import Proxy, WatcherHeartbeat
+from tests.operations.forms import sent
+from tests.operations.playing_proxy import PlayingProxy
+from tests.proxies.mi_server import listed
+
+ClientAs = Callable[[Role | None], Client]
+AddRow = Callable[..., int]
+
+URI = "sip:10.0.0.1:5060"
+
+
+def test_a_state_form_that_is_sent_twice_is_done_once(
+    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow
+) -> None:
+    address = reverse("operations:state", args=[add_row(URI)])
+    form_key = operator.get(address).context["form"]["form_key"].value()
+    first = operator.post(address, sent(proxy, state="probing", form_key=form_key))
+    second = operator.post(address, sent(proxy, state="probing", form_key=form_key), follow=True)
+    assert second.redirect_chain[0][0] == first["Location"]
+    assert "This was sent twice and done once" in second.content.decode()
+    assert len(edge.commands_of("ds_set_state")) == 1
+
+
+def test_each_state_form_can_be_sent(
+    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow
+) -> None:
+    address = reverse("operations:state", args=[add_row(URI)])
+    for _time in range(2):
+        page = operator.get(address)
+        form_key = page.context["form"]["form_key"].value()
+        assert f'value="{form_key}"' in page.content.decode()
+        operator.post(address, sent(proxy, state="probing", form_key=form_key))
+    assert len(edge.commands_of("ds_set_state")) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"proxy": "4711"}, {"state": "asleep"}, {"state": ""}, {"reason": "r" * 256}]
+)
+def test_a_wrong_value_sets_nothing(
+    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow, wrong: dict[str, str]
+) -> None:
+    address = reverse("operations:state", args=[add_row(URI)])
+    assert operator.post(address, sent(proxy) | wrong).status_code == 422
+    assert edge.commands_of("ds_set_state") == []
+
+
+def test_the_reason_that_was_typed_comes_back_after_the_session_ended(
+    client_as: ClientAs, proxy: Proxy, make_user: Callable[..., User]
+) -> None:
+    client = client_as(None)
+    client.post(reverse("operations:reload"), sent(proxy, inherit_state="n", reason="new gateway"))
+    client.force_login(make_user(Role.OPERATOR))
+    form = client.get(reverse("operations:reload")).context["form"]
+    assert (form["reason"].value(), form["inherit_state"].value()) == ("new gateway", "n")
+    assert form["proxy"].value() == [str(proxy.pk)]
+
+
+def test_rows_that_were_chosen_come_back_after_the_session_ended(
+    client_as: ClientAs, proxy: Proxy, make_user: Callable[..., User], add_row: AddRow
+) -> None:
+    row_id = add_row(URI)
+    client = client_as(None)
+    choose = reverse("operations:choose")
+    client.post(choose, {"id": [str(row_id)]})
+    client.force_login(make_user(Role.OPERATOR))
+    assert [line.row.pk for line in client.get(choose).context["lines"]] == [row_id]
+
+
+def test_setting_inactive_shows_before_and_after_and_goes_on_watching(
+    operator: Client, proxy: Proxy, add_row: AddRow
+) -> None:
+    page = operator.post(reverse("operations:state", args=[add_row(URI)]), sent(proxy), follow=True)
+    (line,) = page.context["lines"]
+    assert (line.result.state_before, line.result.state_after) == ("active", "inactive")
+    assert "Watching for half a minute" in page.content.decode()
+
+
+def test_where_the_watcher_does_not_run_the_page_says_that_nobody_watches(
+    operator: Client, proxy: Proxy, add_row: AddRow
+) -> None:
+    WatcherHeartbeat.objects.update(beat_at=timezone.now() - timedelta(hours=1))
+    page = operator.post(reverse("operations:state", args=[add_row(URI)]), sent(proxy), follow=True)
+    assert "The watcher does not run" in page.content.decode()
+
+
+def test_one_confirmation_names_the_sets_that_would_be_left_empty(
+    operator: Client, proxy: Proxy, add_row: AddRow
+) -> None:
+    page = operator.post(reverse("operations:choose"), {"id": [str(add_row(URI))]}).content.decode()
+    assert "nothing takes the calls of" in page
+    assert "set 1 on edge-1" in page
+
+
+def test_a_proxy_of_which_nothing_is_known_is_not_said_to_lack_a_destination(
+    operator: Client, edge: PlayingProxy, add_row: AddRow
+) -> None:
+    edge.row()
+    page = operator.get(reverse("operations:state", args=[add_row(URI)])).content.decode()
+    assert "Unknown" in page
+    assert "Not in memory" not in page
+
+
+def test_more_than_can_be_set_at_once_is_said(operator: Client, proxy: Proxy, add_row: AddRow) -> None:
+    for number in range(201):
+        add_row(f"sip:gw.example:{6000 + number}", setid=9)
+    page = operator.get(reverse("operations:choose"), {"host": "gw.example"})
+    assert len(page.context["lines"]) == 200
+    assert "201 destinations were asked for" in page.content.decode()
+
+
+def test_a_destination_that_is_held_twice_is_said_to_be_ambiguous(
+    operator: Client, edge: PlayingProxy, add_row: AddRow
+) -> None:
+    edge.sets = {1: [listed(URI), listed(URI)]}
+    edge.remembered(edge.row())
+    page = operator.get(reverse("operations:state", args=[add_row(URI)])).content.decode()
+    assert "it changes the first" in page
