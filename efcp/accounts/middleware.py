@@ -29,11 +29,8 @@ def reachable_before_password_change(view: View) -> View:
     return view
 
 
-class EndedSessionMiddleware:
-    """Sends who is not signed in to the sign-in page, keeping what was typed.
-
-    A script gets 401 and JSON; htmx is told to leave the page rather than to put the sign-in form into it.
-    """
+class _BeforeView:
+    """Passes a request on; what a subclass does stands in its process_view."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -41,6 +38,13 @@ class EndedSessionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on."""
         return self.get_response(request)
+
+
+class EndedSessionMiddleware(_BeforeView):
+    """Sends who is not signed in to the sign-in page, keeping what was typed.
+
+    A script gets 401 and JSON; htmx is told to leave the page rather than to put the sign-in form into it.
+    """
 
     def process_view(
         self, request: HttpRequest, view: View, _args: tuple[Any, ...], _kwargs: dict[str, Any]
@@ -55,15 +59,8 @@ class EndedSessionMiddleware:
         return _redirect(request, reverse("accounts:sign-in") + "?" + urlencode({"next": _came_for(request)}))
 
 
-class PasswordChangeMiddleware:
+class PasswordChangeMiddleware(_BeforeView):
     """Lets nothing but the change of the password through, by page or API, while it must be changed."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on."""
-        return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: View, _args: tuple[Any, ...], _kwargs: dict[str, Any]
@@ -83,15 +80,8 @@ class PasswordChangeMiddleware:
         return _redirect(request, reverse("accounts:password"))
 
 
-class SessionAgeMiddleware:
+class SessionAgeMiddleware(_BeforeView):
     """Lets a session live on while its user does something; what a page polls by itself is not that."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Pass the request on."""
-        return self.get_response(request)
 
     def process_view(
         self, request: HttpRequest, view: View, _args: tuple[Any, ...], _kwargs: dict[str, Any]
