@@ -2,7 +2,7 @@
 
 from django.http import HttpRequest
 
-TABS = (("preview:call", "One call"),)
+TABS = (("preview:call", "One call"), ("preview:spread", "Spread"))
 
 
 def preview_tabs(_request: HttpRequest) -> dict[str, object]:

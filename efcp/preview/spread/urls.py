@@ -1,5 +1,7 @@
 """Addresses of the preview: how many calls spread."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from efcp.preview.spread import views
+
+urlpatterns = [path("", views.generated, name="spread")]

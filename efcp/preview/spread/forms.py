@@ -1,0 +1,90 @@
+"""The question before a spread."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+
+from dispatcher.routing.selection import Algorithm, SelectFlag
+from efcp.preview.sources import Source
+from efcp.preview.spread.question import ALGORITHMS, Question
+
+DEFAULT_CALLS = 10_000
+MAX_CALLS = 200_000
+MAX_SET = 2**31 - 1
+MAX_SEED = 2**32 - 1
+
+_FLAGS = {"u": SelectFlag.USER_ONLY, "d": SelectFlag.LAST_IS_DEFAULT}
+_GOES_BY_THE_RUNNING_PROXY = {str(int(each)) for each in (Algorithm.LOAD, Algorithm.SCORE)}
+
+
+class AlgorithmField(forms.ChoiceField):
+    """An algorithm whose spread can be foretold."""
+
+    def __init__(self) -> None:
+        super().__init__(choices=[(int(number), label) for number, label in ALGORITHMS.items()])
+
+    def validate(self, value: str) -> None:
+        """Say of another number what a proxy does with it."""
+        if value in _GOES_BY_THE_RUNNING_PROXY:
+            raise forms.ValidationError(
+                f"Algorithm {value} goes by values of the running proxy, which are not known here."
+            )
+        if value and not self.valid_value(value):
+            raise forms.ValidationError(
+                f"There is no algorithm {value!r}: proxies take an unknown one as 8, the first entry."
+            )
+        super().validate(value)
+
+
+class SourcesField(forms.MultipleChoiceField):
+    """Which of the tables and memories stand side by side."""
+
+    def __init__(self, offered: Sequence[Source]) -> None:
+        super().__init__(
+            choices=[(each.key, each.name) for each in offered],
+            label="Side by side",
+            widget=forms.CheckboxSelectMultiple,
+            error_messages={
+                "required": "Choose a table or a proxy's memory.",
+                "invalid_choice": "%(value)s is not there (any more).",
+            },
+        )
+
+
+class QuestionForm(forms.Form):
+    """Set, algorithm, flags and sources."""
+
+    setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET)
+    algorithm = AlgorithmField()
+    flags = forms.MultipleChoiceField(
+        choices=[("u", "u · hash the user of a URI only"), ("d", "d · the last one is the default")],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": "%(value)s changes nothing for a spread; u and d do."},
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None, offered: Sequence[Source], **options: Any) -> None:
+        super().__init__(data, **options)
+        self._offered = {each.key: each for each in offered}
+        self.fields["source"] = SourcesField(offered)
+
+    def question(self) -> Question:
+        """The arguments of ds_select_dst."""
+        flags = SelectFlag.NONE
+        for letter in self.cleaned_data["flags"]:
+            flags |= _FLAGS[letter]
+        return Question(self.cleaned_data["setid"], Algorithm(int(self.cleaned_data["algorithm"])), flags)
+
+    def sources(self) -> list[Source]:
+        """The chosen sources, in the order in which they are offered."""
+        return [each for key, each in self._offered.items() if key in self.cleaned_data["source"]]
+
+
+class GeneratedForm(QuestionForm):
+    """The question, and how many calls to make up."""
+
+    calls = forms.IntegerField(label="Calls", min_value=1, max_value=MAX_CALLS)
+    seed = forms.IntegerField(
+        min_value=0, max_value=MAX_SEED, help_text="The same seed makes up the same calls."
+    )

@@ -1,0 +1,39 @@
+"""Pages of the spread of generated calls."""
+
+from collections.abc import Sequence
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from efcp.preview.sources import Source, sources
+from efcp.preview.spread.forms import DEFAULT_CALLS, GeneratedForm
+from efcp.preview.spread.generated import generated_calls
+from efcp.preview.spread.spreading import spread
+from efcp.proxies.context import watched_on
+
+_DEFAULTS = {"setid": "1", "algorithm": "0", "calls": str(DEFAULT_CALLS), "seed": "1"}
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def generated(request: HttpRequest) -> HttpResponse:
+    """How generated calls would spread, for each source that is asked for."""
+    offered = sources(watched_on(request))
+    form = GeneratedForm(_filled(request.GET, offered), offered)
+    spreads = []
+    if request.GET and form.is_valid():
+        calls = generated_calls(form.cleaned_data["calls"], form.cleaned_data["seed"])
+        spreads = [spread(source, form.question(), calls) for source in form.sources()]
+    return render(request, "preview/spread.html", {"form": form, "spreads": spreads})
+
+
+def _filled(typed: QueryDict, offered: Sequence[Source]) -> QueryDict:
+    """What was typed, with defaults for what the address leaves out."""
+    filled = typed.copy()
+    for name, value in _DEFAULTS.items():
+        filled.setdefault(name, value)
+    if "calls" not in typed and "source" not in typed:
+        filled.setlist("source", [each.key for each in offered[:2]])
+    return filled
