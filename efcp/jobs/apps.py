@@ -16,3 +16,4 @@ class JobsConfig(AppConfig):
 
         housekeeping.register("sessions", chores.clear_expired_sessions)
         housekeeping.register("job results", chores.prune_job_results)
+        housekeeping.register("job runs", chores.prune_job_runs)

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from django.contrib.sessions.models import Session
 from django_tasks_db.models import DBTaskResult
 
+from efcp.jobs.models import UNDER_WAY, JobRun
+
 RESULTS_KEPT_FOR = timedelta(days=7)
 
 
@@ -20,3 +22,11 @@ def prune_job_results(now: datetime) -> int:
         DBTaskResult.objects.finished().filter(finished_at__lt=now - RESULTS_KEPT_FOR).delete()
     )
     return deleted
+
+
+def prune_job_runs(now: datetime) -> int:
+    """Delete jobs and their results a week after they were asked for, and those that never ended, later."""
+    old = JobRun.objects.filter(asked_at__lt=now - RESULTS_KEPT_FOR)
+    ended, _by_model = old.exclude(outcome__in=UNDER_WAY).delete()
+    stuck, _by_model = old.filter(asked_at__lt=now - 2 * RESULTS_KEPT_FOR).delete()
+    return ended + stuck

@@ -1,0 +1,190 @@
+"""Jobs in processes of their own: progress, cancelling, limits, and what is told of their ends."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
+
+from efcp.jobs import kinds, services
+from efcp.jobs.chores import prune_job_runs
+from efcp.jobs.kinds import Kind, Limits
+from efcp.jobs.models import SILENT_FOR, JobRun, Outcome
+from efcp.jobs.progress import CancelledError, OrphanedError, Progress
+from efcp.jobs.running import run_job, work_off
+from tests.database.conftest import KEY, mysql_url
+from tests.jobs.playing.works import LIMITS, WORKS
+from tests.launch.panel import until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WITHIN_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def _playing_kinds() -> Iterator[None]:
+    """Register the tests' kinds in this process; take them back after."""
+    kept = dict(kinds._kinds)
+    for work in WORKS:
+        kinds.register(Kind(work.__name__, work, LIMITS))
+    yield
+    kinds._kinds.clear()
+    kinds._kinds.update(kept)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., JobRun]:
+    """Return a function that runs a job of a kind as the worker does, its process on this test's database."""
+    own = connection.settings_dict
+    sqlite = f"sqlite:///{own['NAME']}"
+    url = sqlite if connection.vendor == "sqlite" else mysql_url(own["NAME"], own["USER"], own["PASSWORD"])
+    monkeypatch.setenv("DATABASE_URL", url)
+    monkeypatch.setenv("EFCP_SECRET_KEY", KEY)
+    monkeypatch.setenv("EFCP_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.jobs.child_settings")
+
+    def run_kind(kind: str, **arguments: int) -> JobRun:
+        job = ask(kind, **arguments)
+        run_job.func(job.pk)
+        job.refresh_from_db()
+        return job
+
+    return run_kind
+
+
+def ask(kind: str = "count", **arguments: int) -> JobRun:
+    return services.start(kind, "a title", "anna", arguments)
+
+
+def running(**values: object) -> JobRun:
+    now = timezone.now()
+    described = {"outcome": Outcome.RUNNING, "started_at": now, "beat_at": now} | values
+    return JobRun.objects.create(kind="count", title="a title", actor="anna", asked_at=now, **described)
+
+
+def test_a_job_that_is_asked_for_is_in_the_queue() -> None:
+    ask()
+    assert [task.task_path for task in DBTaskResult.objects.all()] == [run_job.module_path]
+
+
+def test_a_job_ends_with_its_result(run: Callable[..., JobRun]) -> None:
+    job = run("count", to=5)
+    assert (job.outcome, job.result, job.message) == (Outcome.DONE, {"counted": 5}, "")
+    assert (job.total, job.unit) == (5, "numbers")
+    assert job.ended_at is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("refuse", "There is nothing to count."),
+        ("eat", "It most likely needs more than the 400 MB that a job may take."),
+        ("crash", "Its process was killed. It most likely needs more than the 400 MB"),
+        ("break_down", "Its process broke (exit status 1); the panel's log tells more."),
+    ],
+)
+def test_a_job_that_fails_says_why(run: Callable[..., JobRun], kind: str, says: str) -> None:
+    job = run(kind)
+    assert job.outcome == Outcome.FAILED
+    assert job.message.startswith(says)
+
+
+def test_a_job_that_takes_too_long_is_ended(run: Callable[..., JobRun]) -> None:
+    short = Limits(memory=LIMITS.memory, time=timedelta(seconds=0.5))
+    kinds.register(Kind("hang", kinds.kind_named("hang").work, short))
+    job = run("hang")
+    assert job.outcome == Outcome.FAILED
+    assert job.message.startswith("It took longer than")
+
+
+@pytest.mark.parametrize("kind", ["go_on", "hang"])
+def test_a_running_job_is_cancelled_whether_it_listens_or_not(
+    run: Callable[..., JobRun], kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("efcp.jobs.running.CANCELS_WITHIN_S", 0.5 if kind == "hang" else WITHIN_S)
+
+    def cancel_once_it_runs() -> None:
+        try:
+            assert until(lambda: JobRun.objects.filter(outcome=Outcome.RUNNING).exists(), WITHIN_S)
+            services.cancel(JobRun.objects.get())
+        finally:
+            connection.close()
+
+    somebody = threading.Thread(target=cancel_once_it_runs)
+    somebody.start()
+    job = run(kind)
+    somebody.join()
+    assert (job.outcome, job.result) == (Outcome.CANCELLED, None)
+
+
+def test_a_waiting_job_that_is_cancelled_is_never_begun(run: Callable[..., JobRun]) -> None:
+    job = ask()
+    assert services.cancel(job)
+    run_job.func(job.pk)
+    job.refresh_from_db()
+    assert (job.outcome, job.started_at) == (Outcome.CANCELLED, None)
+
+
+def test_a_job_that_has_its_end_cannot_be_cancelled() -> None:
+    job = running(outcome=Outcome.DONE)
+    assert not services.cancel(job)
+    job.refresh_from_db()
+    assert job.outcome == Outcome.DONE
+
+
+def test_a_job_whose_worker_is_gone_counts_as_abandoned_and_can_be_cancelled() -> None:
+    job = running(beat_at=timezone.now() - 2 * SILENT_FOR)
+    assert job.is_abandoned(timezone.now())
+    assert services.cancel(job)
+    job.refresh_from_db()
+    assert job.outcome == Outcome.CANCELLED
+
+
+def test_a_job_runs_once_though_the_queue_has_it_twice(run: Callable[..., JobRun]) -> None:
+    job = running()
+    run_job.func(job.pk)
+    job.refresh_from_db()
+    assert job.outcome == Outcome.RUNNING
+
+
+def test_progress_is_told_in_parts_of_the_whole() -> None:
+    job = running()
+    progress = Progress(job.pk, every_s=0)
+    progress.expect(200, "rows")
+    progress.report(50, note="3 broken")
+    job.refresh_from_db()
+    assert (job.progress, job.percent, job.unit, job.note) == (50, 25, "rows", "3 broken")
+
+
+def test_a_report_of_a_cancelled_job_ends_it() -> None:
+    job = running(cancel_requested=True)
+    with pytest.raises(CancelledError):
+        Progress(job.pk, every_s=0).report(1)
+
+
+def test_a_report_without_a_worker_ends_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = Progress(running().pk, every_s=0)
+    monkeypatch.setattr("os.getppid", lambda: 1)
+    with pytest.raises(OrphanedError):
+        progress.report(1)
+
+
+def test_a_job_that_was_cancelled_meanwhile_keeps_that_end() -> None:
+    job = running(outcome=Outcome.CANCELLED)
+    JobRun.objects.filter(pk=job.pk).update(arguments={"to": 1})
+    work_off(job.pk)
+    job.refresh_from_db()
+    assert (job.outcome, job.result) == (Outcome.CANCELLED, None)
+
+
+def test_results_are_kept_for_a_week() -> None:
+    now = timezone.now()
+    for days in (6, 8):
+        running(outcome=Outcome.DONE)
+        JobRun.objects.filter(pk=JobRun.objects.latest("pk").pk).update(asked_at=now - timedelta(days=days))
+    assert prune_job_runs(now) == 1
+    assert JobRun.objects.get().asked_at > now - timedelta(days=7)
