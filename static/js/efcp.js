@@ -59,8 +59,20 @@
   function refresh() {
     if (document.hidden) return;
     for (const element of document.querySelectorAll("[data-refresh]")) {
-      if (!isInUse(element)) element.dispatchEvent(new CustomEvent("efcp:refresh"));
+      const always = element.dataset.refresh === "always";
+      if (always || !isInUse(element)) element.dispatchEvent(new CustomEvent("efcp:refresh"));
     }
+  }
+
+  let answeredAt = Date.now();
+
+  /** Say so when the panel no longer answers: what a part with data-stale-after shows is then old. */
+  function tellStale() {
+    const element = document.querySelector("[data-stale-after]");
+    if (!element) return;
+    const stale = Date.now() - answeredAt > 1000 * element.dataset.staleAfter;
+    element.querySelector("[data-stale-since]").dateTime = new Date(answeredAt).toISOString();
+    element.querySelector("[data-stale-notice]").hidden = !stale;
   }
 
   document.addEventListener("DOMContentLoaded", () => tellTimes(document));
@@ -78,9 +90,15 @@
       }
     }
   });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const status = event.detail.xhr.status;
+    if (status >= 200 && status < 400) answeredAt = Date.now();
+  });
   document.addEventListener("visibilitychange", refresh);
   setInterval(refresh, 2000);
   setInterval(() => {
-    if (!document.hidden) tellTimes(document);
+    if (document.hidden) return;
+    tellStale();
+    tellTimes(document);
   }, 1000);
 })();

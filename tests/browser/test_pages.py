@@ -16,6 +16,7 @@ PAGES = (
     "system/dispatcher/1/delete/",
     "system/dispatcher/1/state/",
     "system/dispatcher/reload/",
+    "system/dispatcher/state/",
     "system/dispatcher/sets/1/name/",
     "system/proxies/",
     "system/proxies/add/",

@@ -25,6 +25,7 @@ HOSTILE = "<script>alert('x')</script>{{ 7|add:1 }}"
 OPERATORS = {Role.OPERATOR, Role.ADMINISTRATOR}
 ALL = {Role.VIEWER, Role.OPERATOR, Role.ADMINISTRATOR}
 PAGES = {
+    "the board": ("get", "board", ALL),
     "reload": ("get", "reload", ALL),
     "reload it": ("post", "reload", OPERATORS),
     "a reload": ("get", "run", ALL),

@@ -1,0 +1,243 @@
+"""The state board as values: every set on every proxy, those with problems first.
+
+Its cost follows what has to be read once something changed; whether it did is told by `version_of` alone.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from django.db.models import Count
+
+from dispatcher.selectors import set_names
+from efcp.proxies.models import KnownDestination, State
+from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
+
+MAX_TROUBLES = 500
+"""Destinations that take no calls, read for one board."""
+
+MAX_SHOWN_OF_A_SET = 12
+MAX_TROUBLED_SETS = 60
+MAX_QUIET_SETS = 600
+
+
+class Level(IntEnum):
+    """How bad it is, the worst first."""
+
+    DOWN = 0
+    """No destination takes calls on some proxy that answers."""
+    IMPAIRED = 1
+    """Some destinations take no calls."""
+    UNKNOWN = 2
+    """No proxy that holds the set answers."""
+    GOOD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SetOnProxy:
+    """How many of a set's destinations one proxy holds, and how many of them take calls."""
+
+    proxy: str
+    held: int
+    active: int
+    fresh: bool
+
+    @property
+    def level(self) -> Level:
+        """How bad it is on this proxy; one that does not hold the set is no problem of the set."""
+        if not self.fresh:
+            return Level.UNKNOWN
+        if not self.held or self.active == self.held:
+            return Level.GOOD
+        return Level.IMPAIRED if self.active else Level.DOWN
+
+    @property
+    def words(self) -> str:
+        """The numbers for people."""
+        return f"{self.active} of {self.held}" if self.held else "not held"
+
+
+@dataclass(frozen=True, slots=True)
+class TroubleOnProxy:
+    """What one proxy holds of a destination; `fresh` is whether the proxy answers."""
+
+    proxy: str
+    known: KnownDestination
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A destination that takes no calls on some proxy, with its state on each one that holds it."""
+
+    uri: str
+    description: str
+    on_proxies: tuple[TroubleOnProxy, ...]
+
+    @property
+    def disagree(self) -> bool:
+        """Whether proxies that answer hold it in different states."""
+        return len({each.known.state for each in self.on_proxies if each.fresh}) > 1
+
+
+@dataclass(frozen=True, slots=True)
+class BoardSet:
+    """One set. `troubles` are at most MAX_SHOWN_OF_A_SET; `further` is how many are left out."""
+
+    setid: int
+    name: str
+    proxies: tuple[SetOnProxy, ...]
+    troubles: tuple[Trouble, ...] = ()
+    further: int = 0
+
+    @property
+    def level(self) -> Level:
+        """The worst of what the proxies that answer hold; unknown where none of them holds it."""
+        holding = [each for each in self.proxies if each.held]
+        known = [each.level for each in holding if each.fresh]
+        return min(known, default=Level.UNKNOWN if holding else Level.GOOD)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Everything on the board. Sets beyond what is shown are counted in `hidden`."""
+
+    version: str
+    watched: tuple[WatchedProxy, ...]
+    troubled: tuple[BoardSet, ...]
+    quiet: tuple[BoardSet, ...]
+    sets: int
+    hidden: int
+
+    @property
+    def down(self) -> int:
+        """How many sets take no calls on some proxy."""
+        return sum(each.level is Level.DOWN for each in self.troubled)
+
+    @property
+    def impaired(self) -> int:
+        """How many sets have destinations that take no calls."""
+        return sum(each.level is Level.IMPAIRED for each in self.troubled)
+
+    @property
+    def unknown(self) -> int:
+        """Of how many sets nothing is known at the moment."""
+        return sum(each.level is Level.UNKNOWN for each in self.troubled)
+
+
+def version_of(watched: Sequence[WatchedProxy]) -> str:
+    """A digest that differs whenever the board would; one small query beside `watched`, at any size."""
+    return _digest(watched, set_names())
+
+
+def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str]) -> str:
+    """The version of a board that is read after `watched` and `names` were."""
+    told = [
+        (
+            each.proxy.pk,
+            each.proxy.name,
+            each.proxy.partition,
+            each.contact.sets_digest,
+            each.freshness.value,
+            None if each.fresh else each.seen_at,
+        )
+        for each in watched
+    ]
+    return hashlib.sha256(repr((told, names)).encode()).hexdigest()[:24]
+
+
+def board(watched: Sequence[WatchedProxy]) -> Board:
+    """Read the board."""
+    names = set_names()
+    counts = _counts(watched)
+    troubles = _troubles(watched)
+    sets = [
+        BoardSet(
+            setid=setid,
+            name=names.get(setid, ""),
+            proxies=tuple(_on_proxy(each, by_proxy.get(each.proxy.pk, {})) for each in watched),
+            troubles=tuple(troubles.get(setid, ())[:MAX_SHOWN_OF_A_SET]),
+            further=max(0, _not_active(by_proxy) - MAX_SHOWN_OF_A_SET),
+        )
+        for setid, by_proxy in sorted(counts.items())
+    ]
+    troubled = sorted((each for each in sets if each.level is not Level.GOOD), key=lambda each: each.level)
+    quiet = [each for each in sets if each.level is Level.GOOD]
+    hidden = max(0, len(troubled) - MAX_TROUBLED_SETS) + max(0, len(quiet) - MAX_QUIET_SETS)
+    return Board(
+        version=_digest(watched, names),
+        watched=tuple(watched),
+        troubled=tuple(troubled[:MAX_TROUBLED_SETS]),
+        quiet=tuple(quiet[:MAX_QUIET_SETS]),
+        sets=len(sets),
+        hidden=hidden,
+    )
+
+
+Counts = Mapping[str, int]
+"""How many destinations are in each state."""
+
+
+def _counts(watched: Sequence[WatchedProxy]) -> dict[int, dict[int, Counts]]:
+    """By set and proxy."""
+    partitions = {each.proxy.pk: each.proxy.partition for each in watched}
+    rows = (
+        KnownDestination.objects.filter(proxy__in=partitions)
+        .values_list("setid", "proxy_id", "partition", "state")
+        .annotate(count=Count("pk"))
+        .order_by("setid")
+    )
+    found: dict[int, dict[int, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
+    for setid, proxy_id, partition, state, count in rows:
+        if partitions[proxy_id] == partition:
+            found[setid][proxy_id][state] = count
+    return {setid: dict(by_proxy) for setid, by_proxy in found.items()}
+
+
+def _on_proxy(each: WatchedProxy, counts: Counts) -> SetOnProxy:
+    return SetOnProxy(each.proxy.name, sum(counts.values()), counts.get(State.ACTIVE, 0), each.fresh)
+
+
+def _not_active(by_proxy: Mapping[int, Counts]) -> int:
+    """The most that are not active on one proxy."""
+    return max(
+        (sum(counts.values()) - counts.get(State.ACTIVE, 0) for counts in by_proxy.values()), default=0
+    )
+
+
+def _troubles(watched: Sequence[WatchedProxy]) -> dict[int, list[Trouble]]:
+    """By set: what is not active on some proxy, what changed last first."""
+    partitions = {each.proxy.pk: each.proxy.partition for each in watched}
+    rows = (
+        KnownDestination.objects.filter(proxy__in=partitions)
+        .exclude(state=State.ACTIVE)
+        .order_by("-since", "setid", "position")
+        .values_list("setid", "uri_key", "occurrence", "proxy_id", "partition")[:MAX_TROUBLES]
+    )
+    # One identity may be in trouble on several proxies: it is told once.
+    identities = dict.fromkeys(
+        (setid, key, occurrence)
+        for setid, key, occurrence, proxy_id, partition in rows
+        if partitions[proxy_id] == partition
+    )
+    known = live_states((setid, key) for setid, key, _occurrence in identities)
+    found: dict[int, list[Trouble]] = defaultdict(list)
+    for setid, key, occurrence in identities:
+        found[setid].append(_trouble(watched, known, setid, key, occurrence))
+    return found
+
+
+def _trouble(
+    watched: Sequence[WatchedProxy], known: LiveStates, setid: int, key: str, occurrence: int
+) -> Trouble:
+    held = known[setid, key]
+    on_proxies = tuple(
+        TroubleOnProxy(each.proxy.name, one, each.fresh)
+        for each in watched
+        for one in held.get(each.proxy.pk, ())
+        if one.occurrence == occurrence
+    )
+    named = on_proxies[0].known
+    return Trouble(named.uri, named.description or "", on_proxies)

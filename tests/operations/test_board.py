@@ -1,0 +1,158 @@
+"""The state board: what it shows, and what it costs to look whether anything changed."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from efcp.accounts.roles import Role
+from efcp.operations.board.selectors import Board, Level
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
+from tests.operations.conftest import URI, ClientAs
+from tests.operations.playing_proxy import PlayingProxy
+from tests.proxies.mi_server import listed
+
+OTHER = "sip:10.0.0.2:5060"
+Play = Callable[..., PlayingProxy]
+
+
+@pytest.fixture
+def viewer(client_as: ClientAs) -> Client:
+    """Who may only look."""
+    return client_as(Role.VIEWER)
+
+
+def shown(client: Client) -> Board:
+    """The board's values."""
+    board: Board = client.get(reverse("operations:board")).context["board"]
+    return board
+
+
+def polled(client: Client, version: str) -> Any:
+    """The answer to the page's own question."""
+    return client.get(
+        reverse("operations:board"),
+        headers={"HX-Request": "true", "HX-Target": "board", "If-None-Match": f'"{version}"'},
+    )
+
+
+def hold(edge: PlayingProxy, name: str = "edge-1", **states: str) -> Proxy:
+    """Have the panel know a proxy that holds set 1 in these states (a: URI, b: OTHER)."""
+    uris = {"a": URI, "b": OTHER}
+    edge.sets = {1: [listed(uris[letter], state) for letter, state in states.items()]}
+    known = Proxy.objects.filter(name=name).first()
+    return edge.remembered(known or edge.row(name))
+
+
+def test_a_set_in_full_is_quiet(edge: PlayingProxy, viewer: Client) -> None:
+    hold(edge, a="Active", b="Active")
+    board = shown(viewer)
+    assert [(each.setid, each.level) for each in board.quiet] == [(1, Level.GOOD)]
+    assert not board.troubled
+
+
+@pytest.mark.parametrize(
+    ("states", "level"),
+    [
+        ({"a": "Probing", "b": "Inactive"}, Level.DOWN),
+        ({"a": "Active", "b": "Inactive"}, Level.IMPAIRED),
+    ],
+)
+def test_a_set_that_lost_destinations_is_told_with_them(
+    edge: PlayingProxy, viewer: Client, states: dict[str, str], level: Level
+) -> None:
+    hold(edge, **states)
+    [told] = shown(viewer).troubled
+    assert told.level == level
+    assert {each.uri for each in told.troubles} == {
+        uri for uri, state in zip((URI, OTHER), states.values(), strict=True) if state != "Active"
+    }
+
+
+def test_the_worst_sets_come_first(edge: PlayingProxy, viewer: Client) -> None:
+    edge.sets = {
+        1: [listed(URI), listed(OTHER, "Inactive")],
+        2: [listed(URI)],
+        3: [listed(URI, "Probing")],
+    }
+    edge.remembered(edge.row())
+    assert [each.setid for each in shown(viewer).troubled] == [3, 1]
+
+
+def test_proxies_that_disagree_are_marked(play: Play, viewer: Client) -> None:
+    hold(play(), "edge-1", a="Active")
+    hold(play(), "edge-2", a="Inactive")
+    [told] = shown(viewer).troubled
+    assert [each.disagree for each in told.troubles] == [True]
+    assert [each.known.state for each in told.troubles[0].on_proxies] == ["active", "inactive"]
+
+
+def test_a_proxy_without_a_set_is_no_problem_of_the_set(play: Play, viewer: Client) -> None:
+    hold(play(), "edge-1", a="Active")
+    empty = play(sets={2: [listed(OTHER)]})
+    empty.remembered(empty.row("edge-2"))
+    assert not shown(viewer).troubled
+
+
+def test_what_a_silent_proxy_holds_is_unknown_and_told_as_old(edge: PlayingProxy, viewer: Client) -> None:
+    hold(edge, a="Active")
+    long_ago = timezone.now() - timedelta(minutes=5)
+    ProxyContact.objects.update(seen_at=long_ago, failing_since=long_ago)
+    page = viewer.get(reverse("operations:board"))
+    assert [each.level for each in page.context["board"].troubled] == [Level.UNKNOWN]
+    assert "does not answer" in page.text
+
+
+def test_nothing_is_sent_while_nothing_changed(edge: PlayingProxy, viewer: Client) -> None:
+    hold(edge, a="Active")
+    assert polled(viewer, shown(viewer).version).status_code == 304
+
+
+def test_a_change_is_sent(edge: PlayingProxy, viewer: Client) -> None:
+    hold(edge, a="Active")
+    version = shown(viewer).version
+    hold(edge, a="Probing")
+    answer = polled(viewer, version)
+    assert answer.status_code == 200
+    assert "takes no calls" in answer.text
+    assert "<html" not in answer.text
+
+
+def test_a_proxy_that_falls_silent_is_a_change(edge: PlayingProxy, viewer: Client) -> None:
+    hold(edge, a="Active")
+    version = shown(viewer).version
+    ProxyContact.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
+    assert polled(viewer, version).status_code == 200
+
+
+def test_looking_whether_anything_changed_costs_the_same_few_queries(
+    edge: PlayingProxy, viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    edge.sets = {setid: [listed(URI)] for setid in range(200)}
+    edge.remembered(edge.row())
+    version = shown(viewer).version
+    with django_assert_max_num_queries(4):
+        polled(viewer, version)
+
+
+def test_the_board_reads_the_same_few_queries_at_any_size(
+    edge: PlayingProxy, viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    edge.sets = {setid: [listed(URI, "Inactive"), listed(OTHER)] for setid in range(200)}
+    edge.remembered(edge.row())
+    with django_assert_max_num_queries(7):
+        board = shown(viewer)
+    assert board.sets == 200
+    assert board.hidden == 140
+
+
+def test_without_a_proxy_the_board_says_what_to_do(viewer: Client, transactional_db: None) -> None:
+    now = timezone.now()
+    WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
+    assert not KnownDestination.objects.exists()
+    assert "No proxy is known yet" in viewer.get(reverse("operations:board")).text
