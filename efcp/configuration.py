@@ -21,6 +21,8 @@ MIN_SECRET_LENGTH = 32
 MAX_PORT = 65535
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told apart, not bound
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
+_SIZE = re.compile("([1-9][0-9]{0,5})([KMG])", re.ASCII | re.IGNORECASE)
+_SIZE_UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -68,7 +70,7 @@ class Configuration:
     """The settings of one installation.
 
     `url` is the public origin, without a slash at its end, or empty. Where it is set, a TLS proxy on the same
-    machine is trusted without being named.
+    machine is trusted without being named. `upload_max` is in bytes.
     """
 
     trial: bool
@@ -82,6 +84,7 @@ class Configuration:
     trusted_proxies: tuple[Network, ...]
     insecure_http: bool
     admin_password: str
+    upload_max: int
     sandbox: Sandbox
 
     @property
@@ -130,6 +133,14 @@ class _Settings:
             raise ConfigurationError(f"{name} is {text!r}; it must be a whole number from {least} to {most}.")
         return int(text)
 
+    def size(self, name: str, default: str) -> int:
+        """The setting as a number of bytes: a whole number of K, M or G (powers of ten)."""
+        text = self.text(name, default)
+        match = _SIZE.fullmatch(text)
+        if not match:
+            raise ConfigurationError(f"{name} is {text!r}; it must be a size such as 500M or 2G.")
+        return int(match[1]) * _SIZE_UNITS[match[2].upper()]
+
     def flag(self, name: str, *, default: bool) -> bool:
         """The setting as yes or no."""
         text = self.text(name).lower()
@@ -164,6 +175,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         trusted_proxies=_networks(settings.text("EFCP_TRUSTED_PROXIES", "127.0.0.1,::1" if url else "")),
         insecure_http=settings.flag("EFCP_INSECURE_HTTP", default=False),
         admin_password=settings.text("EFCP_ADMIN_PASSWORD"),
+        upload_max=settings.size("EFCP_UPLOAD_MAX", "2G"),
         sandbox=_sandbox(settings, trial),
     )
     _refuse_plain_http_beyond_loopback(configuration)

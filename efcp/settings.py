@@ -189,6 +189,10 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Where what people upload is kept, and how many bytes it may have.
+UPLOAD_DIR = CONFIGURATION.data_dir / "uploads"
+UPLOAD_MAX = CONFIGURATION.upload_max
+
 # Seconds between two questions of the watcher to one proxy.
 WATCH_INTERVAL_S = 2.0
 # "All proxies" means the sandbox too only where no other database than the trial's is at stake.

@@ -42,6 +42,11 @@ BAD = [
     ("EFCP_TRUSTED_PROXIES", "127.0.0.1,front", "EFCP_TRUSTED_PROXIES holds 'front'; it takes addresses"),
     ("EFCP_INSECURE_HTTP", "maybe", "EFCP_INSECURE_HTTP is 'maybe'; it must be 1 or 0."),
     ("EFCP_SANDBOX", "2", "EFCP_SANDBOX is '2'; it must be 1 or 0."),
+    ("EFCP_UPLOAD_MAX", "2", "EFCP_UPLOAD_MAX is '2'; it must be a size such as 500M or 2G."),
+    ("EFCP_UPLOAD_MAX", "0G", "EFCP_UPLOAD_MAX is '0G'; it must be a size"),
+    ("EFCP_UPLOAD_MAX", "-1M", "EFCP_UPLOAD_MAX is '-1M'; it must be a size"),
+    ("EFCP_UPLOAD_MAX", "1.5G", "EFCP_UPLOAD_MAX is '1.5G'; it must be a size"),
+    ("EFCP_UPLOAD_MAX", "２G", "EFCP_UPLOAD_MAX is '２G'; it must be a size"),
     ("EFCP_SANDBOX_MI_PORT", "70000", "EFCP_SANDBOX_MI_PORT is '70000'; it must be a whole number from 1 to"),
     ("EFCP_SANDBOX_SIP_PORT", "sip", "EFCP_SANDBOX_SIP_PORT is 'sip'; it must be a whole number from 1 to"),
     ("EFCP_SANDBOX_PING_INTERVAL", "1.5", "EFCP_SANDBOX_PING_INTERVAL is '1.5'; it must be a whole number"),
@@ -135,6 +140,17 @@ def test_the_trial_s_sandbox_runs_with_the_defaults_of_the_guide(trial: dict[str
     assert (sandbox.enabled, sandbox.mi_port, sandbox.sip_port) == (True, 8888, 5060)
     assert (sandbox.ping_interval_s, sandbox.threshold, sandbox.probing_mode) == (10, 1, 0)
     assert sandbox.fr_timeout_s == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "in_bytes"), [("2G", 2_000_000_000), ("500m", 500_000_000), ("64K", 64_000)]
+)
+def test_the_largest_upload_is_a_size(size: str, in_bytes: int, trial: dict[str, str]) -> None:
+    assert load(trial | {"EFCP_UPLOAD_MAX": size}).upload_max == in_bytes
+
+
+def test_without_a_setting_uploads_may_have_2_gigabytes(trial: dict[str, str]) -> None:
+    assert load(trial).upload_max == 2_000_000_000
 
 
 def test_a_site_s_sandbox_runs_only_when_asked_for(trial: dict[str, str]) -> None:
