@@ -3,6 +3,7 @@
 from django.urls import path
 
 from efcp.operations.board import views as board
+from efcp.operations.history import views as history
 from efcp.operations.reload import views as reload
 from efcp.operations.states import views as states
 
@@ -11,6 +12,7 @@ app_name = "operations"
 urlpatterns = [
     path("reload/", reload.reload_page, name="reload"),
     path("reload/<int:run_id>/", reload.run_page, name="run"),
+    path("<int:destination_id>/", history.destination, name="destination"),
     path("<int:destination_id>/state/", states.state_of_one, name="state"),
     path("state/", board.state_board, name="board"),
     path("state/choose/", states.choose, name="choose"),

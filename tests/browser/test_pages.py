@@ -12,6 +12,7 @@ PAGES = (
     "system/dispatcher/?sort=weight&q=127",
     "system/dispatcher/?q=nothing-like-it",
     "system/dispatcher/add/",
+    "system/dispatcher/1/",
     "system/dispatcher/1/edit/",
     "system/dispatcher/1/delete/",
     "system/dispatcher/1/state/",

@@ -26,6 +26,7 @@ OPERATORS = {Role.OPERATOR, Role.ADMINISTRATOR}
 ALL = {Role.VIEWER, Role.OPERATOR, Role.ADMINISTRATOR}
 PAGES = {
     "the board": ("get", "board", ALL),
+    "a destination": ("get", "destination", ALL),
     "reload": ("get", "reload", ALL),
     "reload it": ("post", "reload", OPERATORS),
     "a reload": ("get", "run", ALL),
@@ -51,7 +52,12 @@ def state_run(proxy: Proxy) -> StateRun:
 def address_of(reload_run: ReloadRun, state_run: StateRun, add_row: AddRow) -> Callable[[str], str]:
     """Return a function that gives a page's address."""
     row_id = add_row(URI)
-    arguments = {"run": [reload_run.pk], "state": [row_id], "state-run": [state_run.pk]}
+    arguments = {
+        "run": [reload_run.pk],
+        "state": [row_id],
+        "destination": [row_id],
+        "state-run": [state_run.pk],
+    }
     return lambda name: reverse(f"operations:{name}", args=arguments.get(name, []))
 
 
@@ -105,7 +111,7 @@ def test_every_post_is_protected_from_other_sites(
     assert edge.said == []
 
 
-@pytest.mark.parametrize("name", ["run", "state-run", "state"])
+@pytest.mark.parametrize("name", ["run", "state-run", "state", "destination"])
 @pytest.mark.parametrize("number", [999_999, 0, 2**70])
 def test_what_does_not_exist_is_not_found(
     operator: Client, edge: PlayingProxy, name: str, number: int
@@ -124,7 +130,7 @@ def test_the_sandbox_is_offered_and_not_chosen_where_it_is_no_part_of_all_proxie
     assert offered.value() == [str(proxy.pk)]
 
 
-@pytest.mark.parametrize("name", ["reload", "run", "state", "state-run"])
+@pytest.mark.parametrize("name", ["reload", "run", "state", "state-run", "destination"])
 def test_the_pages_say_that_a_proxy_is_the_sandbox(
     operator: Client, proxy: Proxy, address_of: Callable[[str], str], name: str
 ) -> None:
@@ -133,7 +139,7 @@ def test_the_pages_say_that_a_proxy_is_the_sandbox(
     assert "sandbox" in page.split("<main", 1)[1]
 
 
-@pytest.mark.parametrize("name", ["reload", "run", "state", "state-run"])
+@pytest.mark.parametrize("name", ["reload", "run", "state", "state-run", "destination"])
 def test_hostile_texts_are_shown_inert(
     operator: Client, proxy: Proxy, address_of: Callable[[str], str], add_row: AddRow, name: str
 ) -> None:

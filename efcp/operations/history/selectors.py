@@ -1,0 +1,212 @@
+"""Reading what one destination was on each proxy, and who is known to have changed it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Max
+from django.utils import timezone
+
+from dispatcher.models import Destination
+from efcp.operations.history.timeline import Change, Period, Segment, Timeline, timeline
+from efcp.operations.models import ReloadOutcome, ReloadResult, StateResult
+from efcp.proxies.models import KnownDestination, StateChange
+from efcp.proxies.selectors import WatchedProxy, live_states
+from efcp.sip.uri import uri_key
+
+MAX_CHANGES = 2_000
+"""Of one destination on one proxy in a period; of more, the newest count."""
+
+SHOWN_CHANGES = 50
+CAUSE_WITHIN = timedelta(seconds=15)
+"""How long before the watcher saw a change the panel may have asked for it."""
+
+HEIGHT = 12
+_HEIGHTS = {"": 1, "absent": 2, "inactive": 4, "probing": 8}
+_WORDS = {"": "Unknown", "absent": "Not in memory"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A segment as it is drawn, on a line of 1000: the worse, the lower, so that no colour is needed."""
+
+    state: str
+    x: float
+    width: float
+    height: int
+    title: str
+
+    @property
+    def y(self) -> int:
+        """The upper edge."""
+        return HEIGHT - self.height
+
+
+@dataclass(frozen=True, slots=True)
+class OnProxy:
+    """The destination on one proxy. `known` is what it holds now, None where it does not."""
+
+    watched: WatchedProxy
+    known: KnownDestination | None
+    timeline: Timeline
+    hits_per_hour: float | None
+
+    @property
+    def availability(self) -> str:
+        """The percentage for people, never rounded up to 100."""
+        share = self.timeline.availability
+        if share is None:
+            return "unknown"
+        return "100 %" if share == 100 else f"{min(share, 99.99):.2f} %"
+
+    @property
+    def bars(self) -> list[Bar]:
+        """The line as a picture."""
+        return [_bar(self.timeline, each) for each in self.timeline.segments]
+
+
+@dataclass(frozen=True, slots=True)
+class ToldChange:
+    """A change with what is known of its cause; empty where the panel did not ask for it."""
+
+    change: StateChange
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationHistory:
+    """What the page of a destination shows."""
+
+    row: Destination
+    period: Period
+    on_proxies: tuple[OnProxy, ...]
+    changes: tuple[ToldChange, ...]
+
+
+def history(row: Destination, period: Period, watched: Sequence[WatchedProxy]) -> DestinationHistory:
+    """Read the history of a row's destination; as many queries for one proxy as for twenty."""
+    end = timezone.now()
+    key = uri_key(row.destination)
+    held = live_states([(row.setid, key)]).get((row.setid, key), {})
+    past = _Past.read(row.setid, key, watched, end - period.value)
+    on_proxies = tuple(_on_proxy(each, held.get(each.proxy.pk, ()), past, end) for each in watched)
+    mine = StateChange.objects.filter(proxy__in=[each.proxy.pk for each in watched], setid=row.setid)
+    recent = mine.filter(uri_key=key).select_related("proxy").order_by("-at", "-pk")[:SHOWN_CHANGES]
+    return DestinationHistory(row, period, on_proxies, _with_causes(row, list(recent)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """By proxy: the changes since `begin`, oldest first; the last before it; when it was last reloaded."""
+
+    begin: datetime
+    changes: Mapping[int, Sequence[Change]]
+    earlier: Mapping[int, Change]
+    reloaded_at: Mapping[int, datetime]
+
+    @classmethod
+    def read(cls, setid: int, key: str, watched: Sequence[WatchedProxy], begin: datetime) -> "_Past":
+        """Read what is known of the first destination of this identity."""
+        partitions = {each.proxy.pk: each.proxy.partition for each in watched}
+        mine = StateChange.objects.filter(
+            proxy__in=partitions,
+            partition__in=set(partitions.values()),
+            setid=setid,
+            uri_key=key,
+            occurrence=0,
+        )
+        changes: dict[int, list[Change]] = defaultdict(list)
+        newest = list(mine.filter(at__gte=begin).order_by("-at", "-pk")[:MAX_CHANGES])
+        for one in reversed(newest):
+            if partitions[one.proxy_id] == one.partition:
+                changes[one.proxy_id].append(_change(one))
+        before = mine.filter(at__lt=begin).values("proxy_id", "partition").annotate(last=Max("pk"))
+        last = [each["last"] for each in before if partitions[each["proxy_id"]] == each["partition"]]
+        reloads = ReloadResult.objects.filter(proxy__in=partitions, outcome=ReloadOutcome.DONE)
+        ended = reloads.values("proxy_id").annotate(last=Max("ended_at"))
+        return cls(
+            begin=begin,
+            changes=changes,
+            earlier={one.proxy_id: _change(one) for one in StateChange.objects.filter(pk__in=last)},
+            reloaded_at={each["proxy_id"]: each["last"] for each in ended if each["last"]},
+        )
+
+
+def _on_proxy(each: WatchedProxy, held: Sequence[KnownDestination], past: _Past, end: datetime) -> OnProxy:
+    known = held[0] if held else None
+    # A silent proxy's state is known up to its last answer only.
+    known_until = end if each.fresh or each.seen_at is None else max(past.begin, min(end, each.seen_at))
+    line = timeline(
+        past.begin,
+        known_until,
+        past.changes.get(each.proxy.pk, ()),
+        past.earlier.get(each.proxy.pk),
+        (known.state, known.since) if known else None,
+    )
+    whole = Timeline(past.begin, end, line.segments + _silence(known_until, end))
+    return OnProxy(each, known, whole, _hits_per_hour(each, known, past.reloaded_at.get(each.proxy.pk)))
+
+
+def _silence(since: datetime, end: datetime) -> tuple[Segment, ...]:
+    return (Segment("", since, end),) if end > since else ()
+
+
+def _change(change: StateChange) -> Change:
+    return Change(change.at, change.state_before, change.state_after)
+
+
+def _hits_per_hour(
+    each: WatchedProxy, known: KnownDestination | None, reloaded_at: datetime | None
+) -> float | None:
+    """First choices an hour since the table was loaded last, as far as that moment is known."""
+    since = max((moment for moment in (reloaded_at, each.contact.up_since) if moment), default=None)
+    if known is None or since is None or each.now - since < timedelta(minutes=1):
+        return None
+    return known.first_hits / ((each.now - since) / timedelta(hours=1))
+
+
+def _bar(line: Timeline, segment: Segment) -> Bar:
+    x = line.place(segment.begin)
+    word = _WORDS.get(segment.state, segment.state.capitalize())
+    title = f"{word} from {segment.begin:%Y-%m-%d %H:%M:%S} to {segment.end:%Y-%m-%d %H:%M:%S} UTC"
+    width = max(1.0, line.place(segment.end) - x)
+    return Bar(segment.state or "unknown", x, width, _HEIGHTS.get(segment.state, HEIGHT), title)
+
+
+def _with_causes(row: Destination, changes: Sequence[StateChange]) -> tuple[ToldChange, ...]:
+    """What the panel asked for shortly before each change; the proxy itself tells no cause in its list."""
+    if not changes:
+        return ()
+    first = changes[-1].at - CAUSE_WITHIN
+    of_set = (
+        StateResult.objects.filter(setid=row.setid, run__started_at__gte=first)
+        .select_related("run")
+        .order_by("-run__started_at")[:MAX_CHANGES]
+    )
+    # Compared here, since databases fold more than the proxy does, or nothing at all.
+    settings = [each for each in of_set if uri_key(each.uri) == uri_key(row.destination)]
+    reloads = list(
+        ReloadResult.objects.filter(run__started_at__gte=first)
+        .select_related("run")
+        .order_by("-run__started_at")[:MAX_CHANGES]
+    )
+    return tuple(ToldChange(change, _cause(change, settings, reloads)) for change in changes)
+
+
+def _cause(change: StateChange, settings: Sequence[StateResult], reloads: Sequence[ReloadResult]) -> str:
+    for setting in settings:
+        if setting.proxy_id == change.proxy_id and _just_before(setting.run.started_at, change.at):
+            return _told("Set", setting.run.actor, setting.run.reason)
+    for reload in reloads:
+        if reload.proxy_id == change.proxy_id and _just_before(reload.run.started_at, change.at):
+            return _told("Reload", reload.run.actor, reload.run.reason)
+    return ""
+
+
+def _just_before(asked: datetime, seen: datetime) -> bool:
+    return timedelta() <= seen - asked <= CAUSE_WITHIN
+
+
+def _told(what: str, actor: str, reason: str) -> str:
+    return f"{what} by {actor}: {reason}" if reason else f"{what} by {actor}"

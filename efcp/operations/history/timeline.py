@@ -1,0 +1,113 @@
+"""What a destination was over a period: a line of states, and how much of it calls could be taken. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+UNKNOWN = ""
+"""The state before anybody looked."""
+
+ABSENT = "absent"
+"""The proxy did not hold the destination."""
+
+
+class Period(Enum):
+    """How far back is looked."""
+
+    DAY = timedelta(days=1)
+    WEEK = timedelta(days=7)
+    MONTH = timedelta(days=30)
+
+    @property
+    def label(self) -> str:
+        """For a URL and for people."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of state at a moment; texts are those of the history, `before` empty where it appeared."""
+
+    at: datetime
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A state that lasted from `begin` to `end`."""
+
+    state: str
+    begin: datetime
+    end: datetime
+
+    @property
+    def length(self) -> timedelta:
+        """How long it lasted."""
+        return self.end - self.begin
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The segments of a period in order, without a hole from `begin` to `end`."""
+
+    begin: datetime
+    end: datetime
+    segments: tuple[Segment, ...]
+
+    @property
+    def availability(self) -> float | None:
+        """The percentage of the time known in which it took calls; None where nothing is known."""
+        known = [each for each in self.segments if each.state != UNKNOWN]
+        total = sum((each.length for each in known), timedelta())
+        if not total:
+            return None
+        active = sum((each.length for each in known if each.state == "active"), timedelta())
+        return 100 * (active / total)
+
+    def place(self, moment: datetime) -> float:
+        """Where `moment` lies on the line, from 0 to 1000."""
+        return 1000 * ((moment - self.begin) / (self.end - self.begin))
+
+
+def timeline(
+    begin: datetime,
+    end: datetime,
+    changes: Sequence[Change],
+    earlier: Change | None,
+    now: tuple[str, datetime] | None,
+) -> Timeline:
+    """The line from `begin` to `end`, out of the changes within it (oldest first).
+
+    `earlier` is the last change before it, if any is known; `now` the present state and since when it is
+    known, None where the proxy does not hold the destination.
+    """
+    state = _state_at_begin(begin, changes, earlier, now)
+    segments: list[Segment] = []
+    since = begin
+    for change in changes:
+        _add(segments, state, since, change.at)
+        state, since = change.after or ABSENT, change.at
+    if not changes and state == UNKNOWN and now is not None:
+        _add(segments, state, since, max(begin, now[1]))
+        state, since = now[0], max(begin, now[1])
+    _add(segments, state, since, end)
+    return Timeline(begin, end, tuple(segments))
+
+
+def _state_at_begin(
+    begin: datetime, changes: Sequence[Change], earlier: Change | None, now: tuple[str, datetime] | None
+) -> str:
+    if earlier is not None:
+        return earlier.after or ABSENT
+    if changes:
+        return changes[0].before or ABSENT
+    if now is not None and now[1] <= begin:
+        return now[0]
+    return UNKNOWN
+
+
+def _add(segments: list[Segment], state: str, begin: datetime, end: datetime) -> None:
+    if end > begin:
+        segments.append(Segment(state, begin, end))

@@ -1,0 +1,24 @@
+"""The page of one destination."""
+
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from dispatcher.selectors import find
+from efcp.operations.history.selectors import history
+from efcp.operations.history.timeline import Period
+from efcp.proxies.context import watched_on
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def destination(request: HttpRequest, destination_id: int) -> HttpResponse:
+    """What a destination is and was on each proxy; `?period=` is day, week or month."""
+    row = find(destination_id)
+    if row is None:
+        raise Http404
+    wanted = request.GET.get("period", "")
+    period = next((each for each in Period if each.label == wanted), Period.DAY)
+    context = {"history": history(row, period, watched_on(request)), "periods": list(Period)}
+    return render(request, "operations/history/destination.html", context)

@@ -1,0 +1,115 @@
+"""The page of a destination: what it was on each proxy, and who asked for it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from efcp.accounts.roles import Role
+from efcp.operations.history.selectors import DestinationHistory
+from efcp.operations.models import StateOutcome, StateResult, StateRun
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange
+from tests.operations.conftest import URI, ClientAs
+from tests.operations.playing_proxy import PlayingProxy
+from tests.proxies.mi_server import listed
+
+AddRow = Callable[..., int]
+
+
+@pytest.fixture
+def viewer(client_as: ClientAs) -> Client:
+    """Who may only look."""
+    return client_as(Role.VIEWER)
+
+
+def shown(client: Client, row_id: int, period: str = "day") -> DestinationHistory:
+    """The page's values."""
+    page = client.get(reverse("operations:destination", args=[row_id]), {"period": period})
+    found: DestinationHistory = page.context["history"]
+    return found
+
+
+def changed(proxy: Proxy, before: str, after: str, hours_ago: float) -> StateChange:
+    """A change in the history of URI in set 1."""
+    return StateChange.objects.create(
+        proxy=proxy,
+        partition=proxy.partition,
+        setid=1,
+        uri=URI,
+        uri_key=URI,
+        at=timezone.now() - timedelta(hours=hours_ago),
+        state_before=before,
+        state_after=after,
+    )
+
+
+def test_a_failure_of_six_hours_in_a_day_is_three_quarters_of_availability(
+    proxy: Proxy, add_row: AddRow, viewer: Client
+) -> None:
+    KnownDestination.objects.update(since=timezone.now() - timedelta(hours=3))
+    changed(proxy, "active", "probing", 9)
+    changed(proxy, "probing", "active", 3)
+    [on_proxy] = shown(viewer, add_row(URI)).on_proxies
+    assert [each.state for each in on_proxy.timeline.segments] == ["active", "probing", "active"]
+    assert on_proxy.availability == "75.00 %"
+
+
+def test_a_longer_period_reaches_further_back(proxy: Proxy, add_row: AddRow, viewer: Client) -> None:
+    changed(proxy, "probing", "active", 100)
+    row = add_row(URI)
+    assert [each.state for each in shown(viewer, row).on_proxies[0].timeline.segments] == ["active"]
+    segments = shown(viewer, row, "week").on_proxies[0].timeline.segments
+    assert [each.state for each in segments] == ["probing", "active"]
+
+
+def test_a_change_that_the_panel_asked_for_names_who_and_why(
+    proxy: Proxy, add_row: AddRow, viewer: Client
+) -> None:
+    asked = changed(proxy, "active", "inactive", 1)
+    changed(proxy, "inactive", "active", 0.5)
+    run = StateRun.objects.create(
+        started_at=asked.at - timedelta(seconds=2), actor="ann", state="inactive", reason="new board"
+    )
+    StateResult.objects.create(
+        run=run, proxy=proxy, setid=1, uri=URI.upper(), outcome=StateOutcome.DONE, deadline=asked.at
+    )
+    told = shown(viewer, add_row(URI)).changes
+    assert [each.cause for each in told] == ["", "Set by ann: new board"]
+
+
+def test_what_a_silent_proxy_holds_is_unknown_since_its_last_answer(
+    proxy: Proxy, add_row: AddRow, viewer: Client
+) -> None:
+    KnownDestination.objects.update(since=timezone.now() - timedelta(days=2))
+    ProxyContact.objects.update(seen_at=timezone.now() - timedelta(hours=6))
+    [on_proxy] = shown(viewer, add_row(URI)).on_proxies
+    assert [each.state for each in on_proxy.timeline.segments] == ["active", ""]
+
+
+def test_twenty_proxies_cost_as_many_queries_as_one(
+    play: Callable[..., PlayingProxy],
+    add_row: AddRow,
+    viewer: Client,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    edge = play(sets={1: [listed(URI)]})
+    for number in range(20):
+        edge.remembered(edge.row(f"edge-{number}"))
+    row = add_row(URI)
+    with django_assert_max_num_queries(12):
+        assert len(shown(viewer, row).on_proxies) == 20
+
+
+@pytest.mark.parametrize("period", ["", "year", "<script>"])
+def test_an_unknown_period_is_the_last_day(
+    proxy: Proxy, add_row: AddRow, viewer: Client, period: str
+) -> None:
+    assert shown(viewer, add_row(URI), period).period.label == "day"
+
+
+def test_a_row_that_does_not_exist_is_not_found(viewer: Client, transactional_db: None) -> None:
+    assert viewer.get(reverse("operations:destination", args=[999_999])).status_code == 404

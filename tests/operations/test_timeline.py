@@ -1,0 +1,79 @@
+"""The line of states over a period, and the share of the time known in which calls were taken."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from efcp.operations.history.timeline import Change, Timeline, timeline
+
+BEGIN = datetime(2026, 11, 22, 12, tzinfo=UTC)
+END = BEGIN + timedelta(hours=10)
+
+
+def at(hours: float) -> datetime:
+    """A moment so long after the beginning."""
+    return BEGIN + timedelta(hours=hours)
+
+
+def told(line: Timeline) -> list[tuple[str, float]]:
+    """State and hours of each segment."""
+    return [(each.state, each.length / timedelta(hours=1)) for each in line.segments]
+
+
+def test_a_state_that_never_changed_fills_the_line() -> None:
+    line = timeline(BEGIN, END, [], None, ("active", at(-5)))
+    assert told(line) == [("active", 10)]
+    assert line.availability == 100
+
+
+def test_a_change_divides_the_line() -> None:
+    changes = [Change(at(4), "active", "probing"), Change(at(5), "probing", "active")]
+    line = timeline(BEGIN, END, changes, None, ("active", at(5)))
+    assert told(line) == [("active", 4), ("probing", 1), ("active", 5)]
+    assert line.availability == 90
+
+
+def test_the_change_before_the_period_tells_how_it_began() -> None:
+    line = timeline(BEGIN, END, [], Change(at(-1), "active", "inactive"), ("inactive", at(-1)))
+    assert told(line) == [("inactive", 10)]
+    assert line.availability == 0
+
+
+def test_before_anybody_looked_the_state_is_unknown_and_counts_for_nothing() -> None:
+    line = timeline(BEGIN, END, [], None, ("active", at(6)))
+    assert told(line) == [("", 6), ("active", 4)]
+    assert line.availability == 100
+
+
+def test_a_destination_that_came_with_a_reload_was_absent_before() -> None:
+    line = timeline(BEGIN, END, [Change(at(2), "", "active")], None, ("active", at(2)))
+    assert told(line) == [("absent", 2), ("active", 8)]
+    assert line.availability == 80
+
+
+def test_a_destination_that_vanished_is_absent_after() -> None:
+    line = timeline(BEGIN, END, [Change(at(7.5), "active", "")], None, None)
+    assert told(line) == [("active", 7.5), ("absent", 2.5)]
+
+
+def test_of_what_nobody_ever_saw_nothing_is_told() -> None:
+    line = timeline(BEGIN, END, [], None, None)
+    assert told(line) == [("", 10)]
+    assert line.availability is None
+
+
+STATES = st.sampled_from(["active", "probing", "inactive", ""])
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), STATES, STATES)), st.none() | st.tuples(STATES, STATES))
+def test_the_line_has_no_hole_and_no_overlap(
+    drawn: list[tuple[float, str, str]], before: tuple[str, str] | None
+) -> None:
+    changes = [Change(at(hours), one, other) for hours, one, other in sorted(drawn)]
+    earlier = Change(at(-1), *before) if before else None
+    line = timeline(BEGIN, END, changes, earlier, ("active", at(-9)))
+    ends = [BEGIN, *(each.end for each in line.segments)]
+    assert [each.begin for each in line.segments] == ends[:-1]
+    assert ends[-1] == END
+    assert line.availability is None or 0 <= line.availability <= 100
