@@ -48,13 +48,14 @@ class ProxyContact(models.Model):
     replaces it. `sets_digest` is the digest of that list, so that an unchanged one writes no destinations;
     first hits are not part of it and are stored at a pace of their own (`hits_stored_at`).
     `plain_until`: until then the proxy is asked without `full`, since a full reply was too large for it.
-    `interval_s` is the pace at which the watcher asks this proxy.
+    `interval_s` is the pace at which the watcher asks this proxy. `known_since` is the first good answer.
     """
 
     proxy = models.OneToOneField(Proxy, on_delete=models.CASCADE, primary_key=True, related_name="contact")
     tried_at = models.DateTimeField(null=True)
     seen_at = models.DateTimeField(null=True)
     asked_at = models.DateTimeField(null=True)
+    known_since = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
     error = models.CharField(max_length=255, blank=True)
     version = models.CharField(max_length=64, blank=True)

@@ -143,6 +143,7 @@ def _store_good_contact(
 ) -> None:
     contact.tried_at = asked_at
     contact.asked_at = asked_at
+    contact.known_since = contact.known_since or asked_at
     contact.seen_at = asked_at + timedelta(seconds=round_trip_s)
     contact.failing_since = None
     contact.error = ""

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from efcp.accounts.roles import Role
 from efcp.operations.history.selectors import DestinationHistory
 from efcp.operations.models import StateOutcome, StateResult, StateRun
-from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange
+from efcp.proxies.models import Proxy, ProxyContact, StateChange
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
@@ -47,10 +47,15 @@ def changed(proxy: Proxy, before: str, after: str, hours_ago: float) -> StateCha
     )
 
 
+@pytest.fixture(autouse=True)
+def _known_for_a_year(proxy: Proxy) -> None:
+    """Have the proxy watched for longer than any period."""
+    ProxyContact.objects.update(known_since=timezone.now() - timedelta(days=365))
+
+
 def test_a_failure_of_six_hours_in_a_day_is_three_quarters_of_availability(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
-    KnownDestination.objects.update(since=timezone.now() - timedelta(hours=3))
     changed(proxy, "active", "probing", 9)
     changed(proxy, "probing", "active", 3)
     [on_proxy] = shown(viewer, add_row(URI)).on_proxies
@@ -84,7 +89,6 @@ def test_a_change_that_the_panel_asked_for_names_who_and_why(
 def test_what_a_silent_proxy_holds_is_unknown_since_its_last_answer(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
-    KnownDestination.objects.update(since=timezone.now() - timedelta(days=2))
     ProxyContact.objects.update(seen_at=timezone.now() - timedelta(hours=6))
     [on_proxy] = shown(viewer, add_row(URI)).on_proxies
     assert [each.state for each in on_proxy.timeline.segments] == ["active", ""]
@@ -98,10 +102,10 @@ def test_twenty_proxies_cost_as_many_queries_as_one(
 ) -> None:
     edge = play(sets={1: [listed(URI)]})
     for number in range(20):
-        edge.remembered(edge.row(f"edge-{number}"))
+        edge.remembered(edge.row(f"other-{number}"))
     row = add_row(URI)
     with django_assert_max_num_queries(12):
-        assert len(shown(viewer, row).on_proxies) == 20
+        assert len(shown(viewer, row).on_proxies) == 21
 
 
 @pytest.mark.parametrize("period", ["", "year", "<script>"])
@@ -109,6 +113,16 @@ def test_an_unknown_period_is_the_last_day(
     proxy: Proxy, add_row: AddRow, viewer: Client, period: str
 ) -> None:
     assert shown(viewer, add_row(URI), period).period.label == "day"
+
+
+def test_before_the_panel_knew_the_proxy_nothing_is_told(
+    proxy: Proxy, add_row: AddRow, viewer: Client
+) -> None:
+    ProxyContact.objects.update(known_since=timezone.now() - timedelta(hours=1))
+    changed(proxy, "probing", "active", 0.5)
+    [on_proxy] = shown(viewer, add_row(URI)).on_proxies
+    assert [each.state for each in on_proxy.timeline.segments] == ["", "probing", "active"]
+    assert on_proxy.availability.startswith("50.0")
 
 
 def test_a_row_that_does_not_exist_is_not_found(viewer: Client, transactional_db: None) -> None:

@@ -140,9 +140,10 @@ def _on_proxy(each: WatchedProxy, held: Sequence[KnownDestination], past: _Past,
     line = timeline(
         past.begin,
         known_until,
+        each.contact.known_since,
         past.changes.get(each.proxy.pk, ()),
         past.earlier.get(each.proxy.pk),
-        (known.state, known.since) if known else None,
+        known.state if known else None,
     )
     whole = Timeline(past.begin, end, line.segments + _silence(known_until, end))
     return OnProxy(each, known, whole, _hits_per_hour(each, known, past.reloaded_at.get(each.proxy.pk)))

@@ -74,38 +74,34 @@ class Timeline:
 def timeline(
     begin: datetime,
     end: datetime,
+    known_since: datetime | None,
     changes: Sequence[Change],
     earlier: Change | None,
-    now: tuple[str, datetime] | None,
+    now: str | None,
 ) -> Timeline:
     """The line from `begin` to `end`, out of the changes within it (oldest first).
 
-    `earlier` is the last change before it, if any is known; `now` the present state and since when it is
-    known, None where the proxy does not hold the destination.
+    Before `known_since` nothing is known of the proxy. `earlier` is the last change before `begin`, if there
+    was one; `now` the present state, None where the proxy does not hold the destination.
     """
-    state = _state_at_begin(begin, changes, earlier, now)
     segments: list[Segment] = []
-    since = begin
+    first_known = end if known_since is None else min(end, max(begin, known_since))
+    _add(segments, UNKNOWN, begin, first_known)
+    state, since = _state_at_begin(changes, earlier, now), first_known
     for change in changes:
         _add(segments, state, since, change.at)
-        state, since = change.after or ABSENT, change.at
-    if not changes and state == UNKNOWN and now is not None:
-        _add(segments, state, since, max(begin, now[1]))
-        state, since = now[0], max(begin, now[1])
+        state, since = change.after or ABSENT, max(since, change.at)
     _add(segments, state, since, end)
     return Timeline(begin, end, tuple(segments))
 
 
-def _state_at_begin(
-    begin: datetime, changes: Sequence[Change], earlier: Change | None, now: tuple[str, datetime] | None
-) -> str:
+def _state_at_begin(changes: Sequence[Change], earlier: Change | None, now: str | None) -> str:
+    """Without a change in between, a state was what it is now."""
     if earlier is not None:
         return earlier.after or ABSENT
     if changes:
         return changes[0].before or ABSENT
-    if now is not None and now[1] <= begin:
-        return now[0]
-    return UNKNOWN
+    return now or ABSENT
 
 
 def _add(segments: list[Segment], state: str, begin: datetime, end: datetime) -> None:
