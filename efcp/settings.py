@@ -192,6 +192,8 @@ CONTENT_SECURITY_POLICY = {
 # Where what people upload is kept, and how many bytes it may have.
 UPLOAD_DIR = CONFIGURATION.data_dir / "uploads"
 UPLOAD_MAX = CONFIGURATION.upload_max
+# No form takes files but that of call logs, which has a handler of its own: what else comes is not stored.
+FILE_UPLOAD_HANDLERS: list[str] = []
 
 # Seconds between two questions of the watcher to one proxy.
 WATCH_INTERVAL_S = 2.0

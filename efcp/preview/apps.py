@@ -9,3 +9,12 @@ class PreviewConfig(AppConfig):
     name = "efcp.preview"
     label = "preview"
     verbose_name = "Preview"
+
+    def ready(self) -> None:
+        """Register the count of logs, and the deletion of old ones."""
+        from efcp.jobs import housekeeping, kinds
+        from efcp.preview.spread import services
+        from efcp.preview.spread.log_work import COUNT_LOG
+
+        kinds.register(COUNT_LOG)
+        housekeeping.register("call logs", services.delete_old)

@@ -1,5 +1,6 @@
 """The spread of generated calls: counts, shares, sources side by side, and what keeps it from counting."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,11 +11,13 @@ from django.urls import reverse
 from dispatcher.models import Destination
 from dispatcher.routing.selection import Algorithm, SelectFlag
 from efcp.accounts.roles import Role
-from efcp.preview.sources import Source, Which
+from efcp.preview.sources import Source, Which, sources
+from efcp.preview.spread.bars import Counted, Move, Spread
+from efcp.preview.spread.counting import Counting
 from efcp.preview.spread.generated import generated_calls
 from efcp.preview.spread.question import Question
-from efcp.preview.spread.spreading import Spread, spread
 from efcp.proxies.models import Proxy
+from efcp.proxies.selectors import watched_proxies
 from tests.dispatcher.conftest import add_row as add_row
 from tests.dispatcher.conftest import hold
 from tests.dispatcher.conftest import proxy as proxy
@@ -26,7 +29,13 @@ TABLE = Source(Which.TABLE, None)
 
 
 def of_table(algorithm: Algorithm, flags: SelectFlag = SelectFlag.NONE, calls: int = 4000) -> Spread:
-    return spread(TABLE, Question(1, algorithm, flags), generated_calls(calls, seed=1))
+    return count([TABLE], Question(1, algorithm, flags), calls).spreads[0]
+
+
+def count(sources: list[Source], question: Question, calls: int = 4000) -> Counted:
+    counting = Counting(sources, question)
+    counting.add(generated_calls(calls, seed=1))
+    return counting.counted()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +94,7 @@ def test_a_set_of_which_nothing_is_active_says_so_and_shows_its_destinations(add
     add_row("sip:10.0.0.2", state=2)
     found = of_table(Algorithm.CALL_ID)
     assert "No destination of set 1 is active" in found.problem
-    assert [(bar.state_name, bar.calls) for bar in found.bars] == [("inactive", 0), ("probing", 0)]
+    assert [(bar.state, bar.calls) for bar in found.bars] == [("inactive", 0), ("probing", 0)]
 
 
 def test_a_uri_that_no_proxy_parses_is_told_as_dropped(db: None) -> None:
@@ -94,6 +103,41 @@ def test_a_uri_that_no_proxy_parses_is_told_as_dropped(db: None) -> None:
     found = of_table(Algorithm.CALL_ID)
     assert [bar.uri for bar in found.bars] == ["sip:10.0.0.2"]
     assert found.notes
+
+
+def memory_and_table() -> list[Source]:
+    return sources(watched_proxies())
+
+
+def test_calls_that_go_elsewhere_are_told_with_whence_and_whither(add_row: AddRow, proxy: Proxy) -> None:
+    add_row("sip:10.0.0.1")
+    add_row("sip:10.0.0.2")
+    hold(proxy, "SIP:10.0.0.1")
+    found = count(memory_and_table(), Question(1, Algorithm.CALL_ID))
+    (moves,) = found.moves
+    to_second = found.spreads[1].bars[1].calls
+    assert (moves.before, moves.after) == ("the memory of edge-1", "the table, as edge-1 would load it")
+    assert (moves.total, moves.moved) == (4000, to_second)
+    assert moves.most == (Move("SIP:10.0.0.1", "sip:10.0.0.2", to_second),)
+
+
+def test_where_memory_lacks_the_set_all_calls_come_from_nowhere(add_row: AddRow, proxy: Proxy) -> None:
+    add_row("sip:10.0.0.1")
+    (moves,) = count(memory_and_table(), Question(1, Algorithm.CALL_ID)).moves
+    assert moves.most == (Move("", "sip:10.0.0.1", 4000),)
+
+
+def test_equal_tables_move_no_call(add_row: AddRow, proxy: Proxy) -> None:
+    add_row("sip:10.0.0.1")
+    hold(proxy, "sip:10.0.0.1")
+    (moves,) = count(memory_and_table(), Question(1, Algorithm.CALL_ID)).moves
+    assert (moves.moved, moves.most) == (0, ())
+
+
+def test_what_was_counted_is_the_same_after_storing_it(add_row: AddRow, proxy: Proxy) -> None:
+    add_row("sip:10.0.0.1")
+    found = count(memory_and_table(), Question(1, Algorithm.CALL_ID))
+    assert Counted.from_json(json.loads(json.dumps(found.as_json()))) == found
 
 
 PAGE = "preview:spread"

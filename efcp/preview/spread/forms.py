@@ -7,6 +7,7 @@ from django import forms
 
 from dispatcher.routing.selection import Algorithm, SelectFlag
 from efcp.preview.sources import Source
+from efcp.preview.spread.fields import FIELD_OF, LABELS, Field
 from efcp.preview.spread.question import ALGORITHMS, Question
 
 DEFAULT_CALLS = 10_000
@@ -88,3 +89,47 @@ class GeneratedForm(QuestionForm):
     seed = forms.IntegerField(
         min_value=0, max_value=MAX_SEED, help_text="The same seed makes up the same calls."
     )
+
+
+class LogForm(QuestionForm):
+    """The question to an uploaded log, and which of its columns hold what."""
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None,
+        offered: Sequence[Source],
+        columns: Sequence[str],
+        **options: Any,
+    ) -> None:
+        super().__init__(data, offered, **options)
+        choices = [
+            ("", "–"),
+            *((str(index), name or f"column {index + 1}") for index, name in enumerate(columns)),
+        ]
+        for field, label in LABELS.items():
+            self.fields[field.value] = forms.ChoiceField(
+                choices=choices,
+                label=label,
+                required=False,
+                error_messages={"invalid_choice": "The log has no such column."},
+            )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a question whose algorithm hashes what no column holds."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if "algorithm" in cleaned:
+            hashed = FIELD_OF.get(Algorithm(int(cleaned["algorithm"])))
+            if hashed and hashed.value not in self.errors and not cleaned.get(hashed.value):
+                number = cleaned["algorithm"]
+                self.add_error(hashed.value, f"Algorithm {number} goes by it: choose its column.")
+        return cleaned
+
+    def columns(self) -> dict[Field, int]:
+        """The index of each field's column."""
+        return {
+            field: int(self.cleaned_data[field.value]) for field in Field if self.cleaned_data[field.value]
+        }
+
+    def column_fields(self) -> list[forms.BoundField]:
+        """The fields that choose columns."""
+        return [self[field.value] for field in Field]

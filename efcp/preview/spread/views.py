@@ -8,9 +8,9 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from efcp.preview.sources import Source, sources
+from efcp.preview.spread.counting import Counting
 from efcp.preview.spread.forms import DEFAULT_CALLS, GeneratedForm
 from efcp.preview.spread.generated import generated_calls
-from efcp.preview.spread.spreading import spread
 from efcp.proxies.context import watched_on
 
 _DEFAULTS = {"setid": "1", "algorithm": "0", "calls": str(DEFAULT_CALLS), "seed": "1"}
@@ -22,11 +22,12 @@ def generated(request: HttpRequest) -> HttpResponse:
     """How generated calls would spread, for each source that is asked for."""
     offered = sources(watched_on(request))
     form = GeneratedForm(_filled(request.GET, offered), offered)
-    spreads = []
+    counted = None
     if request.GET and form.is_valid():
-        calls = generated_calls(form.cleaned_data["calls"], form.cleaned_data["seed"])
-        spreads = [spread(source, form.question(), calls) for source in form.sources()]
-    return render(request, "preview/spread.html", {"form": form, "spreads": spreads})
+        counting = Counting(form.sources(), form.question())
+        counting.add(generated_calls(form.cleaned_data["calls"], form.cleaned_data["seed"]))
+        counted = counting.counted()
+    return render(request, "preview/spread.html", {"form": form, "counted": counted})
 
 
 def _filled(typed: QueryDict, offered: Sequence[Source]) -> QueryDict:

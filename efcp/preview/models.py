@@ -1,0 +1,44 @@
+"""What people upload for previews."""
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import models
+
+from efcp.preview.spread.sniffing import Format
+
+
+class CallLog(models.Model):
+    """An uploaded log of calls.
+
+    `name` is what the uploader's file was called, for people only: on disk it is `token`. `columns` and
+    `first_rows` are texts as they were found at the upload.
+    """
+
+    name = models.CharField(max_length=255)
+    token = models.CharField(max_length=32, unique=True)
+    size = models.PositiveBigIntegerField()
+    format = models.CharField(max_length=8, choices=[(each.value, each.name) for each in Format])
+    delimiter = models.CharField(max_length=1, blank=True)
+    has_header = models.BooleanField(default=False)
+    columns = models.JSONField()
+    first_rows = models.JSONField()
+    uploaded_at = models.DateTimeField()
+    uploaded_by = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "efcp_call_log"
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return upload_path(self.token)
+
+
+def upload_path(token: str) -> Path:
+    """The file of an upload."""
+    return Path(settings.UPLOAD_DIR) / token
