@@ -81,8 +81,8 @@ class Event:
 class Course:
     """What happened in order.
 
-    `stopped_at` is when no further calls go to the gateway, `back_at` when they do again; either is None where
-    that does not come to pass while it is watched.
+    `stopped_at` is when no further calls go to the gateway, `back_at` when they do again; either is None
+    where that does not come to pass while it is watched.
     """
 
     outage: Outage
