@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
+from tests.bench import replay
 from tests.bench.site import PASSWORD, Site, fill, running_site
 
 # ../shared/reference/old-panel.md: the old panel's medians on two cores.
@@ -189,6 +190,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="100,1000,10000,50000")
     parser.add_argument("--requests", type=int, default=60)
     arguments = parser.parse_args()
+    replay.measure()
     with running_site() as site:
         person = Person(site)
         for name, path in (("healthz", "/cp/healthz"), ("own password page", "/cp/accounts/password/")):
