@@ -1,6 +1,7 @@
 """The spread of generated calls: counts, shares, sources side by side, and what keeps it from counting."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,13 +10,14 @@ from django.test import Client
 from django.urls import reverse
 
 from dispatcher.models import Destination
+from dispatcher.routing.replay import Calls
 from dispatcher.routing.selection import Algorithm, SelectFlag
 from efcp.accounts.roles import Role
 from efcp.preview.sources import Source, Which, sources
 from efcp.preview.spread.bars import Counted, Move, Spread
 from efcp.preview.spread.counting import Counting
 from efcp.preview.spread.generated import generated_calls
-from efcp.preview.spread.question import Question
+from efcp.preview.spread.question import ALGORITHMS, Question
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
 from tests.dispatcher.conftest import add_row as add_row
@@ -34,7 +36,7 @@ def of_table(algorithm: Algorithm, flags: SelectFlag = SelectFlag.NONE, calls: i
 
 def count(sources: list[Source], question: Question, calls: int = 4000) -> Counted:
     counting = Counting(sources, question)
-    counting.add(generated_calls(calls, seed=1))
+    counting.add(generated_calls(question, calls, seed=1))
     return counting.counted()
 
 
@@ -81,8 +83,36 @@ def test_a_default_gets_no_call_while_another_is_active(add_row: AddRow) -> None
     assert [bar.asked_percent for bar in bars] == [100, 0]
 
 
-def test_the_same_seed_makes_up_the_same_calls_and_another_other_ones() -> None:
-    assert generated_calls(5, seed=1) == generated_calls(5, seed=1) != generated_calls(5, seed=2)
+def keys_of(calls: Calls) -> list[bytes]:
+    parts = [calls.first] if calls.second is None else [calls.first, calls.second]
+    return [
+        b"|".join(part.data[slice(*part.offsets[n : n + 2])].tobytes() for part in parts)
+        for n in range(len(calls))
+    ]
+
+
+@pytest.mark.parametrize("algorithm", list(ALGORITHMS))
+def test_the_same_seed_makes_up_the_same_calls_and_another_other_ones(algorithm: Algorithm) -> None:
+    first, again, other = (keys_of(generated_calls(Question(1, algorithm), 5, seed)) for seed in (1, 1, 2))
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "flags", "key"),
+    [
+        (Algorithm.CALL_ID, SelectFlag.NONE, rb"[0-9a-f]{16}@example\.org"),
+        (Algorithm.FROM_URI, SelectFlag.NONE, rb"\+4930[0-9]{7}\|example\.org"),
+        (Algorithm.TO_URI, SelectFlag.USER_ONLY, rb"\+4989[0-9]{7}\|"),
+        (Algorithm.REQUEST_URI, SelectFlag.NONE, rb"\+4989[0-9]{7}\|example\.org"),
+        (Algorithm.AUTH_USER, SelectFlag.NONE, rb"\+4930[0-9]{7}"),
+        (Algorithm.HASH_VARIABLE, SelectFlag.NONE, rb"\+4930[0-9]{7}"),
+    ],
+)
+def test_generated_calls_have_the_key_of_their_algorithm(
+    algorithm: Algorithm, flags: SelectFlag, key: bytes
+) -> None:
+    (made,) = keys_of(generated_calls(Question(1, algorithm, flags), 1, seed=3))
+    assert re.fullmatch(key, made)
 
 
 def test_a_set_without_destinations_says_so(db: None) -> None:

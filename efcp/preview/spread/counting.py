@@ -2,27 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatcher.routing.live import LiveDestination, LiveSet
+from dispatcher.routing.live import LiveDestination
 from dispatcher.routing.loading import LoadBrokenError
-from dispatcher.routing.requests import Request
-from dispatcher.routing.selecting import SelectOptions, select
-from dispatcher.routing.selection import Algorithm, SelectFlag, Selection
+from dispatcher.routing.replay import NOWHERE, Calls, Replay, moves
+from dispatcher.routing.selection import Algorithm, Refusal, SelectFlag
 from dispatcher.routing.weights import shares
 from efcp.preview.sources import Source, TooManyRowsError, set_preview
 from efcp.preview.spread.bars import MOVES_SHOWN, Bar, Counted, Move, Moves, Refused, Spread
 from efcp.preview.spread.question import WEIGHTED_BY_HASH, Question
 from efcp.sip.uri import uri_key
 
-_RAND_BITS = 31
-"""What C's rand() gives."""
-
-NOWHERE = -1
-"""In the place of a destination's index: the call gets none."""
+Chosen = NDArray[np.int32]
+"""The index of the destination that each call gets, or NOWHERE."""
 
 
 class Counting:
@@ -32,17 +27,17 @@ class Counting:
         self._tallies = [_Tally(source, question) for source in sources]
         self._moves = [_Moves(self._tallies[0], other) for other in self._tallies[1:]]
 
-    def add(self, calls: Sequence[Request]) -> None:
-        """Send the calls one after the other."""
-        chosen = [tally.add(calls) for tally in self._tallies]
-        for moves, other in zip(self._moves, chosen[1:], strict=True):
-            moves.add(chosen[0], other)
+    def add(self, calls: Calls, broken: NDArray[np.bool_] | None = None) -> None:
+        """Send the calls one after the other; those that are marked as broken are left out."""
+        chosen = [tally.add(calls, broken) for tally in self._tallies]
+        for each, other in zip(self._moves, chosen[1:], strict=True):
+            each.add(chosen[0], other)
 
     def counted(self) -> Counted:
         """What has come of the calls so far."""
         return Counted(
             spreads=tuple(tally.spread() for tally in self._tallies),
-            moves=tuple(moves.found() for moves in self._moves if moves.can_be_told),
+            moves=tuple(each.found() for each in self._moves if each.can_be_told),
         )
 
 
@@ -53,14 +48,11 @@ class _Tally:
         self.name = source.name
         self.destinations: Sequence[LiveDestination] = ()
         self._question = question
-        self._live: LiveSet | None = None
+        self._replay: Replay | None = None
         self._notes: tuple[str, ...] = ()
         self._problem = self._load(source)
-        self._refusals: Counter[str] = Counter()
         self._calls = np.zeros(len(self.destinations), np.int64)
         self._total = 0
-        dice = Random(0)  # noqa: S311 - repeatable, not secret
-        self._options = SelectOptions(flags=question.flags, random=lambda: dice.getrandbits(_RAND_BITS))
 
     def _load(self, source: Source) -> str:
         """Load the set; return why no call gets a destination of it, if so."""
@@ -71,7 +63,6 @@ class _Tally:
             return str(error)
         except LoadBrokenError as error:
             return f"A reload would fail as a whole: {error}"
-        self._environment = preview.memory.environment
         self._notes = tuple(dict.fromkeys(each.text for each in preview.findings))
         live = preview.memory.sets.get(setid)
         if live is None:
@@ -79,35 +70,31 @@ class _Tally:
         self.destinations = live.destinations
         if not live.calls.count:
             return f"No destination of set {setid} is active: ds_select_dst fails for every call."
-        self._live = live
+        # A random number and the hash of a random key fall alike on the weights.
+        of_random = self._question.algorithm is Algorithm.RANDOM
+        algorithm = Algorithm.CALL_ID if of_random else self._question.algorithm
+        self._replay = Replay(live, algorithm, self._question.flags)
         return ""
 
-    def add(self, calls: Sequence[Request]) -> NDArray[np.int32]:
-        """The index of the destination that each call gets, or NOWHERE."""
-        chosen = np.fromiter(self._chosen(calls), np.int32, len(calls))
-        self._total += len(calls)
-        self._calls += np.bincount(chosen[chosen >= 0], minlength=len(self._calls))
+    def add(self, calls: Calls, broken: NDArray[np.bool_] | None) -> Chosen:
+        """What each call gets that is not broken."""
+        chosen = self._replay.choose(calls) if self._replay else np.full(len(calls), NOWHERE, np.int32)
+        if broken is not None:
+            chosen = chosen[~broken]
+        self._total += len(chosen)
+        # A place in front for NOWHERE, so that no copy has to be made without it.
+        self._calls += np.bincount(chosen + 1, minlength=len(self._calls) + 1)[1:]
         return chosen
-
-    def _chosen(self, calls: Sequence[Request]) -> Iterator[int]:
-        for call in calls:
-            if self._live is None:
-                yield NOWHERE
-                continue
-            selection = select(self._live, self._question.algorithm, call, self._environment, self._options)
-            if isinstance(selection, Selection):
-                yield selection.chosen.index
-            else:
-                self._refusals[selection.refusal.value] += 1
-                yield NOWHERE
 
     def spread(self) -> Spread:
         """What has come of the calls so far."""
+        refused = self._total - int(self._calls.sum())
+        told = refused and not self._problem
         return Spread(
             name=self.name,
             bars=tuple(self._bars()),
             total=self._total,
-            refusals=tuple(Refused(calls, why) for why, calls in self._refusals.most_common()),
+            refusals=(Refused(refused, Refusal.NO_KEY.value),) if told else (),
             problem=self._problem,
             notes=self._notes,
         )
@@ -127,47 +114,25 @@ class _Tally:
 
 
 class _Moves:
-    """The calls that go elsewhere by `after` than by `before`.
-
-    A destination is the same by both where its URI is, in either case, and so is its place among its likes.
-    """
+    """The calls that go elsewhere by `after` than by `before`; the same URI in either case is the same."""
 
     def __init__(self, before: _Tally, after: _Tally) -> None:
         self._before, self._after = before, after
-        self._names: list[str] = [""]
-        identities: dict[tuple[str, int], int] = {}
-        self._ids_before = self._identify(before.destinations, identities)
-        self._ids_after = self._identify(after.destinations, identities)
-        self._pairs: Counter[int] = Counter()
+        self._keys_before, self._keys_after = _keys(before), _keys(after)
+        self._uris = {uri_key(each.loaded.uri): each.loaded.uri for each in _both(before, after)}
+        self._pairs: Counter[tuple[str | None, str | None]] = Counter()
         self._total = 0
 
     @property
     def can_be_told(self) -> bool:
         """Whether either source has the set at all."""
-        return bool(self._before.destinations or self._after.destinations)
+        return bool(self._uris)
 
-    def _identify(
-        self, destinations: Sequence[LiveDestination], known: dict[tuple[str, int], int]
-    ) -> NDArray[np.int64]:
-        """A number for each destination, the same one for the same; at the end 0 for NOWHERE."""
-        seen: Counter[str] = Counter()
-        ids = []
-        for each in destinations:
-            key = uri_key(each.loaded.uri)
-            seen[key] += 1
-            number = known.setdefault((key, seen[key]), len(known) + 1)
-            if number == len(self._names):
-                self._names.append(each.loaded.uri)
-            ids.append(number)
-        return np.array([*ids, 0], np.int64)
-
-    def add(self, before: NDArray[np.int32], after: NDArray[np.int32]) -> None:
+    def add(self, before: Chosen, after: Chosen) -> None:
         """Count calls by what each source chose for them."""
         self._total += len(before)
-        left, right = self._ids_before[before], self._ids_after[after]
-        differ = left != right
-        pairs, calls = np.unique(left[differ] * len(self._names) + right[differ], return_counts=True)
-        self._pairs.update(dict(zip(pairs.tolist(), calls.tolist(), strict=True)))
+        for move in moves(before, after, self._keys_before, self._keys_after):
+            self._pairs[move.before, move.after] += move.calls
 
     def found(self) -> Moves:
         """The moves so far."""
@@ -178,10 +143,20 @@ class _Moves:
             total=self._total,
             moved=self._pairs.total(),
             most=tuple(
-                Move(self._names[pair // len(self._names)], self._names[pair % len(self._names)], calls)
-                for pair, calls in most
+                Move(self._shown(before), self._shown(after), calls) for (before, after), calls in most
             ),
         )
+
+    def _shown(self, key: str | None) -> str:
+        return "" if key is None else self._uris[key]
+
+
+def _both(before: _Tally, after: _Tally) -> list[LiveDestination]:
+    return [*after.destinations, *before.destinations]
+
+
+def _keys(tally: _Tally) -> list[str]:
+    return [uri_key(each.loaded.uri) for each in tally.destinations]
 
 
 def _asked(

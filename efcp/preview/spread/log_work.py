@@ -30,11 +30,11 @@ def count_log(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
         raise JobError("The log was deleted.")
     question = Question(arguments["setid"], Algorithm(arguments["algorithm"]), SelectFlag(arguments["flags"]))
     log = CallLog(stored.path, Layout.of(stored))
-    calls = LogCalls(log, question.algorithm, arguments["columns"])
+    calls = LogCalls(log, question, arguments["columns"])
     counting = Counting(_sources(arguments["sources"]), question)
     progress.expect(log.size, log.unit)
     for portion in calls.portions():
-        counting.add(portion.calls)
+        counting.add(portion.calls, portion.broken)
         progress.report(portion.position, f"{calls.rows:,} calls, {log.broken.count:,} broken rows")
     return {
         "rows": calls.rows,

@@ -24,8 +24,9 @@ def generated(request: HttpRequest) -> HttpResponse:
     form = GeneratedForm(_filled(request.GET, offered), offered)
     counted = None
     if request.GET and form.is_valid():
-        counting = Counting(form.sources(), form.question())
-        counting.add(generated_calls(form.cleaned_data["calls"], form.cleaned_data["seed"]))
+        question = form.question()
+        counting = Counting(form.sources(), question)
+        counting.add(generated_calls(question, form.cleaned_data["calls"], form.cleaned_data["seed"]))
         counted = counting.counted()
     return render(request, "preview/spread.html", {"form": form, "counted": counted})
 
