@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dispatcher.routing.environment import Environment
+from efcp.sip.message import Message
 from efcp.sip.uri import SipUri, parse
 
 _BLANKS = " \t\r\n"
@@ -44,6 +45,18 @@ class Request:
     def hash_value_key(self) -> bytes:
         """The key of algorithm 7, empty where the proxy refuses to hash."""
         return _bytes((_UNSET if self.hash_value is None else self.hash_value).strip(_BLANKS))
+
+
+def request_of(message: Message, hash_value: str | None = None) -> Request:
+    """What of a whole request decides; a header that it lacks counts as empty, and is then refused as such."""
+    return Request(
+        request_uri=message.request_uri,
+        from_uri=message.from_uri or "",
+        to_uri=message.to_uri or "",
+        call_id=message.call_id or "",
+        auth_user=message.auth_user,
+        hash_value=hash_value,
+    )
 
 
 def uri_keys(text: str, environment: Environment, *, user_only: bool) -> tuple[bytes, bytes]:
