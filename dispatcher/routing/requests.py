@@ -48,7 +48,7 @@ class Request:
 
 
 def request_of(message: Message, hash_value: str | None = None) -> Request:
-    """What of a whole request decides; a header that it lacks counts as empty, and is then refused as such."""
+    """What of a whole request decides; a header that it lacks counts as empty."""
     return Request(
         request_uri=message.request_uri,
         from_uri=message.from_uri or "",
