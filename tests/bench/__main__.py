@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from tests.bench import replay
+from tests.bench import call_log, replay
 from tests.bench.site import PASSWORD, Site, fill, running_site
 
 # ../shared/reference/old-panel.md: the old panel's medians on two cores.
@@ -191,6 +191,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=60)
     arguments = parser.parse_args()
     replay.measure()
+    call_log.measure()
     with running_site() as site:
         person = Person(site)
         for name, path in (("healthz", "/cp/healthz"), ("own password page", "/cp/accounts/password/")):

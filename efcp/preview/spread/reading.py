@@ -17,7 +17,7 @@ from efcp.jobs.kinds import JobError
 from efcp.preview.models import CallLog as StoredLog
 from efcp.preview.spread.sniffing import Format
 
-BLOCK_BYTES = 1 << 21
+BLOCK_BYTES = 4 << 20
 """What is read of a CSV file at once; also the longest line."""
 BATCH_ROWS = 1 << 17
 BROKEN_SHOWN = 10

@@ -1,0 +1,56 @@
+"""The spread, in a browser: generated calls, and a log that is uploaded and counted by the worker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from tests.browser.conftest import Browser, Panel, running_panel
+from tests.browser.test_pages import sign_in
+
+CALLS = 20_000
+
+
+@pytest.fixture(scope="module")
+def panel() -> Iterator[Panel]:
+    """Return a trial with its samples."""
+    with running_panel() as running:
+        yield running
+
+
+def log_of(folder: Path, calls: int) -> Path:
+    """A CSV file of calls, with a broken row."""
+    path = folder / "calls.csv"
+    rows = "".join(f"{number:08x}@example.org,10:00\n" for number in range(calls))
+    path.write_text(f"call_id,start\n{rows}no comma\n")
+    return path
+
+
+@pytest.mark.browser
+def test_generated_calls_are_counted_memory_beside_table(panel: Panel, browser: Browser) -> None:
+    sign_in(panel, browser)
+    browser.see(panel.url("preview/spread/"))
+    browser.type("calls", "500")
+    browser.press("Count")
+    browser.wait_for("500 calls")
+    assert "The memory of trial" in browser.text
+    assert "The table, as trial would load it" in browser.text
+    assert "calls go elsewhere" in browser.text or "No call goes elsewhere" in browser.text
+    assert browser.problems() == []
+
+
+@pytest.mark.browser
+def test_a_log_is_uploaded_its_columns_chosen_and_its_calls_counted(
+    panel: Panel, browser: Browser, tmp_path: Path
+) -> None:
+    sign_in(panel, browser)
+    browser.see(panel.url("preview/spread/logs/"))
+    browser.driver.find_element(By.NAME, "log").send_keys(str(log_of(tmp_path, CALLS)))
+    browser.press("Upload")
+    browser.wait_for("First rows of calls.csv")
+    assert "00000001@example.org" in browser.text
+    browser.press("Count")
+    browser.wait_for(f"{CALLS} calls, 1 broken rows left out")
+    assert "1 column instead of 2" in browser.text
+    assert browser.problems() == []
