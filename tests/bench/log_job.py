@@ -16,7 +16,7 @@ from efcp.jobs.running import run_job
 from efcp.preview.models import CallLog, upload_path
 from efcp.preview.sources import sources
 from efcp.preview.spread import services
-from efcp.preview.spread.fields import guessed
+from efcp.preview.spread.fields import Reading, guessed
 from efcp.preview.spread.question import Question
 from efcp.preview.spread.uploading import ReceivedLog
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact
@@ -87,4 +87,6 @@ def _uploaded(path: Path) -> CallLog:
 
 def _asked(log: CallLog, algorithm: Algorithm) -> JobRun:
     keys = [each.key for each in sources(watched_proxies())]
-    return services.count(log, Question(1, algorithm), guessed(log.columns), keys, _ACTOR)
+    return services.count(
+        log, Question(1, algorithm), Reading(guessed(log.columns), log.has_header), keys, _ACTOR
+    )

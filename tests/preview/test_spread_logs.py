@@ -1,6 +1,7 @@
 """Call logs: uploading them, choosing columns, counting them as jobs, and everything that is no log."""
 
 import io
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -16,12 +17,17 @@ from django.utils import timezone
 from pyarrow import parquet
 from pytest_django.fixtures import Settings
 
+from dispatcher.routing.requests import Request
+from dispatcher.routing.selecting import SelectOptions
+from dispatcher.routing.selection import Selection
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.jobs.models import JobRun, Outcome
 from efcp.jobs.running import work_off
 from efcp.preview.models import CallLog
+from efcp.preview.sources import Source, Which, set_preview
 from efcp.preview.spread import services
+from efcp.preview.spread.bars import Counted, Refused
 from tests.dispatcher.conftest import add_row as add_row
 
 ClientAs = Callable[[Role | None], Client]
@@ -49,7 +55,13 @@ def uploaded(client: Client, content: bytes = CSV, name: str = "calls.csv") -> C
 
 def counted(client: Client, log: CallLog, **question: Any) -> JobRun:
     """The count of a log, done as its process does it."""
-    asked: dict[str, Any] = {"setid": 1, "algorithm": 0, "source": "table", "call_id": 0} | question
+    asked: dict[str, Any] = {
+        "setid": 1,
+        "algorithm": 0,
+        "source": "table",
+        "call_id": 0,
+        "has_header": "on",
+    } | question
     response = client.post(reverse("preview:spread-log-count", args=[log.pk]), asked)
     assert response.status_code == 302, response.content.decode()
     job = JobRun.objects.latest("pk")
@@ -279,6 +291,90 @@ def test_round_robin_needs_no_column(client_as: ClientAs, add_row: AddRow) -> No
     job = counted(client, uploaded(client), algorithm=4, call_id="")
     assert job.result is not None
     assert job.result["rows"] == 2
+
+
+def test_random_needs_no_column(client_as: ClientAs, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1")
+    add_row("sip:10.0.0.2")
+    client = client_as(Role.OPERATOR)
+    job = counted(client, uploaded(client, b"call_id\n" + b"same\n" * 1000), algorithm=6, call_id="")
+    assert job.result is not None
+    first, second = Counted.from_json(job.result["counted"]).spreads[0].bars
+    assert first.calls + second.calls == 1000
+    assert first.percent == pytest.approx(50, abs=6)
+
+
+def test_a_log_without_names_is_counted_from_its_first_line(client_as: ClientAs, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1")
+    client = client_as(Role.OPERATOR)
+    log = uploaded(client, b"a@x;1\nb@x;2\n")
+    assert (log.has_header, log.columns, log.delimiter) == (False, ["column 1", "column 2"], ";")
+    job = counted(client, log, has_header="")
+    assert job.result is not None
+    assert job.result["rows"] == 2
+
+
+def test_a_first_line_that_looks_like_names_is_a_call_where_that_is_said(
+    client_as: ClientAs, add_row: AddRow
+) -> None:
+    add_row("sip:10.0.0.1")
+    client = client_as(Role.OPERATOR)
+    job = counted(client, uploaded(client), has_header="")
+    assert job.result is not None
+    assert job.result["rows"] == 3
+
+
+def test_a_uri_that_no_proxy_parses_is_a_broken_row(client_as: ClientAs, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1")
+    client = client_as(Role.OPERATOR)
+    content = b"from,to\nsip:a@h,x\nnot a uri,x\n,x\nsip:b@h:99999,x\n<sip:c@h>;tag=1,x\n"
+    job = counted(client, uploaded(client, content), algorithm=1, call_id="", from_uri=0)
+    assert job.result is not None
+    assert job.result["rows"] == 2
+    assert [(row["line"], row["why"]) for row in job.result["broken"]["first"]] == [
+        (3, "a proxy does not parse this URI"),
+        (4, "no From"),
+        (5, "a proxy does not parse this URI"),
+    ]
+
+
+def test_calls_without_a_custom_key_are_told_as_refused(client_as: ClientAs, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1")
+    client = client_as(Role.OPERATOR)
+    job = counted(client, uploaded(client, b"key,x\na,1\n,2\n,3\n"), algorithm=7, call_id="", custom=0)
+    assert job.result is not None
+    (told,) = Counted.from_json(job.result["counted"]).spreads
+    assert (told.total, told.bars[0].calls) == (3, 1)
+    assert told.refusals == (Refused(2, "the request has no key to hash"),)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "field", "request_of"),
+    [
+        (0, "call_id", lambda text: Request(call_id=text)),
+        (1, "from_uri", lambda text: Request(from_uri=text)),
+        (4, "call_id", lambda text: Request(call_id=text)),
+        (5, "auth_user", lambda text: Request(auth_user=text)),
+        (7, "custom", lambda text: Request(hash_value=text)),
+    ],
+)
+def test_a_log_is_counted_as_the_core_sends_call_by_call(
+    client_as: ClientAs, add_row: AddRow, algorithm: int, field: str, request_of: Callable[[str], Request]
+) -> None:
+    for number in range(5):
+        add_row(f"sip:10.0.0.{number}", weight=str(number), state=int(number == 3))
+    texts = [f"sip:u{n % 7}{n}@h{n % 3}:{5059 + n % 3}" for n in range(400)]
+    client = client_as(Role.OPERATOR)
+    content = "value,x\n" + "".join(f"{text},1\n" for text in texts)
+    job = counted(
+        client, uploaded(client, content.encode()), algorithm=algorithm, **{"call_id": "", field: 0}
+    )
+    assert job.result is not None
+    bars = Counted.from_json(job.result["counted"]).spreads[0].bars
+    memory = set_preview(Source(Which.TABLE, None), 1).memory
+    one_by_one = [memory.select(1, algorithm, request_of(text), SelectOptions()) for text in texts]
+    chosen = Counter(each.chosen.index for each in one_by_one if isinstance(each, Selection))
+    assert [bar.calls for bar in bars] == [chosen[index] for index in range(5)]
 
 
 def test_while_a_count_is_under_way_its_page_polls_itself_and_tells_how_far_it_is(

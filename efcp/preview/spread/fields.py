@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from dispatcher.routing.selection import Algorithm
@@ -46,6 +47,14 @@ _USUAL_NAMES = {
     Field.AUTH_USER: re.compile(r"(auth(_?user)?(_?name)?|user(_?name)?|account)"),
     Field.CUSTOM: re.compile(r"(custom_?)?key"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a log is to be read: the index of each field's column, and whether a first line holds names."""
+
+    columns: dict[Field, int]
+    has_header: bool
 
 
 def guessed(columns: Sequence[str]) -> dict[Field, int]:

@@ -7,7 +7,7 @@ from django import forms
 
 from dispatcher.routing.selection import Algorithm, SelectFlag
 from efcp.preview.sources import Source
-from efcp.preview.spread.fields import FIELD_OF, LABELS, Field
+from efcp.preview.spread.fields import FIELD_OF, LABELS, Field, Reading
 from efcp.preview.spread.question import ALGORITHMS, Question
 
 DEFAULT_CALLS = 10_000
@@ -94,6 +94,8 @@ class GeneratedForm(QuestionForm):
 class LogForm(QuestionForm):
     """The question to an uploaded log, and which of its columns hold what."""
 
+    has_header = forms.BooleanField(label="The first line holds the columns' names", required=False)
+
     def __init__(
         self,
         data: Mapping[str, Any] | None,
@@ -124,11 +126,11 @@ class LogForm(QuestionForm):
                 self.add_error(hashed.value, f"Algorithm {number} goes by it: choose its column.")
         return cleaned
 
-    def columns(self) -> dict[Field, int]:
-        """The index of each field's column."""
-        return {
-            field: int(self.cleaned_data[field.value]) for field in Field if self.cleaned_data[field.value]
-        }
+    def reading(self) -> Reading:
+        """How the log is to be read."""
+        chosen = {field: self.cleaned_data[field.value] for field in Field}
+        columns = {field: int(index) for field, index in chosen.items() if index}
+        return Reading(columns, self.cleaned_data["has_header"])
 
     def column_fields(self) -> list[forms.BoundField]:
         """The fields that choose columns."""

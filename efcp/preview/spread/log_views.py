@@ -58,7 +58,8 @@ def log(request: HttpRequest, log_id: int) -> HttpResponse:
     found = get_object_or_404(CallLog, pk=log_id)
     offered = sources(watched_on(request))
     columns = {field.value: str(index) for field, index in guessed(found.columns).items()}
-    initial = {"setid": 1, "algorithm": 0, "source": [each.key for each in offered[:2]]} | columns
+    initial = {"setid": 1, "algorithm": 0, "source": [each.key for each in offered[:2]]}
+    initial |= columns | {"has_header": found.has_header}
     return _show_log(request, found, LogForm(None, offered, found.columns, initial=initial))
 
 
@@ -71,7 +72,7 @@ def count(request: HttpRequest, log_id: int) -> HttpResponse:
     if not form.is_valid():
         return _show_log(request, found, form)
     keys = [each.key for each in form.sources()]
-    job = services.count(found, form.question(), form.columns(), keys, actor_of(request))
+    job = services.count(found, form.question(), form.reading(), keys, actor_of(request))
     return redirect("preview:spread-count", job.pk)
 
 

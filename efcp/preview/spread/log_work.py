@@ -29,7 +29,7 @@ def count_log(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     if stored is None or not stored.path.exists():
         raise JobError("The log was deleted.")
     question = Question(arguments["setid"], Algorithm(arguments["algorithm"]), SelectFlag(arguments["flags"]))
-    log = CallLog(stored.path, Layout.of(stored))
+    log = CallLog(stored.path, Layout.of(stored, has_header=arguments["has_header"]))
     calls = LogCalls(log, question, arguments["columns"])
     counting = Counting(_sources(arguments["sources"]), question)
     progress.expect(log.size, log.unit)

@@ -38,9 +38,9 @@ class Layout:
     has_header: bool
 
     @classmethod
-    def of(cls, log: StoredLog) -> "Layout":
+    def of(cls, log: StoredLog, *, has_header: bool) -> "Layout":
         """How an upload is to be read."""
-        return cls(Format(log.format), tuple(log.columns), log.delimiter, log.has_header)
+        return cls(Format(log.format), tuple(log.columns), log.delimiter, has_header)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from efcp.audit.services import Actor, Subject, record
 from efcp.jobs import services as jobs
 from efcp.jobs.models import JobRun
 from efcp.preview.models import CallLog, upload_path
-from efcp.preview.spread.fields import Field
+from efcp.preview.spread.fields import Reading
 from efcp.preview.spread.peek import sketch_of_parquet
 from efcp.preview.spread.question import Question
 from efcp.preview.spread.sniffing import LOOKED_AT, Format, format_of, sketch_of_csv
@@ -55,16 +55,15 @@ def delete(log: CallLog, actor: Actor) -> None:
     path.unlink(missing_ok=True)
 
 
-def count(
-    log: CallLog, question: Question, columns: dict[Field, int], sources: list[str], actor: Actor
-) -> JobRun:
+def count(log: CallLog, question: Question, reading: Reading, sources: list[str], actor: Actor) -> JobRun:
     """Have the calls of a log counted; `sources` are keys."""
     arguments: dict[str, Any] = {
         "log": log.pk,
         "setid": question.setid,
         "algorithm": int(question.algorithm),
         "flags": question.flags.value,
-        "columns": {field.value: index for field, index in columns.items()},
+        "columns": {field.value: index for field, index in reading.columns.items()},
+        "has_header": reading.has_header,
         "sources": sources,
     }
     with transaction.atomic():
