@@ -19,6 +19,7 @@ PAGES = (
     "system/dispatcher/reload/",
     "system/dispatcher/state/",
     "system/dispatcher/sets/1/name/",
+    "preview/call/?setid=1",
     "system/proxies/",
     "system/proxies/add/",
     "audit/",

@@ -1,13 +1,78 @@
 """The page on which one call is previewed."""
 
+from collections.abc import Sequence
+
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods
+
+from dispatcher.routing.requests import Request, request_of
+from efcp.preview.calls.explaining import Asked, explain
+from efcp.preview.calls.forms import ALGORITHMS, DEFAULTS, CallForm, PastedForm
+from efcp.preview.sources import Source, sources
+from efcp.proxies.context import watched_on
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.view", raise_exception=True)
 def one_call(request: HttpRequest) -> HttpResponse:
-    """Where one call would go, and why."""
-    return render(request, "preview/call.html")
+    """Where one call would go, and why; all of the question stands in the address.
+
+    A pasted request is too long for an address: it is posted, changes nothing, and leads to the address that
+    holds what of it decides.
+    """
+    offered = sources(watched_on(request))
+    pasted = PastedForm(request.POST) if request.method == "POST" else PastedForm()
+    if request.method == "POST" and pasted.is_valid():
+        return HttpResponseRedirect(_address_of(request.POST, request_of(pasted.cleaned_data["pasted"])))
+    form = CallForm(_filled(request.POST or request.GET, offered), offered)
+    asked_for = request.method != "POST" and len(request.GET) > 0
+    context = {
+        "form": form,
+        "pasted": pasted,
+        "algorithms": ALGORITHMS,
+        "explained": explain(form.source(), _asked(form)) if asked_for and form.is_valid() else None,
+        "kept": [(name, form.data.get(name, "")) for name in form.fields],
+    }
+    status = 422 if request.method == "POST" else 200
+    return render(request, "preview/call.html", context, status=status)
+
+
+def _filled(typed: QueryDict, offered: Sequence[Source]) -> QueryDict:
+    """What was typed, with defaults for what the address leaves out."""
+    filled = typed.copy()
+    for name, value in DEFAULTS.items():
+        filled.setdefault(name, value)
+    filled.setdefault("source", offered[0].key)
+    return filled
+
+
+def _asked(form: CallForm) -> Asked:
+    given = form.cleaned_data
+    return Asked(
+        setid=given["setid"],
+        algorithm=given["algorithm"],
+        flags=given["flags"],
+        max_results=given["max_results"],
+        request=form.request(),
+        measures=given["measures"],
+        seed=given["seed"],
+        failures=given["failures"],
+        threshold=given["threshold"],
+    )
+
+
+def _address_of(posted: QueryDict, call: Request) -> str:
+    """The page's address with the other fields as they were, and the call's parts out of the request."""
+    kept = {name: posted.get(name, "") for name in (*CallForm.base_fields, "source") if posted.get(name)}
+    parts = {
+        "request_uri": call.request_uri,
+        "from_uri": call.from_uri,
+        "to_uri": call.to_uri,
+        "call_id": call.call_id,
+        "auth_user": call.auth_user or "",
+    }
+    return f"{reverse('preview:call')}?{urlencode({**kept, **parts})}"

@@ -1,0 +1,291 @@
+"""One call, worked out and put into words and pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from dispatcher.routing.destinations import Destination
+from dispatcher.routing.failover import Route
+from dispatcher.routing.live import LiveSet
+from dispatcher.routing.loading import LoadBrokenError
+from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError
+from dispatcher.routing.probing import ProbingSettings
+from dispatcher.routing.requests import Request
+from dispatcher.routing.selecting import SelectOptions
+from dispatcher.routing.selection import Algorithm, Basis, NoSelection, Pick, SelectFlag, Selection
+from dispatcher.routing.states import State
+from efcp.preview.sources import Source, TooManyRowsError, set_preview
+
+WIDTH = 1000
+"""Of the bar, in its own units."""
+
+MAX_LISTED = 200
+_RAND_BITS = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The arguments of ds_select_dst, the call, and how many of the first gateways fail it."""
+
+    setid: int
+    algorithm: int
+    flags: SelectFlag
+    max_results: int
+    request: Request
+    measures: tuple[int, ...] = ()
+    seed: int = 1
+    failures: int = 0
+    threshold: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A destination's part of the bar of weights, from `x` on; `odd` ones are drawn in a second tone."""
+
+    x: float
+    width: float
+    odd: bool
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The running weights as one bar, and the place `at` that the hash means."""
+
+    title: str
+    spans: tuple[Span, ...]
+    at: float
+    point: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A destination of the set and its part in this call."""
+
+    number: int
+    destination: Destination
+    state: str
+    part: str
+    """"chosen", "failover", "passed over" or empty."""
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One try: where the call was sent, what came of it, and what the failure route did then."""
+
+    next_hop: str
+    socket: str
+    outcome: str
+    failed: bool
+    then: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A destination's state after the call."""
+
+    uri: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What the page shows; with a `problem` no destination is selected, and `members` may still be told."""
+
+    source: str
+    notes: tuple[str, ...]
+    problem: str = ""
+    keys: tuple[str, ...] = ()
+    hash: int = 0
+    story: tuple[str, ...] = ()
+    bars: tuple[Bar, ...] = ()
+    chosen: Destination | None = None
+    members: tuple[Member, ...] = ()
+    steps: tuple[Step, ...] = ()
+    states_after: tuple[After, ...] = ()
+
+    @property
+    def shown_members(self) -> tuple[Member, ...]:
+        """Those that the page has room for."""
+        return self.members[:MAX_LISTED]
+
+    @property
+    def not_shown(self) -> int:
+        """How many it has no room for."""
+        return max(0, len(self.members) - MAX_LISTED)
+
+
+def explain(source: Source, asked: Asked) -> Explained:
+    """Work the call out as the proxy would, by the set as `source` has it."""
+    try:
+        preview = set_preview(source, asked.setid)
+    except TooManyRowsError as error:
+        return Explained(source.name, (), problem=str(error))
+    except LoadBrokenError as error:
+        return Explained(source.name, (), problem=f"The whole reload would fail: {error}")
+    notes = tuple(dict.fromkeys(finding.text for finding in preview.findings))
+    memory = preview.memory
+    memory.settings = ProbingSettings(threshold=asked.threshold)
+    live = memory.sets.get(asked.setid)
+    if live is None:
+        return Explained(
+            source.name, notes, problem=f"Set {asked.setid} has no destination there: ds_select_dst fails."
+        )
+    route = Route()
+    selection = memory.select(asked.setid, asked.algorithm, asked.request, _options(asked, live), route)
+    if isinstance(selection, NoSelection):
+        members = tuple(_member(live, index, "", "") for index in range(len(live.destinations)))
+        return Explained(
+            source.name, notes, problem=f"{selection.text} ds_select_dst fails.", members=members
+        )
+    # The bars are drawn before the walk changes any state.
+    bars = tuple(_bars(live, selection))
+    members = _members(live, selection)
+    before = [each.health.state for each in live.destinations]
+    steps = tuple(_walk(memory, route, selection, asked))
+    return Explained(
+        source=source.name,
+        notes=notes,
+        keys=tuple(_readable(key) for key in selection.keys),
+        hash=selection.hash,
+        story=tuple(_story(live, selection, asked)),
+        bars=bars,
+        chosen=selection.destination,
+        members=members,
+        steps=steps,
+        states_after=tuple(_changed(live, before)),
+    )
+
+
+def _options(asked: Asked, live: LiveSet) -> SelectOptions:
+    dice = Random(asked.seed)  # noqa: S311 - repeatable, not secret
+    numbers = {
+        id(each.loaded): measure for each, measure in zip(live.destinations, asked.measures, strict=False)
+    }
+
+    def measure(destination: Destination) -> int:
+        return numbers.get(id(destination), 0)
+
+    return SelectOptions(
+        flags=asked.flags,
+        max_results=asked.max_results,
+        load=measure,
+        score=measure,
+        random=lambda: dice.getrandbits(_RAND_BITS),
+    )
+
+
+def _readable(key: bytes) -> str:
+    """A key for people: what is no printable ASCII stands as \\x.."""
+    return "".join(chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in key)
+
+
+def _story(live: LiveSet, selection: Selection, asked: Asked) -> list[str]:
+    """The choice in sentences, in its order."""
+    known = asked.algorithm in set(Algorithm)
+    told = (
+        [] if known else [f"No algorithm {asked.algorithm} is known: the proxy takes the first entry, as 8."]
+    )
+    if selection.hash:
+        drawn = asked.algorithm == Algorithm.RANDOM
+        told.append(f"{'The number drawn is' if drawn else 'The hash is'} {selection.hash}.")
+    told.append(_picked("The candidate is", live, selection.candidate))
+    if selection.chosen != selection.candidate:
+        state = live.destinations[selection.candidate.index].health.state.name.lower()
+        told.append(f"The candidate is {state}, so that another takes the call.")
+        told.append(_picked("Chosen is", live, selection.chosen))
+    return told
+
+
+def _picked(subject: str, live: LiveSet, pick: Pick) -> str:
+    uri = live.destinations[pick.index].loaded.uri
+    told = f"{subject} number {pick.index + 1}, {uri}, by {pick.basis.value}"
+    return told + (f": {pick.point} of {pick.total}." if pick.point is not None else ".")
+
+
+def _bars(live: LiveSet, selection: Selection) -> list[Bar]:
+    """The candidate's place among all; where states decided, also the chosen one's among the active."""
+    bars = []
+    candidate, chosen = selection.candidate, selection.chosen
+    if candidate.point is not None:
+        everyone = range(len(live.destinations))
+        bars.append(_bar("All destinations", live, candidate, everyone, live.sums))
+    if chosen != candidate and chosen.point is not None:
+        active = [index for index, each in enumerate(live.destinations) if each.active]
+        bars.append(_bar("Active destinations", live, chosen, active, live.calls.sums))
+    return bars
+
+
+def _bar(title: str, live: LiveSet, pick: Pick, indices: Sequence[int], sums: Sequence[int]) -> Bar:
+    """Draw the parts: equal ones by position, else those that the running sums mean.
+
+    Sums of 16 bits may fall: a destination whose sum is not above all those before it has no part.
+    """
+    total, point = pick.total or 1, pick.point or 0
+    by_position = pick.basis is Basis.POSITION
+    spans: list[Span] = []
+    reached = 0
+    for place, index in enumerate(indices):
+        end = min(place + 1 if by_position else sums[index], total)
+        if end > reached:
+            part = f"{live.destinations[index].loaded.uri}: {100 * (end - reached) / total:.1f} %"
+            spans.append(
+                Span(WIDTH * reached / total, WIDTH * (end - reached) / total, bool(place % 2), part)
+            )
+            reached = end
+    return Bar(title, tuple(spans), WIDTH * (point + 0.5) / total, point, total)
+
+
+def _members(live: LiveSet, selection: Selection) -> tuple[Member, ...]:
+    parts = {selection.chosen.index: ("chosen", "takes the call")}
+    for place, index in enumerate(selection.failover, 1):
+        parts.setdefault(index, ("failover", f"next after {place} failure{'s' if place > 1 else ''}"))
+    for each in selection.passed_over:
+        parts.setdefault(each.index, ("passed over", each.why.value))
+    return tuple(_member(live, index, *parts.get(index, ("", ""))) for index in range(len(live.destinations)))
+
+
+def _member(live: LiveSet, index: int, part: str, words: str) -> Member:
+    each = live.destinations[index]
+    return Member(index + 1, each.loaded, each.health.state.name.lower(), part, words)
+
+
+def _walk(memory: ProxyMemory, route: Route, selection: Selection, asked: Asked) -> list[Step]:
+    """The guide's failure route: on 5xx or a local 408 mark probing, try the next; at the end answer 503."""
+    if not asked.failures:
+        return []
+    steps: list[Step] = []
+    hop: tuple[str, str | None] | None = (selection.destination.next_hop, selection.destination.socket)
+    while hop is not None:
+        failed = len(steps) < asked.failures
+        if not failed:
+            steps.append(Step(hop[0], hop[1] or "", "answers", False, ()))
+            break
+        current, hop, then = hop, *_failure(memory, route)
+        steps.append(Step(current[0], current[1] or "", "fails: 5xx, or 408 of the proxy's own", True, then))
+    return steps
+
+
+def _failure(memory: ProxyMemory, route: Route) -> tuple[tuple[str, str | None] | None, tuple[str, ...]]:
+    """Where the call goes next, and what the failure route did."""
+    try:
+        changes = memory.mark(route, State.PROBING)
+        marked = "; ".join(f"{each.before.name.lower()} to {each.after.name.lower()}" for each in changes)
+        told = f'ds_mark_dst("p"): {marked or "one failure counted"}'
+    except UnknownDestinationError:
+        told = 'ds_mark_dst("p") finds no destination of that address: nothing is marked'
+    following = route.next_hop()
+    if following is None:
+        return None, (told, "ds_next_dst() has no further one: the caller gets 503")
+    return following, (told, f"ds_next_dst(): {following[0]}")
+
+
+def _changed(live: LiveSet, before: Sequence[State]) -> list[After]:
+    return [
+        After(each.loaded.uri, former.name.lower(), each.health.state.name.lower())
+        for each, former in zip(live.destinations, before, strict=True)
+        if each.health.state is not former
+    ]

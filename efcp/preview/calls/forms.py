@@ -1,0 +1,147 @@
+"""The question before one call: the arguments of ds_select_dst, the table, and the call."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+
+from dispatcher.routing.requests import Request
+from dispatcher.routing.selection import DEFAULT_MAX_RESULTS, SelectFlag, parse_flags
+from efcp.preview.sources import Source
+from efcp.sip.message import Message, MessageError, parse_message
+
+MAX_SET = 2**31 - 1
+MAX_SEED = 2**31 - 1
+MAX_FAILURES = 50
+MAX_PASTED = 65_535
+
+DEFAULTS = {
+    "setid": "1",
+    "algorithm": "0",
+    "flags": "f",
+    "max_results": str(DEFAULT_MAX_RESULTS),
+    "failures": "0",
+    "threshold": "1",
+    "seed": "1",
+    "call_id": "1-2345@192.0.2.1",
+    "from_uri": "sip:alice@example.org",
+    "to_uri": "sip:bob@example.org",
+    "request_uri": "sip:bob@example.org",
+}
+"""What an address leaves out. What stands in it empty stays empty."""
+
+ALGORITHMS = (
+    (0, "0 · hash of the Call-ID"),
+    (1, "1 · hash of the From URI"),
+    (2, "2 · hash of the To URI"),
+    (3, "3 · hash of the request URI"),
+    (4, "4 · round robin"),
+    (5, "5 · hash of the auth user"),
+    (6, "6 · random"),
+    (7, "7 · hash of the variable in hash_pvar"),
+    (8, "8 · the first entry"),
+    (9, "9 · least load"),
+    (10, "10 · least score of a route"),
+)
+
+
+class CallForm(forms.Form):
+    """Everything that decides where one call goes. All of it stands in the page's address."""
+
+    setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET)
+    algorithm = forms.IntegerField(min_value=0, max_value=9_999)
+    flags = forms.CharField(
+        required=False, max_length=8, help_text="f failover, u user only, d default, a append"
+    )
+    max_results = forms.IntegerField(label="Maximum", min_value=0, max_value=DEFAULT_MAX_RESULTS * 1_000)
+    request_uri = forms.CharField(label="Request URI", required=False, max_length=1_000)
+    from_uri = forms.CharField(label="From URI", required=False, max_length=1_000)
+    to_uri = forms.CharField(label="To URI", required=False, max_length=1_000)
+    call_id = forms.CharField(label="Call-ID", required=False, max_length=1_000)
+    auth_user = forms.CharField(label="Auth user", required=False, max_length=1_000)
+    hash_value = forms.CharField(label="Value of hash_pvar", required=False, max_length=1_000)
+    measures = forms.CharField(
+        label="Loads or scores",
+        required=False,
+        max_length=2_000,
+        help_text="For 9 and 10: whole numbers in the order of the set; what is missing counts as 0.",
+    )
+    seed = forms.IntegerField(
+        min_value=0, max_value=MAX_SEED, help_text="For 6: the same seed draws the same number."
+    )
+    failures = forms.IntegerField(
+        label="The first … fail",
+        min_value=0,
+        max_value=MAX_FAILURES,
+        help_text="With 5xx, or without an answer.",
+    )
+    threshold = forms.IntegerField(
+        label="Probing threshold",
+        min_value=1,
+        max_value=32_000,
+        help_text="Failures that turn it to probing.",
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None, offered: Sequence[Source], **options: Any) -> None:
+        super().__init__(data, **options)
+        self._offered = {each.key: each for each in offered}
+        self.fields["source"] = forms.ChoiceField(
+            label="By",
+            choices=[(each.key, each.name) for each in offered],
+            error_messages={"invalid_choice": "%(value)s is not there (any more)."},
+        )
+
+    def clean_flags(self) -> SelectFlag:
+        """The flags; a letter that is none is named."""
+        try:
+            return parse_flags(self.cleaned_data["flags"])
+        except ValueError as error:
+            raise forms.ValidationError(f"{error}: f, u, d and a are.") from error
+
+    def clean_measures(self) -> tuple[int, ...]:
+        """The numbers."""
+        try:
+            return tuple(int(word) for word in self.cleaned_data["measures"].replace(",", " ").split())
+        except ValueError as error:
+            raise forms.ValidationError("Whole numbers, with blanks in between.") from error
+
+    def source(self) -> Source:
+        """The table or memory that was chosen."""
+        return self._offered[self.cleaned_data["source"]]
+
+    def request(self) -> Request:
+        """The call."""
+        given = self.cleaned_data
+        return Request(
+            request_uri=given["request_uri"],
+            from_uri=given["from_uri"],
+            to_uri=given["to_uri"],
+            call_id=given["call_id"],
+            auth_user=given["auth_user"] or None,
+            hash_value=given["hash_value"],
+        )
+
+
+class PastedForm(forms.Form):
+    """A whole SIP request, out of a trace."""
+
+    pasted = forms.CharField(
+        label="A SIP request, pasted",
+        max_length=MAX_PASTED,
+        strip=False,
+        widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}),
+        error_messages={"required": "Paste a request, from its first line to the empty line."},
+    )
+
+    marked: tuple[str, str] = ("", "")
+    """The line that can't be parsed, cut at the place."""
+
+    def clean_pasted(self) -> Message:
+        """The request taken apart."""
+        text = self.cleaned_data["pasted"]
+        try:
+            return parse_message(text)
+        except MessageError as error:
+            line = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")[error.line - 1]
+            self.marked = (line[: error.column - 1], line[error.column - 1 :])
+            raise forms.ValidationError(str(error)) from error

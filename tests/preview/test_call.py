@@ -1,0 +1,213 @@
+"""The preview of one call: exact, explained, and clear about what it can't do."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from dispatcher.models import Destination
+from efcp.accounts.roles import Role
+from efcp.preview.calls.explaining import Explained
+
+ClientAs = Callable[[Role | None], Client]
+
+FIRST, SECOND = "sip:192.0.2.1:5060", "sip:192.0.2.2:5060"
+INVITE = """INVITE sip:+4930123@gw.example.org SIP/2.0
+From: "Ann" <sip:ann@example.org>;tag=1
+To: <sip:bob@example.org>
+Call-ID: abc
+Proxy-Authorization: Digest username="ann", realm="x"
+
+"""
+
+
+@pytest.fixture
+def viewer(client_as: ClientAs) -> Client:
+    """Who may only look."""
+    return client_as(Role.VIEWER)
+
+
+def rows(*uris: str, setid: int = 1, **columns: Any) -> None:
+    """Rows of the table."""
+    for uri in uris:
+        Destination.objects.create(
+            setid=setid, destination=uri, **({"attrs": "", "description": ""} | columns)
+        )
+
+
+def previewed(client: Client, **asked: Any) -> Explained:
+    """What the page explains."""
+    page = client.get(reverse("preview:call"), {"setid": 1, **asked})
+    assert page.context["form"].is_valid(), page.context["form"].errors
+    explained: Explained = page.context["explained"]
+    return explained
+
+
+def errors(client: Client, **asked: Any) -> dict[str, list[str]]:
+    """What the form refuses."""
+    page = client.get(reverse("preview:call"), {"setid": 1, **asked})
+    assert page.context["explained"] is None
+    found: dict[str, list[str]] = page.context["form"].errors
+    return found
+
+
+def test_the_guides_example(viewer: Client) -> None:
+    rows(FIRST, SECOND)
+    told = previewed(viewer, algorithm=2, flags="f", to_uri="sip:bob@example.org", failures=2)
+    assert told.keys == ("bob", "example.org")
+    assert told.chosen is not None
+    first, second = told.steps
+    assert first.next_hop == told.chosen.next_hop
+    assert {first.next_hop, second.next_hop} == {FIRST, SECOND}
+    assert "503" in second.then[-1]
+    assert [(each.before, each.after) for each in told.states_after] == [("active", "probing")] * 2
+
+
+def test_below_the_threshold_no_state_changes(viewer: Client) -> None:
+    rows(FIRST, SECOND)
+    told = previewed(viewer, call_id="abc", flags="f", failures=1, threshold=2)
+    assert [step.failed for step in told.steps] == [True, False]
+    assert told.states_after == ()
+
+
+def test_without_the_flag_f_there_is_no_next(viewer: Client) -> None:
+    rows(FIRST, SECOND)
+    told = previewed(viewer, call_id="abc", flags="", failures=1)
+    [step] = told.steps
+    assert "503" in step.then[-1]
+
+
+def test_the_bar_shows_the_place_that_the_hash_means(viewer: Client) -> None:
+    rows(FIRST, weight="1")
+    rows(SECOND, weight="3")
+    told = previewed(viewer, call_id="abc")
+    [bar] = told.bars
+    assert [round(span.width) for span in bar.spans] == [250, 750]
+    assert bar.total == 4
+    number = next(each.number for each in told.members if each.part == "chosen")
+    span = bar.spans[number - 1]
+    assert span.x <= bar.at <= span.x + span.width
+
+
+def test_an_inactive_candidate_leaves_the_call_to_an_active_one(viewer: Client) -> None:
+    rows(FIRST, state=1)
+    rows(SECOND)
+    for call_id in ("a", "b", "c", "d", "e", "f"):
+        told = previewed(viewer, call_id=call_id)
+        assert told.chosen is not None
+        assert told.chosen.uri == SECOND
+    assert told.members[0].words in {"inactive", ""}
+
+
+def test_a_rule_of_the_table_that_is_dropped_is_remarked(viewer: Client) -> None:
+    rows(FIRST, "nonsense")
+    assert previewed(viewer, call_id="abc").notes
+
+
+def test_an_unknown_algorithm_takes_the_first_entry_and_says_so(viewer: Client) -> None:
+    rows(FIRST, SECOND)
+    told = previewed(viewer, algorithm=42)
+    assert told.chosen is not None
+    assert told.chosen.uri == FIRST
+    assert "No algorithm 42" in told.story[0]
+
+
+def test_random_draws_the_same_for_the_same_seed(viewer: Client) -> None:
+    rows(FIRST, SECOND)
+    assert previewed(viewer, algorithm=6, seed=7) == previewed(viewer, algorithm=6, seed=7)
+
+
+def test_the_least_load_is_taken(viewer: Client) -> None:
+    rows(FIRST, SECOND)
+    told = previewed(viewer, algorithm=9, measures="5, 2")
+    assert told.chosen is not None
+    assert told.chosen.uri == SECOND
+
+
+@pytest.mark.parametrize(
+    ("asked", "columns", "says"),
+    [
+        ({"setid": 9, "call_id": "a"}, {}, "Set 9 has no destination"),
+        ({"call_id": "a"}, {"state": 1}, "No destination of the set is active"),
+        ({"algorithm": 1, "from_uri": "nonsense"}, {}, "ds_select_dst fails"),
+        ({"algorithm": 7}, {}, "hash_pvar is empty"),
+    ],
+)
+def test_a_call_that_gets_no_destination_says_why(
+    viewer: Client, asked: dict[str, Any], columns: dict[str, Any], says: str
+) -> None:
+    rows(FIRST, **columns)
+    told = previewed(viewer, **asked)
+    assert told.chosen is None
+    assert says in told.problem
+
+
+def test_a_reload_that_would_break_is_told(viewer: Client) -> None:
+    rows(FIRST, "")
+    assert "reload would fail" in previewed(viewer, call_id="a").problem
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("setid", "-1"),
+        ("setid", "x"),
+        ("algorithm", "-1"),
+        ("flags", "fq"),
+        ("max_results", "-1"),
+        ("failures", "51"),
+        ("threshold", "0"),
+        ("seed", "x"),
+        ("measures", "1 two"),
+        ("source", "memory-99"),
+    ],
+)
+def test_a_wrong_field_is_told_there(viewer: Client, field: str, value: str) -> None:
+    rows(FIRST)
+    assert list(errors(viewer, **{field: value})) == [field]
+
+
+def test_a_pasted_request_leads_to_the_address_that_holds_its_parts(viewer: Client) -> None:
+    rows(FIRST)
+    page = viewer.post(
+        reverse("preview:call"), {"pasted": INVITE, "setid": "1", "algorithm": "5", "flags": "f"}, follow=True
+    )
+    given = page.context["form"].cleaned_data
+    assert (given["call_id"], given["from_uri"]) == ("abc", "sip:ann@example.org")
+    assert (given["auth_user"], given["algorithm"]) == ("ann", 5)
+    assert page.context["explained"].keys == ("ann",)
+
+
+def test_what_can_not_be_parsed_is_shown_at_its_place(viewer: Client) -> None:
+    rows(FIRST)
+    page = viewer.post(reverse("preview:call"), {"pasted": "INVITE sip:a@x SIP/2.0\r\nFrom: <sip:a@x\r\n"})
+    assert page.status_code == 422
+    assert "Line 2, column 7" in page.text
+    assert "From: <mark>&lt;sip:a@x</mark>" in page.text
+
+
+def test_hostile_texts_are_shown_inert(viewer: Client) -> None:
+    rows(FIRST, description="<script>alert(1)</script>")
+    page = viewer.get(reverse("preview:call"), {"setid": "1", "call_id": "<script>alert(2)</script>"})
+    assert "<script>alert" not in page.text
+
+
+def test_a_set_of_many_rows_is_refused_rather_than_waited_for(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("efcp.preview.sources.MAX_ROWS", 3)
+    rows(*(f"sip:192.0.2.1:{port}" for port in range(6000, 6004)))
+    assert "more than" in previewed(viewer, call_id="a").problem
+
+
+@pytest.mark.parametrize("role", [None, *Role], ids=str)
+def test_everybody_who_is_signed_in_may_preview(client_as: ClientAs, role: Role | None, db: None) -> None:
+    assert client_as(role).get(reverse("preview:call")).status_code == (200 if role else 302)
+
+
+def test_a_post_from_another_site_is_refused(client_as: ClientAs) -> None:
+    client = client_as(Role.VIEWER)
+    client.handler.enforce_csrf_checks = True
+    assert client.post(reverse("preview:call"), {"pasted": INVITE}).status_code == 403
