@@ -4,6 +4,7 @@ A process of its own, since work on what people upload may take all memory, or b
 it: the worker goes on, and tells what became of the job.
 """
 
+import os
 import resource
 import signal
 import subprocess
@@ -35,8 +36,8 @@ def run_job(job_id: int) -> None:
         return
     kind = kind_named(JobRun.objects.get(pk=job_id).kind)
     # A session of its own: Ctrl-C at a terminal is for the worker, which lets the job end.
-    child = subprocess.Popen(  # noqa: S603 - our own program, a number as its argument
-        [sys.executable, str(PROJECT_DIR / "manage.py"), "run_job", str(job_id)],
+    child = subprocess.Popen(  # noqa: S603 - our own program, numbers as its arguments
+        [sys.executable, str(PROJECT_DIR / "manage.py"), "run_job", str(job_id), str(os.getpid())],
         cwd=PROJECT_DIR,
         stdin=subprocess.DEVNULL,
         start_new_session=True,

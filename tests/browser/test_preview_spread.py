@@ -7,9 +7,10 @@ import pytest
 from selenium.webdriver.common.by import By
 
 from tests.browser.conftest import Browser, Panel, running_panel
-from tests.browser.test_pages import sign_in
+from tests.browser.test_pages import WITHOUT_A_NAME, sign_in
 
 CALLS = 20_000
+PAGES = ("preview/spread/?setid=1", "preview/spread/logs/", "preview/spread/logs/1/")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_generated_calls_are_counted_memory_beside_table(panel: Panel, browser: 
 
 
 @pytest.mark.browser
-def test_a_log_is_uploaded_its_columns_chosen_and_its_calls_counted(
+def test_a_log_is_uploaded_and_counted_and_its_pages_fit_a_phone(
     panel: Panel, browser: Browser, tmp_path: Path
 ) -> None:
     sign_in(panel, browser)
@@ -54,3 +55,10 @@ def test_a_log_is_uploaded_its_columns_chosen_and_its_calls_counted(
     browser.wait_for(f"{CALLS} calls, 1 broken rows left out")
     assert "1 column instead of 2" in browser.text
     assert browser.problems() == []
+    metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    for page in (browser.driver.current_url, *map(panel.url, PAGES)):
+        browser.see(page)
+        script = browser.driver.execute_script
+        assert script("return document.documentElement.scrollWidth") <= 390, f"{page} is too wide"
+        assert script(WITHOUT_A_NAME) == [], f"{page} has fields without a name"

@@ -1,5 +1,7 @@
 """Jobs in processes of their own: progress, cancelling, limits, and what is told of their ends."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -62,8 +64,8 @@ def ask(kind: str = "count", **arguments: int) -> JobRun:
 
 def running(**values: object) -> JobRun:
     now = timezone.now()
-    described = {"outcome": Outcome.RUNNING, "started_at": now, "beat_at": now} | values
-    return JobRun.objects.create(kind="count", title="a title", actor="anna", asked_at=now, **described)
+    described = {"kind": "count", "outcome": Outcome.RUNNING, "started_at": now, "beat_at": now} | values
+    return JobRun.objects.create(title="a title", actor="anna", asked_at=now, **described)
 
 
 def test_a_job_that_is_asked_for_is_in_the_queue() -> None:
@@ -119,6 +121,29 @@ def test_a_running_job_is_cancelled_whether_it_listens_or_not(
     job = run(kind)
     somebody.join()
     assert (job.outcome, job.result) == (Outcome.CANCELLED, None)
+
+
+WORKER = """
+import os, subprocess, sys
+command = [sys.executable, "manage.py", "run_job", sys.argv[1], str(os.getpid())]
+child = subprocess.Popen(command, start_new_session=True)
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.mark.parametrize("kind", ["go_on", "hang"])
+@pytest.mark.usefixtures("run")
+def test_no_job_outlives_its_worker(kind: str) -> None:
+    job = running(kind=kind)
+    with subprocess.Popen([sys.executable, "-c", WORKER, str(job.pk)], stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        child = Path("/proc", worker.stdout.readline().decode().strip(), "stat")
+        try:
+            assert until(lambda: child.read_text().split()[2] == "S", WITHIN_S)
+        finally:
+            worker.kill()
+    assert until(lambda: not child.exists() or child.read_text().split()[2] == "Z", WITHIN_S)
 
 
 def test_a_waiting_job_that_is_cancelled_is_never_begun(run: Callable[..., JobRun]) -> None:

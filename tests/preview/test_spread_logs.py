@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import HttpResponse
+from django.core.files.uploadhandler import StopUpload
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -28,6 +29,7 @@ from efcp.preview.models import CallLog
 from efcp.preview.sources import Source, Which, set_preview
 from efcp.preview.spread import services
 from efcp.preview.spread.bars import Counted, Refused
+from efcp.preview.spread.uploading import LogUploadHandler
 from tests.dispatcher.conftest import add_row as add_row
 
 ClientAs = Callable[[Role | None], Client]
@@ -85,6 +87,7 @@ def test_an_upload_lies_under_a_name_of_its_own_and_shows_its_first_rows(
     assert log.name == "passwd"
     assert [path.name for path in uploads.iterdir()] == [log.token]
     assert log.path.read_bytes() == CSV
+    assert log.path.stat().st_mode & 0o777 == 0o600
     text = client.get(reverse("preview:spread-log", args=[log.pk])).content.decode()
     assert "b2@x" in text
     assert "the first line is taken as names" in text
@@ -141,6 +144,35 @@ def test_a_disk_without_room_is_told(client_as: ClientAs, monkeypatch: pytest.Mo
     response = send(client_as(Role.OPERATOR), CSV)
     assert response.status_code == 413
     assert "no room for this file" in response.content.decode()
+
+
+def receiving(uploads: Path) -> LogUploadHandler:
+    """A handler that has got some of a file."""
+    uploads.mkdir()
+    handler = LogUploadHandler(HttpRequest())
+    handler.new_file("log", "calls.csv", "text/csv", None)
+    handler.receive_data_chunk(CSV, 0)
+    return handler
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(uploads: Path) -> None:
+    handler = receiving(uploads)
+    assert len(list(uploads.iterdir())) == 1
+    handler.discard()
+    assert list(uploads.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_meanwhile_is_told(uploads: Path) -> None:
+    handler = receiving(uploads)
+    assert handler._file is not None
+    handler._file.close()
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        handler._file = full
+        with pytest.raises(StopUpload):
+            handler.receive_data_chunk(CSV, len(CSV))
+        assert handler.problem == "The file could not be stored: No space left on device."
+    assert handler.file_complete(2 * len(CSV)) is None
+    handler.discard()
 
 
 def test_without_the_library_the_pages_say_so(client_as: ClientAs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,6 +278,16 @@ def test_a_column_that_holds_no_texts_is_told(client_as: ClientAs, add_row: AddR
     job = counted(client, uploaded(client, as_parquet(call_id=[[1], [2]]), "calls.parquet"))
     assert job.outcome == Outcome.FAILED
     assert job.message.startswith("The column call_id holds list<")
+
+
+def test_a_parquet_column_whose_name_another_has_too_is_told(client_as: ClientAs, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1")
+    client = client_as(Role.OPERATOR)
+    written = io.BytesIO()
+    calls = pa.array(["a", "b"])
+    parquet.write_table(pa.Table.from_arrays([calls, calls], names=["id", "id"]), written)
+    job = counted(client, uploaded(client, written.getvalue(), "calls.parquet"), call_id=1)
+    assert job.message == "Several columns are called id, so that none can be chosen by it."
 
 
 def test_a_parquet_file_that_is_cut_is_told(client_as: ClientAs, add_row: AddRow) -> None:

@@ -178,6 +178,8 @@ class CallLog:
         try:
             file = _parquet(self.path)
             name = self.layout.columns[column]
+            if self.layout.columns.count(name) > 1:
+                raise JobError(f"Several columns are called {name}, so that none can be chosen by it.")
             at = 0
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[name], use_threads=False):
                 line_of = partial(_row_after, at)

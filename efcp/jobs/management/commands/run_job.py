@@ -1,5 +1,9 @@
-"""`manage.py run_job ID`: one job in this process, as the worker starts it."""
+"""`manage.py run_job ID WORKER`: one job in this process, as the worker starts it."""
 
+import os
+import signal
+import threading
+import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -8,6 +12,10 @@ from efcp.jobs.kinds import kind_named
 from efcp.jobs.models import JobRun
 from efcp.jobs.running import limit_memory, work_off
 
+LOOKS_EVERY_S = 1.0
+ENDS_WITHIN_S = 3.0
+"""How long a job has for telling its own end, once its worker is gone."""
+
 
 class Command(BaseCommand):
     """The inner side of efcp.jobs.running."""
@@ -15,11 +23,21 @@ class Command(BaseCommand):
     help = "Do one job that the worker has claimed (the worker calls this itself)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the job's id."""
+        """Take the job's id and the worker's."""
         parser.add_argument("job_id", type=int)
+        parser.add_argument("worker", type=int, help="the id of the process that watches over the job")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Do the job within its limit of memory."""
         job_id: int = options["job_id"]
+        threading.Thread(target=_end_with, args=[options["worker"]], daemon=True).start()
         limit_memory(kind_named(JobRun.objects.get(pk=job_id).kind).limits.memory)
         work_off(job_id)
+
+
+def _end_with(worker: int) -> None:
+    """End this process after its worker, even where the job hangs and hears nothing."""
+    while os.getppid() == worker:
+        time.sleep(LOOKS_EVERY_S)
+    time.sleep(ENDS_WITHIN_S)
+    os.kill(os.getpid(), signal.SIGKILL)
