@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
@@ -133,7 +132,7 @@ def _show_logs(request: HttpRequest, problem: str = "", status: int = 200) -> Ht
         "logs": CallLog.objects.all()[:LOGS_SHOWN],
         "runs": JobRun.objects.filter(kind=services.KIND).defer("result")[:LOGS_SHOWN],
         "can_read_logs": can_read_logs(),
-        "upload_max": settings.UPLOAD_MAX,
+        "largest": uploading.largest(),
         "kept_days": services.KEPT_FOR.days,
     }
     return render(request, "preview/spread_logs.html", context, status=status)

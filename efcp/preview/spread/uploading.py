@@ -24,13 +24,17 @@ def refusal(request: HttpRequest) -> str:
     """Why the request's upload is not to be read at all; empty where it may be."""
     announced = int(request.META.get("CONTENT_LENGTH") or 0)
     if announced > settings.UPLOAD_MAX:
-        most = f"{settings.UPLOAD_MAX / 1e6:,.0f} MB"
-        return f"The file is larger than {most}, the most that may be uploaded (EFCP_UPLOAD_MAX)."
+        return f"The file is larger than {largest()}, the most that may be uploaded (EFCP_UPLOAD_MAX)."
     folder = upload_path("")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if announced + KEPT_FREE > shutil.disk_usage(folder).free:
         return "The panel's disk has no room for this file."
     return ""
+
+
+def largest() -> str:
+    """How large an upload may be, for people; in powers of ten, as the setting."""
+    return f"{settings.UPLOAD_MAX / 1e6:,.0f} MB"
 
 
 class ReceivedLog(UploadedFile[bytes]):
