@@ -104,9 +104,13 @@ class ProxyChanges:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """How many destinations a reload would change on some answering proxy."""
+    """How many destinations a reload would change on some answering proxy, and in which sets.
+
+    `sets` begins with those of the most changes.
+    """
 
     count: int
+    sets: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,8 @@ def pending_changes(watched: Sequence[WatchedProxy]) -> Pending:
     for each in watched:
         if each.fresh:
             identities.update(_compared(rows, _memory(each), loaders[each.proxy.pk]).identities())
-    return Pending(len(identities))
+    by_set = Counter(setid for setid, *_rest in identities)
+    return Pending(len(identities), tuple(setid for setid, _count in by_set.most_common()))
 
 
 def compare(watched: Sequence[WatchedProxy]) -> tuple[ProxyChanges, ...]:

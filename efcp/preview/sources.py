@@ -11,6 +11,7 @@ from dispatcher.routing.environment import Environment
 from dispatcher.routing.findings import Finding
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.rows import Row
+from dispatcher.secrets import mask_weight
 from efcp.proxies.models import KnownDestination, State
 from efcp.proxies.selectors import WatchedProxy
 
@@ -131,7 +132,8 @@ def _table_rows(setid: int) -> list[Row]:
             socket=each.socket,
             state=each.state,
             probe_mode=each.probe_mode,
-            weight=each.weight,
+            # What is said of a weight quotes it, and every viewer reads that.
+            weight=mask_weight(each.weight),
             priority=each.priority,
             attrs=each.attrs,
             description=each.description,

@@ -1,0 +1,67 @@
+"""Fragments that say what a change would do, loaded into the pages where it is made."""
+
+from collections.abc import Sequence
+
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from dispatcher.changes import pending_changes
+from dispatcher.models import Destination
+from dispatcher.selectors import find
+from efcp.preview.effects import selectors
+from efcp.proxies.context import watched_on
+
+
+@require_POST
+@sensitive_post_parameters("weight")
+@permission_required("efcp.view", raise_exception=True)
+def edit(request: HttpRequest, destination_id: int | None = None) -> HttpResponse:
+    """What the form as it is typed would do after a reload.
+
+    Posted, since a weight may hold a password, which must not stand in an address; nothing is changed.
+    """
+    try:
+        told = selectors.of_edit(destination_id, request.POST.dict(), watched_on(request))
+    except selectors.NotTypedYetError:
+        return HttpResponse()
+    return _shown(request, told, "After a reload")
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def deletion(request: HttpRequest, destination_id: int) -> HttpResponse:
+    """What deleting a row would do after a reload."""
+    row = find(destination_id)
+    if row is None:
+        raise Http404
+    return _shown(request, selectors.of_deletion(row, watched_on(request)), "After a reload")
+
+
+@require_POST
+@permission_required("efcp.view", raise_exception=True)
+def state(request: HttpRequest) -> HttpResponse:
+    """What the chosen state would do at once. Posted as the form that it is about; nothing is changed."""
+    rows = list(Destination.objects.filter(pk__in=_ids(request.POST))[: selectors.MAX_CHOSEN])
+    told = selectors.of_state(rows, request.POST.get("state", ""), watched_on(request))
+    return _shown(request, told, "At once")
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def reload(request: HttpRequest) -> HttpResponse:
+    """What a reload would do to the sets that it changes."""
+    watched = watched_on(request)
+    told = selectors.of_reload(pending_changes(watched).sets, watched)
+    return _shown(request, told, "After the reload")
+
+
+def _ids(posted: QueryDict) -> Sequence[int]:
+    given = posted.getlist("id")[: selectors.MAX_CHOSEN]
+    return [int(text) for text in given if text.isascii() and text.isdigit() and len(text) <= 10]
+
+
+def _shown(request: HttpRequest, told: selectors.Told, when: str) -> HttpResponse:
+    return render(request, "preview/effect.html", {"told": told, "when": when})

@@ -1,0 +1,38 @@
+"""What a change would do, told on the very pages where it is made, while it is typed."""
+
+from collections.abc import Iterator
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser.conftest import Browser, Panel, running_panel
+from tests.browser.test_pages import sign_in
+
+
+@pytest.fixture(scope="module")
+def panel() -> Iterator[Panel]:
+    """Return a trial with its samples."""
+    with running_panel() as running:
+        yield running
+
+
+@pytest.mark.browser
+def test_an_edit_tells_its_effect_while_it_is_typed(panel: Panel, browser: Browser) -> None:
+    sign_in(panel, browser)
+    browser.see(panel.url("system/dispatcher/5/edit/"))
+    browser.type("weight", "3").send_keys(Keys.TAB)
+    browser.wait_for("of the calls move")
+    browser.wait_for_row("sip:127.0.0.1", "75.0 %")
+    assert browser.problems() == []
+
+
+@pytest.mark.browser
+def test_deleting_and_a_state_tell_who_takes_over(panel: Panel, browser: Browser) -> None:
+    sign_in(panel, browser)
+    browser.see(panel.url("system/dispatcher/5/delete/"))
+    browser.wait_for("takes over every call of the set")
+    browser.see(panel.url("system/dispatcher/5/state/"))
+    browser.driver.find_element(By.CSS_SELECTOR, "input[name=state][value=inactive]").click()
+    browser.wait_for("takes over every call of the set")
+    assert browser.problems() == []
