@@ -2,7 +2,11 @@
 
 from django.http import HttpRequest
 
-TABS = (("preview:call", "One call"), ("preview:spread", "Spread"))
+TABS = (
+    ("preview:call", "One call"),
+    ("preview:spread", "Spread"),
+    ("preview:algorithms", "Which algorithm"),
+)
 
 
 def preview_tabs(_request: HttpRequest) -> dict[str, object]:

@@ -20,6 +20,8 @@ PAGES = (
     "system/dispatcher/state/",
     "system/dispatcher/sets/1/name/",
     "preview/call/?setid=1",
+    "preview/spread/?setid=1",
+    "preview/algorithms/?setid=1",
     "system/proxies/",
     "system/proxies/add/",
     "audit/",

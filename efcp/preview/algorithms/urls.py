@@ -1,5 +1,7 @@
 """Addresses of the preview: the same calls under each algorithm."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from efcp.preview.algorithms import views
+
+urlpatterns = [path("", views.algorithms, name="algorithms")]
