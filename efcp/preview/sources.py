@@ -42,15 +42,18 @@ class Source:
     """The rows that count; `proxy` gives the release and the live states, None where no proxy is known.
 
     TABLE is what `proxy` would hold after a reload that inherits states; without a proxy the initial states
-    count. MEMORY needs a proxy.
+    count. MEMORY needs a proxy. `edit` is a change that stands beside the table.
     """
 
     which: Which
     proxy: WatchedProxy | None
+    edit: Edit | None = None
 
     @property
     def name(self) -> str:
         """For people."""
+        if self.edit is not None:
+            return "the table with the unsaved edit"
         if self.proxy is None:
             return "the table, with its initial states"
         if self.which is Which.MEMORY:
@@ -79,7 +82,7 @@ def sources(watched: Sequence[WatchedProxy]) -> list[Source]:
 
 
 def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview:
-    """The set as `source` has it, with `edit` made to the table's rows.
+    """The set as `source` has it, with `edit`, or else its own, made to the table's rows.
 
     Raises TooManyRowsError, and LoadBrokenError where the proxy's whole reload would fail.
     """
@@ -89,7 +92,8 @@ def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview
         if source.which is Which.MEMORY:
             return Preview(memory)
     rows = _table_rows(setid)
-    loaded = memory.reload(edit(rows) if edit else rows)
+    change = edit or source.edit
+    loaded = memory.reload(change(rows) if change else rows)
     return Preview(memory, loaded.findings)
 
 
@@ -113,6 +117,7 @@ def _held_rows(proxy: WatchedProxy, setid: int) -> list[Row]:
         Row(
             setid=setid,
             destination=each.uri,
+            socket=each.socket or None,
             state=_STATES[State(each.state)],
             weight=str(1 if each.weight is None else each.weight),
             priority=each.priority or 0,

@@ -72,3 +72,10 @@ def test_shares_are_never_negative_and_sum_to_1(weights: list[int], data: st.Dat
     effective = shares(weights, active).effective
     assert all(share >= 0 for share in effective)
     assert sum(effective) == (1 if any(active) else 0)
+
+
+@given(st.lists(st.tuples(st.integers(1, 100), st.booleans()), min_size=1, max_size=8))
+def test_every_active_destination_with_a_weight_is_reached(members: list[tuple[int, bool]]) -> None:
+    active = [is_active for _weight, is_active in members]
+    found = shares([weight for weight, _is_active in members], active).effective
+    assert [share > 0 for share in found] == active

@@ -6,7 +6,8 @@ from typing import Any
 from django import forms
 
 from dispatcher.routing.selection import Algorithm, SelectFlag
-from efcp.preview.sources import Source
+from efcp.preview.sources import Source, Which
+from efcp.preview.spread.edits import GONE, STATES, UnsavedEdit
 from efcp.preview.spread.fields import FIELD_OF, LABELS, Field, Reading
 from efcp.preview.spread.question import ALGORITHMS, Question
 
@@ -89,6 +90,32 @@ class GeneratedForm(QuestionForm):
     seed = forms.IntegerField(
         min_value=0, max_value=MAX_SEED, help_text="The same seed makes up the same calls."
     )
+    edit_uri = forms.CharField(
+        label="Destination",
+        required=False,
+        max_length=192,
+        help_text="One of the set, or a new one: it is counted beside the others, and not saved.",
+    )
+    edit_weight = forms.IntegerField(label="With the weight", required=False, min_value=0, max_value=65_535)
+    edit_state = forms.ChoiceField(
+        label="And",
+        required=False,
+        choices=[
+            ("", "its state"),
+            *((state, f"initially {state}, where a proxy does not hold it") for state in STATES),
+            (GONE, "taken out"),
+        ],
+    )
+
+    def sources(self) -> list[Source]:
+        """The chosen sources, and the table with the unsaved edit where there is one."""
+        chosen = super().sources()
+        given = self.cleaned_data
+        if not given["edit_uri"]:
+            return chosen
+        weight = "" if given["edit_weight"] is None else str(given["edit_weight"])
+        edit = UnsavedEdit(given["setid"], given["edit_uri"], weight, given["edit_state"])
+        return [*chosen, Source(Which.TABLE, chosen[0].proxy, edit)]
 
 
 class LogForm(QuestionForm):
