@@ -6,6 +6,7 @@ TABS = (
     ("preview:call", "One call"),
     ("preview:spread", "Spread"),
     ("preview:algorithms", "Which algorithm"),
+    ("preview:outage", "Outage"),
 )
 
 

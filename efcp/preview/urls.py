@@ -10,5 +10,6 @@ urlpatterns = [
     path("call/", include("efcp.preview.calls.urls")),
     path("effect/", include("efcp.preview.effects.urls")),
     path("spread/", include("efcp.preview.spread.urls")),
+    path("outage/", include("efcp.preview.outages.urls")),
     path("algorithms/", include("efcp.preview.algorithms.urls")),
 ]

@@ -22,6 +22,7 @@ PAGES = (
     "preview/call/?setid=1",
     "preview/spread/?setid=1",
     "preview/algorithms/?setid=1",
+    "preview/outage/",
     "system/proxies/",
     "system/proxies/add/",
     "audit/",
