@@ -20,6 +20,7 @@ WIDTH = 1000
 """Of the bar, in its own units."""
 
 MAX_LISTED = 200
+MAX_LABELLED = 12
 _RAND_BITS = 31
 
 
@@ -40,12 +41,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A destination's part of the bar of weights, from `x` on; `odd` ones are drawn in a second tone."""
+    """A destination's part of the bar of weights, from `x` on; `odd` ones are drawn in a second tone.
 
+    `number` is its place in the set, from 1; `share` is in percent; `hit` is where the hash points.
+    """
+
+    number: int
+    uri: str
     x: float
     width: float
     odd: bool
-    label: str
+    share: float
+    hit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,17 @@ class Bar:
     at: float
     point: int
     total: int
+
+    @property
+    def labelled(self) -> tuple[Span, ...]:
+        """Those that the legend has room for, the one that is hit always among them."""
+        first = self.spans[:MAX_LABELLED]
+        return first + tuple(span for span in self.spans[MAX_LABELLED:] if span.hit)
+
+    @property
+    def not_labelled(self) -> int:
+        """How many it has no room for."""
+        return len(self.spans) - len(self.labelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +207,28 @@ def _story(live: LiveSet, selection: Selection, asked: Asked) -> list[str]:
     told = (
         [] if known else [f"No algorithm {asked.algorithm} is known: the proxy takes the first entry, as 8."]
     )
-    if selection.hash:
+    if selection.keys or selection.hash:
         drawn = asked.algorithm == Algorithm.RANDOM
         told.append(f"{'The number drawn is' if drawn else 'The hash is'} {selection.hash}.")
+    if selection.measures:
+        told.append(_measured(live, selection))
     told.append(_picked("The candidate is", live, selection.candidate))
     if selection.chosen != selection.candidate:
         state = live.destinations[selection.candidate.index].health.state.name.lower()
         told.append(f"The candidate is {state}, so that another takes the call.")
         told.append(_picked("Chosen is", live, selection.chosen))
     return told
+
+
+def _measured(live: LiveSet, selection: Selection) -> str:
+    """What 9 or 10 sorted by: the panel can't know it, so that the question gives it."""
+    asks = "the load" if selection.algorithm == Algorithm.LOAD else "the route's score"
+    given = ", ".join(
+        f"{live.destinations[index].loaded.uri}: {value}"
+        for index, value in selection.measures[:MAX_LABELLED]
+    )
+    more = len(selection.measures) - MAX_LABELLED
+    return f"The proxy asks for {asks}, given here as {given}{f' and {more} more' if more > 0 else ''}."
 
 
 def _picked(subject: str, live: LiveSet, pick: Pick) -> str:
@@ -231,9 +262,16 @@ def _bar(title: str, live: LiveSet, pick: Pick, indices: Sequence[int], sums: Se
     for place, index in enumerate(indices):
         end = min(place + 1 if by_position else sums[index], total)
         if end > reached:
-            part = f"{live.destinations[index].loaded.uri}: {100 * (end - reached) / total:.1f} %"
             spans.append(
-                Span(WIDTH * reached / total, WIDTH * (end - reached) / total, bool(place % 2), part)
+                Span(
+                    number=index + 1,
+                    uri=live.destinations[index].loaded.uri,
+                    x=WIDTH * reached / total,
+                    width=WIDTH * (end - reached) / total,
+                    odd=bool(place % 2),
+                    share=100 * (end - reached) / total,
+                    hit=index == pick.index,
+                )
             )
             reached = end
     return Bar(title, tuple(spans), WIDTH * (point + 0.5) / total, point, total)

@@ -14,6 +14,10 @@ MAX_SET = 2**31 - 1
 MAX_SEED = 2**31 - 1
 MAX_FAILURES = 50
 MAX_PASTED = 65_535
+MAX_PART = 500
+"""Characters of a URI or Call-ID: all of them have to fit into one address."""
+
+MAX_MEASURES = 1_000
 
 DEFAULTS = {
     "setid": "1",
@@ -54,16 +58,16 @@ class CallForm(forms.Form):
         required=False, max_length=8, help_text="f failover, u user only, d default, a append"
     )
     max_results = forms.IntegerField(label="Maximum", min_value=0, max_value=DEFAULT_MAX_RESULTS * 1_000)
-    request_uri = forms.CharField(label="Request URI", required=False, max_length=1_000)
-    from_uri = forms.CharField(label="From URI", required=False, max_length=1_000)
-    to_uri = forms.CharField(label="To URI", required=False, max_length=1_000)
-    call_id = forms.CharField(label="Call-ID", required=False, max_length=1_000)
-    auth_user = forms.CharField(label="Auth user", required=False, max_length=1_000)
-    hash_value = forms.CharField(label="Value of hash_pvar", required=False, max_length=1_000)
+    request_uri = forms.CharField(label="Request URI", required=False, max_length=MAX_PART)
+    from_uri = forms.CharField(label="From URI", required=False, max_length=MAX_PART)
+    to_uri = forms.CharField(label="To URI", required=False, max_length=MAX_PART)
+    call_id = forms.CharField(label="Call-ID", required=False, max_length=MAX_PART)
+    auth_user = forms.CharField(label="Auth user", required=False, max_length=MAX_PART)
+    hash_value = forms.CharField(label="Value of hash_pvar", required=False, max_length=MAX_PART)
     measures = forms.CharField(
         label="Loads or scores",
         required=False,
-        max_length=2_000,
+        max_length=MAX_MEASURES,
         help_text="For 9 and 10: whole numbers in the order of the set; what is missing counts as 0.",
     )
     seed = forms.IntegerField(

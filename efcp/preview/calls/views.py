@@ -15,6 +15,9 @@ from efcp.preview.calls.forms import ALGORITHMS, DEFAULTS, CallForm, PastedForm
 from efcp.preview.sources import Source, sources
 from efcp.proxies.context import watched_on
 
+MAX_ADDRESS = 3_500
+"""Characters; the server refuses a request line of more than 4,094 bytes."""
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.view", raise_exception=True)
@@ -27,7 +30,10 @@ def one_call(request: HttpRequest) -> HttpResponse:
     offered = sources(watched_on(request))
     pasted = PastedForm(request.POST) if request.method == "POST" else PastedForm()
     if request.method == "POST" and pasted.is_valid():
-        return HttpResponseRedirect(_address_of(request.POST, request_of(pasted.cleaned_data["pasted"])))
+        address = _address_of(request.POST, request_of(pasted.cleaned_data["pasted"]))
+        if len(address) <= MAX_ADDRESS:
+            return HttpResponseRedirect(address)
+        pasted.add_error("pasted", "Its URIs and Call-ID are too long for an address.")
     form = CallForm(_filled(request.POST or request.GET, offered), offered)
     asked_for = request.method != "POST" and len(request.GET) > 0
     context = {
@@ -67,7 +73,7 @@ def _asked(form: CallForm) -> Asked:
 
 def _address_of(posted: QueryDict, call: Request) -> str:
     """The page's address with the other fields as they were, and the call's parts out of the request."""
-    kept = {name: posted.get(name, "") for name in (*CallForm.base_fields, "source") if posted.get(name)}
+    kept = {name: posted[name] for name in (*CallForm.base_fields, "source") if name in posted}
     parts = {
         "request_uri": call.request_uri,
         "from_uri": call.from_uri,
