@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 
 from efcp.preview.algorithms.traffic import MAX_CALLS, MAX_DURATION_S, Broken, Traffic, generated, parsed
+from efcp.preview.asking import SourceField
 from efcp.preview.sources import Source
 
 MAX_SET = 2**31 - 1
@@ -56,11 +57,7 @@ class ComparisonForm(forms.Form):
         super().__init__(data, **options)
         self._offered = {each.key: each for each in offered}
         self.broken = Broken(0, ())
-        self.fields["source"] = forms.ChoiceField(
-            label="By",
-            choices=[(each.key, each.name) for each in offered],
-            error_messages={"invalid_choice": "%(value)s is not there (any more)."},
-        )
+        self.fields["source"] = SourceField(offered)
 
     def clean_log(self) -> Traffic | None:
         """The calls of the log; None where none was pasted."""

@@ -1,15 +1,14 @@
 """The page that compares algorithms."""
 
-from collections.abc import Sequence
-
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from efcp.preview.algorithms.comparing import Comparison, compare
 from efcp.preview.algorithms.forms import DEFAULTS, ComparisonForm
-from efcp.preview.sources import Source, sources
+from efcp.preview.asking import with_defaults
+from efcp.preview.sources import sources
 from efcp.proxies.context import watched_on
 
 
@@ -22,21 +21,13 @@ def algorithms(request: HttpRequest) -> HttpResponse:
     """
     offered = sources(watched_on(request))
     posted = request.method == "POST"
-    form = ComparisonForm(_filled(request.POST if posted else request.GET, offered), offered)
+    typed = request.POST if posted else request.GET
+    form = ComparisonForm(with_defaults(typed, DEFAULTS | {"source": offered[0].key}), offered)
     valid = form.is_valid()
     asked = posted or len(request.GET) > 0
     context = {"form": form, "comparison": _compared(form) if asked and valid else None}
     status = 422 if posted and not valid else 200
     return render(request, "preview/algorithms.html", context, status=status)
-
-
-def _filled(typed: QueryDict, offered: Sequence[Source]) -> QueryDict:
-    """What was typed, with defaults for what is left out."""
-    filled = typed.copy()
-    for name, value in DEFAULTS.items():
-        filled.setdefault(name, value)
-    filled.setdefault("source", offered[0].key)
-    return filled
 
 
 def _compared(form: ComparisonForm) -> Comparison:

@@ -7,6 +7,7 @@ from django import forms
 
 from dispatcher.routing.requests import Request
 from dispatcher.routing.selection import DEFAULT_MAX_RESULTS, SelectFlag, parse_flags
+from efcp.preview.asking import SourceField
 from efcp.preview.sources import Source
 from efcp.sip.message import Message, MessageError, parse_message
 
@@ -89,11 +90,7 @@ class CallForm(forms.Form):
     def __init__(self, data: Mapping[str, Any] | None, offered: Sequence[Source], **options: Any) -> None:
         super().__init__(data, **options)
         self._offered = {each.key: each for each in offered}
-        self.fields["source"] = forms.ChoiceField(
-            label="By",
-            choices=[(each.key, each.name) for each in offered],
-            error_messages={"invalid_choice": "%(value)s is not there (any more)."},
-        )
+        self.fields["source"] = SourceField(offered)
 
     def clean_flags(self) -> SelectFlag:
         """The flags; a letter that is none is named."""

@@ -1,7 +1,5 @@
 """The page on which one call is previewed."""
 
-from collections.abc import Sequence
-
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
@@ -10,9 +8,10 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
 from dispatcher.routing.requests import Request, request_of
+from efcp.preview.asking import with_defaults
 from efcp.preview.calls.explaining import Asked, explain
 from efcp.preview.calls.forms import ALGORITHMS, DEFAULTS, CallForm, PastedForm
-from efcp.preview.sources import Source, sources
+from efcp.preview.sources import sources
 from efcp.proxies.context import watched_on
 
 MAX_ADDRESS = 3_500
@@ -34,7 +33,9 @@ def one_call(request: HttpRequest) -> HttpResponse:
         if len(address) <= MAX_ADDRESS:
             return HttpResponseRedirect(address)
         pasted.add_error("pasted", "Its URIs and Call-ID are too long for an address.")
-    form = CallForm(_filled(request.POST or request.GET, offered), offered)
+    form = CallForm(
+        with_defaults(request.POST or request.GET, DEFAULTS | {"source": offered[0].key}), offered
+    )
     asked_for = request.method != "POST" and len(request.GET) > 0
     context = {
         "form": form,
@@ -45,15 +46,6 @@ def one_call(request: HttpRequest) -> HttpResponse:
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "preview/call.html", context, status=status)
-
-
-def _filled(typed: QueryDict, offered: Sequence[Source]) -> QueryDict:
-    """What was typed, with defaults for what the address leaves out."""
-    filled = typed.copy()
-    for name, value in DEFAULTS.items():
-        filled.setdefault(name, value)
-    filled.setdefault("source", offered[0].key)
-    return filled
 
 
 def _asked(form: CallForm) -> Asked:
@@ -73,7 +65,7 @@ def _asked(form: CallForm) -> Asked:
 
 def _address_of(posted: QueryDict, call: Request) -> str:
     """The page's address with the other fields as they were, and the call's parts out of the request."""
-    kept = {name: posted[name] for name in (*CallForm.base_fields, "source") if name in posted}
+    kept = {name: posted.get(name, "") for name in (*CallForm.base_fields, "source") if name in posted}
     parts = {
         "request_uri": call.request_uri,
         "from_uri": call.from_uri,

@@ -6,6 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dispatcher.routing.outage import MAX_ROUNDS
+from efcp.preview.asking import with_defaults
 from efcp.preview.outages.forms import DEFAULTS, OutageForm
 from efcp.preview.outages.telling import Told, told
 
@@ -14,10 +15,7 @@ from efcp.preview.outages.telling import Told, told
 @permission_required("efcp.view", raise_exception=True)
 def outage(request: HttpRequest) -> HttpResponse:
     """When traffic to a gateway that dies stops, and when it comes back; the address holds the question."""
-    filled = request.GET.copy()
-    for name, value in DEFAULTS.items():
-        filled.setdefault(name, value)
-    form = OutageForm(filled)
+    form = OutageForm(with_defaults(request.GET, DEFAULTS))
     found = _played(form) if form.is_valid() else None
     return render(request, "preview/outage.html", {"form": form, "told": found})
 

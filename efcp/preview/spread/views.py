@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from efcp.preview.asking import with_defaults
 from efcp.preview.sources import Source, sources
 from efcp.preview.spread.counting import Counting
 from efcp.preview.spread.forms import DEFAULT_CALLS, GeneratedForm
@@ -33,9 +34,7 @@ def generated(request: HttpRequest) -> HttpResponse:
 
 def _filled(typed: QueryDict, offered: Sequence[Source]) -> QueryDict:
     """What was typed, with defaults for what the address leaves out."""
-    filled = typed.copy()
-    for name, value in _DEFAULTS.items():
-        filled.setdefault(name, value)
+    filled = with_defaults(typed, _DEFAULTS)
     if "calls" not in typed and "source" not in typed:
         filled.setlist("source", [each.key for each in offered[:2]])
     return filled
