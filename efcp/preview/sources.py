@@ -68,10 +68,14 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """One set as a proxy would hold it; `findings` say what loading made of rows otherwise than written."""
+    """One set as a proxy would hold it; `findings` say what loading made of rows otherwise than written.
+
+    Without `weights_known` the proxy's list was read without weights, and each counts as 1.
+    """
 
     memory: ProxyMemory
     findings: tuple[Finding, ...] = ()
+    weights_known: bool = True
 
 
 def sources(watched: Sequence[WatchedProxy]) -> list[Source]:
@@ -88,9 +92,10 @@ def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview
     """
     memory = ProxyMemory(_environment(source.proxy))
     if source.proxy is not None:
-        memory.reload(_held_rows(source.proxy, setid), inherit_state=False)
+        held = _held(source.proxy, setid)
+        memory.reload(_held_rows(held), inherit_state=False)
         if source.which is Which.MEMORY:
-            return Preview(memory)
+            return Preview(memory, weights_known=all(each.weight is not None for each in held))
     rows = _table_rows(setid)
     change = edit or source.edit
     loaded = memory.reload(change(rows) if change else rows)
@@ -108,14 +113,19 @@ def _environment(proxy: WatchedProxy | None) -> Environment:
     )
 
 
-def _held_rows(proxy: WatchedProxy, setid: int) -> list[Row]:
-    """What the proxy holds of the set, as rows that load to the same."""
+def _held(proxy: WatchedProxy, setid: int) -> list[KnownDestination]:
+    """What the proxy holds of the set, in ds_list's order."""
     known = KnownDestination.objects.filter(
         proxy=proxy.proxy, partition=proxy.proxy.partition, setid=setid
     ).order_by("position")
+    return _bounded(list(known[: MAX_ROWS + 1]), setid)
+
+
+def _held_rows(held: Sequence[KnownDestination]) -> list[Row]:
+    """Rows that load to the same."""
     return [
         Row(
-            setid=setid,
+            setid=each.setid,
             destination=each.uri,
             socket=each.socket or None,
             state=_STATES[State(each.state)],
@@ -124,7 +134,7 @@ def _held_rows(proxy: WatchedProxy, setid: int) -> list[Row]:
             attrs=each.attrs,
             description=each.description,
         )
-        for each in _bounded(list(known[: MAX_ROWS + 1]), setid)
+        for each in held
     ]
 
 

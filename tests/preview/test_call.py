@@ -6,12 +6,18 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from dispatcher.models import Destination
 from efcp.accounts.roles import Role
-from efcp.preview.calls.explaining import Explained
+from efcp.mi import Endpoint, MiClient
+from efcp.preview.calls.explaining import NO_WEIGHTS, Explained
+from efcp.proxies.services import store_snapshot
+from tests.operations.playing_proxy import PlayingProxy
+from tests.proxies.mi_server import listed
 
 ClientAs = Callable[[Role | None], Client]
+Play = Callable[..., PlayingProxy]
 
 FIRST, SECOND = "sip:192.0.2.1:5060", "sip:192.0.2.2:5060"
 INVITE = """INVITE sip:+4930123@gw.example.org SIP/2.0
@@ -119,11 +125,51 @@ def test_random_draws_the_same_for_the_same_seed(viewer: Client) -> None:
     assert previewed(viewer, algorithm=6, seed=7) == previewed(viewer, algorithm=6, seed=7)
 
 
-def test_the_least_load_is_taken(viewer: Client) -> None:
+@pytest.mark.parametrize(("algorithm", "asks"), [(9, "the load"), (10, "the route's score")])
+def test_the_least_measure_is_taken_and_said_to_be_given(viewer: Client, algorithm: int, asks: str) -> None:
     rows(FIRST, SECOND)
-    told = previewed(viewer, algorithm=9, measures="5, 2")
+    told = previewed(viewer, algorithm=algorithm, measures="5, 2")
     assert told.chosen is not None
     assert told.chosen.uri == SECOND
+    assert told.story[0] == f"The proxy asks for {asks}, given here as {FIRST}: 5, {SECOND}: 2."
+
+
+def test_every_part_of_the_bar_is_labelled_with_its_share(viewer: Client) -> None:
+    rows(FIRST, weight="1")
+    rows(SECOND, weight="3")
+    [bar] = previewed(viewer, call_id="abc").bars
+    assert [(span.uri, span.share) for span in bar.labelled] == [(FIRST, 25), (SECOND, 75)]
+
+
+def test_a_legend_of_many_holds_the_one_that_is_hit(viewer: Client) -> None:
+    rows(*(f"sip:192.0.2.1:{port}" for port in range(6000, 6040)))
+    bars = [previewed(viewer, call_id=call_id).bars[0] for call_id in "abcdefgh"]
+    assert {sum(span.hit for span in bar.labelled) for bar in bars} == {1}
+    assert {len(bar.labelled) + bar.not_labelled for bar in bars} == {40}
+
+
+def test_who_was_passed_over_is_told_with_the_reason(viewer: Client) -> None:
+    rows(FIRST, state=2)
+    rows(SECOND)
+    told = previewed(viewer, call_id="abc", flags="f")
+    assert [each.words for each in told.members] == ["probing", "takes the call"]
+
+
+def test_the_memory_of_a_proxy_counts_with_its_states_and_sockets(play: Play, viewer: Client) -> None:
+    held = [listed(FIRST, "Inactive", weight=1, priority=0), listed(SECOND, weight=1, priority=0)]
+    edge = play(sets={1: [each | {"socket": "udp:127.0.0.1:5060"} for each in held]})
+    proxy = edge.remembered(edge.row())
+    told = previewed(viewer, call_id="abc", source=f"memory-{proxy.pk}")
+    assert told.chosen is not None
+    assert (told.chosen.uri, told.chosen.socket) == (SECOND, "udp:127.0.0.1:5060")
+    assert told.notes == ()
+
+
+def test_weights_that_the_proxy_did_not_tell_are_said_to_be_missing(play: Play, viewer: Client) -> None:
+    edge = play(sets={1: [listed(FIRST), listed(SECOND)]})
+    proxy = edge.row()
+    store_snapshot(proxy, MiClient(Endpoint.parse(edge.url)).ds_list(partition="default"), timezone.now())
+    assert previewed(viewer, call_id="abc", source=f"memory-{proxy.pk}").notes == (NO_WEIGHTS,)
 
 
 @pytest.mark.parametrize(
@@ -178,6 +224,19 @@ def test_a_pasted_request_leads_to_the_address_that_holds_its_parts(viewer: Clie
     assert (given["call_id"], given["from_uri"]) == ("abc", "sip:ann@example.org")
     assert (given["auth_user"], given["algorithm"]) == ("ann", 5)
     assert page.context["explained"].keys == ("ann",)
+
+
+def test_flags_that_were_cleared_stay_so_when_a_request_is_pasted(viewer: Client) -> None:
+    rows(FIRST)
+    page = viewer.post(reverse("preview:call"), {"pasted": INVITE, "setid": "1", "flags": ""}, follow=True)
+    assert page.context["form"].data["flags"] == ""
+
+
+def test_a_pasted_request_too_long_for_an_address_is_refused(viewer: Client) -> None:
+    long = INVITE.replace("Call-ID: abc", f"Call-ID: {'a' * 5_000}")
+    page = viewer.post(reverse("preview:call"), {"pasted": long})
+    assert page.status_code == 422
+    assert "too long for an address" in page.text
 
 
 def test_what_can_not_be_parsed_is_shown_at_its_place(viewer: Client) -> None:

@@ -21,6 +21,7 @@ WIDTH = 1000
 
 MAX_LISTED = 200
 MAX_LABELLED = 12
+NO_WEIGHTS = "The proxy's list is too large to be read with weights: every weight counts as 1 here."
 _RAND_BITS = 31
 
 
@@ -145,6 +146,8 @@ def explain(source: Source, asked: Asked) -> Explained:
     except LoadBrokenError as error:
         return Explained(source.name, (), problem=f"The whole reload would fail: {error}")
     notes = tuple(dict.fromkeys(finding.text for finding in preview.findings))
+    if not preview.weights_known:
+        notes = (NO_WEIGHTS, *notes)
     memory = preview.memory
     memory.settings = ProbingSettings(threshold=asked.threshold)
     live = memory.sets.get(asked.setid)
