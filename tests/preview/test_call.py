@@ -71,6 +71,22 @@ def test_the_guides_example(viewer: Client) -> None:
     assert [(each.before, each.after) for each in told.states_after] == [("active", "probing")] * 2
 
 
+def test_the_question_stands_there_as_the_script_asks_it(viewer: Client) -> None:
+    rows(FIRST, SECOND)
+    page = viewer.get(reverse("preview:call"), {"setid": "1", "algorithm": "2", "flags": "f"})
+    assert "ds_select_dst(1, 2, &quot;f&quot;)" in page.text
+    assert "2 · hash of the To URI</span>" in page.text
+
+
+@pytest.mark.parametrize(("flags", "followers"), [("f", 1), ("", 0)])
+def test_who_follows_is_told_without_a_failure(viewer: Client, flags: str, followers: int) -> None:
+    rows(FIRST, SECOND)
+    told = previewed(viewer, call_id="abc", flags=flags)
+    assert told.chosen is not None
+    assert len(told.failover) == followers
+    assert told.chosen not in told.failover
+
+
 def test_below_the_threshold_no_state_changes(viewer: Client) -> None:
     rows(FIRST, SECOND)
     told = previewed(viewer, call_id="abc", flags="f", failures=1, threshold=2)

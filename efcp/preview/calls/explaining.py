@@ -122,6 +122,7 @@ class Explained:
     story: tuple[str, ...] = ()
     bars: tuple[Bar, ...] = ()
     chosen: Destination | None = None
+    failover: tuple[Destination, ...] = ()
     members: tuple[Member, ...] = ()
     steps: tuple[Step, ...] = ()
     states_after: tuple[After, ...] = ()
@@ -130,6 +131,16 @@ class Explained:
     def shown_members(self) -> tuple[Member, ...]:
         """Those that the page has room for."""
         return self.members[:MAX_LISTED]
+
+    @property
+    def shown_failover(self) -> tuple[Destination, ...]:
+        """Who follows when the chosen one fails, in order: those that the page has room for."""
+        return self.failover[:MAX_LABELLED]
+
+    @property
+    def failover_not_shown(self) -> int:
+        """How many it has no room for."""
+        return max(0, len(self.failover) - MAX_LABELLED)
 
     @property
     def not_shown(self) -> int:
@@ -175,6 +186,7 @@ def explain(source: Source, asked: Asked) -> Explained:
         story=tuple(_story(live, selection, asked)),
         bars=bars,
         chosen=selection.destination,
+        failover=tuple(selection.destinations[index] for index in selection.failover),
         members=members,
         steps=steps,
         states_after=tuple(_changed(live, before)),

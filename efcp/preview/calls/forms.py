@@ -106,6 +106,19 @@ class CallForm(forms.Form):
         except ValueError as error:
             raise forms.ValidationError("Whole numbers, with blanks in between.") from error
 
+    @property
+    def select_call(self) -> str:
+        """What the script says to ask the same, in the guide's spelling."""
+        given = self.cleaned_data
+        limit = f", {given['max_results']}" if given["max_results"] != DEFAULT_MAX_RESULTS else ""
+        return f'ds_select_dst({given["setid"]}, {given["algorithm"]}, "{self.data["flags"]}"{limit})'
+
+    @property
+    def algorithm_name(self) -> str:
+        """The algorithm's number and name."""
+        number = self.cleaned_data["algorithm"]
+        return dict(ALGORITHMS).get(number, f"{number} · unknown, taken as the first entry")
+
     def source(self) -> Source:
         """The table or memory that was chosen."""
         return self._offered[self.cleaned_data["source"]]
