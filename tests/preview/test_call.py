@@ -136,6 +136,13 @@ def test_an_unknown_algorithm_takes_the_first_entry_and_says_so(viewer: Client) 
     assert "No algorithm 42" in told.story[0]
 
 
+def test_without_an_auth_user_to_hash_the_last_used_stays_and_it_is_said(viewer: Client) -> None:
+    rows(FIRST, SECOND)
+    told = previewed(viewer, algorithm=5)
+    assert told.story[0] == "The request has no auth user to hash: the last used destination stays."
+    assert told.chosen is not None
+
+
 def test_random_draws_the_same_for_the_same_seed(viewer: Client) -> None:
     rows(FIRST, SECOND)
     assert previewed(viewer, algorithm=6, seed=7) == previewed(viewer, algorithm=6, seed=7)
@@ -193,7 +200,13 @@ def test_weights_that_the_proxy_did_not_tell_are_said_to_be_missing(play: Play, 
     [
         ({"setid": 9, "call_id": "a"}, {}, "Set 9 has no destination"),
         ({"call_id": "a"}, {"state": 1}, "No destination of the set is active"),
-        ({"algorithm": 1, "from_uri": "nonsense"}, {}, "ds_select_dst fails"),
+        ({"algorithm": 1, "from_uri": "nonsense"}, {}, "does not parse the From URI: "),
+        (
+            {"algorithm": 2, "to_uri": ""},
+            {},
+            "does not parse the To URI: Too short for a URI. ds_select_dst fails.",
+        ),
+        ({"algorithm": 3, "request_uri": "sip:a@"}, {}, "does not parse the request URI: "),
         ({"algorithm": 7}, {}, "hash_pvar is empty"),
     ],
 )
@@ -223,6 +236,7 @@ def test_a_reload_that_would_break_is_told(viewer: Client) -> None:
         ("threshold", "0"),
         ("seed", "x"),
         ("measures", "1 two"),
+        ("measures", "2147483648"),
         ("source", "memory-99"),
     ],
 )

@@ -12,7 +12,7 @@ from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.requests import Request
 from dispatcher.routing.selecting import SelectOptions
-from dispatcher.routing.selection import Algorithm, Basis, NoSelection, Pick, SelectFlag, Selection
+from dispatcher.routing.selection import Algorithm, Basis, NoSelection, Pick, Refusal, SelectFlag, Selection
 from dispatcher.routing.states import State
 from efcp.preview.sources import Source, TooManyRowsError, set_preview
 
@@ -23,6 +23,11 @@ MAX_LISTED = 200
 MAX_LABELLED = 12
 NO_WEIGHTS = "The proxy's list is too large to be read with weights: every weight counts as 1 here."
 _RAND_BITS = 31
+_HASHED_URIS: dict[int, str] = {
+    Algorithm.FROM_URI: "From URI",
+    Algorithm.TO_URI: "To URI",
+    Algorithm.REQUEST_URI: "request URI",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +175,7 @@ def explain(source: Source, asked: Asked) -> Explained:
     selection = memory.select(asked.setid, asked.algorithm, asked.request, _options(asked, live), route)
     if isinstance(selection, NoSelection):
         members = tuple(_member(live, index, "", "") for index in range(len(live.destinations)))
-        return Explained(
-            source.name, notes, problem=f"{selection.text} ds_select_dst fails.", members=members
-        )
+        return Explained(source.name, notes, problem=_refused(selection), members=members)
     # The bars are drawn before the walk changes any state.
     bars = tuple(_bars(live, selection))
     members = _members(live, selection)
@@ -191,6 +194,14 @@ def explain(source: Source, asked: Asked) -> Explained:
         steps=steps,
         states_after=tuple(_changed(live, before)),
     )
+
+
+def _refused(refused: NoSelection) -> str:
+    """Why ds_select_dst fails, in words."""
+    if refused.refusal is Refusal.BAD_URI:
+        part = _HASHED_URIS.get(refused.algorithm, "URI")
+        return f"The proxy does not parse the {part}: {refused.text} ds_select_dst fails."
+    return f"{refused.text} ds_select_dst fails."
 
 
 def _options(asked: Asked, live: LiveSet) -> SelectOptions:
@@ -225,6 +236,10 @@ def _story(live: LiveSet, selection: Selection, asked: Asked) -> list[str]:
     if selection.keys or selection.hash:
         drawn = asked.algorithm == Algorithm.RANDOM
         told.append(f"{'The number drawn is' if drawn else 'The hash is'} {selection.hash}.")
+    if asked.algorithm == Algorithm.AUTH_USER and not selection.keys:
+        told.append("The request has no auth user to hash: the last used destination stays.")
+    if selection.candidate.basis is Basis.TURN:
+        told.append("Who was used last is not known here: this is the first call after a reload.")
     if selection.measures:
         told.append(_measured(live, selection))
     told.append(_picked("The candidate is", live, selection.candidate))

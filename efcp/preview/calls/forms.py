@@ -19,6 +19,9 @@ MAX_PART = 500
 """Characters of a URI or Call-ID: all of them have to fit into one address."""
 
 MAX_MEASURES = 1_000
+"""Characters of all loads or scores together."""
+
+MAX_MEASURE = 2**31 - 1
 
 DEFAULTS = {
     "setid": "1",
@@ -102,9 +105,12 @@ class CallForm(forms.Form):
     def clean_measures(self) -> tuple[int, ...]:
         """The numbers."""
         try:
-            return tuple(int(word) for word in self.cleaned_data["measures"].replace(",", " ").split())
+            numbers = tuple(int(word) for word in self.cleaned_data["measures"].replace(",", " ").split())
         except ValueError as error:
             raise forms.ValidationError("Whole numbers, with blanks in between.") from error
+        if any(abs(number) > MAX_MEASURE for number in numbers):
+            raise forms.ValidationError(f"No number beyond {MAX_MEASURE}.")
+        return numbers
 
     @property
     def select_call(self) -> str:
