@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
 
 from dispatcher import selectors
 from dispatcher.drift import ColumnDifference, differing_columns
@@ -190,11 +189,8 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     """Read the page that `query` asks for. The number of queries does not depend on the table's size."""
     proxies = [each.proxy for each in watched[:MAX_PROXY_COLUMNS]]
     reference = next((each.proxy for each in watched if each.fresh), None)
-    rows = selectors.matching(query, proxies)
-    total = rows.count()
-    pages = max(1, ceil(total / query.size))
-    start = (min(query.page, pages) - 1) * query.size
-    shown = selectors.page_of(rows, query, start)
+    page = selectors.page_of(selectors.matching(query, proxies), query)
+    shown = page.rows
     setids = {row.setid for row in shown} or ({query.setid} if query.setid is not None else set())
     totals = selectors.set_totals(setids, reference)
     memory_totals = selectors.memory_totals(setids, reference)
@@ -225,7 +221,7 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
             lines,
             totals,
             names,
-            _gone_lines(_comparable(totals, setids), watched, query, query.page >= pages),
+            _gone_lines(_comparable(totals, setids), watched, query, query.page >= page.pages),
         )
         if query.by_set
         else ()
@@ -238,8 +234,8 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
         watched=tuple(watched[:MAX_PROXY_COLUMNS]),
         reference=reference.name if reference else "",
         set_names=names,
-        total=total,
-        pages=pages,
+        total=page.total,
+        pages=page.pages,
     )
 
 

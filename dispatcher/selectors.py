@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
@@ -75,17 +76,50 @@ def _by_live_state(
     return rows.filter(condition)
 
 
-def page_of(rows: QuerySet[Destination], query: ListQuery, start: int) -> list[Destination]:
-    """The rows of one page, in the order of `query`.
+@dataclass(frozen=True, slots=True)
+class PageOfRows:
+    """The rows of one page, its number from 1, and how many rows and pages there are."""
+
+    rows: list[Destination]
+    number: int
+    total: int
+    pages: int
+
+
+def page_of(rows: QuerySet[Destination], query: ListQuery) -> PageOfRows:
+    """The page that `query` asks for, in its order; the last one where it asks for one beyond.
+
+    The rows and their count come in one query. One more is needed for a page beyond the last.
+    """
+    found, total = _page(rows, query, query.page)
+    number, pages = query.page, max(1, ceil(total / query.size))
+    if number > pages:
+        number = pages
+        found, total = _page(rows, query, number)
+    return PageOfRows(found, number, total, pages)
+
+
+def _page(rows: QuerySet[Destination], query: ListQuery, number: int) -> tuple[list[Destination], int]:
+    """The rows of page `number`, and the count of all.
 
     Only ids are sorted and skipped, since the table has no index and its rows are wide; the rows of the page
-    are fetched by them in the same query.
+    are fetched by them. The count stands beside each row, or alone where the page has none.
     """
     order = _order(query)
-    ids, parameters = rows.order_by(*order).values("id")[start : start + query.size].query.sql_with_params()
-    outer = ", ".join(f"d.{name.removeprefix('-')}{' DESC' if name[0] == '-' else ''}" for name in order)
-    sql = f"SELECT d.* FROM dispatcher d JOIN ({ids}) page ON page.id = d.id ORDER BY {outer}"  # noqa: S608
-    return list(Destination.objects.raw(sql, parameters))
+    ids, parameters = rows.order_by().values("id").query.sql_with_params()
+    inner, outer = (
+        ", ".join(f"{table}{name.removeprefix('-')}{' DESC' if name[0] == '-' else ''}" for name in order)
+        for table in ("dispatcher.", "d.")
+    )
+    sql = (
+        f"SELECT d.*, c.total FROM (SELECT COUNT(*) AS total FROM ({ids}) counted) c"  # noqa: S608 - no values
+        f" LEFT JOIN ({ids} ORDER BY {inner} LIMIT %s OFFSET %s) page ON 1 = 1"
+        f" LEFT JOIN dispatcher d ON d.id = page.id ORDER BY {outer}"
+    )
+    bounds = (query.size, (number - 1) * query.size)
+    found = list(Destination.objects.raw(sql, [*parameters, *parameters, *bounds]))
+    total: int = found[0].total  # type: ignore[attr-defined]
+    return [row for row in found if row.pk is not None], total
 
 
 def _order(query: ListQuery) -> tuple[str, ...]:

@@ -247,7 +247,7 @@ def fill(rows: int, proxies: list[Proxy]) -> None:
 def test_a_page_costs_the_same_few_queries_at_any_size(viewer: Client, proxy: Proxy, query: str) -> None:
     other = make_proxy("edge-2")
     costs = []
-    for rows in (60, 600):
+    for rows in (120, 600):
         Destination.objects.all().delete()
         for each in (proxy, other):
             each.destinations.all().delete()
@@ -257,6 +257,16 @@ def test_a_page_costs_the_same_few_queries_at_any_size(viewer: Client, proxy: Pr
         costs.append(len(queries))
     assert costs[0] == costs[1]
     assert costs[0] <= MOST_QUERIES
+
+
+def test_a_page_beyond_the_last_costs_no_more_than_permitted_and_shows_the_last(
+    viewer: Client, proxy: Proxy
+) -> None:
+    fill(60, [proxy])
+    with CaptureQueriesContext(connection) as queries:
+        page = viewer.get(reverse("dispatcher:list"), {"page": "9"}).context["page"]
+    assert len(queries) <= MOST_QUERIES
+    assert (page.pages, len(page.lines)) == (2, 30)
 
 
 def test_the_polled_fragment_is_the_page_s_own_part(viewer: Client, add_row: AddRow) -> None:
