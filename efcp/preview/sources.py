@@ -12,11 +12,14 @@ from dispatcher.routing.findings import Finding
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.rows import Row
 from dispatcher.secrets import mask_weight
+from efcp.proxies.ages import in_words
 from efcp.proxies.models import KnownDestination, State
 from efcp.proxies.selectors import WatchedProxy
 
 MAX_ROWS = 5_000
 """Of one set: loading more takes longer than a page may."""
+
+NO_WEIGHTS = "The proxy's list is too large to be read with weights: every weight counts as 1 here."
 
 _DEFAULT_RELEASE = "3.4"
 _STATES = {State.ACTIVE: 0, State.INACTIVE: 1, State.PROBING: 2}
@@ -57,13 +60,22 @@ class Source:
         if self.proxy is None:
             return "the table, with its initial states"
         if self.which is Which.MEMORY:
-            return f"the memory of {self.proxy.proxy.name}"
+            return f"the memory of {self.proxy.proxy.name}{_how_old(self.proxy)}"
         return f"the table, as {self.proxy.proxy.name} would load it"
 
     @property
     def key(self) -> str:
         """For a form: `memory-3`, `table-3` or `table`."""
         return self.which.value if self.proxy is None else f"{self.which.value}-{self.proxy.proxy.pk}"
+
+
+def _how_old(proxy: WatchedProxy) -> str:
+    """What the name of a memory adds where it may not be the memory now."""
+    if proxy.fresh:
+        return ""
+    if proxy.seen_at is None:
+        return ", which never answered"
+    return f", as it was {in_words(proxy.now - proxy.seen_at)} ago"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +88,12 @@ class Preview:
     memory: ProxyMemory
     findings: tuple[Finding, ...] = ()
     weights_known: bool = True
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of it, each thing once."""
+        unknown = () if self.weights_known else (NO_WEIGHTS,)
+        return (*unknown, *dict.fromkeys(each.text for each in self.findings))
 
 
 def sources(watched: Sequence[WatchedProxy]) -> list[Source]:

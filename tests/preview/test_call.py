@@ -11,7 +11,8 @@ from django.utils import timezone
 from dispatcher.models import Destination
 from efcp.accounts.roles import Role
 from efcp.mi import Endpoint, MiClient
-from efcp.preview.calls.explaining import NO_WEIGHTS, Explained
+from efcp.preview.calls.explaining import Explained
+from efcp.preview.sources import NO_WEIGHTS
 from efcp.proxies.services import store_snapshot
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed

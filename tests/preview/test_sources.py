@@ -1,11 +1,13 @@
 """The set that a preview goes by: the table, a proxy's memory, or the table with an unsaved edit."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from dispatcher.models import Destination
 from dispatcher.routing.rows import Row
@@ -13,6 +15,7 @@ from dispatcher.routing.states import State
 from efcp.accounts.roles import Role
 from efcp.preview.sources import Source, TooManyRowsError, Which, set_preview, sources
 from efcp.preview.spread.edits import GONE, UnsavedEdit
+from efcp.proxies.models import ProxyContact
 from efcp.proxies.selectors import watched_proxies
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
@@ -60,6 +63,15 @@ def test_the_table_inherits_the_states_that_the_proxy_holds(play: Play) -> None:
     row(B, state=1, priority=9)
     _memory, table = sources(watched_proxies())
     assert members(table) == [(B, State.INACTIVE, 1), (A, State.INACTIVE, 1)]
+
+
+def test_a_memory_that_may_be_old_says_how_old(play: Play) -> None:
+    edge = play(sets={1: [listed(A)]})
+    proxy = edge.remembered(edge.row())
+    ProxyContact.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
+    assert sources(watched_proxies())[0].name == f"the memory of {proxy.name}, as it was 5 min ago"
+    ProxyContact.objects.all().delete()
+    assert sources(watched_proxies())[0].name == f"the memory of {proxy.name}, which never answered"
 
 
 def test_an_edit_is_made_to_the_tables_rows_only() -> None:

@@ -20,6 +20,7 @@ WIDTH, HEIGHT = 240, 40
 MOST_DRAWN = 3.0
 """Multiples of the fair part beyond which the picture is cut."""
 
+MAX_NOTES = 5
 CLEARLY = 0.1
 """A tenth of the fair part: less is no reason to keep dialogs."""
 
@@ -67,9 +68,10 @@ class Comparison:
 def compare(source: Source, setid: int, traffic: Traffic, capacity: int, seed: int) -> Comparison:
     """Send the same calls by each algorithm; `capacity` is how many calls a weight of 1 stands for."""
     try:
-        live = set_preview(source, setid).memory.sets.get(setid)
+        preview = set_preview(source, setid)
     except (TooManyRowsError, LoadBrokenError) as error:
         return Comparison(source.name, problem=str(error))
+    live = preview.memory.sets.get(setid)
     problem = _problem(live, setid, traffic)
     if live is None or problem:
         return Comparison(source.name, problem=problem)
@@ -85,7 +87,7 @@ def compare(source: Source, setid: int, traffic: Traffic, capacity: int, seed: i
     by_load = balanced(traffic, [weight * capacity for weight in weights], active)
     found.append(_result(LOAD_BALANCER, evenness(traffic, by_load, wanted)))
     uris = tuple(each.loaded.uri for each in live.destinations)
-    return Comparison(source.name, uris, tuple(found), tuple(_words(found, traffic)))
+    return Comparison(source.name, uris, tuple(found), (*_words(found, traffic), *preview.notes[:MAX_NOTES]))
 
 
 def _problem(live: LiveSet | None, setid: int, traffic: Traffic) -> str:

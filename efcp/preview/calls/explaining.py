@@ -21,7 +21,6 @@ WIDTH = 1000
 
 MAX_LISTED = 200
 MAX_LABELLED = 12
-NO_WEIGHTS = "The proxy's list is too large to be read with weights: every weight counts as 1 here."
 _RAND_BITS = 31
 _HASHED_URIS: dict[int, str] = {
     Algorithm.FROM_URI: "From URI",
@@ -161,9 +160,7 @@ def explain(source: Source, asked: Asked) -> Explained:
         return Explained(source.name, (), problem=str(error))
     except LoadBrokenError as error:
         return Explained(source.name, (), problem=f"The whole reload would fail: {error}")
-    notes = tuple(dict.fromkeys(finding.text for finding in preview.findings))
-    if not preview.weights_known:
-        notes = (NO_WEIGHTS, *notes)
+    notes = preview.notes
     memory = preview.memory
     memory.settings = ProbingSettings(threshold=asked.threshold)
     live = memory.sets.get(asked.setid)

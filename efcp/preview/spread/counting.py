@@ -63,7 +63,7 @@ class _Tally:
             return str(error)
         except LoadBrokenError as error:
             return f"A reload would fail as a whole: {error}"
-        self._notes = tuple(dict.fromkeys(each.text for each in preview.findings))
+        self._notes = preview.notes
         live = preview.memory.sets.get(setid)
         if live is None:
             return f"Set {setid} has no destination there: ds_select_dst fails."
