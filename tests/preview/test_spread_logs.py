@@ -155,6 +155,17 @@ def test_a_question_without_sense_begins_no_count(
     assert not JobRun.objects.exists()
 
 
+def test_an_unsaved_edit_stands_beside_the_table(client_as: ClientAs, add_row: AddRow) -> None:
+    add_row("sip:192.0.2.1:5060")
+    client = client_as(Role.OPERATOR)
+    job = counted(client, uploaded(client), edit_uri="sip:192.0.2.1:5060", edit_state="gone")
+    assert job.result is not None
+    table, edited = job.result["counted"]["spreads"]
+    assert edited["name"] == "the table with the unsaved edit"
+    assert sum(bar["calls"] for bar in table["bars"]) == 2
+    assert "no destination" in edited["problem"]
+
+
 def test_round_robin_needs_no_column(client_as: ClientAs, add_row: AddRow) -> None:
     add_row("sip:10.0.0.1")
     client = client_as(Role.OPERATOR)

@@ -11,7 +11,7 @@ from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.replay import NOWHERE, Calls, Replay, moves
 from dispatcher.routing.selection import Algorithm, Refusal, SelectFlag
 from dispatcher.routing.weights import shares
-from efcp.preview.sources import Source, TooManyRowsError, set_preview
+from efcp.preview.sources import Source, TooManyRowsError, Which, set_preview
 from efcp.preview.spread.bars import MOVES_SHOWN, Bar, Counted, Move, Moves, Refused, Spread
 from efcp.preview.spread.question import WEIGHTED_BY_HASH, Question
 from efcp.sip.uri import uri_key
@@ -24,7 +24,7 @@ class Counting:
     """The count of calls, which come in portions, over a set as each of some sources has it."""
 
     def __init__(self, sources: Sequence[Source], question: Question) -> None:
-        self._tallies = [_Tally(source, question) for source in sources]
+        self._tallies = [_Tally(source, question) for source in _with_edit(sources, question)]
         self._moves = [_Moves(self._tallies[0], other) for other in self._tallies[1:]]
 
     def add(self, calls: Calls, broken: NDArray[np.bool_] | None = None) -> None:
@@ -39,6 +39,13 @@ class Counting:
             spreads=tuple(tally.spread() for tally in self._tallies),
             moves=tuple(each.found() for each in self._moves if each.can_be_told),
         )
+
+
+def _with_edit(sources: Sequence[Source], question: Question) -> list[Source]:
+    """The sources, and the table with the edit that is not saved, as the first of them would load it."""
+    if question.edit is None:
+        return list(sources)
+    return [*sources, Source(Which.TABLE, sources[0].proxy, question.edit)]
 
 
 class _Tally:

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from dispatcher.routing.selection import Algorithm, SelectFlag
-from efcp.preview.sources import Source, Which
+from efcp.preview.sources import Source
 from efcp.preview.spread.edits import GONE, STATES, UnsavedEdit
 from efcp.preview.spread.fields import FIELD_OF, LABELS, Field, Reading
 from efcp.preview.spread.question import ALGORITHMS, Question
@@ -55,7 +55,7 @@ class SourcesField(forms.MultipleChoiceField):
 
 
 class QuestionForm(forms.Form):
-    """Set, algorithm, flags and sources."""
+    """Set, algorithm, flags and sources, and an edit that is counted beside them."""
 
     setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET)
     algorithm = AlgorithmField()
@@ -64,31 +64,6 @@ class QuestionForm(forms.Form):
         required=False,
         widget=forms.CheckboxSelectMultiple,
         error_messages={"invalid_choice": "%(value)s changes nothing for a spread; u and d do."},
-    )
-
-    def __init__(self, data: Mapping[str, Any] | None, offered: Sequence[Source], **options: Any) -> None:
-        super().__init__(data, **options)
-        self._offered = {each.key: each for each in offered}
-        self.fields["source"] = SourcesField(offered)
-
-    def question(self) -> Question:
-        """The arguments of ds_select_dst."""
-        flags = SelectFlag.NONE
-        for letter in self.cleaned_data["flags"]:
-            flags |= _FLAGS[letter]
-        return Question(self.cleaned_data["setid"], Algorithm(int(self.cleaned_data["algorithm"])), flags)
-
-    def sources(self) -> list[Source]:
-        """The chosen sources, in the order in which they are offered."""
-        return [each for key, each in self._offered.items() if key in self.cleaned_data["source"]]
-
-
-class GeneratedForm(QuestionForm):
-    """The question, and how many calls to make up."""
-
-    calls = forms.IntegerField(label="Calls", min_value=1, max_value=MAX_CALLS)
-    seed = forms.IntegerField(
-        min_value=0, max_value=MAX_SEED, help_text="The same seed makes up the same calls."
     )
     edit_uri = forms.CharField(
         label="Destination",
@@ -107,15 +82,38 @@ class GeneratedForm(QuestionForm):
         ],
     )
 
-    def sources(self) -> list[Source]:
-        """The chosen sources, and the table with the unsaved edit where there is one."""
-        chosen = super().sources()
+    def __init__(self, data: Mapping[str, Any] | None, offered: Sequence[Source], **options: Any) -> None:
+        super().__init__(data, **options)
+        self._offered = {each.key: each for each in offered}
+        self.fields["source"] = SourcesField(offered)
+
+    def question(self) -> Question:
+        """The arguments of ds_select_dst, and the edit that is not saved."""
+        given = self.cleaned_data
+        flags = SelectFlag.NONE
+        for letter in given["flags"]:
+            flags |= _FLAGS[letter]
+        return Question(given["setid"], Algorithm(int(given["algorithm"])), flags, self._edit())
+
+    def _edit(self) -> UnsavedEdit | None:
         given = self.cleaned_data
         if not given["edit_uri"]:
-            return chosen
+            return None
         weight = "" if given["edit_weight"] is None else str(given["edit_weight"])
-        edit = UnsavedEdit(given["setid"], given["edit_uri"], weight, given["edit_state"])
-        return [*chosen, Source(Which.TABLE, chosen[0].proxy, edit)]
+        return UnsavedEdit(given["setid"], given["edit_uri"], weight, given["edit_state"])
+
+    def sources(self) -> list[Source]:
+        """The chosen sources, in the order in which they are offered."""
+        return [each for key, each in self._offered.items() if key in self.cleaned_data["source"]]
+
+
+class GeneratedForm(QuestionForm):
+    """The question, and how many calls to make up."""
+
+    calls = forms.IntegerField(label="Calls", min_value=1, max_value=MAX_CALLS)
+    seed = forms.IntegerField(
+        min_value=0, max_value=MAX_SEED, help_text="The same seed makes up the same calls."
+    )
 
 
 class LogForm(QuestionForm):

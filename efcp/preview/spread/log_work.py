@@ -10,6 +10,7 @@ from efcp.jobs.progress import Progress
 from efcp.preview.models import CallLog as StoredLog
 from efcp.preview.sources import Source, sources
 from efcp.preview.spread.counting import Counting
+from efcp.preview.spread.edits import UnsavedEdit
 from efcp.preview.spread.peek import can_read_logs
 from efcp.preview.spread.question import Question
 from efcp.preview.spread.services import KIND
@@ -28,7 +29,7 @@ def count_log(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     stored = StoredLog.objects.filter(pk=arguments["log"]).first()
     if stored is None or not stored.path.exists():
         raise JobError("The log was deleted.")
-    question = Question(arguments["setid"], Algorithm(arguments["algorithm"]), SelectFlag(arguments["flags"]))
+    question = _question(arguments)
     log = CallLog(stored.path, Layout.of(stored, has_header=arguments["has_header"]))
     calls = LogCalls(log, question, arguments["columns"])
     counting = Counting(_sources(arguments["sources"]), question)
@@ -41,6 +42,12 @@ def count_log(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
         "broken": asdict(log.broken),
         "counted": counting.counted().as_json(),
     }
+
+
+def _question(arguments: dict[str, Any]) -> Question:
+    edit = UnsavedEdit(**arguments["edit"]) if arguments["edit"] else None
+    algorithm, flags = Algorithm(arguments["algorithm"]), SelectFlag(arguments["flags"])
+    return Question(arguments["setid"], algorithm, flags, edit)
 
 
 def _sources(keys: list[str]) -> list[Source]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from dispatcher.routing.selection import Algorithm, SelectFlag
+from efcp.preview.spread.edits import UnsavedEdit
 
 ALGORITHMS = {
     Algorithm.CALL_ID: "0 · hash of the Call-ID",
@@ -22,8 +23,9 @@ WEIGHTED_BY_HASH = frozenset(ALGORITHMS) - {Algorithm.ROUND_ROBIN, Algorithm.FIR
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The set, the algorithm and the flags."""
+    """The set, the algorithm and the flags; `edit` is a change of the table that is counted beside it."""
 
     setid: int
     algorithm: Algorithm
     flags: SelectFlag = SelectFlag.NONE
+    edit: UnsavedEdit | None = None

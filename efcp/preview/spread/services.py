@@ -1,5 +1,6 @@
 """Keeping uploaded logs, and asking for their calls to be counted."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -65,6 +66,7 @@ def count(log: CallLog, question: Question, reading: Reading, sources: list[str]
         "columns": {field.value: index for field, index in reading.columns.items()},
         "has_header": reading.has_header,
         "sources": sources,
+        "edit": asdict(question.edit) if question.edit else None,
     }
     with transaction.atomic():
         job = jobs.start(KIND, f"{log.name} through set {question.setid}", actor.name, arguments)
