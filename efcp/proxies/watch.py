@@ -19,6 +19,7 @@ from django.db import close_old_connections, connection
 
 from efcp.proxies import services
 from efcp.proxies.asking import MAX_THREADS, Answer, ask, target_of
+from efcp.proxies.duties import Duties
 from efcp.proxies.models import Proxy, ProxyContact
 from efcp.proxies.polling import PLAIN_FOR, Poll, Question, Result, store_answer
 
@@ -62,6 +63,8 @@ class Watcher:
 
     def run(self) -> None:
         """Watch until `stopping` is set; requests under way then end within their own limit."""
+        duties = Duties(lambda: True, self.stopping)
+        duties.start()
         with ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="mi") as pool:
             while not self.stopping.is_set():
                 close_old_connections()
@@ -71,6 +74,7 @@ class Watcher:
                 self._ask_due(pool)
                 self._store_next_answer()
             pool.shutdown(wait=False, cancel_futures=True)
+        duties.join()
 
     def poll_once(self) -> dict[str, Result]:
         """Ask every enabled proxy once, store the answers, and return what became of each by its name."""
