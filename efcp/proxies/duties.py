@@ -1,8 +1,8 @@
 """What the leading watcher does beside watching: duties that floors above register.
 
-Each duty has a thread of its own, so that one that waits for a mail server keeps no other from its turn. While
-the lead goes from one watcher to another, both may carry out a duty for a moment: what must happen once has to
-be claimed in the database by the duty itself.
+Each duty has a thread of its own, so that one that waits for a mail server keeps no other from its turn.
+While the lead goes from one watcher to another, both may carry out a duty for a moment: what must happen once
+has to be claimed in the database by the duty itself.
 """
 
 import logging
