@@ -1,0 +1,151 @@
+"""Putting a proxy's reports of flags together to states."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatcher.routing.states import Health, State
+from dispatcher.routing.states import Mark as Flags
+from efcp.mi.reports import IdentifierReports, Report
+from efcp.proxies.switches import DOWN, Mark, Path, Step, Switch, path, switches, unread
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+FAILED, ANSWERED = "negative probing reply", "200 OK probing reply"
+
+
+def ring(*seconds: int) -> IdentifierReports:
+    """A ring of reports, by the seconds after START at which they came."""
+    reports = tuple(
+        Report(START + timedelta(seconds=second), f"report {number}") for number, second in enumerate(seconds)
+    )
+    return IdentifierReports("dispatcher", "default;events", reports)
+
+
+def told(*reports: str) -> list[Switch]:
+    """Reports such as "inactive MI command", a second apart."""
+    return [
+        Switch(1, "sip:a", status == "active", reason, START + timedelta(seconds=number))
+        for number, (status, _, reason) in enumerate(report.partition(" ") for report in reports)
+    ]
+
+
+def words(found: Path) -> list[str]:
+    """The states along the way."""
+    return [step.before for step in found.steps[:1]] + [step.after for step in found.steps]
+
+
+def test_at_first_sight_nothing_is_new() -> None:
+    found = unread(ring(0, 5, 5), None)
+    assert (found.reports, found.lost) == ((), False)
+    assert found.mark == Mark(int(START.timestamp()) + 5, 2)
+
+
+def test_what_came_after_the_mark_is_new_within_its_second_too() -> None:
+    mark = unread(ring(0, 5), None).mark
+    found = unread(ring(0, 5, 5, 6), mark)
+    assert [report.text for report in found.reports] == ["report 2", "report 3"]
+    assert not found.lost
+
+
+def test_an_empty_ring_that_fills_has_lost_nothing() -> None:
+    mark = unread(None, None).mark
+    found = unread(ring(1, 2), Mark.parse(str(mark)))
+    assert (len(found.reports), found.lost) == (2, False)
+
+
+@pytest.mark.parametrize("later", [ring(9, 10), ring(), None])
+def test_where_the_mark_is_pushed_out_or_the_ring_new_reports_are_lost(
+    later: IdentifierReports | None,
+) -> None:
+    mark = unread(ring(0, 5), None).mark
+    assert unread(later, mark).lost
+
+
+def test_a_mark_reads_as_it_was_written() -> None:
+    assert Mark.parse(str(Mark(1795426721, 3))) == Mark(1795426721, 3)
+    assert Mark.parse("") is None
+
+
+def test_reports_that_tell_of_no_flag_are_passed_over() -> None:
+    reports = (
+        Report(START, "starting DB data loading"),
+        Report(START, "DESTINATION <sip:A>, set 7 switched to [inactive] due to MI command\n"),
+    )
+    assert switches(reports) == [Switch(7, "sip:a", False, "MI command", START)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reports", "states"),
+    [
+        ("active", "probing", [f"inactive {FAILED}"], ["active", "probing"]),
+        ("probing", "active", [f"active {ANSWERED}"], ["probing", "active"]),
+        ("probing", "inactive", ["inactive MI command", "active MI command"], ["probing", "inactive"]),
+        ("active", "active", [f"inactive {FAILED}", f"active {ANSWERED}"], ["active", "probing", "active"]),
+        ("active", "active", ["inactive MI command", "active MI command"], ["active", DOWN, "active"]),
+        ("active", "inactive", ["inactive MI command"], ["active", "inactive"]),
+        (
+            "active",
+            "inactive",
+            ["inactive MI command", "inactive x", "active x"],
+            ["active", "probing", "inactive"],
+        ),
+        ("inactive", "active", ["active MI command"], ["inactive", "active"]),
+    ],
+)
+def test_states_along_the_way(before: str, after: str, reports: Sequence[str], states: list[str]) -> None:
+    found = path(before, after, told(*reports))
+    assert words(found) == states
+    assert found.used == len(reports)
+
+
+def test_a_step_has_its_reports_reason_and_second() -> None:
+    (step,) = path("active", "probing", told(f"inactive {FAILED}")).steps
+    assert step == Step("active", "probing", FAILED, START)
+
+
+def test_a_report_that_is_newer_than_the_list_is_left_for_the_next_one() -> None:
+    assert path("active", "active", told(f"inactive {FAILED}")) == Path((), 0)
+
+
+def test_a_change_that_no_report_leads_to_has_no_reason() -> None:
+    assert path("inactive", "probing", told(f"inactive {FAILED}")) == Path((Step("inactive", "probing"),), 1)
+
+
+@given(
+    st.sampled_from(State),
+    st.lists(st.sampled_from(["a", "i", "p", "fails", "answers"]), max_size=12),
+)
+def test_the_way_of_a_destination_is_found_or_left_open_never_wrong(first: State, acts: list[str]) -> None:
+    health = Health.of(first)
+    reports: list[Switch] = []
+    true_way = [first.name.lower()]
+
+    def report(changed: bool, active: bool, reason: str) -> None:
+        if changed:
+            reports.append(Switch(1, "sip:a", active, reason, START))
+        if (state := health.state.name.lower()) != true_way[-1]:
+            true_way.append(state)
+
+    for act in acts:
+        match act:
+            case "a":
+                report(health.clear(Flags.INACTIVE | Flags.PROBING), True, "MI command")
+            case "i":
+                report(health.set_inactive(), False, "MI command")
+                report(health.clear(Flags.PROBING), True, "MI command")
+            case "p":
+                report(health.count_failure(1), False, "MI command")
+                report(health.clear(Flags.INACTIVE), True, "MI command")
+            case "fails":
+                report(health.count_failure(1), False, FAILED)
+            case _:
+                report(health.recover(), True, ANSWERED)
+    found = path(true_way[0], true_way[-1], reports)
+    assert found.used == len(reports)
+    way = words(found) or [true_way[0]]
+    assert len(way) == len(true_way)
+    assert all(word in {true, DOWN} for word, true in zip(way, true_way, strict=True))
+    assert all(true != "active" for word, true in zip(way, true_way, strict=True) if word == DOWN)
