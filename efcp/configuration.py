@@ -66,6 +66,17 @@ class Sandbox:
 
 
 @dataclass(frozen=True, slots=True)
+class Watching:
+    """The watcher: its pace, where events come to (port 0 is any free one), what is kept of the past."""
+
+    interval_s: int
+    event_address: str
+    event_port: int
+    history_days: int
+    history_rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """The settings of one installation.
 
@@ -85,6 +96,7 @@ class Configuration:
     insecure_http: bool
     admin_password: str
     upload_max: int
+    watching: Watching
     sandbox: Sandbox
 
     @property
@@ -176,6 +188,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         insecure_http=settings.flag("EFCP_INSECURE_HTTP", default=False),
         admin_password=settings.text("EFCP_ADMIN_PASSWORD"),
         upload_max=settings.size("EFCP_UPLOAD_MAX", "2G"),
+        watching=_watching(settings),
         sandbox=_sandbox(settings, trial),
     )
     _refuse_plain_http_beyond_loopback(configuration)
@@ -332,6 +345,21 @@ def _networks(text: str) -> tuple[Network, ...]:
                 f"EFCP_TRUSTED_PROXIES holds {item!r}; it takes addresses or networks such as 10.0.0.0/24."
             ) from None
     return tuple(networks)
+
+
+def _watching(settings: _Settings) -> Watching:
+    address = settings.text("EFCP_EVENT_ADDRESS", "127.0.0.1").strip("[]")
+    if not _is_address(address):
+        raise ConfigurationError(
+            f"EFCP_EVENT_ADDRESS is {address!r}; it must be an address of this machine, or 0.0.0.0."
+        )
+    return Watching(
+        interval_s=settings.integer("EFCP_WATCH_INTERVAL", 2, 1, 3600),
+        event_address=address,
+        event_port=settings.integer("EFCP_EVENT_PORT", 0, 0, MAX_PORT),
+        history_days=settings.integer("EFCP_HISTORY_DAYS", 400, 1, 3650),
+        history_rows=settings.integer("EFCP_HISTORY_ROWS", 1_000_000, 1000, 100_000_000),
+    )
 
 
 def _sandbox(settings: _Settings, trial: bool) -> Sandbox:

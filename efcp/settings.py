@@ -196,7 +196,7 @@ UPLOAD_MAX = CONFIGURATION.upload_max
 # No form takes files but that of call logs, which has a handler of its own: what else comes is not stored.
 FILE_UPLOAD_HANDLERS: list[str] = []
 
-# Seconds between two questions of the watcher to one proxy.
-WATCH_INTERVAL_S = 2.0
+# The watcher's pace and the place that events come to; what is kept of the past.
+WATCHING = CONFIGURATION.watching
 # "All proxies" means the sandbox too only where no other database than the trial's is at stake.
 SANDBOX_IS_PART_OF_ALL = CONFIGURATION.trial

@@ -136,6 +136,16 @@ class MiClient:
         reply = self.call("sr_list_reports", _given(group=group, identifier=identifier), timeout)
         return parse_reports(reply, group, identifier)
 
+    def event_subscribe(
+        self, event: str, receiver: str, expire_s: int, *, timeout: float | None = None
+    ) -> Done:
+        """Have `event` sent to a socket such as `udp:127.0.0.1:9000`; a known socket is renewed.
+
+        Without the transport's module (event_datagram for udp) the proxy refuses.
+        """
+        params = _given(event=event, socket=receiver, expire=expire_s)
+        return self._done("event_subscribe", params, timeout)
+
     def version(self, *, timeout: float | None = None) -> Version:
         """Return which server this is, and of which version."""
         return parse_version(self.call("version", None, timeout))

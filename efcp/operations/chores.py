@@ -3,29 +3,37 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from efcp.operations.models import ReloadRun, StateRun
-from efcp.proxies.models import StateChange
-
-KEPT_FOR = timedelta(days=400)
-"""A year and a month, so that this month can be compared with the same one a year ago."""
+from efcp.proxies.models import HistoryGap, StateChange
 
 AT_ONCE = 2000
 """Rows deleted in one statement, so that no other writer waits long for its turn."""
 
 
 def thin_state_changes(now: datetime) -> int:
-    """Delete changes in proxies' memory that are older than KEPT_FOR."""
-    return _delete(StateChange.objects.filter(at__lt=now - KEPT_FOR))
+    """Delete changes in proxies' memory, and gaps in what is known of them, beyond the age and size set."""
+    old = _kept_from(now)
+    deleted = _delete(HistoryGap.objects.filter(end__lt=old)) + _delete(
+        StateChange.objects.filter(at__lt=old)
+    )
+    newest_first = StateChange.objects.order_by("-pk").values_list("pk", flat=True)
+    beyond = newest_first[settings.WATCHING.history_rows :].first()
+    return deleted if beyond is None else deleted + _delete(StateChange.objects.filter(pk__lte=beyond))
 
 
 def thin_runs(now: datetime) -> int:
-    """Delete reloads and settings of states, with their results, that are older than KEPT_FOR."""
-    old = now - KEPT_FOR
+    """Delete reloads and settings of states, with their results, that are older than the age set."""
+    old = _kept_from(now)
     return _delete(ReloadRun.objects.filter(started_at__lt=old)) + _delete(
         StateRun.objects.filter(started_at__lt=old)
     )
+
+
+def _kept_from(now: datetime) -> datetime:
+    return now - timedelta(days=settings.WATCHING.history_days)
 
 
 def _delete(rows: QuerySet[Any]) -> int:

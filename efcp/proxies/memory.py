@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from efcp.mi import Destination, DestinationState, DsList
+from efcp.mi import Destination, DestinationState, DsList, MiError
 from efcp.proxies.models import MAX_TEXT, State
 from efcp.sip.uri import uri_key
 
@@ -26,7 +26,7 @@ Identity = tuple[int, str, int]
 """Set, URI key, occurrence."""
 
 
-class UnusableListError(Exception):
+class UnusableListError(MiError):
     """A destination list that can't be stored; the message is one line for people."""
 
 

@@ -49,6 +49,9 @@ class ProxyContact(models.Model):
     first hits are not part of it and are stored at a pace of their own (`hits_stored_at`).
     `plain_until`: until then the proxy is asked without `full`, since a full reply was too large for it.
     `interval_s` is the pace at which the watcher asks this proxy. `known_since` is the first good answer.
+    `switches_mark` and `loads_mark` tell how far the proxy's reports were read, those that it gave at
+    `reports_asked_at`; `late_switches` are read ones that no list has shown yet. `events_problem` tells why
+    the proxy sends no events, empty where it does.
     """
 
     proxy = models.OneToOneField(Proxy, on_delete=models.CASCADE, primary_key=True, related_name="contact")
@@ -68,6 +71,11 @@ class ProxyContact(models.Model):
     hits_stored_at = models.DateTimeField(null=True)
     with_details = models.BooleanField(default=True)
     plain_until = models.DateTimeField(null=True)
+    reports_asked_at = models.DateTimeField(null=True)
+    switches_mark = models.CharField(max_length=32, blank=True)
+    loads_mark = models.CharField(max_length=32, blank=True)
+    late_switches = models.JSONField(default=list)
+    events_problem = models.CharField(max_length=255, blank=True, default="Not asked yet.")
 
     class Meta:
         db_table = "efcp_proxy_contact"
@@ -77,8 +85,13 @@ class ProxyContact(models.Model):
 
 
 class WatcherHeartbeat(models.Model):
-    """The one row (id 1) in which the running watcher says that it lives."""
+    """The one row (id 1) in which the leading watcher says that it lives: see efcp.proxies.lease.
 
+    `started_at` is when it began to lead. `holder` is empty where it ended and none leads yet.
+    """
+
+    holder = models.CharField(max_length=80, blank=True)
+    beats = models.PositiveBigIntegerField(default=0)
     started_at = models.DateTimeField()
     beat_at = models.DateTimeField()
 
@@ -138,11 +151,23 @@ class KnownDestination(models.Model):
         return f"{self.setid} {self.uri}"
 
 
+class Cause(models.TextChoices):
+    """Why a destination changed, as far as the proxy tells."""
+
+    PROBING = "probing", "Probing"
+    MI = "mi", "Set over MI"
+    SCRIPT = "script", "Set by the script"
+    REPLICATION = "replication", "Replicated in the cluster"
+    RELOAD = "reload", "Reload"
+    UNKNOWN = "", "Unknown"
+
+
 class StateChange(models.Model):
     """One change in a proxy's memory.
 
     `state_before` is empty where the destination appeared in a proxy that was known before,
-    `state_after` where it vanished. A proxy's first list is no change and leaves no rows here.
+    `state_after` where it vanished. A proxy's first list is no change and leaves no rows here. Between two
+    lists, a state may be "down": the proxy's reports do not tell inactive and probing apart.
     """
 
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="changes")
@@ -155,6 +180,7 @@ class StateChange(models.Model):
     at_is_exact = models.BooleanField(default=True)
     state_before = models.CharField(max_length=8, blank=True)
     state_after = models.CharField(max_length=8, blank=True)
+    cause = models.CharField(max_length=12, choices=Cause.choices, default=Cause.UNKNOWN, blank=True)
 
     class Meta:
         db_table = "efcp_state_change"
@@ -165,3 +191,20 @@ class StateChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.uri} {self.state_before} -> {self.state_after}"
+
+
+class HistoryGap(models.Model):
+    """A time of which a proxy's changes are not known: two lists enclose it, and the reports do not reach."""
+
+    proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="gaps")
+    partition = models.CharField(max_length=64)
+    begin = models.DateTimeField()
+    end = models.DateTimeField()
+    why = models.CharField(max_length=128)
+
+    class Meta:
+        db_table = "efcp_history_gap"
+        indexes = (models.Index(fields=["proxy", "end"], name="efcp_gap_of_proxy"),)
+
+    def __str__(self) -> str:
+        return f"{self.proxy_id}: {self.begin} to {self.end}"

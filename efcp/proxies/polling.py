@@ -1,12 +1,13 @@
 """One poll of one proxy: what is asked, in a thread without the database, and what its answer stores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from efcp.mi import DsList, MiClient, RefusedError, TooLargeError, UnfinishedReplyError
+from efcp.mi import MiClient, MiError, RefusedError, TooLargeError, UnfinishedReplyError
 from efcp.proxies import services
 from efcp.proxies.asking import Answer
-from efcp.proxies.memory import UnusableListError
+from efcp.proxies.events import Subscribed, Subscription
+from efcp.proxies.snapshot import Reports, Snapshot
 
 PLAIN_FOR = timedelta(minutes=10)
 """How long a proxy whose full list was too large is asked without `full` before that is tried again."""
@@ -23,38 +24,47 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What one poll read; `asked_at` is when its ds_list request was sent."""
+    """What one poll read. `events` is what came of asking for events, None where that was not asked."""
 
-    listing: DsList
-    asked_at: datetime
+    snapshot: Snapshot
     full_is_too_large: bool
     identity: Identity | None
+    events: Subscribed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to ask a proxy for in one poll."""
+    """What to ask a proxy for in one poll.
+
+    The reports are asked for with `reports`, and where the list is not the one of `known_digest`. With
+    `subscription`, the proxy is asked to send its events.
+    """
 
     partition: str
-    full: bool
-    identity: bool
+    full: bool = True
+    identity: bool = False
+    reports: bool = True
+    known_digest: str = ""
+    subscription: Subscription | None = None
 
     def __call__(self, client: MiClient) -> Poll:
         """Ask `client`; the list without `full` where the full one is too large. Raises MiError."""
         identity = _identity(client) if self.identity else None
+        events = self.subscription(client) if self.subscription else None
         if not self.full:
-            return self._list(client, identity, full=False, full_is_too_large=False)
+            return Poll(self._snapshot(client, full=False), False, identity, events)
         try:
-            return self._list(client, identity, full=True, full_is_too_large=False)
+            return Poll(self._snapshot(client, full=True), False, identity, events)
         except (TooLargeError, UnfinishedReplyError):
-            return self._list(client, identity, full=False, full_is_too_large=True)
+            return Poll(self._snapshot(client, full=False), True, identity, events)
 
-    def _list(
-        self, client: MiClient, identity: Identity | None, *, full: bool, full_is_too_large: bool
-    ) -> Poll:
+    def _snapshot(self, client: MiClient, *, full: bool) -> Snapshot:
         asked_at = datetime.now(UTC)
         listing = client.ds_list(partition=self.partition, full=full)
-        return Poll(listing, asked_at, full_is_too_large, identity)
+        found = Snapshot.of(listing, self.partition, asked_at)
+        if not self.reports and found.digest == self.known_digest:
+            return found
+        return replace(found, reports=_reports(client, self.partition))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +82,7 @@ def store_answer(answer: Answer[Poll]) -> Result:
     if answer.error is not None:
         return _failed(answer, str(answer.error))
     poll = answer.value
-    try:
-        stored = services.store_snapshot(answer.proxy, poll.listing, poll.asked_at)
-    except UnusableListError as error:
-        return _failed(answer, str(error))
+    stored = services.store_snapshot(answer.proxy, poll.snapshot)
     restarted = poll.identity is not None and services.store_identity(
         answer.proxy, poll.identity.version, poll.identity.up_since, poll.identity.up_since_text
     )
@@ -84,6 +91,15 @@ def store_answer(answer: Answer[Poll]) -> Result:
 
 def _failed(answer: Answer[Poll], problem: str) -> Result:
     return Result(problem, outcome=services.store_failure(answer.proxy, problem, answer.asked_at))
+
+
+def _reports(client: MiClient, partition: str) -> Reports | None:
+    """What the proxy reports; None where it tells nothing: the list counts without them."""
+    asked_at = datetime.now(UTC)
+    try:
+        return Reports.of(client.sr_list_reports("dispatcher"), partition, asked_at)
+    except MiError:
+        return None
 
 
 def _identity(client: MiClient) -> Identity | None:

@@ -10,10 +10,12 @@ from enum import Enum
 
 from django.db import transaction
 
-from efcp.mi import DsList
+from efcp.proxies import reporting
+from efcp.proxies.changes import Interval, happened
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.memory import Memory, memory_of
-from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
+from efcp.proxies.models import HistoryGap, KnownDestination, Proxy, ProxyContact
+from efcp.proxies.reporting import Taken
+from efcp.proxies.snapshot import Snapshot
 from efcp.proxies.storing import MemoryRows
 
 FIRST_HITS_PACE = timedelta(seconds=30)
@@ -21,6 +23,10 @@ FIRST_HITS_PACE = timedelta(seconds=30)
 
 CONTINUOUS_FOR = timedelta(seconds=10)
 """Beside three of the proxy's intervals, how far apart two lists may be for a change to be dated exactly."""
+
+
+_LOST = "The proxy restarted, or reported more than it keeps."
+_UNSEEN = "Nobody looked, and the proxy has no reports of that time."
 
 
 class Outcome(Enum):
@@ -43,24 +49,21 @@ class Stored:
 
 
 @retried_on_lock
-def store_snapshot(proxy: Proxy, listing: DsList, asked_at: datetime) -> Stored:
-    """Store what `proxy` answered to a ds_list request that was sent at `asked_at`.
+def store_snapshot(proxy: Proxy, snapshot: Snapshot) -> Stored:
+    """Store what `proxy` held and reported.
 
     `proxy` is the row as it was when the request was sent. Destinations are only written where the list
     differs from the stored one; the contact always is. One transaction, repeated when another process holds
-    the lock. Raises UnusableListError for a list without the proxy's partition or beyond the database's
-    limits; nothing is stored then.
+    the lock.
     """
-    memory = memory_of(listing, proxy.partition)
-    digest = memory.digest()
     with transaction.atomic():
         contact = _lock_contact(proxy)
         if contact is None:
             return Stored(Outcome.PROXY_CHANGED)
-        if contact.asked_at is not None and contact.asked_at > asked_at:
+        if contact.asked_at is not None and contact.asked_at > snapshot.asked_at:
             return Stored(Outcome.OUTDATED)
-        stored = _store_memory(contact, memory, digest, asked_at)
-        _store_good_contact(contact, memory, digest, asked_at, listing.round_trip_s)
+        stored = _store_memory(contact, snapshot)
+        _store_good_contact(contact, snapshot)
     return stored
 
 
@@ -106,9 +109,9 @@ def store_pace(proxy: Proxy, interval_s: float, plain_until: datetime | None) ->
 
 
 @retried_on_lock
-def beat(started_at: datetime, now: datetime) -> None:
-    """Say that the watcher, which started at `started_at`, lives."""
-    WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": started_at, "beat_at": now})
+def store_events(proxy: Proxy, problem: str) -> None:
+    """Store why `proxy` sends no events, empty where it does."""
+    ProxyContact.objects.filter(proxy_id=proxy.pk).update(events_problem=problem[:255])
 
 
 def forget(proxy: Proxy) -> None:
@@ -129,39 +132,63 @@ def _lock_contact(proxy: Proxy) -> ProxyContact | None:
     return contact
 
 
-def _store_memory(contact: ProxyContact, memory: Memory, digest: str, asked_at: datetime) -> Stored:
-    if digest != contact.sets_digest:
-        return _store_difference(contact, memory, asked_at)
+def _store_memory(contact: ProxyContact, snapshot: Snapshot) -> Stored:
+    """Write what differs from the stored list, and what was reported since it."""
+    rows = MemoryRows(contact.proxy_id, snapshot.memory)
+    taken = reporting.take(contact, snapshot.reports)
+    if contact.asked_at is None:
+        return _store_first(contact, rows, snapshot.asked_at)
+    interval = Interval(contact.asked_at, snapshot.asked_at, _is_continuous(contact, snapshot.asked_at))
+    if taken.lost or not (interval.exact or taken.reaches):
+        _record_gap(contact, taken, interval, snapshot.memory.partition)
+    if snapshot.digest == contact.sets_digest and not (taken.told.new or taken.told.late):
+        _store_first_hits(contact, rows, snapshot.asked_at)
+        return Stored(Outcome.UNCHANGED)
+    found = rows.difference()
+    what = happened(found, snapshot.memory, taken.told, interval)
+    rows.replace(found, what.since())
+    rows.record(what.changes)
+    reporting.keep_late(contact, what.late)
+    contact.hits_stored_at = snapshot.asked_at
+    return Stored(Outcome.STORED, len(what.changes))
+
+
+def _store_first(contact: ProxyContact, rows: MemoryRows, asked_at: datetime) -> Stored:
+    """A proxy's first list is no change: nobody knows what was before."""
+    found = rows.difference()
+    rows.replace(found, {held.identity: (asked_at, False) for held in found.appeared})
+    contact.hits_stored_at = asked_at
+    return Stored(Outcome.STORED)
+
+
+def _store_first_hits(contact: ProxyContact, rows: MemoryRows, asked_at: datetime) -> None:
     if contact.hits_stored_at is None or asked_at - contact.hits_stored_at >= FIRST_HITS_PACE:
-        MemoryRows(contact.proxy_id, memory, asked_at, exact=True).store_first_hits()
+        rows.store_first_hits()
         contact.hits_stored_at = asked_at
-    return Stored(Outcome.UNCHANGED)
 
 
-def _store_good_contact(
-    contact: ProxyContact, memory: Memory, digest: str, asked_at: datetime, round_trip_s: float
-) -> None:
-    contact.tried_at = asked_at
-    contact.asked_at = asked_at
-    contact.known_since = contact.known_since or asked_at
-    contact.seen_at = asked_at + timedelta(seconds=round_trip_s)
+def _record_gap(contact: ProxyContact, taken: Taken, interval: Interval, partition: str) -> None:
+    HistoryGap.objects.create(
+        proxy_id=contact.proxy_id,
+        partition=partition,
+        begin=interval.begin or interval.end,
+        end=interval.end,
+        why=_LOST if taken.lost else _UNSEEN,
+    )
+
+
+def _store_good_contact(contact: ProxyContact, snapshot: Snapshot) -> None:
+    contact.tried_at = snapshot.asked_at
+    contact.asked_at = snapshot.asked_at
+    contact.known_since = contact.known_since or snapshot.asked_at
+    contact.seen_at = snapshot.asked_at + timedelta(seconds=snapshot.round_trip_s)
     contact.failing_since = None
     contact.error = ""
-    contact.round_trip_ms = round_trip_s * 1000
-    contact.sets_digest = digest
-    contact.destination_count = len(memory.destinations)
-    contact.with_details = memory.with_details
+    contact.round_trip_ms = snapshot.round_trip_s * 1000
+    contact.sets_digest = snapshot.digest
+    contact.destination_count = len(snapshot.memory.destinations)
+    contact.with_details = snapshot.memory.with_details
     contact.save()
-
-
-def _store_difference(contact: ProxyContact, memory: Memory, asked_at: datetime) -> Stored:
-    known_before = contact.asked_at is not None
-    rows = MemoryRows(contact.proxy_id, memory, asked_at, exact=_is_continuous(contact, asked_at))
-    found = rows.replace()
-    contact.hits_stored_at = asked_at
-    if not known_before:
-        return Stored(Outcome.STORED)
-    return Stored(Outcome.STORED, rows.record_changes(found))
 
 
 def _is_continuous(contact: ProxyContact, asked_at: datetime) -> bool:

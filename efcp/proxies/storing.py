@@ -6,13 +6,14 @@ so that one INSERT serves both databases; nothing refers to the rows' ids.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from django.db import connection
 
+from efcp.proxies.changes import Change
 from efcp.proxies.memory import (
     Difference,
     HeldDestination,
@@ -29,50 +30,61 @@ _HELD_COLUMNS = HeldDestination._fields
 
 T = TypeVar("T")
 
+Since = Mapping[Identity, tuple[datetime, bool]]
+"""When a destination's state began, and whether that is exact."""
+
 
 class MemoryRows:
     """The stored destinations of `memory`'s partition on one proxy, to be brought to `memory`.
 
-    `asked_at` is the moment that the list stands for; `exact` tells whether a list shortly before it is
-    stored, so that a change can be dated. All methods are to be called in one transaction that holds the
-    proxy's lock.
+    All methods are to be called in one transaction that holds the proxy's lock.
     """
 
-    def __init__(self, proxy_id: int, memory: Memory, asked_at: datetime, *, exact: bool) -> None:
+    def __init__(self, proxy_id: int, memory: Memory) -> None:
         self.proxy_id = proxy_id
         self.memory = memory
-        self.asked_at = asked_at
-        self.exact = exact
 
-    def replace(self) -> Difference:
-        """Write what differs, and return it."""
+    def difference(self) -> Difference:
+        """What differs between the stored destinations and the memory."""
+        return difference(self._stored(), self.memory.destinations)
+
+    def replace(self, found: Difference, since: Since) -> None:
+        """Write what differs; `since` has the destinations whose state began anew."""
         KnownDestination.objects.filter(proxy_id=self.proxy_id).exclude(
             partition=self.memory.partition
         ).delete()
-        found = difference(self._stored(), self.memory.destinations)
         self._delete(found)
-        self._insert(found)
-        return found
+        self._insert(found, since)
+        written = {held.identity for held in found.appeared} | {held.identity for _, held in found.changed}
+        self.date_anew({identity: began for identity, began in since.items() if identity not in written})
 
-    def record_changes(self, found: Difference) -> int:
-        """Write the history's rows for the difference, and return how many there are."""
-        changes = [
+    def date_anew(self, since: Since) -> None:
+        """Write since when destinations are in a state that they left for a while."""
+        mine = KnownDestination.objects.filter(proxy_id=self.proxy_id, partition=self.memory.partition)
+        for (setid, uri_key, occurrence), (began, exact) in since.items():
+            mine.filter(setid=setid, uri_key=uri_key, occurrence=occurrence).update(
+                since=began, since_is_exact=exact
+            )
+
+    def record(self, changes: Iterable[Change]) -> None:
+        """Write the history's rows."""
+        rows = [
             (
                 self.proxy_id,
                 self.memory.partition,
-                destination.setid,
-                destination.uri,
-                destination.uri_key,
-                destination.occurrence,
-                self._moment(self.asked_at),
-                self.exact,
-                before,
-                after,
+                each.held.setid,
+                each.held.uri,
+                each.held.uri_key,
+                each.held.occurrence,
+                self._moment(each.at),
+                each.at_is_exact,
+                each.before,
+                each.after,
+                each.cause,
             )
-            for destination, before, after in _state_changes(found)
+            for each in changes
         ]
-        _insert_rows(StateChange._meta.db_table, _CHANGE_COLUMNS, changes)
-        return len(changes)
+        _insert_rows(StateChange._meta.db_table, _CHANGE_COLUMNS, rows)
 
     def store_first_hits(self) -> None:
         """Write the first hits that differ; the rows must be those of the memory otherwise."""
@@ -112,27 +124,23 @@ class MemoryRows:
         for chunk in _chunks(ids):
             KnownDestination.objects.filter(pk__in=chunk).delete()
 
-    def _insert(self, found: Difference) -> None:
+    def _insert(self, found: Difference, since: Since) -> None:
         hits = dict(zip((d.identity for d in self.memory.destinations), self.memory.first_hits, strict=True))
-        now = self._moment(self.asked_at)
 
-        def row(held: HeldDestination, since: Any, exact: bool) -> tuple[Any, ...]:
+        def row(held: HeldDestination, began: datetime, exact: bool) -> tuple[Any, ...]:
             return (
                 self.proxy_id,
                 self.memory.partition,
                 *held[:-1],
                 json.dumps(held.addresses),
-                since,
+                self._moment(began),
                 exact,
                 hits[held.identity],
             )
 
-        rows = [row(held, now, self.exact) for held in found.appeared]
+        rows = [row(held, *since[held.identity]) for held in found.appeared]
         for before, held in found.changed:
-            if before.held.state == held.state:
-                rows.append(row(held, self._moment(before.since), before.since_is_exact))
-            else:
-                rows.append(row(held, now, self.exact))
+            rows.append(row(held, *since.get(held.identity, (before.since, before.since_is_exact))))
         _insert_rows(KnownDestination._meta.db_table, _KNOWN_COLUMNS, rows)
 
     @staticmethod
@@ -153,18 +161,8 @@ _CHANGE_COLUMNS = (
     "at_is_exact",
     "state_before",
     "state_after",
+    "cause",
 )
-
-
-def _state_changes(found: Difference) -> Iterator[tuple[HeldDestination, str, str]]:
-    """Destinations that came, went or changed their state, with the state before and after."""
-    for held in found.appeared:
-        yield held, "", held.state
-    for before, held in found.changed:
-        if before.held.state != held.state:
-            yield held, before.held.state, held.state
-    for before in found.vanished:
-        yield before.held, before.held.state, ""
 
 
 def _insert_rows(table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

@@ -1,8 +1,8 @@
 """What a proxy reported of a destination's flags, put together to states. No database.
 
-A proxy keeps its last 200 reports of flags (`PARTITION;events` of the group `dispatcher`). A report tells that
-a flag was set ("inactive") or taken away ("active") and why, to the second, but not which flag: it is found by
-what a list told before and after (dispatch.c, _ds_set_state, alike in 3.4, 3.6 and 4.0).
+A proxy keeps its last 200 reports of flags (`PARTITION;events` of the group `dispatcher`). A report tells
+that a flag was set ("inactive") or taken away ("active") and why, to the second, but not which flag: it is
+found by what a list told before and after (dispatch.c, _ds_set_state, alike in 3.4, 3.6 and 4.0).
 """
 
 from collections.abc import Sequence
@@ -24,17 +24,17 @@ PROBE_ANSWERED = "200 OK probing reply"
 class Mark(NamedTuple):
     """How far a ring of reports was read: the newest report's second, and how many of that second."""
 
-    at: int
-    count: int
+    second: int
+    reports: int
 
     @classmethod
     def parse(cls, text: str) -> "Mark | None":
         """The mark as `str` wrote it; None for an empty text: nothing was read yet."""
-        at, _, count = text.partition(":")
-        return cls(int(at), int(count)) if count else None
+        second, _, reports = text.partition(":")
+        return cls(int(second), int(reports)) if reports else None
 
     def __str__(self) -> str:
-        return f"{self.at}:{self.count}"
+        return f"{self.second}:{self.reports}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ def unread(ring: IdentifierReports | None, mark: Mark | None) -> Unread:
     newest = Mark(seconds[-1], seconds.count(seconds[-1])) if seconds else Mark(0, 0)
     if mark is None:
         return Unread((), newest, lost=False)
-    if mark.count and seconds.count(mark.at) < mark.count:
+    if seconds.count(mark.second) < mark.reports:
         return Unread(reports, newest, lost=True)
-    first = seconds.index(mark.at) + mark.count if mark.count else 0
+    first = seconds.index(mark.second) + mark.reports if mark.reports else 0
     return Unread(reports[first:], newest, lost=False)
 
 

@@ -1,7 +1,8 @@
-"""The watcher: one process that asks every enabled proxy again and again, and stores what changed.
+"""The watcher: the process that asks every enabled proxy again and again, and stores what changed.
 
 Threads ask, this thread stores. A proxy that hangs costs its own thread and nothing else; a database that
-goes away costs the answers of that time and nothing else.
+goes away costs the answers of that time and nothing else. Any number of watchers may run: the one that holds
+the lease works, the others wait for it.
 """
 
 import logging
@@ -20,19 +21,28 @@ from django.db import close_old_connections, connection
 from efcp.proxies import services
 from efcp.proxies.asking import MAX_THREADS, Answer, ask, target_of
 from efcp.proxies.duties import Duties
+from efcp.proxies.events import EventReceiver, Subscription
+from efcp.proxies.lease import Lease
 from efcp.proxies.models import Proxy, ProxyContact
 from efcp.proxies.polling import PLAIN_FOR, Poll, Question, Result, store_answer
 
 log = logging.getLogger(__name__)
 
-BEAT_EVERY_S = 5.0
 IDENTITY_EVERY_S = 30.0
 LONGEST_INTERVAL_S = 30.0
 COST_SHARE = 5
 """A proxy is left alone for this many times what its last poll cost: the reply's time and the storing."""
+EXTRA_EVERY_S = 1.0
+EXTRA_COST_SHARE = 2
+"""An event brings about an extra look at most once in EXTRA_EVERY_S, and in this many times a look's cost."""
 LONGEST_WAIT_S = 0.5
 """The longest that the loop waits for an answer before it looks whether it is to end."""
 DATABASE_REST_S = 1.0
+STUCK_AFTER_S = 60.0
+"""A watcher whose loop did not come round for so long gives its lease up."""
+
+EventPlace = tuple[str, int]
+"""The address and port that events come to; port 0 is any free one."""
 
 
 @dataclass(slots=True)
@@ -43,38 +53,68 @@ class Watched:
     due_at: float
     interval_s: float
     plain_until: datetime | None
+    digest: str
     identity_due_at: float = 0.0
+    extra_at: float = 0.0
+    wants_reports: bool = True
     is_asked: bool = False
     problem: str = ""
+    events_problem: str | None = None
+    peers: frozenset[str] = frozenset()
+
+    def notice_event(self, now: float) -> None:
+        """Be due for an extra look, as soon as another is allowed."""
+        pause_s = max(EXTRA_EVERY_S, EXTRA_COST_SHARE * self.interval_s / COST_SHARE)
+        extra_at = max(now, self.extra_at + pause_s)
+        self.wants_reports = True
+        if extra_at < self.due_at:
+            self.due_at = self.extra_at = extra_at
 
 
 class Watcher:
-    """Watches the enabled proxies, each every `interval_s` seconds or slower, until `stopping` is set."""
+    """Watches the enabled proxies, each every `interval_s` seconds or slower, until `stopping` is set.
 
-    def __init__(self, interval_s: float, stopping: threading.Event) -> None:
+    With `events_at` it asks the proxies for events, and looks at once where one comes.
+    """
+
+    def __init__(
+        self, interval_s: float, stopping: threading.Event, events_at: EventPlace | None = None
+    ) -> None:
         self.interval_s = interval_s
         self.stopping = stopping
-        self._started_at = datetime.now(UTC)
+        self._events_at = events_at
+        self._lease = Lease(self._is_well)
+        self._came_round_at = time.monotonic()
         self._watched: dict[int, Watched] = {}
-        self._answers: queue.SimpleQueue[tuple[int, Future[Answer[Poll]]]] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[int, Future[Answer[Poll]]] | None] = queue.SimpleQueue()
+        self._events_lock = threading.Lock()
+        self._events_from: set[str] = set()
+        self._receiver: EventReceiver | None = None
+        self._subscription: Subscription | None = None
         self._refresh_at = 0.0
-        self._beat_at = 0.0
         self._database_is_away = False
 
     def run(self) -> None:
         """Watch until `stopping` is set; requests under way then end within their own limit."""
-        duties = Duties(lambda: True, self.stopping)
+        lease = threading.Thread(target=self._lease.keep, args=(self.stopping,), name="lease")
+        lease.start()
+        duties = Duties(lambda: self._lease.is_held, self.stopping)
         duties.start()
-        with ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="mi") as pool:
-            while not self.stopping.is_set():
-                close_old_connections()
-                with self._surviving_database_trouble():
-                    self._refresh()
-                    self._beat()
-                self._ask_due(pool)
-                self._store_next_answer()
-            pool.shutdown(wait=False, cancel_futures=True)
-        duties.join()
+        try:
+            with ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="mi") as pool:
+                while not self.stopping.is_set():
+                    self._came_round_at = time.monotonic()
+                    close_old_connections()
+                    if self._lease.is_held:
+                        self._watch(pool)
+                    else:
+                        self._rest()
+                pool.shutdown(wait=False, cancel_futures=True)
+        finally:
+            self.stopping.set()
+            self._rest()
+            duties.join()
+            lease.join()
 
     def poll_once(self) -> dict[str, Result]:
         """Ask every enabled proxy once, store the answers, and return what became of each by its name."""
@@ -84,10 +124,58 @@ class Watcher:
             for watched in self._watched.values():
                 self._ask(pool, watched)
             for _ in tuple(self._watched):
-                proxy_id, future = self._answers.get()
-                watched = self._watched[proxy_id]
-                results[watched.proxy.name] = self._store(watched, future)
+                answered = self._answers.get()
+                if answered is not None:
+                    watched = self._watched[answered[0]]
+                    results[watched.proxy.name] = self._store(watched, answered[1])
         return results
+
+    def _is_well(self) -> bool:
+        return time.monotonic() - self._came_round_at < STUCK_AFTER_S
+
+    def _watch(self, pool: ThreadPoolExecutor) -> None:
+        """One turn of the loop while this watcher leads."""
+        self._listen()
+        with self._surviving_database_trouble():
+            self._refresh()
+        self._take_events()
+        self._ask_due(pool)
+        self._store_next_answer()
+
+    def _rest(self) -> None:
+        """Forget everything while another leads: it is read anew when the lead comes back."""
+        if self._receiver is not None:
+            self._receiver.close()
+        self._receiver = self._subscription = None
+        self._watched.clear()
+        self._refresh_at = 0.0
+        self.stopping.wait(LONGEST_WAIT_S / 2)
+
+    def _listen(self) -> None:
+        """Open the socket for events; where that fails, the proxies are watched without them."""
+        if self._receiver is not None or self._events_at is None:
+            return
+        self._receiver = EventReceiver(*self._events_at, self._note_event)
+        try:
+            self._subscription = self._receiver.open()
+        except OSError as error:
+            log.warning("Events can't be received at %s port %d: %s", *self._events_at, error.strerror)
+
+    def _note_event(self, address: str) -> None:
+        """Called in the receiver's thread."""
+        with self._events_lock:
+            is_new = address not in self._events_from
+            self._events_from.add(address)
+        if is_new:
+            self._answers.put(None)
+
+    def _take_events(self) -> None:
+        now = time.monotonic()
+        with self._events_lock:
+            came_from, self._events_from = self._events_from, set()
+        for watched in self._watched.values():
+            if watched.peers & came_from:
+                watched.notice_event(now)
 
     def _refresh(self) -> None:
         """Read which proxies are to be watched, and as what, once per interval; spread new ones over it."""
@@ -107,14 +195,8 @@ class Watcher:
                 due_at=now + self.interval_s * number / len(proxies),
                 interval_s=contact.interval_s,
                 plain_until=contact.plain_until,
+                digest=contact.sets_digest,
             )
-
-    def _beat(self) -> None:
-        now = time.monotonic()
-        if now < self._beat_at:
-            return
-        services.beat(self._started_at, datetime.now(UTC))
-        self._beat_at = now + BEAT_EVERY_S
 
     def _ask_due(self, pool: ThreadPoolExecutor) -> None:
         now = time.monotonic()
@@ -123,11 +205,16 @@ class Watcher:
                 self._ask(pool, watched)
 
     def _ask(self, pool: ThreadPoolExecutor, watched: Watched) -> None:
+        looks_around = watched.identity_due_at <= time.monotonic()
         question = Question(
             partition=watched.proxy.partition,
             full=watched.plain_until is None or watched.plain_until <= datetime.now(UTC),
-            identity=watched.identity_due_at <= time.monotonic(),
+            identity=looks_around,
+            reports=looks_around or watched.wants_reports,
+            known_digest=watched.digest,
+            subscription=self._subscription if looks_around else None,
         )
+        watched.wants_reports = False
         watched.is_asked = True
         watched.due_at = time.monotonic() + self.interval_s
         proxy_id = watched.proxy.pk
@@ -138,14 +225,14 @@ class Watcher:
         next_due = min((w.due_at for w in self._watched.values() if not w.is_asked), default=float("inf"))
         wait = min(LONGEST_WAIT_S, max(0.01, next_due - time.monotonic()))
         try:
-            proxy_id, future = self._answers.get(timeout=wait)
+            answered = self._answers.get(timeout=wait)
         except queue.Empty:
             return
-        watched = self._watched.get(proxy_id)
-        if watched is None:
+        watched = self._watched.get(answered[0]) if answered else None
+        if answered is None or watched is None:
             return
         with self._surviving_database_trouble():
-            self._store(watched, future)
+            self._store(watched, answered[1])
 
     def _store(self, watched: Watched, future: Future[Answer[Poll]]) -> Result:
         """Store one answer and decide when the proxy is due again."""
@@ -165,7 +252,7 @@ class Watcher:
 
     def _adapt_pace(self, watched: Watched, poll: Poll, storing_s: float) -> None:
         """Ask costly proxies less often, and those whose full list is too large without `full` for a time."""
-        cost_s = poll.listing.round_trip_s + storing_s
+        cost_s = poll.snapshot.round_trip_s + storing_s
         interval_s = round(min(LONGEST_INTERVAL_S, max(self.interval_s, COST_SHARE * cost_s)), 1)
         plain_until = datetime.now(UTC) + PLAIN_FOR if poll.full_is_too_large else watched.plain_until
         if (interval_s, plain_until) != (watched.interval_s, watched.plain_until):
@@ -177,13 +264,27 @@ class Watcher:
     def _remember(self, watched: Watched, answer: Answer[Poll], result: Result) -> None:
         if answer.error is not None:
             watched.identity_due_at = 0.0
-        elif answer.value.identity is not None:
-            watched.identity_due_at = time.monotonic() + IDENTITY_EVERY_S
+            watched.wants_reports = True
+        else:
+            watched.digest = answer.value.snapshot.digest
+            self._remember_identity(watched, answer.value)
         if result.problem != watched.problem:
             log.warning("%s: %s", watched.proxy.name, result.problem or "answers again")
         if result.restarted:
             log.warning("%s restarted", watched.proxy.name)
         watched.problem = result.problem
+
+    def _remember_identity(self, watched: Watched, poll: Poll) -> None:
+        if poll.identity is not None:
+            watched.identity_due_at = time.monotonic() + IDENTITY_EVERY_S
+        if poll.events is None:
+            return
+        watched.peers = poll.events.peers
+        if self._receiver is not None:
+            self._receiver.peers = frozenset().union(*(each.peers for each in self._watched.values()))
+        if poll.events.problem != watched.events_problem:
+            services.store_events(watched.proxy, poll.events.problem)
+            watched.events_problem = poll.events.problem
 
     @contextmanager
     def _surviving_database_trouble(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from efcp.mi import Endpoint, MiClient
 from efcp.proxies.models import Proxy
 from efcp.proxies.services import store_identity, store_snapshot
+from efcp.proxies.snapshot import Snapshot
 from tests.proxies.mi_server import JSON, MiServer, listed
 
 STATES = {"a": "Active", "i": "Inactive", "p": "Probing"}
@@ -54,7 +55,8 @@ class PlayingProxy(MiServer):
         """Have the panel know what the proxy holds now, as the watcher would."""
         client = MiClient(Endpoint.parse(self.url))
         asked_at = timezone.now()
-        store_snapshot(proxy, client.ds_list(full=True, partition=proxy.partition), asked_at)
+        listing = client.ds_list(full=True, partition=proxy.partition)
+        store_snapshot(proxy, Snapshot.of(listing, proxy.partition, asked_at))
         store_identity(proxy, client.version().version, asked_at, self.up_since)
         return proxy
 

@@ -14,6 +14,7 @@ from efcp.mi import Endpoint, MiClient
 from efcp.preview.calls.explaining import Explained
 from efcp.preview.sources import NO_WEIGHTS
 from efcp.proxies.services import store_snapshot
+from efcp.proxies.snapshot import Snapshot
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
 
@@ -192,7 +193,8 @@ def test_the_memory_of_a_proxy_counts_with_its_states_and_sockets(play: Play, vi
 def test_weights_that_the_proxy_did_not_tell_are_said_to_be_missing(play: Play, viewer: Client) -> None:
     edge = play(sets={1: [listed(FIRST), listed(SECOND)]})
     proxy = edge.row()
-    store_snapshot(proxy, MiClient(Endpoint.parse(edge.url)).ds_list(partition="default"), timezone.now())
+    listing = MiClient(Endpoint.parse(edge.url)).ds_list(partition="default")
+    store_snapshot(proxy, Snapshot.of(listing, "default", timezone.now()))
     assert previewed(viewer, call_id="abc", source=f"memory-{proxy.pk}").notes == (NO_WEIGHTS,)
 
 

@@ -1,12 +1,14 @@
 """Proxies of the tests: small MI servers on loopback, and rows that name them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from efcp.mi import Endpoint, MiClient
 from efcp.proxies.models import Proxy
+from efcp.proxies.polling import Question
 from efcp.proxies.services import Stored, store_snapshot
 from tests.proxies.mi_server import MiServer
 
@@ -49,7 +51,10 @@ def store(proxy: Proxy, mi: MiServer) -> Callable[..., Stored]:
     """Return a function that reads the list of `mi` and stores it as asked for `seconds` after START."""
 
     def read_and_store(seconds: float = 0, *, full: bool = True) -> Stored:
-        listing = MiClient(Endpoint.parse(mi.url)).ds_list(full=full, partition="default")
-        return store_snapshot(proxy, listing, START + timedelta(seconds=seconds))
+        question = Question("default", full=full)
+        snapshot = question(MiClient(Endpoint.parse(mi.url))).snapshot
+        asked_at = START + timedelta(seconds=seconds)
+        reports = replace(snapshot.reports, asked_at=asked_at) if snapshot.reports else None
+        return store_snapshot(proxy, replace(snapshot, asked_at=asked_at, reports=reports))
 
     return read_and_store

@@ -1,10 +1,12 @@
 """A small MI server on loopback, whose memory a test sets and changes."""
 
 import json
+import socket
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -28,7 +30,9 @@ class MiServer:
 
     `full_is_too_large` has ds_list with `full` answered as httpd does beyond its buffer (status 500, a body
     that never ends), `hangs` has every request wait, `refusal` has ds_list refused with that message,
-    `requires` is the Authorization header without which the answer is 401.
+    `requires` is the Authorization header without which the answer is 401. `reports` are those of flags that
+    sr_list_reports tells, None where it is refused, `loads` those of loading; `subscribers` are the sockets
+    that events are asked for to, unless it `refuses_events`.
     """
 
     sets: dict[int, list[JSON]] = field(default_factory=dict)
@@ -41,6 +45,10 @@ class MiServer:
     refusal: str = ""
     requires: str = ""
     asked: Counter[str] = field(default_factory=Counter)
+    reports: list[JSON] | None = None
+    loads: list[JSON] = field(default_factory=list)
+    refuses_events: bool = False
+    subscribers: list[str] = field(default_factory=list)
     ending: threading.Event = field(default_factory=threading.Event)
     _server: _Server | None = None
 
@@ -72,9 +80,31 @@ class MiServer:
             return {"result": {"Now": "x", "Up since": self.up_since, "Up time": "17 [sec]"}}
         if method == "which":
             return {"result": list(self.commands)}
+        if method == "sr_list_reports" and self.reports is not None:
+            of_flags = {"Name": f"{self.partition};events", "Reports": self.reports}
+            return {"result": [of_flags, {"Name": self.partition, "Reports": self.loads}]}
+        if method == "event_subscribe":
+            if self.refuses_events:
+                return {"error": {"code": 400, "message": "Bad parameter value"}}
+            self.subscribers.append(params["socket"])
+            return {"result": "OK"}
         if method == "ds_list" and not self.refusal:
             return {"result": {"PARTITIONS": [self._listed_partition(full="full" in params)]}}
         return {"error": {"code": 500, "message": self.refusal or "ERROR"}}
+
+    def switch(self, at: datetime, uri: str, status: str, reason: str, setid: int = 1) -> None:
+        """Report a flag of a destination as the proxy does; "inactive" set, "active" taken away."""
+        log = f"DESTINATION <{uri}>, set {setid} switched to [{status}] due to {reason}\n"
+        report = {"Timestamp": int(at.timestamp()), "Date": "x", "Log": log}
+        self.reports = [*(self.reports or []), report][-200:]
+
+    def raise_event(self) -> None:
+        """Send an event to everybody who asked for it."""
+        event = {"jsonrpc": "2.0", "method": "E_DISPATCHER_STATUS", "params": {"group": 1}}
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for subscriber in set(self.subscribers):
+                _, host, port = subscriber.split(":")
+                sender.sendto(json.dumps(event).encode(), (host, int(port)))
 
     def _listed_partition(self, *, full: bool) -> JSON:
         details = {"weight": 1, "priority": 0} if full else {}

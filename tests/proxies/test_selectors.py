@@ -1,7 +1,7 @@
 """What pages read of proxies: contact, freshness, live states, and what "all proxies" means."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.template import engines
@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from efcp.proxies import services
 from efcp.proxies.context import proxy_dots
-from efcp.proxies.models import KnownDestination, Proxy
+from efcp.proxies.models import KnownDestination, Proxy, WatcherHeartbeat
 from efcp.proxies.selectors import (
     Freshness,
     live_states,
@@ -27,10 +27,15 @@ from tests.proxies.mi_server import MiServer, listed
 Store = Callable[..., Stored]
 
 
+def beat(at: datetime) -> None:
+    """Have a watcher live at that moment."""
+    WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": START, "beat_at": at})
+
+
 def freshness_after(seconds: float) -> Freshness:
     """How fresh the only proxy is `seconds` after START, while the watcher lives."""
     now = START + timedelta(seconds=seconds)
-    services.beat(START, now)
+    beat(now)
     return watched_proxies(now=now)[0].freshness
 
 
@@ -55,13 +60,13 @@ def test_a_proxy_that_was_never_reached_is_told_apart(proxy: Proxy) -> None:
 
 def test_without_the_watcher_nothing_old_is_called_silent(store: Store) -> None:
     store()
-    services.beat(START, START)
+    beat(START)
     assert watched_proxies(now=START + timedelta(seconds=60))[0].freshness is Freshness.UNWATCHED
 
 
 def test_the_watcher_is_silent_when_its_heart_stands_still(db: None) -> None:
     assert watcher_is_silent(START)
-    services.beat(START, START)
+    beat(START)
     assert not watcher_is_silent(START + timedelta(seconds=10))
     assert watcher_is_silent(START + timedelta(seconds=20))
 

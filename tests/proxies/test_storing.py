@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from efcp.mi import Endpoint, MiClient
 from efcp.proxies.memory import UnusableListError
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange
-from efcp.proxies.services import Outcome, Stored, forget, store_failure, store_snapshot
+from efcp.proxies.services import Outcome, Stored, forget, store_failure
+from efcp.proxies.snapshot import Snapshot
 from tests.proxies.conftest import START
 from tests.proxies.mi_server import MiServer, listed
 
@@ -221,7 +222,7 @@ def test_a_list_without_the_partition_is_not_stored(mi: MiServer, proxy: Proxy) 
     mi.partition = "other"
     listing = MiClient(Endpoint.parse(mi.url)).ds_list()
     with pytest.raises(UnusableListError, match="default"):
-        store_snapshot(proxy, listing, START)
+        Snapshot.of(listing, "default", START)
 
 
 def test_a_text_too_long_for_the_database_is_refused_in_words(mi: MiServer, store: Store) -> None:

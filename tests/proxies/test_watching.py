@@ -13,18 +13,18 @@ from django.db import connection
 
 from efcp.proxies import services
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange, WatcherHeartbeat
-from efcp.proxies.watch import Watcher
+from efcp.proxies.watch import EventPlace, Watcher
 from tests.proxies.mi_server import MiServer, listed, wait_until
 
 
 @contextmanager
-def watching(interval_s: float = 0.1) -> Iterator[None]:
+def watching(interval_s: float = 0.1, events_at: EventPlace | None = None) -> Iterator[None]:
     """Run the watcher in a thread with database connections of its own."""
     stopping = threading.Event()
 
     def run() -> None:
         try:
-            Watcher(interval_s, stopping).run()
+            Watcher(interval_s, stopping, events_at).run()
         finally:
             connection.close()
 

@@ -47,7 +47,7 @@ def reload_and_read_back(target: Target, inherit_state: bool) -> Reloaded:
     started = time.monotonic()
     outcome, message = _reload(client, target.partition, inherit_state)
     took_ms = (time.monotonic() - started) * 1000
-    question = Question(partition=target.partition, full=True, identity=False)
+    question = Question(partition=target.partition)
     read_back = ask(target, question, READ_BACK_LIMIT_S)
     reports = _reports(client, target.partition, outcome) if read_back.error is None else Reports()
     return Reloaded(target, outcome, message, took_ms, read_back, reports)

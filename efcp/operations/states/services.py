@@ -186,7 +186,7 @@ def _tell(target: Target, state: State, results: Sequence[StateResult]) -> _Told
         failed = {result.pk: (StateOutcome.FAILED, problem) for result in results}
         return _Told(target, failed, Answer(target.proxy, target.endpoint, datetime.now(UTC), 0.0))
     outcomes = _set_all(MiClient(target.endpoint, timeout=LIMIT_S), target, state, results)
-    question = Question(partition=target.partition, full=True, identity=False)
+    question = Question(partition=target.partition)
     return _Told(target, outcomes, ask(target, question, LIMIT_S))
 
 

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--interval",
             type=float,
-            default=settings.WATCH_INTERVAL_S,
+            default=float(settings.WATCHING.interval_s),
             help="seconds between two questions to a proxy (default: %(default)s)",
         )
 
@@ -32,7 +32,8 @@ class Command(BaseCommand):
         """Run the watcher until SIGTERM or SIGINT, or for one round."""
         logging.basicConfig(level=logging.INFO, format="watch: %(message)s")
         stopping = threading.Event()
-        watcher = Watcher(max(0.1, options["interval"]), stopping)
+        events_at = (settings.WATCHING.event_address, settings.WATCHING.event_port)
+        watcher = Watcher(max(0.1, options["interval"]), stopping, events_at)
         if options["once"]:
             for name, result in watcher.poll_once().items():
                 self.stdout.write(f"{name}: {result.problem or result.outcome.value}")
