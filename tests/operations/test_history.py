@@ -9,10 +9,13 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from dispatcher.models import Destination
+from dispatcher.services import Values, subject
 from efcp.accounts.roles import Role
+from efcp.audit.services import Actor, record
 from efcp.operations.history.selectors import DestinationHistory
 from efcp.operations.models import StateOutcome, StateResult, StateRun
-from efcp.proxies.models import Proxy, ProxyContact, StateChange
+from efcp.proxies.models import Cause, HistoryGap, Proxy, ProxyContact, StateChange
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
@@ -83,7 +86,64 @@ def test_a_change_that_the_panel_asked_for_names_who_and_why(
         run=run, proxy=proxy, setid=1, uri=URI.upper(), outcome=StateOutcome.DONE, deadline=asked.at
     )
     told = shown(viewer, add_row(URI)).changes
-    assert [each.cause for each in told] == ["", "Set by ann: new board"]
+    assert [each.cause for each in told] == ["Unknown", "Set by ann: new board"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (Cause.PROBING, "Probing"),
+        (Cause.SCRIPT, "The proxy's script, by ds_mark_dst"),
+        (Cause.MI, "Set by ann: new board"),
+        (Cause.RELOAD, "A reload, not by this panel"),
+    ],
+)
+def test_the_proxys_own_word_counts_before_what_the_panel_was_asked_for(
+    proxy: Proxy, add_row: AddRow, viewer: Client, cause: Cause, told: str
+) -> None:
+    change = changed(proxy, "active", "inactive", 1)
+    StateChange.objects.update(cause=cause)
+    run = StateRun.objects.create(
+        started_at=change.at - timedelta(seconds=2), actor="ann", state="inactive", reason="new board"
+    )
+    StateResult.objects.create(
+        run=run, proxy=proxy, setid=1, uri=URI, outcome=StateOutcome.DONE, deadline=change.at
+    )
+    assert [each.cause for each in shown(viewer, add_row(URI)).changes] == [told]
+
+
+def test_nothing_is_told_of_a_gap_but_that_it_is_one(proxy: Proxy, add_row: AddRow, viewer: Client) -> None:
+    changed(proxy, "active", "probing", 6)
+    now = timezone.now()
+    HistoryGap.objects.create(
+        proxy=proxy,
+        partition=proxy.partition,
+        begin=now - timedelta(hours=12),
+        end=now - timedelta(hours=3),
+        why="Nobody looked.",
+    )
+    row = add_row(URI)
+    [on_proxy] = shown(viewer, row).on_proxies
+    assert [each.state for each in on_proxy.timeline.segments] == ["active", "", "", "probing"]
+    assert on_proxy.availability.startswith("80.0")
+    assert "Nobody looked." in viewer.get(reverse("operations:destination", args=[row])).content.decode()
+
+
+def test_a_state_that_only_the_reports_tell_of_is_named_as_far_as_it_is_known(
+    proxy: Proxy, add_row: AddRow, viewer: Client
+) -> None:
+    changed(proxy, "active", "down", 2)
+    changed(proxy, "down", "active", 1)
+    row = add_row(URI)
+    assert shown(viewer, row).on_proxies[0].availability.startswith("95.8")
+    assert "inactive or probing" in viewer.get(reverse("operations:destination", args=[row])).content.decode()
+
+
+def test_the_page_tells_who_changed_the_row(add_row: AddRow, viewer: Client) -> None:
+    row = add_row(URI)
+    record(Actor("ann"), "edit", subject(row, Values.of(Destination.objects.get(pk=row))), reason="moved")
+    newest, added = shown(viewer, row).records
+    assert (newest.actor, newest.reason, added.action) == ("ann", "moved", "add")
 
 
 def test_what_a_silent_proxy_holds_is_unknown_since_its_last_answer(

@@ -9,9 +9,13 @@ from django.db.models import Max
 from django.utils import timezone
 
 from dispatcher.models import Destination
-from efcp.operations.history.timeline import Change, Period, Segment, Timeline, timeline
-from efcp.operations.models import ReloadOutcome, ReloadResult, StateResult
-from efcp.proxies.models import KnownDestination, StateChange
+from dispatcher.services import Values, subject
+from efcp.audit.models import AuditRecord
+from efcp.audit.selectors import AuditFilter, audit_page
+from efcp.operations.history.causes import ToldChange, with_causes
+from efcp.operations.history.timeline import Change, Gap, Period, Segment, Timeline, timeline
+from efcp.operations.models import ReloadOutcome, ReloadResult
+from efcp.proxies.models import HistoryGap, KnownDestination, StateChange
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
 
@@ -19,12 +23,15 @@ MAX_CHANGES = 2_000
 """Of one destination on one proxy in a period; of more, the newest count."""
 
 SHOWN_CHANGES = 50
-CAUSE_WITHIN = timedelta(seconds=15)
-"""How long before the watcher saw a change the panel may have asked for it."""
+SHOWN_RECORDS = 10
+MAX_GAPS = 200
+"""Of all proxies in a period; of more, the newest count."""
+
+SHOWN_GAPS = 5
 
 HEIGHT = 12
-_HEIGHTS = {"": 1, "absent": 2, "inactive": 4, "probing": 8}
-_WORDS = {"": "Unknown", "absent": "Not in memory"}
+_HEIGHTS = {"": 1, "absent": 2, "inactive": 4, "down": 6, "probing": 8}
+_WORDS = {"": "Unknown", "absent": "Not in memory", "down": "Inactive or probing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,7 @@ class OnProxy:
     watched: WatchedProxy
     known: KnownDestination | None
     timeline: Timeline
+    gaps: tuple[Gap, ...]
     hits_per_hour: float | None
 
     @property
@@ -67,14 +75,6 @@ class OnProxy:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldChange:
-    """A change with what is known of its cause; empty where the panel did not ask for it."""
-
-    change: StateChange
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
 class DestinationHistory:
     """What the page of a destination shows."""
 
@@ -82,6 +82,7 @@ class DestinationHistory:
     period: Period
     on_proxies: tuple[OnProxy, ...]
     changes: tuple[ToldChange, ...]
+    records: tuple[AuditRecord, ...]
 
 
 def history(row: Destination, period: Period, watched: Sequence[WatchedProxy]) -> DestinationHistory:
@@ -93,16 +94,24 @@ def history(row: Destination, period: Period, watched: Sequence[WatchedProxy]) -
     on_proxies = tuple(_on_proxy(each, held.get(each.proxy.pk, ()), past, end) for each in watched)
     mine = StateChange.objects.filter(proxy__in=[each.proxy.pk for each in watched], setid=row.setid)
     recent = mine.filter(uri_key=key).select_related("proxy").order_by("-at", "-pk")[:SHOWN_CHANGES]
-    return DestinationHistory(row, period, on_proxies, _with_causes(row, list(recent)))
+    wanted = AuditFilter(kind=subject(row.pk, Values.of(row)).kind, subject_id=str(row.pk))
+    return DestinationHistory(
+        row=row,
+        period=period,
+        on_proxies=on_proxies,
+        changes=with_causes(row.setid, row.destination, list(recent)),
+        records=tuple(audit_page(wanted).records[:SHOWN_RECORDS]),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Past:
-    """By proxy: the changes since `begin`, oldest first; the last before it; when it was last reloaded."""
+    """By proxy: changes and gaps since `begin`, oldest first; the last change before it; the last reload."""
 
     begin: datetime
     changes: Mapping[int, Sequence[Change]]
     earlier: Mapping[int, Change]
+    gaps: Mapping[int, Sequence[Gap]]
     reloaded_at: Mapping[int, datetime]
 
     @classmethod
@@ -128,6 +137,7 @@ class _Past:
         return cls(
             begin=begin,
             changes=changes,
+            gaps=_gaps(partitions, begin),
             earlier={one.proxy_id: _change(one) for one in StateChange.objects.filter(pk__in=last)},
             reloaded_at={each["proxy_id"]: each["last"] for each in ended if each["last"]},
         )
@@ -144,9 +154,22 @@ def _on_proxy(each: WatchedProxy, held: Sequence[KnownDestination], past: _Past,
         past.changes.get(each.proxy.pk, ()),
         past.earlier.get(each.proxy.pk),
         known.state if known else None,
+        past.gaps.get(each.proxy.pk, ()),
     )
     whole = Timeline(past.begin, end, line.segments + _silence(known_until, end))
-    return OnProxy(each, known, whole, _hits_per_hour(each, known, past.reloaded_at.get(each.proxy.pk)))
+    gaps = tuple(reversed(past.gaps.get(each.proxy.pk, ())))
+    hits_per_hour = _hits_per_hour(each, known, past.reloaded_at.get(each.proxy.pk))
+    return OnProxy(each, known, whole, gaps[:SHOWN_GAPS], hits_per_hour)
+
+
+def _gaps(partitions: Mapping[int, str], begin: datetime) -> dict[int, list[Gap]]:
+    """By proxy, oldest first."""
+    found: dict[int, list[Gap]] = defaultdict(list)
+    rows = HistoryGap.objects.filter(proxy__in=partitions, end__gte=begin).order_by("-end")[:MAX_GAPS]
+    for one in reversed(list(rows)):
+        if partitions[one.proxy_id] == one.partition:
+            found[one.proxy_id].append(Gap(one.begin, one.end, one.why))
+    return found
 
 
 def _silence(since: datetime, end: datetime) -> tuple[Segment, ...]:
@@ -173,41 +196,3 @@ def _bar(line: Timeline, segment: Segment) -> Bar:
     title = f"{word} from {segment.begin:%Y-%m-%d %H:%M:%S} to {segment.end:%Y-%m-%d %H:%M:%S} UTC"
     width = max(1.0, line.place(segment.end) - x)
     return Bar(segment.state or "unknown", x, width, _HEIGHTS.get(segment.state, HEIGHT), title)
-
-
-def _with_causes(row: Destination, changes: Sequence[StateChange]) -> tuple[ToldChange, ...]:
-    """What the panel asked for shortly before each change; the proxy itself tells no cause in its list."""
-    if not changes:
-        return ()
-    first = changes[-1].at - CAUSE_WITHIN
-    of_set = (
-        StateResult.objects.filter(setid=row.setid, run__started_at__gte=first)
-        .select_related("run")
-        .order_by("-run__started_at")[:MAX_CHANGES]
-    )
-    # Compared here, since databases fold more than the proxy does, or nothing at all.
-    settings = [each for each in of_set if uri_key(each.uri) == uri_key(row.destination)]
-    reloads = list(
-        ReloadResult.objects.filter(run__started_at__gte=first)
-        .select_related("run")
-        .order_by("-run__started_at")[:MAX_CHANGES]
-    )
-    return tuple(ToldChange(change, _cause(change, settings, reloads)) for change in changes)
-
-
-def _cause(change: StateChange, settings: Sequence[StateResult], reloads: Sequence[ReloadResult]) -> str:
-    for setting in settings:
-        if setting.proxy_id == change.proxy_id and _just_before(setting.run.started_at, change.at):
-            return _told("Set", setting.run.actor, setting.run.reason)
-    for reload in reloads:
-        if reload.proxy_id == change.proxy_id and _just_before(reload.run.started_at, change.at):
-            return _told("Reload", reload.run.actor, reload.run.reason)
-    return ""
-
-
-def _just_before(asked: datetime, seen: datetime) -> bool:
-    return timedelta() <= seen - asked <= CAUSE_WITHIN
-
-
-def _told(what: str, actor: str, reason: str) -> str:
-    return f"{what} by {actor}: {reason}" if reason else f"{what} by {actor}"

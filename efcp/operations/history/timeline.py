@@ -71,6 +71,15 @@ class Timeline:
         return 1000 * ((moment - self.begin) / (self.end - self.begin))
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time of which nothing is known, and why."""
+
+    begin: datetime
+    end: datetime
+    why: str
+
+
 def timeline(
     begin: datetime,
     end: datetime,
@@ -78,11 +87,13 @@ def timeline(
     changes: Sequence[Change],
     earlier: Change | None,
     now: str | None,
+    gaps: Sequence[Gap] = (),
 ) -> Timeline:
     """The line from `begin` to `end`, out of the changes within it (oldest first).
 
-    Before `known_since` nothing is known of the proxy. `earlier` is the last change before `begin`, if there
-    was one; `now` the present state, None where the proxy does not hold the destination.
+    Before `known_since`, and in the `gaps` (oldest first), nothing is known of the proxy. `earlier` is the
+    last change before `begin`, if there was one; `now` the present state, None where the proxy does not hold
+    the destination.
     """
     segments: list[Segment] = []
     first_known = end if known_since is None else min(end, max(begin, known_since))
@@ -92,7 +103,7 @@ def timeline(
         _add(segments, state, since, change.at)
         state, since = change.after or ABSENT, max(since, change.at)
     _add(segments, state, since, end)
-    return Timeline(begin, end, tuple(segments))
+    return Timeline(begin, end, _without(segments, gaps))
 
 
 def _state_at_begin(changes: Sequence[Change], earlier: Change | None, now: str | None) -> str:
@@ -102,6 +113,19 @@ def _state_at_begin(changes: Sequence[Change], earlier: Change | None, now: str 
     if changes:
         return changes[0].before or ABSENT
     return now or ABSENT
+
+
+def _without(segments: Sequence[Segment], gaps: Sequence[Gap]) -> tuple[Segment, ...]:
+    """The segments, with what lies in a gap as unknown."""
+    left = list(segments)
+    for gap in gaps:
+        cut: list[Segment] = []
+        for each in left:
+            _add(cut, each.state, each.begin, min(each.end, gap.begin))
+            _add(cut, UNKNOWN, max(each.begin, gap.begin), min(each.end, gap.end))
+            _add(cut, each.state, max(each.begin, gap.end), each.end)
+        left = cut
+    return tuple(left)
 
 
 def _add(segments: list[Segment], state: str, begin: datetime, end: datetime) -> None:
