@@ -1,0 +1,166 @@
+"""A thousand changes while the leading one of two watchers is killed: played, and what was stored of them.
+
+A proxy is played on loopback with a ring of 200 reports, as the real ones have; the watchers are processes of
+their own on one SQLite file.
+"""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+from efcp.configuration import PROJECT_DIR
+from tests.proxies.mi_server import MiServer, listed, wait_until
+
+CHANGES = 1000
+KILLED_AFTER = 250
+DESTINATIONS = 20
+A_SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One change as stored."""
+
+    uri: str
+    at: datetime
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """What came of it: the true changes' moments, what is stored, the gaps, seconds without a leader."""
+
+    made: tuple[datetime, ...]
+    stored: tuple[Stored, ...]
+    gaps: tuple[tuple[datetime, datetime], ...]
+    led_again_after_s: float
+
+    @property
+    def lost(self) -> int:
+        """How many changes were not stored."""
+        return len(self.made) - len(self.stored)
+
+    @property
+    def in_gaps(self) -> int:
+        """How many changes lie in a gap; a report's moment is known to the second."""
+        return sum(any(begin - A_SECOND <= at <= end for begin, end in self.gaps) for at in self.made)
+
+    @property
+    def is_one_line(self) -> bool:
+        """Whether each change begins with the state that the one before ended with: none is doubled."""
+        by_uri: dict[str, list[Stored]] = defaultdict(list)
+        for each in self.stored:
+            by_uri[each.uri].append(each)
+        return all(
+            one.after == next_one.before for changes in by_uri.values() for one, next_one in pairwise(changes)
+        )
+
+
+def take_over(folder: Path, changes_a_second: float) -> Takeover:
+    """Play it out in `folder`; everything that was started is ended."""
+    environment = _environment(folder)
+    mi = MiServer(reports=[], sets={1: [listed(f"sip:gateway-{n}") for n in range(DESTINATIONS)]})
+    mi.start()
+    try:
+        _manage(environment, "migrate", "--verbosity=0")
+        add = f"from efcp.proxies.models import Proxy; Proxy.objects.create(name='edge', mi_url={mi.url!r})"
+        _manage(environment, "shell", "--verbosity=0", "--command", add)
+        with sqlite3.connect(folder / "panel.sqlite3") as database, _two_watchers(environment):
+            return _play(mi, database, changes_a_second)
+    finally:
+        mi.stop()
+
+
+def _play(mi: MiServer, database: sqlite3.Connection, changes_a_second: float) -> Takeover:
+    assert wait_until(lambda: len(_states(database)) == DESTINATIONS, 60)
+    made = []
+    killed_at = led_again_at = 0.0
+    killed = ""
+    begun = time.monotonic()
+    for number in range(CHANGES):
+        time.sleep(max(0.0, begun + number / changes_a_second - time.monotonic()))
+        made.append(datetime.now(UTC))
+        _change(mi, number)
+        if number == KILLED_AFTER:
+            killed = _leader(database)
+            os.kill(int(killed.split("/")[1]), signal.SIGKILL)
+            killed_at = time.monotonic()
+        elif killed and not led_again_at and _leader(database) != killed:
+            led_again_at = time.monotonic()
+    wanted = {each["URI"]: each["state"].lower() for each in mi.sets[1]}
+    assert wait_until(lambda: _states(database) == wanted, 60)
+    # What a list did not show any more is found in the reports with the look after it.
+    time.sleep(3)
+    return Takeover(tuple(made), _stored(database), _gaps(database), led_again_at - killed_at)
+
+
+def _change(mi: MiServer, number: int) -> None:
+    """A destination fails a probe, or answers one again."""
+    destination = mi.sets[1][number % DESTINATIONS]
+    fails = destination["state"] == "Active"
+    destination["state"] = "Probing" if fails else "Active"
+    status, reason = ("inactive", "negative") if fails else ("active", "200 OK")
+    mi.switch(datetime.now(UTC), destination["URI"], status, f"{reason} probing reply")
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
+    return kept | {
+        "EFCP_DATA_DIR": str(folder),
+        "EFCP_SECRET_KEY": "k" * 40,
+        "DATABASE_URL": f"sqlite:///{folder / 'panel.sqlite3'}",
+        "PYTHONWARNINGS": "error",
+    }
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> None:
+    command = [sys.executable, "manage.py", *arguments]
+    subprocess.run(command, cwd=PROJECT_DIR, env=environment, check=True, capture_output=True)
+
+
+@contextlib.contextmanager
+def _two_watchers(environment: dict[str, str]) -> Iterator[None]:
+    command = [sys.executable, "manage.py", "watch"]
+    watchers = [subprocess.Popen(command, cwd=PROJECT_DIR, env=environment) for _ in range(2)]
+    try:
+        yield
+    finally:
+        for watcher in watchers:
+            watcher.terminate()
+        for watcher in watchers:
+            watcher.wait(30)
+
+
+def _leader(database: sqlite3.Connection) -> str:
+    return str(database.execute("SELECT holder FROM efcp_watcher_heartbeat").fetchone()[0])
+
+
+def _states(database: sqlite3.Connection) -> dict[str, str]:
+    return dict(database.execute("SELECT uri, state FROM efcp_known_destination").fetchall())
+
+
+def _stored(database: sqlite3.Connection) -> tuple[Stored, ...]:
+    rows = database.execute(
+        "SELECT uri, at, state_before, state_after FROM efcp_state_change ORDER BY at, id"
+    ).fetchall()
+    return tuple(Stored(uri, _moment(at), before, after) for uri, at, before, after in rows)
+
+
+def _gaps(database: sqlite3.Connection) -> tuple[tuple[datetime, datetime], ...]:
+    rows = database.execute('SELECT "begin", "end" FROM efcp_history_gap').fetchall()
+    return tuple((_moment(begin), _moment(end)) for begin, end in rows)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
