@@ -6,7 +6,7 @@ which occurrence): a table may hold the same set and URI twice, and the proxy th
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,6 +81,22 @@ class Memory:
         """The same text for the same destinations and states; first hits do not count."""
         content = json.dumps((self.partition, self.with_details, self.destinations), separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()
+
+    def contents(self) -> dict[int, str]:
+        """By set, the same text for the same destinations in the same order, whatever their states.
+
+        The text is empty where the proxy was asked without `full`. Addresses do not count: two proxies may
+        look a name up differently.
+        """
+        by_set: dict[int, list[object]] = defaultdict(list)
+        for each in self.destinations:
+            by_set[each.setid].append((each.uri, each.socket, each.attrs, each.weight, each.priority))
+        if not self.with_details:
+            return dict.fromkeys(by_set, "")
+        return {
+            setid: hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+            for setid, rows in by_set.items()
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,29 @@ class KnownDestination(models.Model):
         return f"{self.setid} {self.uri}"
 
 
+class KnownSet(models.Model):
+    """A set in a proxy's memory, as last read, so that proxies can be compared without all destinations.
+
+    `content` is a digest of its destinations without their states, empty where the proxy was asked without
+    `full`; `since` is when that content was first seen.
+    """
+
+    proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="sets")
+    partition = models.CharField(max_length=64)
+    setid = models.IntegerField()
+    content = models.CharField(max_length=64, blank=True)
+    since = models.DateTimeField()
+
+    class Meta:
+        db_table = "efcp_known_set"
+        constraints = (
+            models.UniqueConstraint(fields=["proxy", "partition", "setid"], name="efcp_known_set_identity"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.setid} on {self.proxy_id}"
+
+
 class Cause(models.TextChoices):
     """Why a destination changed, as far as the proxy tells."""
 

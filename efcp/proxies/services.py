@@ -13,7 +13,7 @@ from django.db import transaction
 from efcp.proxies import reporting
 from efcp.proxies.changes import Interval, happened
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.models import HistoryGap, KnownDestination, Proxy, ProxyContact
+from efcp.proxies.models import HistoryGap, KnownDestination, KnownSet, Proxy, ProxyContact
 from efcp.proxies.reporting import Taken
 from efcp.proxies.snapshot import Snapshot
 from efcp.proxies.storing import MemoryRows
@@ -120,6 +120,7 @@ def forget(proxy: Proxy) -> None:
     Call it inside the transaction of that change; the history stays.
     """
     KnownDestination.objects.filter(proxy=proxy).delete()
+    KnownSet.objects.filter(proxy=proxy).delete()
     ProxyContact.objects.filter(proxy=proxy).delete()
 
 
@@ -147,6 +148,7 @@ def _store_memory(contact: ProxyContact, snapshot: Snapshot) -> Stored:
     found = rows.difference()
     what = happened(found, snapshot.memory, taken.told, interval)
     rows.replace(found, what.since())
+    rows.store_sets(snapshot.asked_at)
     rows.record(what.changes)
     reporting.keep_late(contact, what.late)
     contact.hits_stored_at = snapshot.asked_at
@@ -157,6 +159,7 @@ def _store_first(contact: ProxyContact, rows: MemoryRows, asked_at: datetime) ->
     """A proxy's first list is no change: nobody knows what was before."""
     found = rows.difference()
     rows.replace(found, {held.identity: (asked_at, False) for held in found.appeared})
+    rows.store_sets(asked_at)
     contact.hits_stored_at = asked_at
     return Stored(Outcome.STORED)
 

@@ -22,7 +22,7 @@ from efcp.proxies.memory import (
     StoredDestination,
     difference,
 )
-from efcp.proxies.models import KnownDestination, StateChange
+from efcp.proxies.models import KnownDestination, KnownSet, StateChange
 
 ROWS_AT_ONCE = 500
 
@@ -85,6 +85,22 @@ class MemoryRows:
             for each in changes
         ]
         _insert_rows(StateChange._meta.db_table, _CHANGE_COLUMNS, rows)
+
+    def store_sets(self, asked_at: datetime) -> None:
+        """Write which sets there are, and which of them have another content than before."""
+        contents = self.memory.contents()
+        mine = KnownSet.objects.filter(proxy_id=self.proxy_id)
+        former = dict(mine.filter(partition=self.memory.partition).values_list("setid", "content"))
+        changed = [setid for setid, content in contents.items() if former.get(setid) != content]
+        gone = [*changed, *(former.keys() - contents.keys())]
+        mine.exclude(partition=self.memory.partition).delete()
+        for chunk in _chunks(gone):
+            mine.filter(setid__in=chunk).delete()
+        rows = [
+            (self.proxy_id, self.memory.partition, setid, contents[setid], self._moment(asked_at))
+            for setid in changed
+        ]
+        _insert_rows(KnownSet._meta.db_table, _SET_COLUMNS, rows)
 
     def store_first_hits(self) -> None:
         """Write the first hits that differ; the rows must be those of the memory otherwise."""
@@ -150,6 +166,7 @@ class MemoryRows:
 
 
 _KNOWN_COLUMNS = ("proxy_id", "partition", *_HELD_COLUMNS, "since", "since_is_exact", "first_hits")
+_SET_COLUMNS = ("proxy_id", "partition", "setid", "content", "since")
 _CHANGE_COLUMNS = (
     "proxy_id",
     "partition",

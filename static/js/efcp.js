@@ -55,12 +55,16 @@
     );
   }
 
-  /** Let the parts of the page that are marked for it fetch themselves anew. */
-  function refresh() {
+  let turn = 0;
+
+  /** Let the parts of the page that are marked for it fetch themselves anew; what costs little, each turn. */
+  function refresh(all) {
     if (document.hidden) return;
+    turn += 1;
     for (const element of document.querySelectorAll("[data-refresh]")) {
       const always = element.dataset.refresh === "always";
-      if (always || !isInUse(element)) element.dispatchEvent(new CustomEvent("efcp:refresh"));
+      const isDue = always || ((all || turn % 2 === 0) && !isInUse(element));
+      if (isDue) element.dispatchEvent(new CustomEvent("efcp:refresh"));
     }
   }
 
@@ -94,8 +98,8 @@
     const status = event.detail.xhr.status;
     if (status >= 200 && status < 400) answeredAt = Date.now();
   });
-  document.addEventListener("visibilitychange", refresh);
-  setInterval(refresh, 2000);
+  document.addEventListener("visibilitychange", () => refresh(true));
+  setInterval(() => refresh(false), 1000);
   setInterval(() => {
     if (document.hidden) return;
     tellStale();

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from efcp.accounts.roles import Role
 from efcp.operations.board.selectors import Board, Level
-from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
+from efcp.proxies.models import KnownDestination, KnownSet, Proxy, ProxyContact, WatcherHeartbeat
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
@@ -88,15 +88,58 @@ def test_proxies_that_disagree_are_marked(play: Play, viewer: Client) -> None:
     hold(play(), "edge-1", a="Active")
     hold(play(), "edge-2", a="Inactive")
     [told] = shown(viewer).troubled
-    assert [each.disagree for each in told.troubles] == [True]
+    [trouble] = told.troubles
+    assert trouble.disagree_since == max(each.known.since for each in trouble.on_proxies)
+    assert told.differing is None
     assert [each.known.state for each in told.troubles[0].on_proxies] == ["active", "inactive"]
 
 
-def test_a_proxy_without_a_set_is_no_problem_of_the_set(play: Play, viewer: Client) -> None:
+def test_a_proxy_without_a_set_is_down_for_nobody_but_holds_another_table(play: Play, viewer: Client) -> None:
     hold(play(), "edge-1", a="Active")
-    empty = play(sets={2: [listed(OTHER)]})
+    empty = play(sets={1: []})
     empty.remembered(empty.row("edge-2"))
+    [told] = shown(viewer).troubled
+    assert told.level is Level.DIFFERING
+    assert told.differing is not None
+    assert told.differing.holders == (("edge-1",), ("edge-2",))
+
+
+@pytest.mark.parametrize(
+    "other", [{"weight": 7}, {"priority": 3}, {"attr": "x=1"}, {"socket": "udp:127.0.0.1:5060"}]
+)
+def test_proxies_that_hold_a_set_differently_are_told_with_the_most_first(
+    play: Play, viewer: Client, other: dict[str, object]
+) -> None:
+    for name in ("edge-1", "edge-2"):
+        hold(play(), name, a="Active")
+    third = play(sets={1: [{**listed(URI), **other}]})
+    third.remembered(third.row("edge-3"))
+    [told] = shown(viewer).troubled
+    assert told.differing is not None
+    assert told.differing.holders == (("edge-1", "edge-2"), ("edge-3",))
+    assert told.differing.since == KnownSet.objects.get(proxy__name="edge-3").since
+    assert "held differently" in viewer.get(reverse("operations:board")).content.decode()
+
+
+def test_states_and_addresses_make_no_difference_of_content(play: Play, viewer: Client) -> None:
+    hold(play(), "edge-1", a="Active")
+    other = play(sets={1: [listed(URI, "Active", resolved_addresses=["192.0.2.9:5060"])]})
+    other.remembered(other.row("edge-2"))
     assert not shown(viewer).troubled
+
+
+def test_a_proxy_that_does_not_answer_and_one_of_another_partition_differ_from_nobody(
+    play: Play, viewer: Client
+) -> None:
+    hold(play(), "edge-1", a="Active")
+    silent = play(sets={1: [listed(OTHER)]})
+    silent.remembered(silent.row("edge-2"))
+    long_ago = timezone.now() - timedelta(minutes=5)
+    ProxyContact.objects.filter(proxy__name="edge-2").update(seen_at=long_ago, failing_since=long_ago)
+    apart = play(sets={1: [listed(OTHER)]}, partition="other")
+    apart.remembered(apart.row("edge-3", partition="other"))
+    [told] = shown(viewer).quiet
+    assert told.differing is None
 
 
 def test_what_a_silent_proxy_holds_is_unknown_and_told_as_old(edge: PlayingProxy, viewer: Client) -> None:

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from efcp.mi import Endpoint, MiClient
 from efcp.proxies.memory import UnusableListError
-from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange
+from efcp.proxies.models import KnownDestination, KnownSet, Proxy, ProxyContact, StateChange
 from efcp.proxies.services import Outcome, Stored, forget, store_failure
 from efcp.proxies.snapshot import Snapshot
 from tests.proxies.conftest import START
@@ -216,6 +216,25 @@ def test_a_forgotten_proxy_begins_anew(mi: MiServer, store: Store, proxy: Proxy)
     mi.sets = {1: [listed("sip:b")]}
     assert store(2) == Stored(Outcome.STORED, 0)
     assert states() == [(1, "sip:b", 0, "active")]
+
+
+def test_the_content_of_a_set_is_dated_by_its_last_load_and_not_by_states(mi: MiServer, store: Store) -> None:
+    mi.sets = {1: [listed("sip:a")], 2: [listed("sip:b")]}
+    store()
+    mi.sets[1][0]["state"] = "Probing"
+    mi.sets[2][0]["attr"] = "x=1"
+    store(2)
+    dated = dict(KnownSet.objects.values_list("setid", "since"))
+    assert dated == {1: START, 2: START + timedelta(seconds=2)}
+    del mi.sets[2]
+    store(4)
+    assert [each.setid for each in KnownSet.objects.all()] == [1]
+
+
+def test_without_details_the_content_of_a_set_is_unknown(mi: MiServer, store: Store) -> None:
+    mi.sets = {1: [listed("sip:a")]}
+    store(full=False)
+    assert KnownSet.objects.get().content == ""
 
 
 def test_a_list_without_the_partition_is_not_stored(mi: MiServer, proxy: Proxy) -> None:

@@ -7,12 +7,13 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
 
 from django.db.models import Count
 
 from dispatcher.selectors import set_names
-from efcp.proxies.models import KnownDestination, State
+from efcp.proxies.models import KnownDestination, KnownSet, State
 from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
 
 MAX_TROUBLES = 500
@@ -30,9 +31,11 @@ class Level(IntEnum):
     """No destination takes calls on some proxy that answers."""
     IMPAIRED = 1
     """Some destinations take no calls."""
-    UNKNOWN = 2
+    DIFFERING = 2
+    """All destinations take calls, but proxies hold the set differently."""
+    UNKNOWN = 3
     """No proxy that holds the set answers."""
-    GOOD = 3
+    GOOD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +80,20 @@ class Trouble:
     on_proxies: tuple[TroubleOnProxy, ...]
 
     @property
-    def disagree(self) -> bool:
-        """Whether proxies that answer hold it in different states."""
-        return len({each.known.state for each in self.on_proxies if each.fresh}) > 1
+    def disagree_since(self) -> datetime | None:
+        """When proxies that answer came to hold it in these different states; None where they agree."""
+        known = [each.known for each in self.on_proxies if each.fresh]
+        if len({each.state for each in known}) <= 1:
+            return None
+        return max(each.since for each in known)
+
+
+@dataclass(frozen=True, slots=True)
+class Differing:
+    """Proxies that answer hold a set differently: by content, who holds it so; when that came about."""
+
+    holders: tuple[tuple[str, ...], ...]
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +105,15 @@ class BoardSet:
     proxies: tuple[SetOnProxy, ...]
     troubles: tuple[Trouble, ...] = ()
     further: int = 0
+    differing: Differing | None = None
 
     @property
     def level(self) -> Level:
         """The worst of what the proxies that answer hold; unknown where none of them holds it."""
         holding = [each for each in self.proxies if each.held]
         known = [each.level for each in holding if each.fresh]
-        return min(known, default=Level.UNKNOWN if holding else Level.GOOD)
+        worst = min(known, default=Level.UNKNOWN if holding else Level.GOOD)
+        return min(worst, Level.DIFFERING) if self.differing else worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +136,11 @@ class Board:
     def impaired(self) -> int:
         """How many sets have destinations that take no calls."""
         return sum(each.level is Level.IMPAIRED for each in self.troubled)
+
+    @property
+    def differing(self) -> int:
+        """How many sets proxies hold differently."""
+        return sum(each.differing is not None for each in self.troubled)
 
     @property
     def unknown(self) -> int:
@@ -153,6 +174,7 @@ def board(watched: Sequence[WatchedProxy]) -> Board:
     names = set_names()
     counts = _counts(watched)
     troubles = _troubles(watched)
+    differing = _differing(watched)
     sets = [
         BoardSet(
             setid=setid,
@@ -160,6 +182,7 @@ def board(watched: Sequence[WatchedProxy]) -> Board:
             proxies=tuple(_on_proxy(each, by_proxy.get(each.proxy.pk, {})) for each in watched),
             troubles=tuple(troubles.get(setid, ())[:MAX_SHOWN_OF_A_SET]),
             further=max(0, _not_active(by_proxy) - MAX_SHOWN_OF_A_SET),
+            differing=differing.get(setid),
         )
         for setid, by_proxy in sorted(counts.items())
     ]
@@ -194,6 +217,37 @@ def _counts(watched: Sequence[WatchedProxy]) -> dict[int, dict[int, Counts]]:
         if partitions[proxy_id] == partition:
             found[setid][proxy_id][state] = count
     return {setid: dict(by_proxy) for setid, by_proxy in found.items()}
+
+
+def _differing(watched: Sequence[WatchedProxy]) -> dict[int, Differing]:
+    """By set: where proxies of one partition that answer do not hold the same."""
+    fresh = {each.proxy.pk: each.proxy for each in watched if each.fresh}
+    if len(fresh) < 2:
+        return {}
+    held: dict[tuple[int, str], dict[int, KnownSet]] = defaultdict(dict)
+    for each in KnownSet.objects.filter(proxy__in=fresh):
+        if each.partition == fresh[each.proxy_id].partition:
+            held[each.setid, each.partition][each.proxy_id] = each
+    found = {}
+    for (setid, partition), by_proxy in held.items():
+        members = {pk: proxy.name for pk, proxy in fresh.items() if proxy.partition == partition}
+        differing = _compared(members, by_proxy)
+        if differing is not None:
+            found[setid] = differing
+    return found
+
+
+def _compared(members: Mapping[int, str], by_proxy: Mapping[int, KnownSet]) -> Differing | None:
+    """Group proxies by the content that they hold; who was asked without details can't be compared."""
+    holders: dict[str, list[str]] = defaultdict(list)
+    for pk, name in members.items():
+        content = by_proxy[pk].content if pk in by_proxy else "nothing"
+        if content:
+            holders[content].append(name)
+    if len(holders) < 2:
+        return None
+    most_first = sorted((tuple(names) for names in holders.values()), key=len, reverse=True)
+    return Differing(tuple(most_first), max(each.since for each in by_proxy.values()))
 
 
 def _on_proxy(each: WatchedProxy, counts: Counts) -> SetOnProxy:
