@@ -15,7 +15,7 @@ def measure() -> None:
         with tempfile.TemporaryDirectory() as folder:
             found = take_over(Path(folder), rate)
         print(
-            f"a watcher killed at {rate} changes a second: another led after {found.led_again_after_s:.1f} s,"
-            f" {len(found.stored)} of {CHANGES} changes stored, {found.lost} lost in {len(found.gaps)} gaps told",
+            f"a watcher killed at {rate} changes a second: another led after {found.led_again_after_s:.1f} s;"
+            f" of {CHANGES} changes {found.lost} were lost, in {len(found.gaps)} recorded gaps",
             flush=True,
         )

@@ -49,9 +49,10 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A running panel: its origin, and the process at the top of it."""
+    """A running panel: its origin, its data folder, and the process at the top of it."""
 
     origin: str
+    folder: Path
     process: subprocess.Popen[str]
 
     def url(self, path: str) -> str:
@@ -83,7 +84,7 @@ def running_panel(**settings: str) -> Iterator[Panel]:
         )
         try:
             _wait_until_it_runs(process)
-            yield Panel(f"http://127.0.0.1:{port}", process)
+            yield Panel(f"http://127.0.0.1:{port}", Path(folder), process)
         finally:
             _end(process)
 
@@ -118,6 +119,39 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+@contextlib.contextmanager
+def sip_endpoint(port: int) -> Iterator[None]:
+    """A sipp that answers OPTIONS with 200 on a port of loopback; killed at the end."""
+    scenario = """<?xml version="1.0" encoding="ISO-8859-1"?>
+<scenario name="answer">
+  <recv request="OPTIONS"/>
+  <send><![CDATA[
+    SIP/2.0 200 OK
+    [last_Via:]
+    [last_From:]
+    [last_To:];tag=[pid]
+    [last_Call-ID:]
+    [last_CSeq:]
+    Content-Length: 0
+
+  ]]></send>
+</scenario>"""
+    process = subprocess.Popen(
+        ["sipp", "-sf", "/dev/stdin", "-i", "127.0.0.1", "-p", str(port), "-nostdin", "-timeout", "120"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        if process.stdin is not None:
+            process.stdin.write(scenario.encode())
+            process.stdin.close()
+        yield
+    finally:
+        process.kill()
+        process.wait(END_WITHIN_S)
 
 
 class Browser:
@@ -215,6 +249,13 @@ class Browser:
 @pytest.fixture
 def browser() -> Iterator[Browser]:
     """Return a person at a fresh browser."""
+    with running_browser() as running:
+        yield running
+
+
+@contextlib.contextmanager
+def running_browser() -> Iterator[Browser]:
+    """Start a headless Chromium with a profile of its own; end it in any case."""
     options = Options()
     options.binary_location = "/usr/bin/chromium"
     for flag in CHROMIUM_FLAGS:

@@ -1,17 +1,13 @@
 """The main job, end to end, as a newcomer does it: add a destination, reload the proxy, watch its state."""
 
-import contextlib
-import signal
 import socket
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.browser.conftest import Browser, Panel, free_port, running_panel
+from tests.browser.conftest import Browser, Panel, free_port, running_panel, sip_endpoint
 
 PASSWORD = "a-long-enough-one"
-END_WITHIN_S = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -19,39 +15,6 @@ def panel() -> Iterator[Panel]:
     """Return a trial that probes every second, so that a change of state is not waited for long."""
     with running_panel(EFCP_SANDBOX_PING_INTERVAL="1") as running:
         yield running
-
-
-@contextlib.contextmanager
-def sip_endpoint(port: int) -> Iterator[None]:
-    """A sipp that answers OPTIONS with 200 on a port of loopback."""
-    scenario = """<?xml version="1.0" encoding="ISO-8859-1"?>
-<scenario name="answer">
-  <recv request="OPTIONS"/>
-  <send><![CDATA[
-    SIP/2.0 200 OK
-    [last_Via:]
-    [last_From:]
-    [last_To:];tag=[pid]
-    [last_Call-ID:]
-    [last_CSeq:]
-    Content-Length: 0
-
-  ]]></send>
-</scenario>"""
-    process = subprocess.Popen(
-        ["sipp", "-sf", "/dev/stdin", "-i", "127.0.0.1", "-p", str(port), "-nostdin", "-timeout", "120"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        if process.stdin is not None:
-            process.stdin.write(scenario.encode())
-            process.stdin.close()
-        yield
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait(END_WITHIN_S)
 
 
 @pytest.mark.browser

@@ -1,0 +1,93 @@
+"""How long the state board takes to show that a gateway died, and that it is back: played with sipp."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.browser.conftest import (
+    END_WITHIN_S,
+    PROJECT,
+    Browser,
+    Panel,
+    free_port,
+    running_panel,
+    sip_endpoint,
+)
+from tests.browser.sandboxes import INTERVAL_S, SETID, THRESHOLD, TIMEOUT_S
+from tests.browser.test_pages import sign_in
+
+DOWN_WITHIN_S = (THRESHOLD - 1) * INTERVAL_S + INTERVAL_S + TIMEOUT_S + 2
+UP_WITHIN_S = INTERVAL_S + 2
+PATIENCE_S = 60.0
+_DOWN = f"document.querySelectorAll('[aria-labelledby=set-{SETID}] .board-troubles .chip-probing').length"
+_SHOWN = f"document.getElementById('set-{SETID}') !== null"
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Seconds from the gateway's death until every proxy is shown with it down, and back again."""
+
+    down_after_s: float
+    up_after_s: float
+
+    @property
+    def is_in_time(self) -> bool:
+        """Whether both were shown as soon as the settings of the proxies allow, and two seconds."""
+        return self.down_after_s <= DOWN_WITHIN_S and self.up_after_s <= UP_WITHIN_S
+
+
+@contextlib.contextmanager
+def watched_gateway(proxies: int, browser: Browser) -> Iterator[int]:
+    """A panel with so many proxies, its board in the browser; the port that their gateway is to answer on."""
+    port = free_port(socket.SOCK_DGRAM)
+    with running_panel() as panel, _sandboxes(panel, proxies, f"sip:127.0.0.1:{port}"):
+        sign_in(panel, browser)
+        browser.see(panel.url("system/dispatcher/state/"))
+        _until(browser, f"{_DOWN} === {proxies}")
+        yield port
+
+
+def outage(port: int, proxies: int, browser: Browser) -> Outage:
+    """Let the gateway answer, die and answer again."""
+    with sip_endpoint(port):
+        _until(browser, f"{_SHOWN} && {_DOWN} === 0")
+    died_at = time.monotonic()
+    _until(browser, f"{_DOWN} === {proxies}")
+    down_after_s = time.monotonic() - died_at
+    with sip_endpoint(port):
+        began_at = time.monotonic()
+        _until(browser, f"{_SHOWN} && {_DOWN} === 0")
+        return Outage(down_after_s, time.monotonic() - began_at)
+
+
+def _until(browser: Browser, condition: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not browser.driver.execute_script(f"return {condition}"):
+        assert time.monotonic() < deadline, f"{condition}: {browser.text[:1500]}"
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _sandboxes(panel: Panel, count: int, uri: str) -> Iterator[None]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.browser.sandboxes", str(count), uri],
+        cwd=PROJECT,
+        env=kept | {"EFCP_DATA_DIR": str(panel.folder)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield
+    finally:
+        process.terminate()
+        process.wait(END_WITHIN_S)
+        if process.stdout is not None:
+            process.stdout.close()
