@@ -4,22 +4,18 @@ A proxy is played on loopback with a ring of 200 reports, as the real ones have;
 their own on one SQLite file.
 """
 
-import contextlib
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from efcp.configuration import PROJECT_DIR
 from tests.proxies.mi_server import MiServer, listed, wait_until
+from tests.proxies.watchers import fail_or_recover, prepare, watchers
 
 CHANGES = 1000
 KILLED_AFTER = 250
@@ -69,14 +65,11 @@ class Takeover:
 
 def take_over(folder: Path, changes_a_second: float) -> Takeover:
     """Play it out in `folder`; everything that was started is ended."""
-    environment = _environment(folder)
     mi = MiServer(reports=[], sets={1: [listed(f"sip:gateway-{n}") for n in range(DESTINATIONS)]})
     mi.start()
     try:
-        _manage(environment, "migrate", "--verbosity=0")
-        add = f"from efcp.proxies.models import Proxy; Proxy.objects.create(name='edge', mi_url={mi.url!r})"
-        _manage(environment, "shell", "--verbosity=0", "--command", add)
-        with sqlite3.connect(folder / "panel.sqlite3") as database, _two_watchers(environment):
+        database_file = prepare(folder, [mi.url])
+        with sqlite3.connect(database_file) as database, watchers(folder, 2):
             return _play(mi, database, changes_a_second)
     finally:
         mi.stop()
@@ -91,7 +84,7 @@ def _play(mi: MiServer, database: sqlite3.Connection, changes_a_second: float) -
     for number in range(CHANGES):
         time.sleep(max(0.0, begun + number / changes_a_second - time.monotonic()))
         made.append(datetime.now(UTC))
-        _change(mi, number)
+        fail_or_recover(mi, mi.sets[1][number % DESTINATIONS])
         if number == KILLED_AFTER:
             killed = _leader(database)
             os.kill(int(killed.split("/")[1]), signal.SIGKILL)
@@ -103,43 +96,6 @@ def _play(mi: MiServer, database: sqlite3.Connection, changes_a_second: float) -
     # What a list did not show any more is found in the reports with the look after it.
     time.sleep(3)
     return Takeover(tuple(made), _stored(database), _gaps(database), led_again_at - killed_at)
-
-
-def _change(mi: MiServer, number: int) -> None:
-    """A destination fails a probe, or answers one again."""
-    destination = mi.sets[1][number % DESTINATIONS]
-    fails = destination["state"] == "Active"
-    destination["state"] = "Probing" if fails else "Active"
-    status, reason = ("inactive", "negative") if fails else ("active", "200 OK")
-    mi.switch(datetime.now(UTC), destination["URI"], status, f"{reason} probing reply")
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
-    return kept | {
-        "EFCP_DATA_DIR": str(folder),
-        "EFCP_SECRET_KEY": "k" * 40,
-        "DATABASE_URL": f"sqlite:///{folder / 'panel.sqlite3'}",
-        "PYTHONWARNINGS": "error",
-    }
-
-
-def _manage(environment: dict[str, str], *arguments: str) -> None:
-    command = [sys.executable, "manage.py", *arguments]
-    subprocess.run(command, cwd=PROJECT_DIR, env=environment, check=True, capture_output=True)
-
-
-@contextlib.contextmanager
-def _two_watchers(environment: dict[str, str]) -> Iterator[None]:
-    command = [sys.executable, "manage.py", "watch"]
-    watchers = [subprocess.Popen(command, cwd=PROJECT_DIR, env=environment) for _ in range(2)]
-    try:
-        yield
-    finally:
-        for watcher in watchers:
-            watcher.terminate()
-        for watcher in watchers:
-            watcher.wait(30)
 
 
 def _leader(database: sqlite3.Connection) -> str:
