@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from efcp.configuration import Configuration, ConfigurationError, Database, load
+from efcp.configuration import Configuration, ConfigurationError, Database, Watching, load
 
 KEY = "0123456789-0123456789-0123456789"
 SITE = {"DATABASE_URL": "mysql://efcp:hush@db.example.org:3307/opensips", "EFCP_SECRET_KEY": KEY}
@@ -49,6 +49,10 @@ BAD = [
     ("EFCP_UPLOAD_MAX", "２G", "EFCP_UPLOAD_MAX is '２G'; it must be a size"),
     ("EFCP_SANDBOX_MI_PORT", "70000", "EFCP_SANDBOX_MI_PORT is '70000'; it must be a whole number from 1 to"),
     ("EFCP_SANDBOX_SIP_PORT", "sip", "EFCP_SANDBOX_SIP_PORT is 'sip'; it must be a whole number from 1 to"),
+    ("EFCP_EVENT_ADDRESS", "panel.example", "EFCP_EVENT_ADDRESS is 'panel.example'; it must be an address"),
+    ("EFCP_EVENT_PORT", "65536", "EFCP_EVENT_PORT is '65536'; it must be a whole number from 0 to 65535."),
+    ("EFCP_WATCH_INTERVAL", "0", "EFCP_WATCH_INTERVAL is '0'; it must be a whole number from 1"),
+    ("EFCP_HISTORY_ROWS", "999", "EFCP_HISTORY_ROWS is '999'; it must be a whole number from 1000"),
     ("EFCP_SANDBOX_PING_INTERVAL", "1.5", "EFCP_SANDBOX_PING_INTERVAL is '1.5'; it must be a whole number"),
     ("EFCP_SANDBOX_PING_INTERVAL", "0" * 13 + "9", "EFCP_SANDBOX_PING_INTERVAL is '"),
     (
@@ -140,6 +144,14 @@ def test_the_trial_s_sandbox_runs_with_the_defaults_of_the_guide(trial: dict[str
     assert (sandbox.enabled, sandbox.mi_port, sandbox.sip_port) == (True, 8888, 5060)
     assert (sandbox.ping_interval_s, sandbox.threshold, sandbox.probing_mode) == (10, 1, 0)
     assert sandbox.fr_timeout_s == 2
+
+
+def test_without_settings_the_watcher_takes_events_on_loopback(trial: dict[str, str]) -> None:
+    assert load(trial).watching == Watching(2, "127.0.0.1", 0, 400, 1_000_000)
+
+
+def test_events_may_come_to_an_address_in_brackets(trial: dict[str, str]) -> None:
+    assert load(trial | {"EFCP_EVENT_ADDRESS": "[::1]"}).watching.event_address == "::1"
 
 
 @pytest.mark.parametrize(

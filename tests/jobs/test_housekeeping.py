@@ -2,17 +2,19 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from efcp.accounts.models import WrongTries
 from efcp.jobs import housekeeping
 from efcp.jobs.housekeeping import keep_house
 from efcp.operations.models import ReloadRun, StateRun
-from efcp.proxies.models import Proxy, StateChange
+from efcp.proxies.models import HistoryGap, Proxy, StateChange
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +56,25 @@ def test_a_chore_that_fails_is_logged_and_does_not_stop_the_next(
 
 def days_ago(days: int) -> datetime:
     return timezone.now() - timedelta(days=days)
+
+
+def test_of_changes_of_state_no_more_are_kept_than_is_set(settings: Settings) -> None:
+    settings.WATCHING = replace(settings.WATCHING, history_rows=3)
+    proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:9/mi")
+    StateChange.objects.bulk_create(
+        StateChange(proxy=proxy, setid=1, uri="sip:a", uri_key="sip:a", at=days_ago(each))
+        for each in range(5, 0, -1)
+    )
+    assert keep_house.func()["state changes"] == 2
+    assert [(timezone.now() - each.at).days for each in StateChange.objects.order_by("pk")] == [3, 2, 1]
+
+
+def test_gaps_go_with_the_changes_around_them() -> None:
+    proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:9/mi")
+    for age in (401, 399):
+        HistoryGap.objects.create(proxy=proxy, begin=days_ago(age), end=days_ago(age), why="Nobody looked.")
+    keep_house.func()
+    assert [(timezone.now() - each.end).days for each in HistoryGap.objects.all()] == [399]
 
 
 def test_changes_of_state_are_kept_for_400_days() -> None:
