@@ -21,7 +21,7 @@ DESTINATIONS = 1000
 CHANGES_A_SECOND = 5
 SETS = 50
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_TICKS = os.sysconf("SC_CLK_TCK")
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def _proxy() -> MiServer:
 def _minute(number: int, proxies: list[MiServer], database: sqlite3.Connection, pid: int) -> float:
     """Let a minute go by with changes all the while; print its line, and return the memory in MB."""
     dice = random.Random(number)
-    ticks_before = _ticks(pid)
+    ticks_before = ticks(pid)
     begun = time.monotonic()
     for change in itertools.count():
         if time.monotonic() - begun > 60:
@@ -65,14 +65,14 @@ def _minute(number: int, proxies: list[MiServer], database: sqlite3.Connection, 
         mi = dice.choice(proxies)
         fail_or_recover(mi, dice.choice(mi.sets[dice.randint(1, SETS)]))
         time.sleep(max(0.0, begun + (change + 1) / CHANGES_A_SECOND - time.monotonic()))
-    percent = 100 * (_ticks(pid) - ticks_before) / _TICKS / (time.monotonic() - begun)
+    percent = 100 * (ticks(pid) - ticks_before) / TICKS_A_SECOND / (time.monotonic() - begun)
     memory_mb = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 2**20
     stored = database.execute("SELECT count(*) FROM efcp_state_change").fetchone()[0]
     print(f"minute {number + 1:>3}: {memory_mb:6.1f} MB {percent:5.1f} % {stored:>6} changes", flush=True)
     return memory_mb
 
 
-def _ticks(pid: int) -> int:
+def ticks(pid: int) -> int:
     """The processor's ticks that a process used, its threads and the system's work for it included."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
