@@ -10,10 +10,12 @@ from dispatcher.routing.probing import Probe
 from efcp.sandbox.loopback import is_loopback
 from efcp.sandbox.proxy import DueProbe, SandboxProxy
 from efcp.sandbox.sip import OptionsClient
+from efcp.sandbox.udp import open_udp
 
 log = logging.getLogger(__name__)
 
-_SENT_AT_ONCE = 100
+_SENT_AT_ONCE = 20
+"""Then what has arrived is read, so that the answers to a large round find room in the socket."""
 
 
 class Prober:
@@ -29,18 +31,15 @@ class Prober:
         # The memory's guard may be held for long by a reload: waiting for it is not the loop's to do.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-probing")
 
-    async def open(self, port: int) -> int:
+    def open(self, port: int) -> int:
         """Open the SIP socket on 127.0.0.1, and one on ::1 where there is any; return the port.
 
         Raises OSError where the port is busy.
         """
-        loop = asyncio.get_running_loop()
-        client = self._clients[socket.AF_INET]
-        transport, _ = await loop.create_datagram_endpoint(lambda: client, local_addr=("127.0.0.1", port))
+        transport = open_udp(self._clients[socket.AF_INET], "127.0.0.1", port)
         opened = int(transport.get_extra_info("sockname")[1])
-        client_6 = self._clients[socket.AF_INET6]
         with contextlib.suppress(OSError):
-            await loop.create_datagram_endpoint(lambda: client_6, local_addr=("::1", opened))
+            open_udp(self._clients[socket.AF_INET6], "::1", opened)
         return opened
 
     async def run(self) -> None:

@@ -89,7 +89,7 @@ class SandboxProcess:
 
     async def _open(self) -> None:
         try:
-            self.sip_port = await self._prober.open(self._settings.sip_port)
+            self.sip_port = self._prober.open(self._settings.sip_port)
         except OSError as error:
             raise PortBusyError(
                 f"The sandbox's SIP port {self._settings.sip_port} is busy: {error.strerror}."

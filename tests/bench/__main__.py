@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from tests.bench import call_log, outages, replay, takeover
+from tests.bench import call_log, outages, probing, replay, takeover
 from tests.bench.site import PASSWORD, Site, fill, running_site
 
 # ../shared/reference/old-panel.md: the old panel's medians on two cores.
@@ -202,6 +202,7 @@ def main() -> None:
                 throughput(site, size, arguments.requests)
     replay.measure()
     call_log.measure()
+    probing.measure()
     takeover.measure()
     outages.measure()
 
