@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 MIN_SECRET_LENGTH = 32
+MIN_TOKEN_LENGTH = 16
 MAX_PORT = 65535
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told apart, not bound
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
@@ -95,6 +96,7 @@ class Configuration:
     trusted_proxies: tuple[Network, ...]
     insecure_http: bool
     admin_password: str
+    metrics_token: str
     upload_max: int
     watching: Watching
     sandbox: Sandbox
@@ -187,6 +189,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         trusted_proxies=_networks(settings.text("EFCP_TRUSTED_PROXIES", "127.0.0.1,::1" if url else "")),
         insecure_http=settings.flag("EFCP_INSECURE_HTTP", default=False),
         admin_password=settings.text("EFCP_ADMIN_PASSWORD"),
+        metrics_token=_metrics_token(settings.text("EFCP_METRICS_TOKEN")),
         upload_max=settings.size("EFCP_UPLOAD_MAX", "2G"),
         watching=_watching(settings),
         sandbox=_sandbox(settings, trial),
@@ -345,6 +348,14 @@ def _networks(text: str) -> tuple[Network, ...]:
                 f"EFCP_TRUSTED_PROXIES holds {item!r}; it takes addresses or networks such as 10.0.0.0/24."
             ) from None
     return tuple(networks)
+
+
+def _metrics_token(token: str) -> str:
+    if token and not (len(token) >= MIN_TOKEN_LENGTH and token.isascii() and token.isprintable()):
+        raise ConfigurationError(
+            f"EFCP_METRICS_TOKEN can't be used: it needs at least {MIN_TOKEN_LENGTH} ASCII characters."
+        )
+    return token
 
 
 def _watching(settings: _Settings) -> Watching:

@@ -196,6 +196,9 @@ UPLOAD_MAX = CONFIGURATION.upload_max
 # No form takes files but that of call logs, which has a handler of its own: what else comes is not stored.
 FILE_UPLOAD_HANDLERS: list[str] = []
 
+# What Prometheus has to send; empty turns the metrics off.
+METRICS_TOKEN = CONFIGURATION.metrics_token
+
 # The watcher's pace and the place that events come to; what is kept of the past.
 WATCHING = CONFIGURATION.watching
 # "All proxies" means the sandbox too only where no other database than the trial's is at stake.

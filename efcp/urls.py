@@ -4,9 +4,11 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from efcp.health import healthz
+from efcp.operations.metrics.views import metrics
 
 urlpatterns = [
     path("cp/healthz", healthz, name="healthz"),
+    path("cp/metrics", metrics, name="metrics"),
     path("cp/", RedirectView.as_view(pattern_name="dispatcher:list"), name="home"),
     path("cp/accounts/", include("efcp.accounts.urls")),
     path("cp/audit/", include("efcp.audit.urls")),

@@ -49,6 +49,11 @@ BAD = [
     ("EFCP_UPLOAD_MAX", "２G", "EFCP_UPLOAD_MAX is '２G'; it must be a size"),
     ("EFCP_SANDBOX_MI_PORT", "70000", "EFCP_SANDBOX_MI_PORT is '70000'; it must be a whole number from 1 to"),
     ("EFCP_SANDBOX_SIP_PORT", "sip", "EFCP_SANDBOX_SIP_PORT is 'sip'; it must be a whole number from 1 to"),
+    (
+        "EFCP_METRICS_TOKEN",
+        "short",
+        "EFCP_METRICS_TOKEN can't be used: it needs at least 16 ASCII characters.",
+    ),
     ("EFCP_EVENT_ADDRESS", "panel.example", "EFCP_EVENT_ADDRESS is 'panel.example'; it must be an address"),
     ("EFCP_EVENT_PORT", "65536", "EFCP_EVENT_PORT is '65536'; it must be a whole number from 0 to 65535."),
     ("EFCP_WATCH_INTERVAL", "0", "EFCP_WATCH_INTERVAL is '0'; it must be a whole number from 1"),

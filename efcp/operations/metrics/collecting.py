@@ -1,0 +1,142 @@
+"""What the panel knows, as metrics: states by proxy, how old that knowledge is, reloads, drift.
+
+The number of series is bounded: beyond MAX_DESTINATIONS destinations those that take no calls come first, and
+`efcp_destinations_hidden` tells how many are left out. Counts by set are whole at any size.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from django.db.models import Case, Count, IntegerField, Value, When
+from django.utils import timezone
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from dispatcher.changes import compare
+from efcp.operations.models import ReloadResult
+from efcp.proxies.models import KnownDestination, State, WatcherHeartbeat
+from efcp.proxies.selectors import WatchedProxy
+
+MAX_DESTINATIONS = 20_000
+
+_NUMBERS = {State.ACTIVE: 0, State.INACTIVE: 1, State.PROBING: 2}
+"""As in the column `state`."""
+
+
+class PanelMetrics:
+    """The metrics at this moment, for prometheus_client; each family is read when it is asked for."""
+
+    def __init__(self, watched: Sequence[WatchedProxy]) -> None:
+        self._watched = watched
+        self._names = {each.proxy.pk: each.proxy.name for each in watched}
+        self._partitions = {each.proxy.pk: each.proxy.partition for each in watched}
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family."""
+        yield from self._of_proxies()
+        yield from self._of_destinations()
+        yield self._sets()
+        yield self._reloads()
+        yield self._drift()
+        yield from _watcher()
+
+    def _of_proxies(self) -> Iterator[Metric]:
+        labels = ["proxy"]
+        up = GaugeMetricFamily(
+            "efcp_proxy_up", "1 while the proxy answers, 0 while it does not", labels=labels
+        )
+        age = GaugeMetricFamily(
+            "efcp_proxy_known_age_seconds", "How old the last good answer of the proxy is", labels=labels
+        )
+        latency = GaugeMetricFamily(
+            "efcp_mi_latency_seconds", "How long the last good answer over MI took", labels=labels
+        )
+        info = GaugeMetricFamily(
+            "efcp_proxy_info", "Always 1", labels=["proxy", "partition", "version", "sandbox"]
+        )
+        for each in self._watched:
+            name, contact = each.proxy.name, each.contact
+            up.add_metric([name], float(each.fresh))
+            if contact.seen_at is not None:
+                age.add_metric([name], max(0.0, (each.now - contact.seen_at).total_seconds()))
+            if contact.round_trip_ms is not None:
+                latency.add_metric([name], contact.round_trip_ms / 1000)
+            sandbox = "yes" if each.proxy.is_sandbox else "no"
+            info.add_metric([name, each.proxy.partition, contact.version, sandbox], 1)
+        yield from (up, age, latency, info)
+
+    def _of_destinations(self) -> Iterator[Metric]:
+        states = GaugeMetricFamily(
+            "efcp_destination_state",
+            "State in the proxy's memory as last read: 0 active, 1 inactive, 2 probing",
+            labels=["proxy", "set", "uri", "occurrence"],
+        )
+        known = KnownDestination.objects.filter(proxy__in=self._names)
+        worst_first = Case(
+            When(state=State.ACTIVE, then=Value(1)), default=Value(0), output_field=IntegerField()
+        )
+        rows = known.order_by(worst_first, "proxy_id", "setid", "position").values_list(
+            "proxy_id", "partition", "setid", "uri", "occurrence", "state"
+        )
+        for proxy_id, partition, setid, uri, occurrence, state in rows[:MAX_DESTINATIONS]:
+            if partition == self._partitions[proxy_id]:
+                labels = [self._names[proxy_id], str(setid), uri, str(occurrence)]
+                states.add_metric(labels, _NUMBERS[State(state)])
+        hidden = GaugeMetricFamily(
+            "efcp_destinations_hidden", "Destinations without a series of their own", labels=[]
+        )
+        hidden.add_metric([], max(0, known.count() - MAX_DESTINATIONS))
+        yield from (states, hidden)
+
+    def _sets(self) -> Metric:
+        family = GaugeMetricFamily(
+            "efcp_set_destinations",
+            "Destinations of a set in the proxy's memory, by state",
+            labels=["proxy", "set", "state"],
+        )
+        rows = (
+            KnownDestination.objects.filter(proxy__in=self._names)
+            .values_list("proxy_id", "partition", "setid", "state")
+            .annotate(count=Count("pk"))
+            .order_by("proxy_id", "setid", "state")
+        )
+        counts: dict[tuple[int, int], Counter[str]] = {}
+        for proxy_id, partition, setid, state, count in rows:
+            if partition == self._partitions[proxy_id]:
+                counts.setdefault((proxy_id, setid), Counter())[state] = count
+        for (proxy_id, setid), by_state in counts.items():
+            # A state that none is in counts 0: a rule on "active == 0" must find it.
+            for state in State:
+                family.add_metric([self._names[proxy_id], str(setid), state.value], by_state[state.value])
+        return family
+
+    def _reloads(self) -> Metric:
+        family = CounterMetricFamily(
+            "efcp_reloads", "Reloads that were asked for in the panel", labels=["proxy", "outcome"]
+        )
+        rows = ReloadResult.objects.filter(proxy__in=self._names).values_list("proxy_id", "outcome")
+        for proxy_id, outcome, count in rows.annotate(count=Count("pk")).order_by("proxy_id", "outcome"):
+            family.add_metric([self._names[proxy_id], outcome], count)
+        return family
+
+    def _drift(self) -> Metric:
+        family = GaugeMetricFamily(
+            "efcp_drift_destinations",
+            "Destinations that a reload of the proxy would add, change or remove",
+            labels=["proxy", "change"],
+        )
+        for each in compare(self._watched):
+            if each.is_known:
+                name = each.watched.proxy.name
+                family.add_metric([name, "add"], each.added.count)
+                family.add_metric([name, "change"], each.changed.count)
+                family.add_metric([name, "remove"], each.removed.count)
+        return family
+
+
+def _watcher() -> Iterator[Metric]:
+    beat_at = WatcherHeartbeat.objects.filter(pk=1).values_list("beat_at", flat=True).first()
+    if beat_at is not None:
+        age = max(0.0, (timezone.now() - beat_at).total_seconds())
+        yield GaugeMetricFamily(
+            "efcp_watcher_beat_age_seconds", "How long ago the leading watcher said that it lives", value=age
+        )
