@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 
 from efcp.proxies import services
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange, WatcherHeartbeat
@@ -169,7 +169,8 @@ def test_a_deleted_proxy_is_left_alone_and_the_watcher_goes_on(
     Proxy.objects.create(name="edge-2", mi_url=other.url)
     with watching():
         assert wait_until(lambda: mi.asked["ds_list full"] >= 1)
-        Proxy.objects.filter(pk=proxy.pk).delete()
+        with transaction.atomic():
+            Proxy.objects.select_for_update().get(pk=proxy.pk).delete()
         asked = other.asked["ds_list full"]
         assert wait_until(lambda: other.asked["ds_list full"] > asked + 3)
 
