@@ -14,6 +14,10 @@ class OperationsConfig(AppConfig):
         """Register the chores of this floor, and of the proxies' floor, which is below the jobs."""
         from efcp.jobs import housekeeping
         from efcp.operations import chores
+        from efcp.operations.maintenance import carrying_out as maintenance
+        from efcp.proxies import duties
 
         housekeeping.register("state changes", chores.thin_state_changes)
         housekeeping.register("runs", chores.thin_runs)
+        housekeeping.register("maintenances", chores.thin_maintenances)
+        duties.register("maintenance", maintenance.EVERY_S, maintenance.carry_out)

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
-from efcp.operations.models import ReloadRun, StateRun
+from efcp.operations.models import Maintenance, ReloadRun, StateRun
 from efcp.proxies.models import HistoryGap, StateChange
 
 AT_ONCE = 2000
@@ -30,6 +30,11 @@ def thin_runs(now: datetime) -> int:
     return _delete(ReloadRun.objects.filter(started_at__lt=old)) + _delete(
         StateRun.objects.filter(started_at__lt=old)
     )
+
+
+def thin_maintenances(now: datetime) -> int:
+    """Delete maintenances that ended longer ago than the age set."""
+    return _delete(Maintenance.objects.filter(ends_at__lt=_kept_from(now)))
 
 
 def _kept_from(now: datetime) -> datetime:

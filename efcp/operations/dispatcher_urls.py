@@ -4,6 +4,7 @@ from django.urls import path
 
 from efcp.operations.board import views as board
 from efcp.operations.history import views as history
+from efcp.operations.maintenance import views as maintenance
 from efcp.operations.reload import views as reload
 from efcp.operations.states import views as states
 
@@ -14,6 +15,10 @@ urlpatterns = [
     path("reload/<int:run_id>/", reload.run_page, name="run"),
     path("<int:destination_id>/", history.destination, name="destination"),
     path("<int:destination_id>/state/", states.state_of_one, name="state"),
+    path("maintenance/", maintenance.maintenance_list, name="maintenance"),
+    path("maintenance/<int:maintenance_id>/end/", maintenance.end, name="maintenance-end"),
+    path("maintenance/<int:maintenance_id>/extend/", maintenance.extend, name="maintenance-extend"),
+    path("<int:destination_id>/maintenance/", maintenance.begin, name="maintenance-begin"),
     path("state/", board.state_board, name="board"),
     path("state/choose/", states.choose, name="choose"),
     path("state/set/", states.set_state, name="set-state"),

@@ -179,7 +179,7 @@ def test_looking_whether_anything_changed_costs_the_same_few_queries(
     edge.sets = {setid: [listed(URI)] for setid in range(200)}
     edge.remembered(edge.row())
     version = shown(viewer).version
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         polled(viewer, version)
 
 
@@ -188,7 +188,7 @@ def test_the_board_reads_the_same_few_queries_at_any_size(
 ) -> None:
     edge.sets = {setid: [listed(URI, "Inactive"), listed(OTHER)] for setid in range(200)}
     edge.remembered(edge.row())
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(9):
         board = shown(viewer)
     assert board.sets == 200
     assert board.hidden == 140

@@ -6,13 +6,15 @@ Its cost follows what has to be read once something changed; whether it did is t
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
 from django.db.models import Count
 
 from dispatcher.selectors import set_names
+from efcp.operations.maintenance.selectors import last_change, out_of_service
+from efcp.operations.models import Maintenance
 from efcp.proxies.models import KnownDestination, KnownSet, State
 from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
 
@@ -78,6 +80,7 @@ class Trouble:
     uri: str
     description: str
     on_proxies: tuple[TroubleOnProxy, ...]
+    maintenance: Maintenance | None = None
 
     @property
     def disagree_since(self) -> datetime | None:
@@ -149,12 +152,12 @@ class Board:
 
 
 def version_of(watched: Sequence[WatchedProxy]) -> str:
-    """A digest that differs whenever the board would; one small query beside `watched`, at any size."""
-    return _digest(watched, set_names())
+    """A digest that differs whenever the board would; two small queries beside `watched`, at any size."""
+    return _digest(watched, set_names(), last_change())
 
 
-def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str]) -> str:
-    """The version of a board that is read after `watched` and `names` were."""
+def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str], maintained: str) -> str:
+    """The version of a board that is read after all these were."""
     told = [
         (
             each.proxy.pk,
@@ -166,12 +169,12 @@ def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str]) -> str:
         )
         for each in watched
     ]
-    return hashlib.sha256(repr((told, names)).encode()).hexdigest()[:24]
+    return hashlib.sha256(repr((told, names, maintained)).encode()).hexdigest()[:24]
 
 
 def board(watched: Sequence[WatchedProxy]) -> Board:
     """Read the board."""
-    names = set_names()
+    names, maintained = set_names(), last_change()
     counts = _counts(watched)
     troubles = _troubles(watched)
     differing = _differing(watched)
@@ -190,7 +193,7 @@ def board(watched: Sequence[WatchedProxy]) -> Board:
     quiet = [each for each in sets if each.level is Level.GOOD]
     hidden = max(0, len(troubled) - MAX_TROUBLED_SETS) + max(0, len(quiet) - MAX_QUIET_SETS)
     return Board(
-        version=_digest(watched, names),
+        version=_digest(watched, names, maintained),
         watched=tuple(watched),
         troubled=tuple(troubled[:MAX_TROUBLED_SETS]),
         quiet=tuple(quiet[:MAX_QUIET_SETS]),
@@ -277,9 +280,11 @@ def _troubles(watched: Sequence[WatchedProxy]) -> dict[int, list[Trouble]]:
         if partitions[proxy_id] == partition
     )
     known = live_states((setid, key) for setid, key, _occurrence in identities)
+    maintained = out_of_service(setid for setid, _key, _occurrence in identities)
     found: dict[int, list[Trouble]] = defaultdict(list)
     for setid, key, occurrence in identities:
-        found[setid].append(_trouble(watched, known, setid, key, occurrence))
+        trouble = _trouble(watched, known, setid, key, occurrence)
+        found[setid].append(replace(trouble, maintenance=maintained.get((setid, key))))
     return found
 
 

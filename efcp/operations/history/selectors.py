@@ -14,7 +14,8 @@ from efcp.audit.models import AuditRecord
 from efcp.audit.selectors import AuditFilter, audit_page
 from efcp.operations.history.causes import ToldChange, with_causes
 from efcp.operations.history.timeline import Change, Gap, Period, Segment, Timeline, timeline
-from efcp.operations.models import ReloadOutcome, ReloadResult
+from efcp.operations.maintenance.selectors import open_of
+from efcp.operations.models import Maintenance, ReloadOutcome, ReloadResult
 from efcp.proxies.models import HistoryGap, KnownDestination, StateChange
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
@@ -83,6 +84,7 @@ class DestinationHistory:
     on_proxies: tuple[OnProxy, ...]
     changes: tuple[ToldChange, ...]
     records: tuple[AuditRecord, ...]
+    maintenances: tuple[Maintenance, ...]
 
 
 def history(row: Destination, period: Period, watched: Sequence[WatchedProxy]) -> DestinationHistory:
@@ -101,6 +103,7 @@ def history(row: Destination, period: Period, watched: Sequence[WatchedProxy]) -
         on_proxies=on_proxies,
         changes=with_causes(row.setid, row.destination, list(recent)),
         records=tuple(audit_page(wanted).records[:SHOWN_RECORDS]),
+        maintenances=tuple(open_of(row.setid, row.destination)),
     )
 
 

@@ -1,0 +1,76 @@
+"""The question before a destination is taken out for a time."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from efcp.operations.choosing import ProxiesField
+from efcp.proxies.models import Proxy
+from efcp.proxies.selectors import WatchedProxy
+
+MAX_MINUTES = 30 * 24 * 60
+MAX_AHEAD = timedelta(days=90)
+_SOON = timedelta(minutes=1)
+
+
+class MaintenanceForm(forms.Form):
+    """Why, when and for how long, on which proxies.
+
+    Where nothing active would be left of the set, that is to be said twice: by `anyway`, and then by the
+    set's number in `typed_set`.
+    """
+
+    reason = forms.CharField(max_length=255, error_messages={"required": "Say why: others will wonder."})
+    begins_at = forms.DateTimeField(
+        required=False,
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    minutes = forms.IntegerField(min_value=1, max_value=MAX_MINUTES, initial=60)
+    anyway = forms.BooleanField(required=False)
+    typed_set = forms.CharField(max_length=20, required=False)
+
+    def __init__(self, data: Mapping[str, Any] | None, watched: Sequence[WatchedProxy], setid: int) -> None:
+        super().__init__(data)
+        self.fields["proxy"] = ProxiesField(watched)
+        self._setid = setid
+
+    def clean_begins_at(self) -> datetime:
+        """The moment in UTC, as it is asked for; now where none is given."""
+        given: datetime | None = self.cleaned_data["begins_at"]
+        now = timezone.now()
+        if given is None:
+            return now
+        begins_at = given.replace(tzinfo=UTC)
+        if begins_at < now - _SOON:
+            raise forms.ValidationError("That moment is over. Leave it empty to begin now.")
+        if begins_at > now + MAX_AHEAD:
+            raise forms.ValidationError(f"At most {MAX_AHEAD.days} days ahead.")
+        return max(begins_at, now)
+
+    def ends_at(self) -> datetime:
+        """When it is put back."""
+        begins_at: datetime = self.cleaned_data["begins_at"]
+        return begins_at + timedelta(minutes=self.cleaned_data["minutes"])
+
+    def proxies(self) -> list[Proxy]:
+        """The chosen proxies."""
+        chosen: list[Proxy] = self.cleaned_data["proxy"]
+        return chosen
+
+    def was_told_once(self) -> bool:
+        """Whether it is wanted although nothing active is left."""
+        return bool(self.cleaned_data["anyway"])
+
+    def was_told_twice(self) -> bool:
+        """Whether that was said a second time."""
+        return self.was_told_once() and self.cleaned_data["typed_set"].strip() == str(self._setid)
+
+
+class ExtendForm(forms.Form):
+    """For how many minutes from now it goes on."""
+
+    minutes = forms.IntegerField(min_value=1, max_value=MAX_MINUTES)

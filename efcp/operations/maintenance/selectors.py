@@ -1,0 +1,58 @@
+"""Reading maintenances: what is under way, what is planned, what was."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Exists, Max, OuterRef
+
+from efcp.operations.models import Maintenance, MaintenanceOnProxy, Step
+from efcp.sip.uri import uri_key
+
+SHOWN_PAST = 50
+SHOWN_OPEN = 500
+
+_OPEN_STEPS = (Step.PLANNED, Step.OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenances:
+    """Those that are not over (the next to end first), and the last ones that are."""
+
+    running: tuple[Maintenance, ...]
+    past: tuple[Maintenance, ...]
+
+
+def maintenances() -> Maintenances:
+    """Read them with what came of each on its proxies, in four queries."""
+    is_open = Exists(MaintenanceOnProxy.objects.filter(maintenance=OuterRef("pk"), step__in=_OPEN_STEPS))
+    every = Maintenance.objects.prefetch_related("on_proxies__proxy")
+    return Maintenances(
+        running=tuple(every.filter(is_open).order_by("ends_at", "pk")[:SHOWN_OPEN]),
+        past=tuple(every.exclude(is_open).order_by("-ends_at", "-pk")[:SHOWN_PAST]),
+    )
+
+
+def open_of(setid: int, uri: str) -> list[Maintenance]:
+    """The maintenances of a destination that are planned or under way."""
+    found = _open([setid])
+    return [each for each in found if uri_key(each.uri) == uri_key(uri)]
+
+
+def out_of_service(setids: Iterable[int]) -> dict[tuple[int, str], Maintenance]:
+    """By set and URI key: the maintenance for which a destination is out somewhere."""
+    return {
+        (each.setid, uri_key(each.uri)): each
+        for each in _open(setids)
+        if any(one.step == Step.OUT for one in each.on_proxies.all())
+    }
+
+
+def last_change() -> str:
+    """A text that differs when anything of a maintenance changed."""
+    return str(Maintenance.objects.aggregate(last=Max("changed_at"))["last"])
+
+
+def _open(setids: Iterable[int]) -> list[Maintenance]:
+    is_open = Exists(MaintenanceOnProxy.objects.filter(maintenance=OuterRef("pk"), step__in=_OPEN_STEPS))
+    found = Maintenance.objects.filter(is_open, setid__in=set(setids))
+    return list(found.prefetch_related("on_proxies__proxy").order_by("ends_at", "pk")[:SHOWN_OPEN])
