@@ -25,6 +25,9 @@ _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _SIZE = re.compile("([1-9][0-9]{0,5})([KMG])", re.ASCII | re.IGNORECASE)
 _SIZE_UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
 
+_SMTP_PORTS = {"smtp": (25, ""), "smtp+starttls": (587, "starttls"), "smtps": (465, "tls")}
+_MAIL_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -78,6 +81,21 @@ class Watching:
 
 
 @dataclass(frozen=True, slots=True)
+class MailServer:
+    """Where e-mail goes out; `tls` is "" for none, "starttls" or "tls" from the first byte."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: str
+    sender: str
+
+    def __repr__(self) -> str:
+        return f"MailServer({self.host}:{self.port})"
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """The settings of one installation.
 
@@ -97,6 +115,7 @@ class Configuration:
     insecure_http: bool
     admin_password: str
     metrics_token: str
+    mail_server: MailServer | None
     upload_max: int
     watching: Watching
     sandbox: Sandbox
@@ -190,6 +209,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         insecure_http=settings.flag("EFCP_INSECURE_HTTP", default=False),
         admin_password=settings.text("EFCP_ADMIN_PASSWORD"),
         metrics_token=_metrics_token(settings.text("EFCP_METRICS_TOKEN")),
+        mail_server=_mail_server(settings),
         upload_max=settings.size("EFCP_UPLOAD_MAX", "2G"),
         watching=_watching(settings),
         sandbox=_sandbox(settings, trial),
@@ -348,6 +368,36 @@ def _networks(text: str) -> tuple[Network, ...]:
                 f"EFCP_TRUSTED_PROXIES holds {item!r}; it takes addresses or networks such as 10.0.0.0/24."
             ) from None
     return tuple(networks)
+
+
+def _mail_server(settings: _Settings) -> MailServer | None:
+    url = settings.text("EFCP_SMTP_URL")
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError("EFCP_SMTP_URL is no URL.") from None
+    if parts.scheme not in _SMTP_PORTS or not host or parts.path.strip("/") or parts.query:
+        raise ConfigurationError(
+            "EFCP_SMTP_URL must look like smtp://host, smtp+starttls://user:password@host or smtps://host."
+        )
+    default_port, tls = _SMTP_PORTS[parts.scheme]
+    return MailServer(
+        host=host,
+        port=port or default_port,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=tls,
+        sender=_sender(settings.text("EFCP_MAIL_FROM", f"efcp@{host}")),
+    )
+
+
+def _sender(text: str) -> str:
+    if not _MAIL_ADDRESS.fullmatch(text):
+        raise ConfigurationError(f"EFCP_MAIL_FROM is {text!r}; it must be an e-mail address.")
+    return text
 
 
 def _metrics_token(token: str) -> str:

@@ -199,6 +199,19 @@ FILE_UPLOAD_HANDLERS: list[str] = []
 # What Prometheus has to send; empty turns the metrics off.
 METRICS_TOKEN = CONFIGURATION.metrics_token
 
+# Where e-mail goes out; without a server no rule can send any.
+MAIL_SERVER = CONFIGURATION.mail_server
+EMAIL_HOST = MAIL_SERVER.host if MAIL_SERVER else ""
+EMAIL_PORT = MAIL_SERVER.port if MAIL_SERVER else 25
+EMAIL_HOST_USER = MAIL_SERVER.user if MAIL_SERVER else ""
+EMAIL_HOST_PASSWORD = MAIL_SERVER.password if MAIL_SERVER else ""
+EMAIL_USE_TLS = MAIL_SERVER is not None and MAIL_SERVER.tls == "starttls"
+EMAIL_USE_SSL = MAIL_SERVER is not None and MAIL_SERVER.tls == "tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = MAIL_SERVER.sender if MAIL_SERVER else "efcp@localhost"
+# Stands in front of addresses in messages, where it is set.
+PUBLIC_URL = CONFIGURATION.url
+
 # The watcher's pace and the place that events come to; what is kept of the past.
 WATCHING = CONFIGURATION.watching
 # "All proxies" means the sandbox too only where no other database than the trial's is at stake.

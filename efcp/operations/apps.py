@@ -15,9 +15,12 @@ class OperationsConfig(AppConfig):
         from efcp.jobs import housekeeping
         from efcp.operations import chores
         from efcp.operations.maintenance import carrying_out as maintenance
+        from efcp.operations.notifications import sending as notifications
         from efcp.proxies import duties
 
         housekeeping.register("state changes", chores.thin_state_changes)
         housekeeping.register("runs", chores.thin_runs)
         housekeeping.register("maintenances", chores.thin_maintenances)
+        housekeeping.register("notices", chores.thin_notices)
+        duties.register("notifications", notifications.EVERY_S, notifications.carry_out)
         duties.register("maintenance", maintenance.EVERY_S, maintenance.carry_out)

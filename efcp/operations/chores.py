@@ -6,9 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
-from efcp.operations.models import Maintenance, ReloadRun, StateRun
+from efcp.operations.models import Maintenance, Notice, ReloadRun, StateRun
 from efcp.proxies.models import HistoryGap, StateChange
 
+NOTICES_KEPT_FOR = timedelta(days=90)
 AT_ONCE = 2000
 """Rows deleted in one statement, so that no other writer waits long for its turn."""
 
@@ -35,6 +36,11 @@ def thin_runs(now: datetime) -> int:
 def thin_maintenances(now: datetime) -> int:
     """Delete maintenances that ended longer ago than the age set."""
     return _delete(Maintenance.objects.filter(ends_at__lt=_kept_from(now)))
+
+
+def thin_notices(now: datetime) -> int:
+    """Delete messages that were made longer ago than NOTICES_KEPT_FOR."""
+    return _delete(Notice.objects.filter(made_at__lt=now - NOTICES_KEPT_FOR))
 
 
 def _kept_from(now: datetime) -> datetime:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from efcp.configuration import Configuration, ConfigurationError, Database, Watching, load
+from efcp.configuration import Configuration, ConfigurationError, Database, MailServer, Watching, load
 
 KEY = "0123456789-0123456789-0123456789"
 SITE = {"DATABASE_URL": "mysql://efcp:hush@db.example.org:3307/opensips", "EFCP_SECRET_KEY": KEY}
@@ -54,6 +54,8 @@ BAD = [
         "short",
         "EFCP_METRICS_TOKEN can't be used: it needs at least 16 ASCII characters.",
     ),
+    ("EFCP_SMTP_URL", "mail.example.org", "EFCP_SMTP_URL must look like smtp://host"),
+    ("EFCP_SMTP_URL", "smtp://mail.example.org:x", "EFCP_SMTP_URL is no URL."),
     ("EFCP_EVENT_ADDRESS", "panel.example", "EFCP_EVENT_ADDRESS is 'panel.example'; it must be an address"),
     ("EFCP_EVENT_PORT", "65536", "EFCP_EVENT_PORT is '65536'; it must be a whole number from 0 to 65535."),
     ("EFCP_WATCH_INTERVAL", "0", "EFCP_WATCH_INTERVAL is '0'; it must be a whole number from 1"),
@@ -149,6 +151,28 @@ def test_the_trial_s_sandbox_runs_with_the_defaults_of_the_guide(trial: dict[str
     assert (sandbox.enabled, sandbox.mi_port, sandbox.sip_port) == (True, 8888, 5060)
     assert (sandbox.ping_interval_s, sandbox.threshold, sandbox.probing_mode) == (10, 1, 0)
     assert sandbox.fr_timeout_s == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtp://mail.example", MailServer("mail.example", 25, "", "", "", "efcp@mail.example")),
+        ("smtps://mail.example:99", MailServer("mail.example", 99, "", "", "tls", "efcp@mail.example")),
+        (
+            "smtp+starttls://us%40er:pass%3A@mail.example",
+            MailServer("mail.example", 587, "us@er", "pass:", "starttls", "efcp@mail.example"),
+        ),
+    ],
+)
+def test_the_mail_server_is_a_url(url: str, server: MailServer, trial: dict[str, str]) -> None:
+    found = load(trial | {"EFCP_SMTP_URL": url}).mail_server
+    assert found == server
+    assert "pass" not in repr(found)
+
+
+def test_a_sender_is_an_address(trial: dict[str, str]) -> None:
+    settings = trial | {"EFCP_SMTP_URL": "smtp://mail.example", "EFCP_MAIL_FROM": "The panel"}
+    assert refusal(settings) == "EFCP_MAIL_FROM is 'The panel'; it must be an e-mail address."
 
 
 def test_without_settings_the_watcher_takes_events_on_loopback(trial: dict[str, str]) -> None:

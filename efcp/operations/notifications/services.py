@@ -1,0 +1,117 @@
+"""Writing rules, with their audit records; and a message to test one."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from efcp.audit.services import Actor, Subject, record
+from efcp.operations.models import Channel, Notice, NoticeState, NotificationRule
+from efcp.operations.notifications.sending import send
+from efcp.operations.notifications.webhook import sealed
+from efcp.proxies.models import Proxy
+
+_SECRET_SHOWN = "***"  # noqa: S105 - what stands in its place
+
+
+@dataclass(frozen=True, slots=True)
+class RuleValues:
+    """What a rule's editor says; `secret` is None where the stored one stays."""
+
+    name: str
+    enabled: bool
+    setids: tuple[int, ...]
+    proxies: tuple[Proxy, ...]
+    states: tuple[str, ...]
+    after_s: int
+    tells_back: bool
+    channel: Channel
+    recipients: str
+    url: str
+    secret: str | None
+
+
+def save(rule: NotificationRule | None, values: RuleValues, actor: Actor) -> NotificationRule:
+    """Add a rule, or change one.
+
+    Where it is new, turned on again or looks after others than before, it begins anew: it tells of outages
+    that begin from then on.
+    """
+    with transaction.atomic():
+        before = _for_audit(rule) if rule else None
+        begins_anew = rule is None or not rule.enabled or _looks_after(rule) != _wants(values)
+        kept = rule or NotificationRule()
+        for name in ("name", "enabled", "after_s", "tells_back", "channel", "recipients", "url"):
+            setattr(kept, name, getattr(values, name))
+        kept.setids, kept.states = list(values.setids), list(values.states)
+        if values.secret is not None:
+            kept.secret_encrypted = sealed(values.secret)
+        if begins_anew:
+            kept.since = timezone.now()
+        kept.save()
+        kept.proxies.set(values.proxies)
+        if begins_anew:
+            kept.outages.all().delete()
+        record(actor, "edit" if rule else "add", _subject(kept), before=before, after=_for_audit(kept))
+    return kept
+
+
+def delete(rule: NotificationRule, actor: Actor) -> None:
+    """Delete a rule with its notices."""
+    with transaction.atomic():
+        record(actor, "delete", _subject(rule), before=_for_audit(rule))
+        rule.delete()
+
+
+def test(rule: NotificationRule, actor: Actor) -> Notice:
+    """Send a message now, once, and return what came of it."""
+    now, key = timezone.now(), secrets.token_hex(16)
+    content = {
+        "id": key,
+        "kind": "test",
+        "rule": rule.name,
+        "at": now.isoformat(timespec="seconds"),
+        "destinations": [],
+        "further": 0,
+    }
+    with transaction.atomic():
+        notice = Notice.objects.create(
+            rule=rule,
+            key=key,
+            kind="test",
+            content=content,
+            made_at=now,
+            next_try_at=now,
+            state=NoticeState.SENDING,
+        )
+        record(actor, "test", _subject(rule))
+    send(notice)
+    if notice.state == NoticeState.WAITING:
+        notice.state = NoticeState.GIVEN_UP
+        notice.save(update_fields=["state"])
+    return notice
+
+
+_Scope = tuple[list[int], list[str], set[int]]
+
+
+def _looks_after(rule: NotificationRule) -> _Scope:
+    return rule.setids, rule.states, {proxy.pk for proxy in rule.proxies.all()}
+
+
+def _wants(values: RuleValues) -> _Scope:
+    return list(values.setids), list(values.states), {proxy.pk for proxy in values.proxies}
+
+
+def _subject(rule: NotificationRule) -> Subject:
+    return Subject("notification", str(rule.pk), rule.name)
+
+
+def _for_audit(rule: NotificationRule) -> dict[str, Any]:
+    names = ("name", "enabled", "setids", "states", "after_s", "tells_back", "channel", "recipients", "url")
+    return {name: getattr(rule, name) for name in names} | {
+        "proxies": sorted(proxy.name for proxy in rule.proxies.all()),
+        "secret": _SECRET_SHOWN if rule.secret_encrypted else "",
+    }
