@@ -18,4 +18,5 @@ urlpatterns = [
     path("state/choose/", states.choose, name="choose"),
     path("state/set/", states.set_state, name="set-state"),
     path("state/<int:run_id>/", states.state_run, name="state-run"),
+    path("state/<int:run_id>/undo/", states.undo_run, name="undo-state"),
 ]

@@ -82,7 +82,7 @@ def test_setting_inactive_shows_before_and_after_and_goes_on_watching(
     operator: Client, proxy: Proxy, add_row: AddRow
 ) -> None:
     page = operator.post(reverse("operations:state", args=[add_row(URI)]), sent(proxy), follow=True)
-    (line,) = page.context["lines"]
+    (line,) = page.context["page"].lines
     assert (line.result.state_before, line.result.state_after) == ("active", "inactive")
     assert "Watching for half a minute" in page.content.decode()
 

@@ -1,24 +1,18 @@
-"""What setting a state would do, and what came of it."""
+"""What setting a state would do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import F
-from django.utils import timezone
 
 from dispatcher.models import Destination
 from dispatcher.selectors import set_names
-from efcp.operations.models import ReloadResult, StateOutcome, StateResult, StateRun
-from efcp.operations.states.services import WATCH_FOR
-from efcp.proxies.models import KnownDestination, Proxy, State, StateChange
+from efcp.proxies.models import KnownDestination, Proxy, State
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import UriError, parse, uri_key
 
 MOST_AT_ONCE = 200
 _MOST_DIGITS = 10
-
-Key = tuple[int, int, str]
-"""Proxy id, set, URI key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +64,6 @@ class EmptiedSet:
     setid: int
     proxy: Proxy
     name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ResultLine:
-    """One result, with the state that is known now; `turned_back` after a late answer to a probe."""
-
-    result: StateResult
-    outcome: StateOutcome
-    state_now: str
-    now_is_fresh: bool
-    turned_back: bool
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the proxy's answer may still come."""
-        return self.outcome is StateOutcome.WAITING
 
 
 def rows_by_id(ids: Sequence[str]) -> Chosen:
@@ -149,65 +127,6 @@ def emptied_sets(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[
         for proxy_id, setid in sorted(held - left)
         if proxy_id == proxy.pk
     ]
-
-
-def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[ResultLine]:
-    """The results of a run with what is known of each destination now."""
-    results = list(run.results.select_related("proxy"))
-    held = live_states((result.setid, uri_key(result.uri)) for result in results)
-    fresh = {each.proxy.pk for each in watched if each.fresh}
-    turned_back = _turned_back(run) if run.state == State.INACTIVE else set()
-    now = timezone.now()
-    return [
-        ResultLine(
-            result=result,
-            outcome=result.known_outcome(now),
-            state_now=_first_state(
-                held.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id, ())
-            ),
-            now_is_fresh=result.proxy_id in fresh,
-            turned_back=_key(result) in turned_back,
-        )
-        for result in results
-    ]
-
-
-def is_watched(run: StateRun, lines: Sequence[ResultLine]) -> bool:
-    """Whether a late answer to a probe may still turn back what was set inactive."""
-    return (
-        run.state == State.INACTIVE
-        and any(line.outcome is StateOutcome.DONE for line in lines)
-        and timezone.now() <= run.started_at + WATCH_FOR
-    )
-
-
-def _turned_back(run: StateRun) -> set[Key]:
-    """What went from inactive to active while it was watched, unless somebody had it so by the panel."""
-    until = run.started_at + WATCH_FOR
-    results = list(run.results.all())
-    changes = StateChange.objects.filter(
-        proxy__in={result.proxy_id for result in results},
-        setid__in={result.setid for result in results},
-        occurrence=0,
-        at__gt=run.started_at,
-        at__lte=until,
-        state_before=State.INACTIVE,
-        state_after=State.ACTIVE,
-    ).values_list("proxy_id", "setid", "uri_key")
-    by_others = StateResult.objects.filter(
-        run__started_at__gt=run.started_at, run__started_at__lte=until
-    ).exclude(run__state=State.INACTIVE)
-    reset = set(
-        ReloadResult.objects.filter(
-            run__inherit_state=False, run__started_at__gt=run.started_at, run__started_at__lte=until
-        ).values_list("proxy_id", flat=True)
-    )
-    changed_back = set(changes) - {_key(result) for result in by_others}
-    return {key for key in changed_back if key[0] not in reset}
-
-
-def _key(result: StateResult) -> Key:
-    return result.proxy_id, result.setid, uri_key(result.uri)
 
 
 def _state_on(each: WatchedProxy, held: Sequence[KnownDestination]) -> str:

@@ -10,7 +10,7 @@ from dispatcher.selectors import find
 from efcp.accounts.typed import NOTICE, take_typed
 from efcp.audit.services import actor_of
 from efcp.operations.models import StateRun
-from efcp.operations.states import selectors, services
+from efcp.operations.states import results, selectors, services
 from efcp.operations.states.forms import StateForm
 from efcp.operations.states.selectors import Chosen
 from efcp.proxies.context import watched_on
@@ -60,18 +60,24 @@ def set_state(request: HttpRequest) -> HttpResponse:
 @permission_required("efcp.view", raise_exception=True)
 def state_run(request: HttpRequest, run_id: int) -> HttpResponse:
     """What came of it; htmx asks for the results alone while something may still come."""
-    run = get_object_or_404(StateRun, pk=run_id)
-    lines = selectors.result_lines(run, watched_on(request))
-    is_watched = selectors.is_watched(run, lines)
-    context = {
-        "run": run,
-        "lines": lines,
-        "is_watched": is_watched,
-        "is_open": is_watched or any(line.is_waiting for line in lines),
-        "nobody_watches": is_watched and watcher_is_silent(),
-    }
+    run = get_object_or_404(StateRun.objects.select_related("undoes"), pk=run_id)
+    page = results.run_page(run, watched_on(request))
+    context = {"page": page, "nobody_watches": page.is_watched and watcher_is_silent()}
     fragment = "#results" if request.headers.get("HX-Target") == "results" else ""
     return render(request, f"operations/state_run.html{fragment}", context)
+
+
+@require_POST
+@permission_required("efcp.operate", raise_exception=True)
+def undo_run(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Put the states back that were before a run."""
+    run = get_object_or_404(StateRun, pk=run_id)
+    page = results.run_page(run, watched_on(request))
+    if page.undone_by is None and not (page.undo and page.undo.back):
+        messages.warning(request, "Nothing was put back: this page says why.")
+        return redirect("operations:state-run", run.pk)
+    begun = services.undo(run, actor_of(request), f"undo of {run.pk}: {run.reason}"[:255])
+    return _to_run(request, begun)
 
 
 def _set_or_ask_again(request: HttpRequest, chosen: Chosen) -> HttpResponse:
@@ -86,6 +92,10 @@ def _set_or_ask_again(request: HttpRequest, chosen: Chosen) -> HttpResponse:
         form.cleaned_data["reason"],
         form.cleaned_data["form_key"],
     )
+    return _to_run(request, begun)
+
+
+def _to_run(request: HttpRequest, begun: services.Begun) -> HttpResponse:
     if begun.is_new:
         begun.ended.wait(WAIT_S)
     else:
