@@ -43,7 +43,7 @@ class UndoPlan:
     @property
     def counts_a_failure(self) -> bool:
         """Whether something is put back to probing, each time one failure towards the threshold."""
-        return any(state is State.PROBING for state, _count in self.back)
+        return any(state == State.PROBING for state, _count in self.back)
 
 
 def plan(run: StateRun) -> UndoPlan:
