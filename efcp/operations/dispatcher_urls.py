@@ -15,6 +15,7 @@ urlpatterns = [
     path("<int:destination_id>/", history.destination, name="destination"),
     path("<int:destination_id>/state/", states.state_of_one, name="state"),
     path("state/", board.state_board, name="board"),
+    path("state/everything/", states.everything, name="everything"),
     path("state/choose/", states.choose, name="choose"),
     path("state/set/", states.set_state, name="set-state"),
     path("state/<int:run_id>/", states.state_run, name="state-run"),

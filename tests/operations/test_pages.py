@@ -34,6 +34,7 @@ PAGES = {
     "set it": ("post", "state", OPERATORS),
     "choose": ("post", "choose", OPERATORS),
     "look at a choice": ("get", "choose", OPERATORS),
+    "find everything": ("get", "everything", OPERATORS),
     "set the chosen": ("post", "set-state", OPERATORS),
     "a setting": ("get", "state-run", ALL),
     "undo it": ("post", "undo-state", OPERATORS),

@@ -259,29 +259,3 @@ def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
     edge.sets = {1: [listed(URI), listed(URI)]}
     proxy = edge.remembered(edge.row())
     assert selectors.emptied_sets(rows_of(add_row(URI)), [proxy]) == []
-
-
-def test_everything_on_one_host_is_found_across_sets_whatever_its_port(
-    edge: PlayingProxy, add_row: AddRow
-) -> None:
-    wanted = {add_row("sip:gw.example:5060"), add_row("sip:GW.example:5080", setid=2)}
-    add_row("sip:other.gw.example:5060")
-    assert {row.pk for row in selectors.rows_asked_for("", "gw.example").rows} == wanted
-
-
-def test_a_host_can_be_asked_for_within_one_set(edge: PlayingProxy, add_row: AddRow) -> None:
-    add_row("sip:gw.example:5060")
-    wanted = add_row("sip:gw.example:5060", setid=2)
-    add_row("sip:other.example:5060", setid=2)
-    assert [row.pk for row in selectors.rows_asked_for("2", "gw.example").rows] == [wanted]
-
-
-@pytest.mark.parametrize("setid", ["", "x", "-1", "9" * 40])
-def test_a_set_that_is_none_chooses_nothing(edge: PlayingProxy, add_row: AddRow, setid: str) -> None:
-    add_row(URI)
-    assert selectors.rows_asked_for(setid, "").rows == ()
-
-
-@pytest.mark.parametrize("ids", [["x"], ["-1"], ["9" * 40], ["999999"], ["²"]])
-def test_ids_that_name_no_row_choose_nothing(edge: PlayingProxy, ids: list[str]) -> None:
-    assert selectors.rows_by_id(ids).rows == ()

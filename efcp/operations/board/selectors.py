@@ -14,6 +14,7 @@ from django.db.models import Count
 from dispatcher.selectors import set_names
 from efcp.proxies.models import KnownDestination, State
 from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
+from efcp.sip.uri import host_of
 
 MAX_TROUBLES = 500
 """Destinations that take no calls, read for one board."""
@@ -75,6 +76,11 @@ class Trouble:
     uri: str
     description: str
     on_proxies: tuple[TroubleOnProxy, ...]
+
+    @property
+    def host(self) -> str:
+        """Where it is; empty for a URI that names no host."""
+        return host_of(self.uri)
 
     @property
     def disagree(self) -> bool:

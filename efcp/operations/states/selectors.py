@@ -1,26 +1,44 @@
 """What setting a state would do."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import F
+from django.http import QueryDict
 
 from dispatcher.models import Destination
 from dispatcher.selectors import set_names
 from efcp.proxies.models import KnownDestination, Proxy, State
 from efcp.proxies.selectors import WatchedProxy, live_states
-from efcp.sip.uri import UriError, parse, uri_key
+from efcp.sip.uri import uri_key
 
-MOST_AT_ONCE = 200
+MOST_AT_ONCE = 1_000
 _MOST_DIGITS = 10
+
+Identity = tuple[int, str]
+"""Set and URI key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The rows that were chosen, at most MOST_AT_ONCE of `total`."""
+    """The rows that were chosen, at most MOST_AT_ONCE of `total`.
+
+    A row without an id stands for a destination that only proxies hold, and the table does not.
+    """
 
     rows: tuple[Destination, ...]
     total: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Destination]) -> "Chosen":
+        """As many of these as can be set at once."""
+        return cls(tuple(rows[:MOST_AT_ONCE]), len(rows))
+
+    @property
+    def any_is_only_held(self) -> bool:
+        """Whether one is held by proxies only."""
+        return any(not row.pk for row in self.rows)
 
     @property
     def unshown(self) -> int:
@@ -56,6 +74,11 @@ class ChosenLine:
     states: tuple[StateOnProxy, ...]
     is_ambiguous: bool
 
+    @property
+    def tally(self) -> list[tuple[str, int]]:
+        """On how many proxies it is in which state."""
+        return Counter(on.word for on in self.states).most_common()
+
 
 @dataclass(frozen=True, slots=True)
 class EmptiedSet:
@@ -66,33 +89,31 @@ class EmptiedSet:
     name: str = ""
 
 
-def rows_by_id(ids: Sequence[str]) -> Chosen:
-    """The rows of these ids, whatever else stands among them."""
-    numbers = {int(text) for text in ids if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS}
-    return _chosen(list(Destination.objects.filter(pk__in=numbers).values_list("pk", flat=True)))
+def chosen_in(form: QueryDict) -> Chosen:
+    """The rows whose `id` a form names, and what it names as `held` by proxies only, as set and URI."""
+    ids = {number for text in form.getlist("id") if (number := _number(text)) is not None}
+    rows = Destination.objects.filter(pk__in=ids).order_by("setid", "-priority", "id")
+    return Chosen.of([*rows, *_only_held(form.getlist("held"))])
 
 
-def rows_asked_for(setid: str, host: str) -> Chosen:
-    """All rows of a set, all whose URI names a host, or those of both; none where neither is given."""
-    near = Destination.objects.order_by("setid", "-priority", "id")
-    if setid:
-        if not (setid.isascii() and setid.isdigit() and len(setid) <= _MOST_DIGITS):
-            return Chosen((), 0)
-        near = near.filter(setid=int(setid))
-    if host:
-        near = near.filter(destination__icontains=host)
-    if not setid and not host:
-        return Chosen((), 0)
-    found = near.values_list("pk", "destination")
-    return _chosen([pk for pk, uri in found if not host or host_of(uri) == host.lower()])
+def setid_of(text: str) -> int | None:
+    """The set that a text names, None for a text that is no number of one."""
+    return _number(text)
 
 
-def host_of(uri: str) -> str:
-    """The host of a SIP URI in lower case, empty for a text that is none."""
-    try:
-        return parse(uri).host.lower()
-    except UriError:
-        return ""
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
+
+
+def _only_held(named: Sequence[str]) -> list[Destination]:
+    """Rows without an id for those of the named destinations that some proxy holds."""
+    wanted = [(_number(setid), uri) for setid, _, uri in (text.partition(" ") for text in named)]
+    known = live_states((setid, uri_key(uri)) for setid, uri in wanted if setid is not None)
+    return [
+        Destination(setid=setid, destination=uri)
+        for setid, uri in wanted
+        if setid is not None and (setid, uri_key(uri)) in known
+    ]
 
 
 def chosen_lines(rows: Sequence[Destination], watched: Sequence[WatchedProxy]) -> list[ChosenLine]:
@@ -136,8 +157,3 @@ def _state_on(each: WatchedProxy, held: Sequence[KnownDestination]) -> str:
 def _first_state(held: Sequence[KnownDestination]) -> str:
     """The state of the destination that ds_set_state changes, empty where there is none."""
     return held[0].state if held else ""
-
-
-def _chosen(ids: Sequence[int]) -> Chosen:
-    rows = Destination.objects.filter(pk__in=ids[:MOST_AT_ONCE]).order_by("setid", "-priority", "id")
-    return Chosen(tuple(rows), len(ids))

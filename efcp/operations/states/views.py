@@ -11,13 +11,22 @@ from efcp.accounts.typed import NOTICE, take_typed
 from efcp.audit.services import actor_of
 from efcp.operations.models import StateRun
 from efcp.operations.states import results, selectors, services
+from efcp.operations.states.effects import set_effects
+from efcp.operations.states.finding import SHORTEST_SEARCH, Place, destinations_at, suggestions
 from efcp.operations.states.forms import StateForm
 from efcp.operations.states.selectors import Chosen
 from efcp.proxies.context import watched_on
+from efcp.proxies.models import MAX_TEXT
 from efcp.proxies.selectors import watcher_is_silent
+from efcp.sip.uri import host_of
 
 WAIT_S = 1.0
 """How long the request waits for quick proxies, so that most results show at once."""
+
+MOST_CHIPS = 1_000
+"""States shown one by one; of more, each line tells how many proxies hold it in which state."""
+
+MOST_SETS = 100
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,23 +46,29 @@ def state_of_one(request: HttpRequest, destination_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.operate", raise_exception=True)
 def choose(request: HttpRequest) -> HttpResponse:
-    """Ask once for several: the rows chosen on the list, those of `?setid=`, all on one `?host=`, or both."""
+    """Ask once for several: the rows chosen on the list, or those of `?setid=`, `?host=` and `?address=`."""
     if request.method == "POST":
-        chosen = selectors.rows_by_id(request.POST.getlist("id"))
-        return _ask(request, chosen, StateForm(None, watched_on(request)))
+        return _ask(request, selectors.chosen_in(request.POST), StateForm(None, watched_on(request)))
     typed = take_typed(request)
-    if typed is not None:
-        chosen = selectors.rows_by_id(typed.getlist("id"))
-    else:
-        chosen = selectors.rows_asked_for(request.GET.get("setid", ""), request.GET.get("host", ""))
+    chosen = selectors.chosen_in(typed) if typed is not None else destinations_at(_place(request))
     return _ask(request, chosen, StateForm(None, watched_on(request), typed), NOTICE if typed else "")
+
+
+@require_safe
+@permission_required("efcp.operate", raise_exception=True)
+def everything(request: HttpRequest) -> HttpResponse:
+    """Hosts and addresses that hold `?q=`; htmx asks for what was found alone."""
+    text = request.GET.get("q", "")[:MAX_TEXT].strip()
+    context = {"q": text, "found": suggestions(text), "is_too_short": len(text) < SHORTEST_SEARCH}
+    fragment = "#found" if request.headers.get("HX-Target") == "found" else ""
+    return render(request, f"operations/everything.html{fragment}", context)
 
 
 @require_POST
 @permission_required("efcp.operate", raise_exception=True)
 def set_state(request: HttpRequest) -> HttpResponse:
     """Set the live state of several, once it was confirmed."""
-    return _set_or_ask_again(request, selectors.rows_by_id(request.POST.getlist("id")))
+    return _set_or_ask_again(request, selectors.chosen_in(request.POST))
 
 
 @require_safe
@@ -106,14 +121,23 @@ def _to_run(request: HttpRequest, begun: services.Begun) -> HttpResponse:
 def _ask(request: HttpRequest, chosen: Chosen, form: StateForm, notice: str = "") -> HttpResponse:
     watched = watched_on(request)
     lines = selectors.chosen_lines(chosen.rows, watched)
+    effects = set_effects(lines, watched)
     context = {
         "form": form,
         "notice": notice,
         "chosen": chosen,
         "lines": lines,
+        "is_compact": len(lines) * len(watched) > MOST_CHIPS,
         "any_is_ambiguous": any(line.is_ambiguous for line in lines),
-        "emptied": selectors.emptied_sets(chosen.rows, [each.proxy for each in watched]),
-        "host": selectors.host_of(chosen.rows[0].destination) if len(chosen.rows) == 1 else "",
+        "effects": effects[:MOST_SETS],
+        "further_sets": len(effects[MOST_SETS:]),
+        "emptied": sum(each.would_be_empty for each in effects),
+        "host": host_of(chosen.rows[0].destination) if len(chosen.rows) == 1 else "",
+        "has_cluster": any(each.proxy.cluster for each in watched),
         "watched": watched,
     }
     return render(request, "operations/state.html", context, status=422 if form.errors else 200)
+
+
+def _place(request: HttpRequest) -> Place | None:
+    return Place.asked(*(request.GET.get(name, "") for name in ("setid", "host", "address")))
