@@ -204,3 +204,18 @@ def test_putting_back_to_probing_is_said_to_count_a_failure(
     page = operator.get(reverse("operations:state-run", args=[run.pk])).content.decode()
     assert "1 back to probing" in page
     assert "counts as one failure" in page
+
+
+def test_a_run_of_long_ago_is_not_undone(operator: Client, held: Proxy) -> None:
+    run = set_state(State.INACTIVE, held)
+    StateRun.objects.update(started_at=timezone.now() - timedelta(days=8))
+    page = operator.get(reverse("operations:state-run", args=[run.pk])).content.decode()
+    assert "older than a week" in page
+    operator.post(reverse("operations:undo-state", args=[run.pk]))
+    assert not StateRun.objects.filter(undoes=run).exists()
+
+
+def test_an_undo_can_itself_be_undone(edge: PlayingProxy, held: Proxy) -> None:
+    undo = done(services.undo(set_state(State.INACTIVE, held), SOMEBODY))
+    assert outcome_of_undoing(undo) == (StateOutcome.DONE, "", State.INACTIVE)
+    assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a", "i"]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from dispatcher.models import Destination
 from efcp.operations.history.timeline import Change, Period, Segment, Timeline, timeline
-from efcp.operations.models import ReloadOutcome, ReloadResult, StateResult
+from efcp.operations.models import ReloadOutcome, ReloadResult, StateOutcome, StateResult
 from efcp.proxies.models import KnownDestination, StateChange
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
@@ -182,6 +182,7 @@ def _with_causes(row: Destination, changes: Sequence[StateChange]) -> tuple[Told
     first = changes[-1].at - CAUSE_WITHIN
     of_set = (
         StateResult.objects.filter(setid=row.setid, run__started_at__gte=first)
+        .exclude(outcome=StateOutcome.LEFT)
         .select_related("run")
         .order_by("-run__started_at")[:MAX_CHANGES]
     )

@@ -8,7 +8,7 @@ from django.db.models import F, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from dispatcher.models import Destination
-from efcp.operations.states.selectors import MOST_AT_ONCE, Chosen, Identity, setid_of
+from efcp.operations.states.selectors import LONGEST_URI, MOST_AT_ONCE, Chosen, Identity, number_in
 from efcp.proxies.models import KnownDestination
 from efcp.sip.address import ipv4, ipv6
 from efcp.sip.uri import host_of, uri_key
@@ -18,8 +18,6 @@ MOST_READ = 100_000
 
 MOST_SUGGESTED = 30
 SHORTEST_SEARCH = 2
-LONGEST_URI = 192
-"""Characters that the table's column holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Place:
     @classmethod
     def asked(cls, setid: str, host: str, address: str) -> "Place | None":
         """The place of an address's parameters; None where one of them can't be meant, or none is given."""
-        number, numeric = setid_of(setid), numeric_address(address)
+        number, numeric = number_in(setid), numeric_address(address)
         if (setid and number is None) or (address and not numeric) or not (setid or host or address):
             return None
         return cls(number, host.strip().lower(), numeric)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from efcp.operations.models import ReloadResult, StateOutcome, StateResult, StateRun
-from efcp.operations.states.undoing import UndoPlan, plan
+from efcp.operations.states.undoing import OFFERED_FOR, UndoPlan, plan
 from efcp.proxies.models import KnownDestination, State, StateChange
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
@@ -72,7 +72,7 @@ class RunPage:
     """A run as its page shows it: those lines first that need a look, at most MOST_LINES of `total`.
 
     `undo` is what putting the former states back would do, None where that is not offered: something may
-    still come, or it was done.
+    still come, it was done, or it `is_too_old`.
     """
 
     run: StateRun
@@ -82,6 +82,7 @@ class RunPage:
     is_watched: bool
     is_waiting: bool
     undone_by: StateRun | None
+    is_too_old: bool
     undo: UndoPlan | None
 
     @property
@@ -101,6 +102,8 @@ def run_page(run: StateRun, watched: Sequence[WatchedProxy]) -> RunPage:
     is_waiting = any(line.is_waiting for line in lines)
     undone_by = StateRun.objects.filter(undoes=run).first()
     counts = Counter(line.outcome for line in lines)
+    is_too_old = timezone.now() > run.started_at + OFFERED_FOR
+    is_undoable = counts[StateOutcome.DONE] and not (is_waiting or undone_by or is_too_old)
     shown = sorted(lines, key=lambda line: not line.needs_a_look)[:MOST_LINES]
     return RunPage(
         run=run,
@@ -110,7 +113,8 @@ def run_page(run: StateRun, watched: Sequence[WatchedProxy]) -> RunPage:
         is_watched=is_watched(run, lines),
         is_waiting=is_waiting,
         undone_by=undone_by,
-        undo=None if is_waiting or undone_by or not counts[StateOutcome.DONE] else plan(run),
+        is_too_old=is_too_old,
+        undo=plan(run) if is_undoable else None,
     )
 
 

@@ -14,6 +14,9 @@ from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
 
 MOST_AT_ONCE = 1_000
+LONGEST_URI = 192
+"""Characters that the table's column holds; what a proxy holds beyond them came by no table."""
+
 _MOST_DIGITS = 10
 
 Identity = tuple[int, str]
@@ -91,28 +94,24 @@ class EmptiedSet:
 
 def chosen_in(form: QueryDict) -> Chosen:
     """The rows whose `id` a form names, and what it names as `held` by proxies only, as set and URI."""
-    ids = {number for text in form.getlist("id") if (number := _number(text)) is not None}
+    ids = {number for text in form.getlist("id") if (number := number_in(text)) is not None}
     rows = Destination.objects.filter(pk__in=ids).order_by("setid", "-priority", "id")
     return Chosen.of([*rows, *_only_held(form.getlist("held"))])
 
 
-def setid_of(text: str) -> int | None:
-    """The set that a text names, None for a text that is no number of one."""
-    return _number(text)
-
-
-def _number(text: str) -> int | None:
+def number_in(text: str) -> int | None:
+    """The id or set that a text names, None for a text that can't be one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def _only_held(named: Sequence[str]) -> list[Destination]:
     """Rows without an id for those of the named destinations that some proxy holds."""
-    wanted = [(_number(setid), uri) for setid, _, uri in (text.partition(" ") for text in named)]
+    wanted = [(number_in(setid), uri) for setid, _, uri in (text.partition(" ") for text in named)]
     known = live_states((setid, uri_key(uri)) for setid, uri in wanted if setid is not None)
     return [
         Destination(setid=setid, destination=uri)
         for setid, uri in wanted
-        if setid is not None and (setid, uri_key(uri)) in known
+        if setid is not None and len(uri) <= LONGEST_URI and (setid, uri_key(uri)) in known
     ]
 
 

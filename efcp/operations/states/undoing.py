@@ -3,11 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from efcp.operations.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import State, StateChange
 from efcp.proxies.selectors import LiveStates, live_states
 from efcp.sip.uri import uri_key
+
+OFFERED_FOR = timedelta(days=7)
+"""Whoever puts states back after longer does better to look at what they are, and set them anew."""
 
 _CHANGING = (StateOutcome.WAITING, StateOutcome.DONE, StateOutcome.UNKNOWN, StateOutcome.THROUGH)
 
@@ -90,8 +94,8 @@ def _set_later(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
         outcome__in=_CHANGING,
         proxy__in={result.proxy_id for result in results},
         setid__in={result.setid for result in results},
-    )
-    return {_key(result) for result in later.iterator()}
+    ).values_list("proxy_id", "setid", "uri")
+    return {(proxy_id, setid, uri_key(uri)) for proxy_id, setid, uri in later.iterator()}
 
 
 def _left_their_state(run: StateRun, results: Iterable[StateResult]) -> set[Key]:

@@ -27,6 +27,10 @@ MOST_CHIPS = 1_000
 """States shown one by one; of more, each line tells how many proxies hold it in which state."""
 
 MOST_SETS = 100
+"""Sets whose effect is shown; those that would be left empty come first."""
+
+MOST_PREVIEWED = 200
+"""Destinations for which the page also asks how the calls would move."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -91,7 +95,8 @@ def undo_run(request: HttpRequest, run_id: int) -> HttpResponse:
     if page.undone_by is None and not (page.undo and page.undo.back):
         messages.warning(request, "Nothing was put back: this page says why.")
         return redirect("operations:state-run", run.pk)
-    begun = services.undo(run, actor_of(request), f"undo of {run.pk}: {run.reason}"[:255])
+    reason = f"Undo: {run.reason}" if run.reason else "Undo"
+    begun = services.undo(run, actor_of(request), reason[:MAX_TEXT])
     return _to_run(request, begun)
 
 
@@ -127,6 +132,7 @@ def _ask(request: HttpRequest, chosen: Chosen, form: StateForm, notice: str = ""
         "notice": notice,
         "chosen": chosen,
         "lines": lines,
+        "is_many": len(lines) > MOST_PREVIEWED,
         "is_compact": len(lines) * len(watched) > MOST_CHIPS,
         "any_is_ambiguous": any(line.is_ambiguous for line in lines),
         "effects": effects[:MOST_SETS],
