@@ -194,6 +194,8 @@ CONTENT_SECURITY_POLICY = {
 UPLOAD_DIR = CONFIGURATION.data_dir / "uploads"
 UPLOAD_MAX = CONFIGURATION.upload_max
 # No form takes files but that of call logs, which has a handler of its own: what else comes is not stored.
+# A form may name the thousand destinations whose states are set at once, and its own fields beside them.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 FILE_UPLOAD_HANDLERS: list[str] = []
 
 # What Prometheus has to send; empty turns the metrics off.

@@ -20,7 +20,9 @@ urlpatterns = [
     path("maintenance/<int:maintenance_id>/extend/", maintenance.extend, name="maintenance-extend"),
     path("<int:destination_id>/maintenance/", maintenance.begin, name="maintenance-begin"),
     path("state/", board.state_board, name="board"),
+    path("state/everything/", states.everything, name="everything"),
     path("state/choose/", states.choose, name="choose"),
     path("state/set/", states.set_state, name="set-state"),
     path("state/<int:run_id>/", states.state_run, name="state-run"),
+    path("state/<int:run_id>/undo/", states.undo_run, name="undo-state"),
 ]

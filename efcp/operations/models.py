@@ -86,23 +86,26 @@ class ReloadResult(models.Model):
 
 
 class StateRun(models.Model):
-    """One setting of a live state, for one or more destinations on one or more proxies.
+    """One setting of live states, for one or more destinations on one or more proxies.
 
     `sent_key` is the digest of the form that was sent, and unique: a form sent twice is one run.
+    `undoes` is the run whose former states this one puts back, and unique: a run is undone once. `state` is
+    empty there, since each destination has a former state of its own.
     """
 
     started_at = models.DateTimeField()
     actor = models.CharField(max_length=64)
-    state = models.CharField(max_length=8, choices=State.choices)
+    state = models.CharField(max_length=8, choices=State.choices, blank=True)
     reason = models.CharField(max_length=255, blank=True)
     sent_key = models.CharField(max_length=64, null=True, unique=True)
+    undoes = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, related_name="undone_by")
 
     class Meta:
         db_table = "efcp_state_run"
         ordering = ("-id",)
 
     def __str__(self) -> str:
-        return f"{self.state} by {self.actor}"
+        return f"{self.state or 'undo'} by {self.actor}"
 
 
 class StateOutcome(models.TextChoices):
@@ -115,10 +118,15 @@ class StateOutcome(models.TextChoices):
     UNKNOWN = "unknown", "Unknown"
     NOT_HELD = "not held", "Not in memory"
     NOT_TRIED = "not tried", "Not tried"
+    THROUGH = "through", "Through another"
+    LEFT = "left", "Left as it is"
 
 
 class StateResult(models.Model):
-    """A run on one destination of one proxy: its state before, and what the read-back told after."""
+    """A run on one destination of one proxy: its state before, and what the read-back told after.
+
+    `through` is the member of the proxy's cluster that was told the state in the place of this one.
+    """
 
     run = models.ForeignKey(StateRun, on_delete=models.CASCADE, related_name="results")
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE)
@@ -126,6 +134,8 @@ class StateResult(models.Model):
     uri = models.CharField(max_length=192)
     outcome = models.CharField(max_length=16, choices=StateOutcome.choices, default=StateOutcome.WAITING)
     message = models.CharField(max_length=255, blank=True)
+    through = models.ForeignKey(Proxy, on_delete=models.SET_NULL, null=True, related_name="+")
+    state_wanted = models.CharField(max_length=8, choices=State.choices, blank=True)
     state_before = models.CharField(max_length=8, blank=True)
     state_after = models.CharField(max_length=8, blank=True)
     deadline = models.DateTimeField()

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 from django.db import connection
 
-from efcp.proxies.asking import Target
-
+T = TypeVar("T")
 R = TypeVar("R")
 S = TypeVar("S")
 
@@ -31,13 +30,12 @@ def in_background(work: Callable[[], None], name: str) -> threading.Event:
     return ended
 
 
-def ask_and_store(
-    targets: Sequence[Target], ask_one: Callable[[Target], R], store: Callable[[R], S]
-) -> list[S]:
+def ask_and_store(targets: Sequence[T], ask_one: Callable[[T], R], store: Callable[[R], S]) -> list[S]:
     """Ask all targets at once, store each answer in this thread as it comes; return what `store` returned.
 
-    `ask_one` must not use the database. What is raised for one target is logged, and that target missing
-    from what is returned; the others are asked and stored all the same.
+    A target is a proxy, or several that are asked together. `ask_one` must not use the database. What is
+    raised for one target is logged, and that target missing from what is returned; the others are asked and
+    stored all the same.
     """
     if not targets:
         return []

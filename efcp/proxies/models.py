@@ -14,13 +14,17 @@ partition_charset = RegexValidator(
 
 
 class Proxy(models.Model):
-    """One OpenSIPS proxy that the panel asks over MI."""
+    """One OpenSIPS proxy that the panel asks over MI.
+
+    Proxies with one `cluster` name and partition replicate the states of their destinations among themselves.
+    """
 
     name = models.CharField(max_length=64, unique=True)
     mi_url = models.CharField(max_length=255)
     mi_username = models.CharField(max_length=64, blank=True)
     mi_password_encrypted = models.BinaryField(default=b"", blank=True)
     partition = models.CharField(max_length=64, default="default", validators=[partition_charset])
+    cluster = models.CharField(max_length=64, blank=True)
     enabled = models.BooleanField(default=True)
     is_sandbox = models.BooleanField(default=False)
 

@@ -14,6 +14,9 @@ from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChan
 FRESH_FOR = timedelta(seconds=10)
 """Beside the proxy's own interval: how old the last good answer may be before the state is unknown."""
 
+PAIRS_AT_ONCE = 500
+"""Destinations asked for in one query: SQLite takes no more than 1,000 conditions joined by OR."""
+
 WATCHER_SILENT_AFTER = timedelta(seconds=15)
 
 LiveStates = dict[tuple[int, str], dict[int, tuple[KnownDestination, ...]]]
@@ -89,26 +92,31 @@ _KNOWN_OF_ENABLED = (
 
 
 def live_states(pairs: Iterable[tuple[int, str]]) -> LiveStates:
-    """What the enabled proxies hold of these (set, URI key) pairs, in one query.
+    """What the enabled proxies hold of these (set, URI key) pairs, in one query for each PAIRS_AT_ONCE.
 
     A proxy that holds none of a pair's destinations is absent from it. Whether a proxy's states may be shown
     as live is told by `watched_proxies`.
     """
+    distinct = sorted(set(pairs))
+    found: LiveStates = {}
+    for start in range(0, len(distinct), PAIRS_AT_ONCE):
+        for known in _known_of(distinct[start : start + PAIRS_AT_ONCE]):
+            by_proxy = found.setdefault((known.setid, known.uri_key), {})
+            by_proxy[known.proxy_id] = (*by_proxy.get(known.proxy_id, ()), known)
+    return found
+
+
+def _known_of(pairs: Iterable[tuple[int, str]]) -> list[KnownDestination]:
+    """What the enabled proxies hold of these pairs, by proxy and occurrence."""
     keys_by_set: dict[int, set[str]] = {}
     for setid, uri_key in pairs:
         keys_by_set.setdefault(setid, set()).add(uri_key)
-    if not keys_by_set:
-        return {}
     either = " OR ".join(
         f"(k.setid = %s AND k.uri_key IN ({', '.join(['%s'] * len(keys))}))" for keys in keys_by_set.values()
     )
     parameters = [value for setid, keys in keys_by_set.items() for value in (setid, *keys)]
     known = KnownDestination.objects.raw(f"{_KNOWN_OF_ENABLED} WHERE {either}", parameters)
-    found: LiveStates = {}
-    for destination in sorted(known, key=lambda each: (each.proxy_id, each.occurrence)):
-        by_proxy = found.setdefault((destination.setid, destination.uri_key), {})
-        by_proxy[destination.proxy_id] = (*by_proxy.get(destination.proxy_id, ()), destination)
-    return found
+    return sorted(known, key=lambda each: (each.proxy_id, each.occurrence))
 
 
 def state_changes(setid: int, uri_key: str, limit: int = 50) -> list[StateChange]:

@@ -76,6 +76,14 @@ def parse(text: str) -> SipUri:
     return parser.finish(scheme)
 
 
+def host_of(text: str) -> str:
+    """The host of a URI in lower case; empty for a text that the proxy does not take as one."""
+    try:
+        return parse(text).host.lower()
+    except UriError:
+        return ""
+
+
 def _scheme(text: str) -> tuple[str, int]:
     if len(text) < _MIN_LENGTH:
         raise UriError("Too short for a URI.")

@@ -34,8 +34,10 @@ PAGES = {
     "set it": ("post", "state", OPERATORS),
     "choose": ("post", "choose", OPERATORS),
     "look at a choice": ("get", "choose", OPERATORS),
+    "find everything": ("get", "everything", OPERATORS),
     "set the chosen": ("post", "set-state", OPERATORS),
     "a setting": ("get", "state-run", ALL),
+    "undo it": ("post", "undo-state", OPERATORS),
 }
 
 
@@ -57,6 +59,7 @@ def address_of(reload_run: ReloadRun, state_run: StateRun, add_row: AddRow) -> C
         "state": [row_id],
         "destination": [row_id],
         "state-run": [state_run.pk],
+        "undo-state": [state_run.pk],
     }
     return lambda name: reverse(f"operations:{name}", args=arguments.get(name, []))
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from dispatcher.models import Destination
 from efcp.audit.models import AuditRecord
 from efcp.operations.models import ReloadResult, ReloadRun, StateOutcome, StateResult, StateRun
-from efcp.operations.states import selectors, services
+from efcp.operations.states import results, selectors, sending, services
 from efcp.operations.states.services import Begun
 from efcp.proxies.models import Proxy, State, StateChange
 from efcp.proxies.selectors import watched_proxies
@@ -113,14 +113,14 @@ def test_a_hanging_proxy_delays_the_others_by_nothing(play: Play, add_row: AddRo
 def test_a_proxy_that_does_not_answer_is_sent_no_further_calls_than_those_under_way(
     edge: PlayingProxy, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "LIMIT_S", 2.0)
-    uris = [f"sip:10.0.1.{number}:5060" for number in range(services.CALLS_AT_ONCE + 3)]
+    monkeypatch.setattr(sending, "LIMIT_S", 2.0)
+    uris = [f"sip:10.0.1.{number}:5060" for number in range(sending.CALLS_AT_ONCE + 3)]
     edge.sets = {1: [listed(uri) for uri in uris]}
     proxy = edge.remembered(edge.row())
     edge.hangs = True
     run = set_state(State.INACTIVE, [add_row(uri) for uri in uris], proxy)
     outcomes = Counter(run.results.values_list("outcome", flat=True))
-    assert outcomes == {StateOutcome.UNKNOWN: services.CALLS_AT_ONCE, StateOutcome.NOT_TRIED: 3}
+    assert outcomes == {StateOutcome.UNKNOWN: sending.CALLS_AT_ONCE, StateOutcome.NOT_TRIED: 3}
 
 
 def test_two_rows_of_one_set_and_uri_are_set_once(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
@@ -159,7 +159,7 @@ def test_a_result_whose_process_died_is_unknown(held: Proxy) -> None:
     long_ago = timezone.now() - timedelta(hours=1)
     run = StateRun.objects.create(started_at=long_ago, actor="somebody", state=State.INACTIVE)
     StateResult.objects.create(run=run, proxy=held, setid=1, uri=URI, deadline=long_ago)
-    (line,) = selectors.result_lines(run, watched_proxies())
+    (line,) = results.result_lines(run, watched_proxies())
     assert line.outcome is StateOutcome.UNKNOWN
 
 
@@ -211,7 +211,7 @@ def test_a_late_reply_that_turned_it_back_within_a_transactions_time_is_told(
     set_inactive: StateRun, held: Proxy, after_s: float, told: bool
 ) -> None:
     turned_active(set_inactive, held, after_s)
-    (line,) = selectors.result_lines(set_inactive, watched_proxies())
+    (line,) = results.result_lines(set_inactive, watched_proxies())
     assert line.turned_back is told
 
 
@@ -220,7 +220,7 @@ def test_somebody_who_sets_it_active_again_is_no_late_reply(
 ) -> None:
     set_state(State.ACTIVE, list(Destination.objects.values_list("pk", flat=True)), held)
     turned_active(set_inactive, held, 12)
-    (line,) = selectors.result_lines(set_inactive, watched_proxies())
+    (line,) = results.result_lines(set_inactive, watched_proxies())
     assert not line.turned_back
 
 
@@ -232,15 +232,15 @@ def test_a_reload_that_takes_the_initial_states_is_no_late_reply(
     run = ReloadRun.objects.create(started_at=started_at, actor="somebody", inherit_state=inherit_state)
     ReloadResult.objects.create(run=run, proxy=held, deadline=started_at)
     turned_active(set_inactive, held, 12)
-    (line,) = selectors.result_lines(set_inactive, watched_proxies())
+    (line,) = results.result_lines(set_inactive, watched_proxies())
     assert line.turned_back is told
 
 
 def test_what_was_set_inactive_is_watched_for_a_transactions_time(set_inactive: StateRun) -> None:
-    lines = selectors.result_lines(set_inactive, watched_proxies())
-    assert selectors.is_watched(set_inactive, lines)
+    lines = results.result_lines(set_inactive, watched_proxies())
+    assert results.is_watched(set_inactive, lines)
     set_inactive.started_at -= timedelta(seconds=36)
-    assert not selectors.is_watched(set_inactive, lines)
+    assert not results.is_watched(set_inactive, lines)
 
 
 def test_the_sets_that_would_be_left_without_an_active_destination_are_named(
@@ -259,29 +259,3 @@ def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
     edge.sets = {1: [listed(URI), listed(URI)]}
     proxy = edge.remembered(edge.row())
     assert selectors.emptied_sets(rows_of(add_row(URI)), [proxy]) == []
-
-
-def test_everything_on_one_host_is_found_across_sets_whatever_its_port(
-    edge: PlayingProxy, add_row: AddRow
-) -> None:
-    wanted = {add_row("sip:gw.example:5060"), add_row("sip:GW.example:5080", setid=2)}
-    add_row("sip:other.gw.example:5060")
-    assert {row.pk for row in selectors.rows_asked_for("", "gw.example").rows} == wanted
-
-
-def test_a_host_can_be_asked_for_within_one_set(edge: PlayingProxy, add_row: AddRow) -> None:
-    add_row("sip:gw.example:5060")
-    wanted = add_row("sip:gw.example:5060", setid=2)
-    add_row("sip:other.example:5060", setid=2)
-    assert [row.pk for row in selectors.rows_asked_for("2", "gw.example").rows] == [wanted]
-
-
-@pytest.mark.parametrize("setid", ["", "x", "-1", "9" * 40])
-def test_a_set_that_is_none_chooses_nothing(edge: PlayingProxy, add_row: AddRow, setid: str) -> None:
-    add_row(URI)
-    assert selectors.rows_asked_for(setid, "").rows == ()
-
-
-@pytest.mark.parametrize("ids", [["x"], ["-1"], ["9" * 40], ["999999"], ["²"]])
-def test_ids_that_name_no_row_choose_nothing(edge: PlayingProxy, ids: list[str]) -> None:
-    assert selectors.rows_by_id(ids).rows == ()

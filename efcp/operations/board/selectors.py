@@ -17,6 +17,7 @@ from efcp.operations.maintenance.selectors import last_change, out_of_service
 from efcp.operations.models import Maintenance
 from efcp.proxies.models import KnownDestination, KnownSet, State
 from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
+from efcp.sip.uri import host_of
 
 MAX_TROUBLES = 500
 """Destinations that take no calls, read for one board."""
@@ -81,6 +82,11 @@ class Trouble:
     description: str
     on_proxies: tuple[TroubleOnProxy, ...]
     maintenance: Maintenance | None = None
+
+    @property
+    def host(self) -> str:
+        """Where it is; empty for a URI that names no host."""
+        return host_of(self.uri)
 
     @property
     def disagree_since(self) -> datetime | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from efcp.operations.models import ReloadResult, StateResult
+from efcp.operations.models import ReloadResult, StateOutcome, StateResult
 from efcp.proxies.models import Cause, StateChange
 from efcp.sip.uri import uri_key
 
@@ -40,6 +40,7 @@ def with_causes(setid: int, uri: str, changes: Sequence[StateChange]) -> tuple[T
     first = changes[-1].at - WITHIN
     of_set = (
         StateResult.objects.filter(setid=setid, run__started_at__gte=first)
+        .exclude(outcome=StateOutcome.LEFT)
         .select_related("run")
         .order_by("-run__started_at")[:MAX_RUNS]
     )

@@ -9,6 +9,7 @@ from dispatcher.selectors import find
 from efcp.operations.history.selectors import history
 from efcp.operations.history.timeline import Period
 from efcp.proxies.context import watched_on
+from efcp.sip.uri import host_of
 
 
 @require_safe
@@ -20,5 +21,9 @@ def destination(request: HttpRequest, destination_id: int) -> HttpResponse:
         raise Http404
     wanted = request.GET.get("period", "")
     period = next((each for each in Period if each.label == wanted), Period.DAY)
-    context = {"history": history(row, period, watched_on(request)), "periods": list(Period)}
+    context = {
+        "history": history(row, period, watched_on(request)),
+        "periods": list(Period),
+        "host": host_of(row.destination),
+    }
     return render(request, "operations/history/destination.html", context)

@@ -13,12 +13,14 @@ from dispatcher.models import Destination
 from efcp.audit.services import Actor
 from efcp.operations.models import MaintenanceOnProxy, StateOutcome, StateResult, Step
 from efcp.operations.states import services as states
+from efcp.operations.states.results import WATCH_FOR
 from efcp.operations.states.selectors import emptied_sets
 from efcp.proxies.models import Cause, KnownDestination, State, StateChange
 from efcp.proxies.selectors import live_states, watched_proxies
 from efcp.sip.uri import uri_key
 
 EVERY_S = 1.0
+_IS_SET = frozenset({StateOutcome.DONE, StateOutcome.THROUGH})
 AT_ONCE = 50
 """Acts of one beat."""
 
@@ -51,7 +53,7 @@ def _to_end(now: datetime) -> QuerySet[MaintenanceOnProxy]:
 def _turned_back(now: datetime) -> QuerySet[MaintenanceOnProxy]:
     """What an answer to a probe that was under way has made active again."""
     lately_out = MaintenanceOnProxy.objects.filter(
-        step=Step.OUT, out_at__gte=now - states.WATCH_FOR, maintenance__ends_at__gt=now
+        step=Step.OUT, out_at__gte=now - WATCH_FOR, maintenance__ends_at__gt=now
     )
     found = [
         each.pk for each in lately_out.select_related("maintenance")[:AT_ONCE] if _is_active_by_probing(each)
@@ -80,7 +82,7 @@ def _take_out(each: MaintenanceOnProxy, now: datetime) -> None:
     result = _set(each, row, State.INACTIVE, planned.reason)
     if result is None or result.outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
         _again(each, now, "The proxy did not answer; it is asked again.")
-    elif result.outcome == StateOutcome.DONE:
+    elif result.outcome in _IS_SET:
         each.out_run, each.out_at = result.run, now
         each.state_before = result.state_before
         _store(each, Step.OUT, "")
@@ -111,7 +113,7 @@ def _put_back(each: MaintenanceOnProxy, now: datetime) -> None:
         _finish(each, Step.LEFT, now, f"{by} set its state meanwhile.")
     else:
         result = _set(each, _row(each), State.ACTIVE, f"End of maintenance: {planned.reason}")
-        if result is not None and result.outcome == StateOutcome.DONE:
+        if result is not None and result.outcome in _IS_SET:
             _finish(each, Step.BACK, now, "")
         else:
             _wait_for_proxy(each, now)
@@ -129,7 +131,7 @@ def _set(each: MaintenanceOnProxy, row: Destination, state: State, reason: str) 
     actor = Actor(f"maintenance of {each.maintenance.actor}"[:64])
     begun = states.begin([row], state, [each.proxy], actor, reason[:255])
     begun.ended.wait(ANSWERED_WITHIN_S)
-    result = begun.run.results.select_related("run").first()
+    result = begun.run.results.select_related("run").filter(proxy=each.proxy).first()
     return result if result is not None and result.outcome != StateOutcome.WAITING else None
 
 

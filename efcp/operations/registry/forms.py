@@ -16,7 +16,7 @@ _SEEN_PURPOSE = "efcp: the values that a proxy's editor saw"
 
 
 class ProxyForm(forms.Form):
-    """Name, MI address, credentials, partition and whether the proxy is enabled.
+    """Name, MI address, credentials, partition, cluster and whether the proxy is enabled.
 
     `seen` carries, signed, the values that the editor saw, so that another's change meanwhile is noticed.
     """
@@ -43,6 +43,12 @@ class ProxyForm(forms.Form):
         max_length=64,
         validators=[partition_charset],
         help_text="The dispatcher module's partition: “default” unless opensips.cfg names others.",
+    )
+    cluster = forms.CharField(
+        max_length=64,
+        required=False,
+        help_text="Only where the dispatcher module has a cluster_id: one name for all its members. "
+        "A state is then set through one of them and read back from all.",
     )
     enabled = forms.BooleanField(required=False)
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -73,6 +79,7 @@ class ProxyForm(forms.Form):
             cleaned["mi_username"],
             cleaned["partition"],
             cleaned["enabled"],
+            cleaned["cluster"],
         )
 
     def seen_values(self) -> ProxyValues | None:

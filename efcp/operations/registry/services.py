@@ -33,11 +33,12 @@ class ProxyValues:
     mi_username: str
     partition: str
     enabled: bool
+    cluster: str = ""
 
     @classmethod
     def of(cls, proxy: Proxy) -> "ProxyValues":
         """The stored values of `proxy`."""
-        return cls(proxy.name, proxy.mi_url, proxy.mi_username, proxy.partition, proxy.enabled)
+        return cls(proxy.name, proxy.mi_url, proxy.mi_username, proxy.partition, proxy.enabled, proxy.cluster)
 
 
 def add_proxy(actor: Actor, values: ProxyValues, password: str = "") -> Proxy:

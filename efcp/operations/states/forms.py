@@ -8,6 +8,7 @@ from django import forms
 from django.http import QueryDict
 
 from efcp.operations.choosing import ProxiesField
+from efcp.operations.states.clusters import left_out
 from efcp.proxies.models import Proxy, State
 from efcp.proxies.selectors import WatchedProxy
 
@@ -19,6 +20,7 @@ class StateForm(forms.Form):
         choices=State.choices, widget=forms.RadioSelect, error_messages={"required": "Choose a state."}
     )
     reason = forms.CharField(max_length=255, required=False)
+    only_these = forms.BooleanField(required=False)
     form_key = forms.CharField(
         max_length=43, required=False, initial=secrets.token_urlsafe, widget=forms.HiddenInput
     )
@@ -29,11 +31,22 @@ class StateForm(forms.Form):
         """`typed` is what the form is filled with: it was typed before the session ended."""
         super().__init__(data, initial=_initial(typed))
         self.fields["proxy"] = ProxiesField(watched)
+        self._watched = watched
 
     def proxies(self) -> list[Proxy]:
         """The chosen proxies."""
         chosen: list[Proxy] = self.cleaned_data["proxy"]
         return chosen
+
+    def left_out(self) -> list[Proxy]:
+        """The proxies that share the table with the chosen ones, and are not chosen as the form stands."""
+        pks = {str(pk) for pk in self["proxy"].value() or ()}
+        return left_out([each.proxy for each in self._watched if str(each.proxy.pk) in pks], self._watched)
+
+    def clean(self) -> None:
+        """Some of the proxies that share a table are set only once that was confirmed."""
+        if self.cleaned_data.get("proxy") and not self.cleaned_data["only_these"] and self.left_out():
+            self.add_error("only_these", "Not all proxies that share the table are chosen: see below.")
 
     def chosen_state(self) -> State:
         """The state to set."""

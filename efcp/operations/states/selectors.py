@@ -1,32 +1,47 @@
-"""What setting a state would do, and what came of it."""
+"""What setting a state would do."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import F
-from django.utils import timezone
+from django.http import QueryDict
 
 from dispatcher.models import Destination
 from dispatcher.selectors import set_names
-from efcp.operations.models import ReloadResult, StateOutcome, StateResult, StateRun
-from efcp.operations.states.services import WATCH_FOR
-from efcp.proxies.models import KnownDestination, Proxy, State, StateChange
+from efcp.proxies.models import KnownDestination, Proxy, State
 from efcp.proxies.selectors import WatchedProxy, live_states
-from efcp.sip.uri import UriError, parse, uri_key
+from efcp.sip.uri import uri_key
 
-MOST_AT_ONCE = 200
+MOST_AT_ONCE = 1_000
+LONGEST_URI = 192
+"""Characters that the table's column holds; what a proxy holds beyond them came by no table."""
+
 _MOST_DIGITS = 10
 
-Key = tuple[int, int, str]
-"""Proxy id, set, URI key."""
+Identity = tuple[int, str]
+"""Set and URI key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The rows that were chosen, at most MOST_AT_ONCE of `total`."""
+    """The rows that were chosen, at most MOST_AT_ONCE of `total`.
+
+    A row without an id stands for a destination that only proxies hold, and the table does not.
+    """
 
     rows: tuple[Destination, ...]
     total: int
+
+    @classmethod
+    def of(cls, rows: Sequence[Destination]) -> "Chosen":
+        """As many of these as can be set at once."""
+        return cls(tuple(rows[:MOST_AT_ONCE]), len(rows))
+
+    @property
+    def any_is_only_held(self) -> bool:
+        """Whether one is held by proxies only."""
+        return any(not row.pk for row in self.rows)
 
     @property
     def unshown(self) -> int:
@@ -62,6 +77,11 @@ class ChosenLine:
     states: tuple[StateOnProxy, ...]
     is_ambiguous: bool
 
+    @property
+    def tally(self) -> list[tuple[str, int]]:
+        """On how many proxies it is in which state."""
+        return Counter(on.word for on in self.states).most_common()
+
 
 @dataclass(frozen=True, slots=True)
 class EmptiedSet:
@@ -72,49 +92,27 @@ class EmptiedSet:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResultLine:
-    """One result, with the state that is known now; `turned_back` after a late answer to a probe."""
-
-    result: StateResult
-    outcome: StateOutcome
-    state_now: str
-    now_is_fresh: bool
-    turned_back: bool
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether the proxy's answer may still come."""
-        return self.outcome is StateOutcome.WAITING
+def chosen_in(form: QueryDict) -> Chosen:
+    """The rows whose `id` a form names, and what it names as `held` by proxies only, as set and URI."""
+    ids = {number for text in form.getlist("id") if (number := number_in(text)) is not None}
+    rows = Destination.objects.filter(pk__in=ids).order_by("setid", "-priority", "id")
+    return Chosen.of([*rows, *_only_held(form.getlist("held"))])
 
 
-def rows_by_id(ids: Sequence[str]) -> Chosen:
-    """The rows of these ids, whatever else stands among them."""
-    numbers = {int(text) for text in ids if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS}
-    return _chosen(list(Destination.objects.filter(pk__in=numbers).values_list("pk", flat=True)))
+def number_in(text: str) -> int | None:
+    """The id or set that a text names, None for a text that can't be one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
-def rows_asked_for(setid: str, host: str) -> Chosen:
-    """All rows of a set, all whose URI names a host, or those of both; none where neither is given."""
-    near = Destination.objects.order_by("setid", "-priority", "id")
-    if setid:
-        if not (setid.isascii() and setid.isdigit() and len(setid) <= _MOST_DIGITS):
-            return Chosen((), 0)
-        near = near.filter(setid=int(setid))
-    if host:
-        near = near.filter(destination__icontains=host)
-    if not setid and not host:
-        return Chosen((), 0)
-    found = near.values_list("pk", "destination")
-    return _chosen([pk for pk, uri in found if not host or host_of(uri) == host.lower()])
-
-
-def host_of(uri: str) -> str:
-    """The host of a SIP URI in lower case, empty for a text that is none."""
-    try:
-        return parse(uri).host.lower()
-    except UriError:
-        return ""
+def _only_held(named: Sequence[str]) -> list[Destination]:
+    """Rows without an id for those of the named destinations that some proxy holds."""
+    wanted = [(number_in(setid), uri) for setid, _, uri in (text.partition(" ") for text in named)]
+    known = live_states((setid, uri_key(uri)) for setid, uri in wanted if setid is not None)
+    return [
+        Destination(setid=setid, destination=uri)
+        for setid, uri in wanted
+        if setid is not None and len(uri) <= LONGEST_URI and (setid, uri_key(uri)) in known
+    ]
 
 
 def chosen_lines(rows: Sequence[Destination], watched: Sequence[WatchedProxy]) -> list[ChosenLine]:
@@ -151,65 +149,6 @@ def emptied_sets(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[
     ]
 
 
-def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[ResultLine]:
-    """The results of a run with what is known of each destination now."""
-    results = list(run.results.select_related("proxy"))
-    held = live_states((result.setid, uri_key(result.uri)) for result in results)
-    fresh = {each.proxy.pk for each in watched if each.fresh}
-    turned_back = _turned_back(run) if run.state == State.INACTIVE else set()
-    now = timezone.now()
-    return [
-        ResultLine(
-            result=result,
-            outcome=result.known_outcome(now),
-            state_now=_first_state(
-                held.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id, ())
-            ),
-            now_is_fresh=result.proxy_id in fresh,
-            turned_back=_key(result) in turned_back,
-        )
-        for result in results
-    ]
-
-
-def is_watched(run: StateRun, lines: Sequence[ResultLine]) -> bool:
-    """Whether a late answer to a probe may still turn back what was set inactive."""
-    return (
-        run.state == State.INACTIVE
-        and any(line.outcome is StateOutcome.DONE for line in lines)
-        and timezone.now() <= run.started_at + WATCH_FOR
-    )
-
-
-def _turned_back(run: StateRun) -> set[Key]:
-    """What went from inactive to active while it was watched, unless somebody had it so by the panel."""
-    until = run.started_at + WATCH_FOR
-    results = list(run.results.all())
-    changes = StateChange.objects.filter(
-        proxy__in={result.proxy_id for result in results},
-        setid__in={result.setid for result in results},
-        occurrence=0,
-        at__gt=run.started_at,
-        at__lte=until,
-        state_before=State.INACTIVE,
-        state_after=State.ACTIVE,
-    ).values_list("proxy_id", "setid", "uri_key")
-    by_others = StateResult.objects.filter(
-        run__started_at__gt=run.started_at, run__started_at__lte=until
-    ).exclude(run__state=State.INACTIVE)
-    reset = set(
-        ReloadResult.objects.filter(
-            run__inherit_state=False, run__started_at__gt=run.started_at, run__started_at__lte=until
-        ).values_list("proxy_id", flat=True)
-    )
-    changed_back = set(changes) - {_key(result) for result in by_others}
-    return {key for key in changed_back if key[0] not in reset}
-
-
-def _key(result: StateResult) -> Key:
-    return result.proxy_id, result.setid, uri_key(result.uri)
-
-
 def _state_on(each: WatchedProxy, held: Sequence[KnownDestination]) -> str:
     return _first_state(held) or ("unknown" if each.contact.asked_at is None else "absent")
 
@@ -217,8 +156,3 @@ def _state_on(each: WatchedProxy, held: Sequence[KnownDestination]) -> str:
 def _first_state(held: Sequence[KnownDestination]) -> str:
     """The state of the destination that ds_set_state changes, empty where there is none."""
     return held[0].state if held else ""
-
-
-def _chosen(ids: Sequence[int]) -> Chosen:
-    rows = Destination.objects.filter(pk__in=ids[:MOST_AT_ONCE]).order_by("setid", "-priority", "id")
-    return Chosen(tuple(rows), len(ids))

@@ -10,14 +10,27 @@ from dispatcher.selectors import find
 from efcp.accounts.typed import NOTICE, take_typed
 from efcp.audit.services import actor_of
 from efcp.operations.models import StateRun
-from efcp.operations.states import selectors, services
+from efcp.operations.states import results, selectors, services
+from efcp.operations.states.effects import set_effects
+from efcp.operations.states.finding import SHORTEST_SEARCH, Place, destinations_at, suggestions
 from efcp.operations.states.forms import StateForm
 from efcp.operations.states.selectors import Chosen
 from efcp.proxies.context import watched_on
+from efcp.proxies.models import MAX_TEXT
 from efcp.proxies.selectors import watcher_is_silent
+from efcp.sip.uri import host_of
 
 WAIT_S = 1.0
 """How long the request waits for quick proxies, so that most results show at once."""
+
+MOST_CHIPS = 1_000
+"""States shown one by one; of more, each line tells how many proxies hold it in which state."""
+
+MOST_SETS = 100
+"""Sets whose effect is shown; those that would be left empty come first."""
+
+MOST_PREVIEWED = 200
+"""Destinations for which the page also asks how the calls would move."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,41 +50,54 @@ def state_of_one(request: HttpRequest, destination_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.operate", raise_exception=True)
 def choose(request: HttpRequest) -> HttpResponse:
-    """Ask once for several: the rows chosen on the list, those of `?setid=`, all on one `?host=`, or both."""
+    """Ask once for several: the rows chosen on the list, or those of `?setid=`, `?host=` and `?address=`."""
     if request.method == "POST":
-        chosen = selectors.rows_by_id(request.POST.getlist("id"))
-        return _ask(request, chosen, StateForm(None, watched_on(request)))
+        return _ask(request, selectors.chosen_in(request.POST), StateForm(None, watched_on(request)))
     typed = take_typed(request)
-    if typed is not None:
-        chosen = selectors.rows_by_id(typed.getlist("id"))
-    else:
-        chosen = selectors.rows_asked_for(request.GET.get("setid", ""), request.GET.get("host", ""))
+    chosen = selectors.chosen_in(typed) if typed is not None else destinations_at(_place(request))
     return _ask(request, chosen, StateForm(None, watched_on(request), typed), NOTICE if typed else "")
+
+
+@require_safe
+@permission_required("efcp.operate", raise_exception=True)
+def everything(request: HttpRequest) -> HttpResponse:
+    """Hosts and addresses that hold `?q=`; htmx asks for what was found alone."""
+    text = request.GET.get("q", "")[:MAX_TEXT].strip()
+    context = {"q": text, "found": suggestions(text), "is_too_short": len(text) < SHORTEST_SEARCH}
+    fragment = "#found" if request.headers.get("HX-Target") == "found" else ""
+    return render(request, f"operations/everything.html{fragment}", context)
 
 
 @require_POST
 @permission_required("efcp.operate", raise_exception=True)
 def set_state(request: HttpRequest) -> HttpResponse:
     """Set the live state of several, once it was confirmed."""
-    return _set_or_ask_again(request, selectors.rows_by_id(request.POST.getlist("id")))
+    return _set_or_ask_again(request, selectors.chosen_in(request.POST))
 
 
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def state_run(request: HttpRequest, run_id: int) -> HttpResponse:
     """What came of it; htmx asks for the results alone while something may still come."""
-    run = get_object_or_404(StateRun, pk=run_id)
-    lines = selectors.result_lines(run, watched_on(request))
-    is_watched = selectors.is_watched(run, lines)
-    context = {
-        "run": run,
-        "lines": lines,
-        "is_watched": is_watched,
-        "is_open": is_watched or any(line.is_waiting for line in lines),
-        "nobody_watches": is_watched and watcher_is_silent(),
-    }
+    run = get_object_or_404(StateRun.objects.select_related("undoes"), pk=run_id)
+    page = results.run_page(run, watched_on(request))
+    context = {"page": page, "nobody_watches": page.is_watched and watcher_is_silent()}
     fragment = "#results" if request.headers.get("HX-Target") == "results" else ""
     return render(request, f"operations/state_run.html{fragment}", context)
+
+
+@require_POST
+@permission_required("efcp.operate", raise_exception=True)
+def undo_run(request: HttpRequest, run_id: int) -> HttpResponse:
+    """Put the states back that were before a run."""
+    run = get_object_or_404(StateRun, pk=run_id)
+    page = results.run_page(run, watched_on(request))
+    if page.undone_by is None and not (page.undo and page.undo.back):
+        messages.warning(request, "Nothing was put back: this page says why.")
+        return redirect("operations:state-run", run.pk)
+    reason = f"Undo: {run.reason}" if run.reason else "Undo"
+    begun = services.undo(run, actor_of(request), reason[:MAX_TEXT])
+    return _to_run(request, begun)
 
 
 def _set_or_ask_again(request: HttpRequest, chosen: Chosen) -> HttpResponse:
@@ -86,6 +112,10 @@ def _set_or_ask_again(request: HttpRequest, chosen: Chosen) -> HttpResponse:
         form.cleaned_data["reason"],
         form.cleaned_data["form_key"],
     )
+    return _to_run(request, begun)
+
+
+def _to_run(request: HttpRequest, begun: services.Begun) -> HttpResponse:
     if begun.is_new:
         begun.ended.wait(WAIT_S)
     else:
@@ -96,14 +126,24 @@ def _set_or_ask_again(request: HttpRequest, chosen: Chosen) -> HttpResponse:
 def _ask(request: HttpRequest, chosen: Chosen, form: StateForm, notice: str = "") -> HttpResponse:
     watched = watched_on(request)
     lines = selectors.chosen_lines(chosen.rows, watched)
+    effects = set_effects(lines, watched)
     context = {
         "form": form,
         "notice": notice,
         "chosen": chosen,
         "lines": lines,
+        "is_many": len(lines) > MOST_PREVIEWED,
+        "is_compact": len(lines) * len(watched) > MOST_CHIPS,
         "any_is_ambiguous": any(line.is_ambiguous for line in lines),
-        "emptied": selectors.emptied_sets(chosen.rows, [each.proxy for each in watched]),
-        "host": selectors.host_of(chosen.rows[0].destination) if len(chosen.rows) == 1 else "",
+        "effects": effects[:MOST_SETS],
+        "further_sets": len(effects[MOST_SETS:]),
+        "emptied": sum(each.would_be_empty for each in effects),
+        "host": host_of(chosen.rows[0].destination) if len(chosen.rows) == 1 else "",
+        "has_cluster": any(each.proxy.cluster for each in watched),
         "watched": watched,
     }
     return render(request, "operations/state.html", context, status=422 if form.errors else 200)
+
+
+def _place(request: HttpRequest) -> Place | None:
+    return Place.asked(*(request.GET.get(name, "") for name in ("setid", "host", "address")))

@@ -121,6 +121,7 @@ def test_adding_stores_the_proxy_and_who_added_it(administrator: Client) -> None
         "mi_username": "u",
         "partition": "default",
         "enabled": True,
+        "cluster": "",
         "mi_password": "•••",
     }
 

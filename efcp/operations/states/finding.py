@@ -1,0 +1,164 @@
+"""Finding destinations by host or resolved address, across sets and ports, in the table and in memory."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from django.db.models import F, Q, QuerySet, TextField
+from django.db.models.functions import Cast
+
+from dispatcher.models import Destination
+from efcp.operations.states.selectors import LONGEST_URI, MOST_AT_ONCE, Chosen, Identity, number_in
+from efcp.proxies.models import KnownDestination
+from efcp.sip.address import ipv4, ipv6
+from efcp.sip.uri import host_of, uri_key
+
+MOST_READ = 100_000
+"""Rows read of each table for one answer."""
+
+MOST_SUGGESTED = 30
+SHORTEST_SEARCH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is asked for; all parts that are given have to hold, and without any nothing is meant.
+
+    `host` is in lower case; `address` is numeric, as the proxy prints it; `setid` None means every set.
+    """
+
+    setid: int | None = None
+    host: str = ""
+    address: str = ""
+
+    @classmethod
+    def asked(cls, setid: str, host: str, address: str) -> "Place | None":
+        """The place of an address's parameters; None where one of them can't be meant, or none is given."""
+        number, numeric = number_in(setid), numeric_address(address)
+        if (setid and number is None) or (address and not numeric) or not (setid or host or address):
+            return None
+        return cls(number, host.strip().lower(), numeric)
+
+    def holds(self, uri: str, addresses: Iterable[str] = ()) -> bool:
+        """Whether a destination is at this place, ports aside; the set was compared before."""
+        host = host_of(uri) if self.host or self.address else ""
+        if self.host and host != self.host:
+            return False
+        return not self.address or self.address in _places(host, addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A host or a resolved address, and how many destinations of how many sets are there."""
+
+    text: str
+    is_address: bool
+    destinations: int
+    sets: int
+
+
+def numeric_address(text: str) -> str:
+    """The address in `text` as the proxy prints it, with or without brackets; empty for none."""
+    return ipv4(text.strip()) or ipv6(text.strip()) or ""
+
+
+def destinations_at(place: Place | None) -> Chosen:
+    """The rows at this place, then what only proxies hold there; at most MOST_AT_ONCE of them."""
+    if place is None:
+        return Chosen((), 0)
+    held = _held_at(place)
+    rows = [
+        (pk, (setid, uri_key(uri)), uri)
+        for pk, setid, uri in _rows_near(place, {setid for setid, _key in held})
+    ]
+    in_table = {identity for _pk, identity, _uri in rows}
+    ids = [pk for pk, identity, uri in rows if identity in held or place.holds(uri)]
+    extra = sorted(identity for identity in held if identity not in in_table)
+    shown = Destination.objects.filter(pk__in=ids[:MOST_AT_ONCE]).order_by("setid", "-priority", "id")
+    memory_only = [Destination(setid=setid, destination=held[setid, key]) for setid, key in extra]
+    return Chosen((*shown, *memory_only)[:MOST_AT_ONCE], len(ids) + len(extra))
+
+
+def suggestions(text: str) -> list[Suggestion]:
+    """Hosts and addresses that hold `text`, and the addresses of such hosts; exact ones first, then large."""
+    wanted = text.strip().lower()
+    if len(wanted) < SHORTEST_SEARCH:
+        return []
+    wanted = numeric_address(wanted).lower() or wanted
+    hosts: dict[str, set[Identity]] = defaultdict(set)
+    addresses: dict[str, set[Identity]] = defaultdict(set)
+    for setid, uri, listed in _all_near(wanted):
+        host = host_of(uri)
+        for place in _places(host, listed):
+            if wanted in place.lower() or wanted in host:
+                addresses[place].add((setid, uri_key(uri)))
+        if wanted in host and not numeric_address(host):
+            hosts[host].add((setid, uri_key(uri)))
+    found = [_suggestion(host, False, where) for host, where in hosts.items()]
+    found += [_suggestion(address, True, where) for address, where in addresses.items()]
+    found.sort(key=lambda each: (each.text.lower() != wanted, -each.destinations, each.text))
+    return found[:MOST_SUGGESTED]
+
+
+def _suggestion(text: str, is_address: bool, where: set[Identity]) -> Suggestion:
+    return Suggestion(text, is_address, len(where), len({setid for setid, _key in where}))
+
+
+def _places(host: str, listed: Iterable[str]) -> set[str]:
+    """The numeric addresses of a destination: those that a proxy lists with ports, and a literal host."""
+    found = {numeric_address(each.rpartition(":")[0]) for each in listed}
+    return (found | {numeric_address(host)}) - {""}
+
+
+def _held() -> QuerySet[KnownDestination]:
+    """What enabled proxies hold in the partition that the panel looks after."""
+    return KnownDestination.objects.filter(proxy__enabled=True, partition=F("proxy__partition")).annotate(
+        listed=Cast("addresses", TextField())
+    )
+
+
+def _held_at(place: Place) -> dict[Identity, str]:
+    """The URIs that proxies hold at this place, by identity; but for those that no table can hold."""
+    near = _held()
+    if place.setid is not None:
+        near = near.filter(setid=place.setid)
+    if place.host:
+        near = near.filter(uri_key__icontains=place.host)
+    if place.address:
+        near = near.filter(Q(listed__icontains=place.address) | _literal("uri_key", place.address))
+    found = near.order_by("setid", "uri_key").values_list("setid", "uri_key", "uri", "addresses")[:MOST_READ]
+    return {
+        (setid, key): uri
+        for setid, key, uri, addresses in found
+        if len(uri) <= LONGEST_URI and place.holds(uri, addresses)
+    }
+
+
+def _rows_near(place: Place, sets: Iterable[int]) -> Iterable[tuple[int, int, str]]:
+    """Id, set and URI of all rows that may be at this place, `sets` being those that proxies hold there."""
+    near = Destination.objects.order_by("setid", "-priority", "id")
+    if place.setid is not None:
+        near = near.filter(setid=place.setid)
+    if place.host:
+        near = near.filter(destination__icontains=place.host)
+    if place.address:
+        near = near.filter(Q(setid__in=sets) | _literal("destination", place.address))
+    return near.values_list("pk", "setid", "destination")[:MOST_READ]
+
+
+def _literal(column: str, address: str) -> Q:
+    """URIs that may name this address themselves; an IPv6 one is written in many ways."""
+    text = "[" if ":" in address else address
+    return Q(**{f"{column}__contains": text})
+
+
+def _all_near(text: str) -> Iterator[tuple[int, str, Sequence[str]]]:
+    """Set, URI and listed addresses of what proxies hold and rows name that may hold `text`."""
+    in_table, in_memory = Q(destination__icontains=text), Q(uri_key__icontains=text)
+    if ":" in text:
+        in_table |= Q(destination__contains="[")
+        in_memory |= Q(uri_key__contains="[")
+    held = _held().filter(in_memory | Q(listed__icontains=text))
+    yield from held.values_list("setid", "uri", "addresses")[:MOST_READ]
+    rows = Destination.objects.filter(in_table).values_list("setid", "destination")[:MOST_READ]
+    yield from ((setid, uri, ()) for setid, uri in rows)

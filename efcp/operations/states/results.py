@@ -1,0 +1,193 @@
+"""What came of setting states."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from efcp.operations.models import ReloadResult, StateOutcome, StateResult, StateRun
+from efcp.operations.states.undoing import OFFERED_FOR, UndoPlan, plan
+from efcp.proxies.models import KnownDestination, State, StateChange
+from efcp.proxies.selectors import WatchedProxy, live_states
+from efcp.sip.uri import uri_key
+
+FR_TIMEOUT = timedelta(seconds=30)
+"""How long a transaction lasts on a proxy whose tm's fr_timeout is not set otherwise."""
+
+WATCH_FOR = FR_TIMEOUT + timedelta(seconds=5)
+"""How long a probe that was under way may still turn back what was set inactive, and the watcher see it."""
+
+MOST_LINES = 500
+"""Shown of one run: a thousand destinations on twenty proxies are more than a page can hold."""
+
+Key = tuple[int, int, str]
+"""Proxy id, set, URI key."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLine:
+    """One result, with the state that is known now; `turned_back` after a late answer to a probe.
+
+    `is_replicated` tells whether a proxy held what the member of its cluster held that was told the state,
+    None where that is not known, or the proxy was told itself.
+    """
+
+    result: StateResult
+    outcome: StateOutcome
+    state_now: str
+    now_is_fresh: bool
+    turned_back: bool
+    is_replicated: bool | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the proxy's answer may still come."""
+        return self.outcome is StateOutcome.WAITING
+
+    @property
+    def is_surprising(self) -> bool:
+        """Whether the proxy took the state and held another when it was read back."""
+        after = self.result.state_after
+        return self.outcome is StateOutcome.DONE and bool(after) and after != self.result.state_wanted
+
+    @property
+    def needs_a_look(self) -> bool:
+        """Whether somebody should read this line: nothing is as was asked for, or it is not known."""
+        is_good = self.outcome is StateOutcome.DONE and not self.is_surprising
+        return self.turned_back or not (is_good or self.is_replicated)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many results had one outcome."""
+
+    outcome: StateOutcome
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """A run as its page shows it: those lines first that need a look, at most MOST_LINES of `total`.
+
+    `undo` is what putting the former states back would do, None where that is not offered: something may
+    still come, it was done, or it `is_too_old`.
+    """
+
+    run: StateRun
+    lines: tuple[ResultLine, ...]
+    total: int
+    tallies: tuple[Tally, ...]
+    is_watched: bool
+    is_waiting: bool
+    undone_by: StateRun | None
+    is_too_old: bool
+    undo: UndoPlan | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may still come."""
+        return self.is_watched or self.is_waiting
+
+    @property
+    def unshown(self) -> int:
+        """How many results the page has no room for."""
+        return self.total - len(self.lines)
+
+
+def run_page(run: StateRun, watched: Sequence[WatchedProxy]) -> RunPage:
+    """Read what came of a run."""
+    lines = result_lines(run, watched)
+    is_waiting = any(line.is_waiting for line in lines)
+    undone_by = StateRun.objects.filter(undoes=run).first()
+    counts = Counter(line.outcome for line in lines)
+    is_too_old = timezone.now() > run.started_at + OFFERED_FOR
+    is_undoable = counts[StateOutcome.DONE] and not (is_waiting or undone_by or is_too_old)
+    shown = sorted(lines, key=lambda line: not line.needs_a_look)[:MOST_LINES]
+    return RunPage(
+        run=run,
+        lines=tuple(shown),
+        total=len(lines),
+        tallies=tuple(Tally(outcome, count) for outcome, count in counts.most_common()),
+        is_watched=is_watched(run, lines),
+        is_waiting=is_waiting,
+        undone_by=undone_by,
+        is_too_old=is_too_old,
+        undo=plan(run) if is_undoable else None,
+    )
+
+
+def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[ResultLine]:
+    """The results of a run with what is known of each destination now."""
+    results = list(run.results.select_related("proxy", "through"))
+    held = live_states((result.setid, uri_key(result.uri)) for result in results)
+    fresh = {each.proxy.pk for each in watched if each.fresh}
+    turned_back = _turned_back(run, results)
+    after = {_key(result): result.state_after for result in results}
+    now = timezone.now()
+    return [
+        ResultLine(
+            result=result,
+            outcome=result.known_outcome(now),
+            state_now=_first_state(
+                held.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id, ())
+            ),
+            now_is_fresh=result.proxy_id in fresh,
+            turned_back=_key(result) in turned_back,
+            is_replicated=_is_replicated(result, after),
+        )
+        for result in results
+    ]
+
+
+def is_watched(run: StateRun, lines: Sequence[ResultLine]) -> bool:
+    """Whether a late answer to a probe may still turn back what was set inactive."""
+    return timezone.now() <= run.started_at + WATCH_FOR and any(
+        line.outcome is StateOutcome.DONE and line.result.state_wanted == State.INACTIVE for line in lines
+    )
+
+
+def _is_replicated(result: StateResult, after: Mapping[Key, str]) -> bool | None:
+    if result.through_id is None or not result.state_after:
+        return None
+    told = after.get((result.through_id, result.setid, uri_key(result.uri)))
+    return result.state_after == told if told else None
+
+
+def _first_state(held: Sequence[KnownDestination]) -> str:
+    """The state of the destination that ds_set_state changes, empty where there is none."""
+    return held[0].state if held else ""
+
+
+def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
+    """What went from inactive to active while it was watched, unless somebody had it so by the panel."""
+    until = run.started_at + WATCH_FOR
+    set_inactive = {_key(result) for result in results if result.state_wanted == State.INACTIVE}
+    if not set_inactive:
+        return set()
+    changes = StateChange.objects.filter(
+        proxy__in={result.proxy_id for result in results},
+        setid__in={result.setid for result in results},
+        occurrence=0,
+        at__gt=run.started_at,
+        at__lte=until,
+        state_before=State.INACTIVE,
+        state_after=State.ACTIVE,
+    ).values_list("proxy_id", "setid", "uri_key")
+    by_others = (
+        StateResult.objects.filter(run__started_at__gt=run.started_at, run__started_at__lte=until)
+        .exclude(state_wanted=State.INACTIVE)
+        .exclude(outcome=StateOutcome.LEFT)
+    )
+    reset = set(
+        ReloadResult.objects.filter(
+            run__inherit_state=False, run__started_at__gt=run.started_at, run__started_at__lte=until
+        ).values_list("proxy_id", flat=True)
+    )
+    changed_back = set_inactive.intersection(changes) - {_key(result) for result in by_others}
+    return {key for key in changed_back if key[0] not in reset}
+
+
+def _key(result: StateResult) -> Key:
+    return result.proxy_id, result.setid, uri_key(result.uri)

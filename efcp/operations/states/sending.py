@@ -1,0 +1,209 @@
+"""Sending states to proxies over MI and reading them back: in threads, without the database.
+
+The proxies of one cluster replicate states among themselves, so a state is sent to one of them only: each
+further call of "probing" would count as one more failure.
+"""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from efcp.mi import DestinationState, MiClient, MiError, RefusedError
+from efcp.operations.models import StateOutcome, StateResult
+from efcp.proxies.asking import Answer, NotAskedError, Target, ask
+from efcp.proxies.models import State
+from efcp.proxies.polling import Poll, Question
+from efcp.sip.uri import uri_key
+
+LIMIT_S = 3.0
+"""The limit on each call."""
+
+CALLS_S = 15.0
+"""After how long no further call is sent to a proxy that answers slowly, nor to others of its cluster."""
+
+CALLS_AT_ONCE = 16
+"""Calls under way to one proxy at a time: a distant one would need too long for many one after the other."""
+
+REREAD_AFTER_S = (0.3, 0.7, 1.5)
+"""Pauses before members of a cluster are read again that do not hold the state yet."""
+
+MOST_S = CALLS_S + LIMIT_S + 2 * LIMIT_S + sum(REREAD_AFTER_S) + len(REREAD_AFTER_S) * 2 * LIMIT_S
+"""The calls, the last of them still under way, and each list (asked for twice where `full` is too large)."""
+
+_MI_STATES = {
+    State.ACTIVE: DestinationState.ACTIVE,
+    State.INACTIVE: DestinationState.INACTIVE,
+    State.PROBING: DestinationState.PROBING,
+}
+_UNSENT = "Not sent: the proxy did not answer the calls before this one in time."
+
+Key = tuple[int, str]
+"""Set and URI key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """One proxy, or the members of one cluster in the order in which they are tried.
+
+    `results` are those to send, by proxy id: each names its destination and the state that is wanted.
+    """
+
+    targets: tuple[Target, ...]
+    results: Mapping[int, Sequence[StateResult]]
+
+    def all_results(self) -> list[StateResult]:
+        """The results of all members."""
+        return [result for target in self.targets for result in self.results.get(target.proxy.pk, ())]
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What came of one result; `through` is the id of the member that was told in its place."""
+
+    outcome: StateOutcome
+    message: str = ""
+    through: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a circle said to its calls, by result id, and what each member holds after them."""
+
+    circle: Circle
+    fates: Mapping[int, Fate]
+    read_back: Sequence[Answer[Poll]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """The member that a destination's call was sent to and may have reached."""
+
+    target: Target
+    fate: Fate
+
+
+def tell(circle: Circle) -> Told:
+    """Send each destination's state to one member of the circle, then read all members back.
+
+    The next member is tried only with what surely did not run on the one before.
+    """
+    until = time.monotonic() + CALLS_S
+    fates: dict[int, Fate] = {}
+    settled: dict[Key, _Settled] = {}
+    for target in circle.targets:
+        due = [each for each in circle.results.get(target.proxy.pk, ()) if _key(each) not in settled]
+        sent = _set_all(target, due, until)
+        fates |= sent
+        settled |= {
+            _key(each): _Settled(target, sent[each.pk])
+            for each in due
+            if each.pk in sent and sent[each.pk].outcome is not StateOutcome.FAILED
+        }
+    for target in circle.targets:
+        for result in circle.results.get(target.proxy.pk, ()):
+            fates[result.pk] = _fate(target, fates.get(result.pk), settled.get(_key(result)))
+    return Told(circle, fates, _read_back(circle, settled))
+
+
+def _fate(target: Target, own: Fate | None, settled: _Settled | None) -> Fate:
+    """What came of a result, told of its own call or of the one to another member of its cluster."""
+    if settled is None:
+        return own or Fate(StateOutcome.NOT_TRIED, _UNSENT)
+    sender = settled.target.proxy
+    if sender.pk == target.proxy.pk:
+        return settled.fate
+    if settled.fate.outcome is StateOutcome.REFUSED:
+        return Fate(StateOutcome.NOT_TRIED, f"Not sent: {sender.name}, of the same cluster, refused it.")
+    return Fate(StateOutcome.THROUGH, own.message if own else "", sender.pk)
+
+
+def _set_all(target: Target, results: Sequence[StateResult], until: float) -> dict[int, Fate]:
+    """What came of each call, by result id; absent is what was not sent.
+
+    The first that gets no answer lets no further one begin, so that a silent proxy costs one limit and not
+    one for each destination.
+    """
+    if not results:
+        return {}
+    endpoint = target.endpoint
+    if isinstance(endpoint, NotAskedError):
+        return {result.pk: Fate(StateOutcome.FAILED, str(endpoint)) for result in results}
+    client = MiClient(endpoint, timeout=LIMIT_S)
+    is_silent = threading.Event()
+
+    def set_one(result: StateResult) -> Fate | None:
+        if is_silent.is_set() or time.monotonic() > until:
+            return None
+        fate = _set(client, target, result)
+        if fate.outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
+            is_silent.set()
+        return fate
+
+    with ThreadPoolExecutor(min(len(results), CALLS_AT_ONCE), thread_name_prefix="mi") as pool:
+        told = zip(results, pool.map(set_one, results), strict=True)
+        return {result.pk: fate for result, fate in told if fate is not None}
+
+
+def _set(client: MiClient, target: Target, result: StateResult) -> Fate:
+    state = _MI_STATES[State(result.state_wanted)]
+    try:
+        client.ds_set_state(state, result.setid, result.uri, partition=target.partition)
+    except RefusedError as error:
+        return Fate(StateOutcome.REFUSED, str(error))
+    except MiError as error:
+        return Fate(StateOutcome.UNKNOWN if error.may_have_run else StateOutcome.FAILED, str(error))
+    return Fate(StateOutcome.DONE)
+
+
+def _read_back(circle: Circle, settled: Mapping[Key, _Settled]) -> list[Answer[Poll]]:
+    """The list of each member; again, a few times, of those that the cluster has not told the state yet."""
+    answers = dict(zip(circle.targets, _read(circle.targets), strict=True))
+    if len(circle.targets) == 1:
+        return list(answers.values())
+    for pause_s in REREAD_AFTER_S:
+        behind = _behind(answers, settled)
+        if not behind:
+            break
+        time.sleep(pause_s)
+        answers |= zip(behind, _read(behind), strict=True)
+    return list(answers.values())
+
+
+def _read(targets: Sequence[Target]) -> list[Answer[Poll]]:
+    def read(target: Target) -> Answer[Poll]:
+        if isinstance(target.endpoint, NotAskedError):
+            return Answer(target.proxy, target.endpoint, datetime.now(UTC), 0.0)
+        return ask(target, Question(partition=target.partition), LIMIT_S)
+
+    with ThreadPoolExecutor(len(targets), thread_name_prefix="mi") as pool:
+        return list(pool.map(read, targets))
+
+
+def _behind(answers: Mapping[Target, Answer[Poll]], settled: Mapping[Key, _Settled]) -> list[Target]:
+    """The members that hold another state of some destination than the member that was told it."""
+    held = {target: _states(answer) for target, answer in answers.items()}
+    expected = {
+        key: held[each.target][key]
+        for key, each in settled.items()
+        if each.fate.outcome is StateOutcome.DONE and key in held[each.target]
+    }
+    return [
+        target
+        for target, states in held.items()
+        if any(states.get(key, state) != state for key, state in expected.items())
+    ]
+
+
+def _states(answer: Answer[Poll]) -> dict[Key, State]:
+    """The state of the first destination of each identity; none where nothing usable was read."""
+    if answer.error is not None:
+        return {}
+    held = answer.value.snapshot.memory.destinations
+    return {(each.setid, each.uri_key): each.state for each in held if not each.occurrence}
+
+
+def _key(result: StateResult) -> Key:
+    return result.setid, uri_key(result.uri)
