@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from dispatcher.models import Destination
+from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.operations.models import StateRun
 from efcp.operations.states import effects, selectors
@@ -20,6 +21,7 @@ from tests.proxies.mi_server import listed
 
 Play = Callable[..., PlayingProxy]
 AddRow = Callable[..., int]
+ClientAs = Callable[[Role | None], Client]
 
 URI = "sip:10.0.0.1:5060"
 NAMED = "sip:gw.example:5060"
@@ -257,3 +259,14 @@ def test_proxies_of_other_partitions_do_not_share_the_table(
     second.remembered(second.row("b", partition="west"))
     address = reverse("operations:state", args=[add_row(URI)])
     assert operator.post(address, sent(chosen)).status_code == 302
+
+
+@pytest.mark.parametrize(("role", "is_offered"), [(Role.VIEWER, False), (Role.OPERATOR, True)])
+def test_the_board_and_a_destination_lead_to_all_on_its_host(
+    client_as: ClientAs, edge: PlayingProxy, add_row: AddRow, role: Role, is_offered: bool
+) -> None:
+    edge.sets = {1: [listed(NAMED, "Probing")]}
+    edge.remembered(edge.row())
+    client, link = client_as(role), f"{reverse('operations:everything')}?q=gw.example"
+    for address in (reverse("operations:board"), reverse("operations:destination", args=[add_row(NAMED)])):
+        assert (link in client.get(address).content.decode()) is is_offered

@@ -347,3 +347,19 @@ def test_the_lists_queries_do_not_grow_with_the_proxies(
 
 def test_no_proxy_yet_says_what_to_do(administrator: Client) -> None:
     assert "Tell the panel where the MI" in administrator.get(reverse("proxies:list")).content.decode()
+
+
+def test_a_cluster_is_kept_shown_and_recorded(administrator: Client, proxy: Proxy) -> None:
+    address = reverse("proxies:edit", args=[proxy.pk])
+    assert administrator.post(address, edited(administrator, proxy, cluster="east")).status_code == 302
+    assert Proxy.objects.get().cluster == "east"
+    assert AuditRecord.objects.get().after["cluster"] == "east"
+    assert "cluster east" in administrator.get(reverse("proxies:list")).content.decode()
+
+
+def test_a_cluster_that_was_changed_meanwhile_is_shown(administrator: Client, proxy: Proxy) -> None:
+    form = edited(administrator, proxy, cluster="east")
+    Proxy.objects.update(cluster="west")
+    answer = administrator.post(reverse("proxies:edit", args=[proxy.pk]), form)
+    assert "<dd>west</dd>" in answer.content.decode()
+    assert Proxy.objects.get().cluster == "west"
