@@ -15,6 +15,7 @@ from efcp.operations.models import MaintenanceOnProxy, StateOutcome, StateResult
 from efcp.operations.states import services as states
 from efcp.operations.states.results import WATCH_FOR
 from efcp.operations.states.selectors import emptied_sets
+from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import Cause, KnownDestination, State, StateChange
 from efcp.proxies.selectors import live_states, watched_proxies
 from efcp.sip.uri import uri_key
@@ -65,9 +66,17 @@ def _claimed(due: QuerySet[MaintenanceOnProxy], now: datetime) -> Iterator[Maint
     """Those of `due` that this process has claimed, one after the other."""
     free = due.filter(Q(claimed_until=None) | Q(claimed_until__lte=now), proxy__enabled=True)
     for each in free.select_related("maintenance", "proxy").order_by("pk")[:AT_ONCE]:
-        claim = due.filter(pk=each.pk, claimed_until=each.claimed_until)
-        if claim.update(claimed_until=now + CLAIMED_FOR):
+        if _claim(each, now):
             yield each
+
+
+@retried_on_lock
+def _claim(each: MaintenanceOnProxy, now: datetime) -> bool:
+    """Whether this process is to do what is due: nobody has done or claimed it since it was read."""
+    unclaimed = MaintenanceOnProxy.objects.filter(
+        pk=each.pk, step=each.step, claimed_until=each.claimed_until
+    )
+    return bool(unclaimed.update(claimed_until=now + CLAIMED_FOR))
 
 
 def _take_out(each: MaintenanceOnProxy, now: datetime) -> None:
@@ -185,12 +194,14 @@ def _finish(each: MaintenanceOnProxy, step: Step, now: datetime, message: str) -
     _store(each, step, message)
 
 
+@retried_on_lock
 def _again(each: MaintenanceOnProxy, now: datetime, message: str, after: timedelta = AGAIN_AFTER) -> None:
     each.claimed_until = now + after
     each.message = message[:255]
     each.save(update_fields=["claimed_until", "message"])
 
 
+@retried_on_lock
 def _store(each: MaintenanceOnProxy, step: Step, message: str) -> None:
     each.step, each.message, each.claimed_until = step, message[:255], None
     each.save()

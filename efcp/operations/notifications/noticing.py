@@ -17,6 +17,7 @@ from django.db.models import Exists, OuterRef
 
 from dispatcher.selectors import set_names
 from efcp.operations.models import Notice, NotificationRule, Outage
+from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import KnownDestination, Proxy, StateChange
 
 ABSENT = "absent"
@@ -48,6 +49,7 @@ def make_notices(now: datetime) -> int:
     return sum(_of_rule(pk, now) for pk in rules)
 
 
+@retried_on_lock
 @transaction.atomic
 def _of_rule(rule_id: int, now: datetime) -> int:
     rule = NotificationRule.objects.select_for_update().filter(pk=rule_id, enabled=True).first()

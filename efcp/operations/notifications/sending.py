@@ -13,6 +13,7 @@ from django.utils import timezone
 from efcp.operations.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.operations.notifications import mailing, webhook
 from efcp.operations.notifications.noticing import make_notices
+from efcp.proxies.locking import retried_on_lock
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +34,32 @@ _SENDERS: dict[str, Callable[[NotificationRule, Notice], None]] = {
 def carry_out(now: datetime) -> None:
     """Make what is to be told, and send what is due."""
     make_notices(now)
-    Notice.objects.filter(state=NoticeState.SENDING, next_try_at__lte=now - LOST_AFTER).update(
-        state=NoticeState.UNKNOWN, error="The panel ended while it was being sent."
-    )
+    _give_up_lost(now)
     due = Notice.objects.filter(state=NoticeState.WAITING, next_try_at__lte=now, rule__enabled=True)
     for notice in due.select_related("rule").order_by("pk")[:AT_ONCE]:
-        if due.filter(pk=notice.pk).update(state=NoticeState.SENDING, next_try_at=timezone.now()):
+        if _claim(notice):
             send(notice)
+
+
+@retried_on_lock
+def _give_up_lost(now: datetime) -> None:
+    lost = Notice.objects.filter(state=NoticeState.SENDING, next_try_at__lte=now - LOST_AFTER)
+    for pk in list(lost.values_list("pk", flat=True)[:AT_ONCE]):
+        Notice.objects.filter(pk=pk, state=NoticeState.SENDING).update(
+            state=NoticeState.UNKNOWN, error="The panel ended while it was being sent."
+        )
+
+
+@retried_on_lock
+def _claim(notice: Notice) -> bool:
+    """Whether it is this process that is to send it."""
+    waiting = Notice.objects.filter(pk=notice.pk, state=NoticeState.WAITING)
+    return bool(waiting.update(state=NoticeState.SENDING, next_try_at=timezone.now()))
+
+
+@retried_on_lock
+def _store(notice: Notice) -> None:
+    notice.save(update_fields=["tries", "state", "next_try_at", "error"])
 
 
 def send(notice: Notice) -> None:
@@ -57,4 +77,4 @@ def send(notice: Notice) -> None:
             notice.next_try_at = timezone.now() + PAUSES[notice.tries - 1]
     else:
         notice.state, notice.error = NoticeState.SENT, ""
-    notice.save(update_fields=["tries", "state", "next_try_at", "error"])
+    _store(notice)
