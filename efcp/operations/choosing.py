@@ -33,5 +33,6 @@ class ProxiesField(forms.MultipleChoiceField):
 
 def _label(each: WatchedProxy) -> str:
     sandbox = " (the sandbox: it carries no calls)" if each.proxy.is_sandbox else ""
+    cluster = f" · cluster {each.proxy.cluster}" if each.proxy.cluster else ""
     silent = "" if each.fresh else " — no answer at the moment"
-    return f"{each.proxy.name}{sandbox}{silent}"
+    return f"{each.proxy.name}{sandbox}{cluster}{silent}"

@@ -118,7 +118,7 @@ class StateOutcome(models.TextChoices):
     UNKNOWN = "unknown", "Unknown"
     NOT_HELD = "not held", "Not in memory"
     NOT_TRIED = "not tried", "Not tried"
-    THROUGH = "through", "Through another"
+    THROUGH = "through", "Through another member"
     LEFT = "left", "Left as it is"
 
 

@@ -130,18 +130,25 @@ def test_a_form_that_names_no_destination_chooses_nothing(edge: PlayingProxy, fo
 def test_suggestions_count_destinations_and_sets(edge: PlayingProxy, add_row: AddRow) -> None:
     named_in_memory(edge)
     add_row("sip:gw.example:5080", 2)
-    assert suggestions("GW.example") == [
+    assert suggestions("GW.example").suggestions == (
         Suggestion("gw.example", False, 3, 2),
         Suggestion("10.0.0.1", True, 2, 2),
         Suggestion("10.0.0.9", True, 2, 2),
-    ]
-    assert suggestions("10.0.0.1")[0] == Suggestion("10.0.0.1", True, 3, 3)
+    )
+    assert suggestions("10.0.0.1").suggestions[0] == Suggestion("10.0.0.1", True, 3, 3)
+
+
+def test_what_is_too_much_to_show_is_said(operator: Client, edge: PlayingProxy) -> None:
+    edge.sets = {1: [listed(f"sip:gw-{number}.example:5060") for number in range(31)]}
+    edge.remembered(edge.row())
+    assert suggestions("gw-").is_partial
+    assert "type more of it" in operator.get(reverse("operations:everything"), {"q": "gw-"}).content.decode()
 
 
 @pytest.mark.parametrize("text", ["", "g", "%%", "__", "nowhere"])
 def test_what_is_too_short_or_nowhere_suggests_nothing(edge: PlayingProxy, text: str) -> None:
     named_in_memory(edge)
-    assert suggestions(text) == []
+    assert suggestions(text).suggestions == ()
 
 
 def test_the_search_page_leads_to_the_confirmation(operator: Client, edge: PlayingProxy) -> None:
@@ -176,7 +183,7 @@ def test_the_effect_is_told_per_set_and_proxy(play: Play, add_row: AddRow) -> No
         (1, "a", 2, 2, 1, 2),
         (1, "b", 2, 1, 1, 2),
     ]
-    assert [each.would_be_empty for each in told] == [True, False]
+    assert [list(map(str, each.emptied_on)) for each in told] == [["a"], []]
 
 
 def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
@@ -187,7 +194,7 @@ def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
     watched = watched_proxies()
     rows = list(Destination.objects.filter(pk=add_row(URI)))
     (told,) = effects.set_effects(selectors.chosen_lines(rows, watched), watched)
-    assert not told.would_be_empty
+    assert told.emptied_on == []
 
 
 def test_everything_at_an_address_is_confirmed_once_and_set_on_each_proxy(

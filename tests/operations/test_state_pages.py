@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+from efcp.operations.models import StateOutcome
+from efcp.operations.states import results
 from efcp.proxies.models import Proxy, WatcherHeartbeat
 from tests.operations.forms import sent
 from tests.operations.playing_proxy import PlayingProxy
@@ -119,3 +121,26 @@ def test_a_destination_that_is_held_twice_is_said_to_be_ambiguous(
     edge.remembered(edge.row())
     page = operator.get(reverse("operations:state", args=[add_row(URI)])).content.decode()
     assert "it changes the first" in page
+
+
+def test_a_page_counts_the_outcomes_and_shows_first_what_needs_a_look(
+    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "MOST_LINES", 1)
+    add_row(URI)
+    add_row("sip:10.9.9.9:5060")
+    page = operator.post(reverse("operations:set-state"), sent(proxy), follow=True)
+    (line,) = page.context["page"].lines
+    assert line.outcome is StateOutcome.NOT_HELD
+    text = page.content.decode()
+    assert "<b>1</b> accepted" in text
+    assert "<b>1</b> not in memory" in text
+    assert "those first that need a look" in text
+
+
+def test_a_viewer_is_offered_no_undo(
+    client_as: ClientAs, operator: Client, proxy: Proxy, add_row: AddRow
+) -> None:
+    done = operator.post(reverse("operations:state", args=[add_row(URI)]), sent(proxy))
+    assert "Put the former states back" in operator.get(done["Location"]).content.decode()
+    assert "Put the former states back" not in client_as(Role.VIEWER).get(done["Location"]).content.decode()

@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                     ("unknown", "Unknown"),
                     ("not held", "Not in memory"),
                     ("not tried", "Not tried"),
-                    ("through", "Through another"),
+                    ("through", "Through another member"),
                     ("left", "Left as it is"),
                 ],
                 default="waiting",

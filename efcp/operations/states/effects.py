@@ -38,9 +38,9 @@ class SetEffect:
     on_proxies: tuple[EffectOnProxy, ...]
 
     @property
-    def would_be_empty(self) -> bool:
-        """Whether some proxy would have nothing that takes the set's calls."""
-        return any(each.would_be_empty for each in self.on_proxies)
+    def emptied_on(self) -> list[Proxy]:
+        """The proxies on which nothing would take the set's calls any more."""
+        return [each.proxy for each in self.on_proxies if each.would_be_empty]
 
 
 def set_effects(lines: Sequence[ChosenLine], watched: Sequence[WatchedProxy]) -> list[SetEffect]:
@@ -57,7 +57,7 @@ def set_effects(lines: Sequence[ChosenLine], watched: Sequence[WatchedProxy]) ->
             _effect_on(each.proxy, counts.get((setid, each.proxy.pk), {}), chosen) for each in watched
         )
         effects.append(SetEffect(setid, names.get(setid, ""), len(of_set), on_proxies))
-    return sorted(effects, key=lambda each: (not each.would_be_empty, each.setid))
+    return sorted(effects, key=lambda each: (not each.emptied_on, each.setid))
 
 
 def _counts(sets: Iterable[int], watched: Sequence[WatchedProxy]) -> dict[tuple[int, int], Mapping[str, int]]:

@@ -1,7 +1,8 @@
 """Finding destinations by host or resolved address, across sets and ports, in the table and in memory."""
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db.models import F, Q, QuerySet, TextField
@@ -15,6 +16,9 @@ from efcp.sip.uri import host_of, uri_key
 
 MOST_READ = 100_000
 """Rows read of each table for one answer."""
+
+MOST_SEARCHED = 10_000
+"""Destinations looked through for suggestions, of the memory and of the table."""
 
 MOST_SUGGESTED = 30
 SHORTEST_SEARCH = 2
@@ -57,6 +61,14 @@ class Suggestion:
     sets: int
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Suggestions; `is_partial` where there was more than could be looked through or shown."""
+
+    suggestions: tuple[Suggestion, ...] = ()
+    is_partial: bool = False
+
+
 def numeric_address(text: str) -> str:
     """The address in `text` as the proxy prints it, with or without brackets; empty for none."""
     return ipv4(text.strip()) or ipv6(text.strip()) or ""
@@ -79,25 +91,27 @@ def destinations_at(place: Place | None) -> Chosen:
     return Chosen((*shown, *memory_only)[:MOST_AT_ONCE], len(ids) + len(extra))
 
 
-def suggestions(text: str) -> list[Suggestion]:
+def suggestions(text: str) -> Found:
     """Hosts and addresses that hold `text`, and the addresses of such hosts; exact ones first, then large."""
     wanted = text.strip().lower()
     if len(wanted) < SHORTEST_SEARCH:
-        return []
+        return Found()
     wanted = numeric_address(wanted).lower() or wanted
     hosts: dict[str, set[Identity]] = defaultdict(set)
     addresses: dict[str, set[Identity]] = defaultdict(set)
-    for setid, uri, listed in _all_near(wanted):
-        host = host_of(uri)
+    held, rows = _held_near(wanted), _named_near(wanted)
+    for setid, uri, listed in [*held, *rows]:
+        host, identity = host_of(uri), (setid, uri_key(uri))
         for place in _places(host, listed):
             if wanted in place.lower() or wanted in host:
-                addresses[place].add((setid, uri_key(uri)))
+                addresses[place].add(identity)
         if wanted in host and not numeric_address(host):
-            hosts[host].add((setid, uri_key(uri)))
+            hosts[host].add(identity)
     found = [_suggestion(host, False, where) for host, where in hosts.items()]
     found += [_suggestion(address, True, where) for address, where in addresses.items()]
     found.sort(key=lambda each: (each.text.lower() != wanted, -each.destinations, each.text))
-    return found[:MOST_SUGGESTED]
+    is_partial = MOST_SEARCHED in (len(held), len(rows)) or len(found) > MOST_SUGGESTED
+    return Found(tuple(found[:MOST_SUGGESTED]), is_partial)
 
 
 def _suggestion(text: str, is_address: bool, where: set[Identity]) -> Suggestion:
@@ -152,13 +166,23 @@ def _literal(column: str, address: str) -> Q:
     return Q(**{f"{column}__contains": text})
 
 
-def _all_near(text: str) -> Iterator[tuple[int, str, Sequence[str]]]:
-    """Set, URI and listed addresses of what proxies hold and rows name that may hold `text`."""
-    in_table, in_memory = Q(destination__icontains=text), Q(uri_key__icontains=text)
+_Near = tuple[int, str, Sequence[str]]
+"""Set, URI and listed addresses."""
+
+
+def _held_near(text: str) -> list[_Near]:
+    """What proxies hold that may be on a host or address with `text`; once, however many hold the same."""
+    near = Q(uri_key__icontains=text) | Q(listed__icontains=text)
     if ":" in text:
-        in_table |= Q(destination__contains="[")
-        in_memory |= Q(uri_key__contains="[")
-    held = _held().filter(in_memory | Q(listed__icontains=text))
-    yield from held.values_list("setid", "uri", "addresses")[:MOST_READ]
-    rows = Destination.objects.filter(in_table).values_list("setid", "destination")[:MOST_READ]
-    yield from ((setid, uri, ()) for setid, uri in rows)
+        near |= Q(uri_key__contains="[")
+    held = _held().filter(near).values_list("setid", "uri", Cast("addresses", TextField())).distinct()
+    return [(setid, uri, json.loads(listed)) for setid, uri, listed in held[:MOST_SEARCHED]]
+
+
+def _named_near(text: str) -> list[_Near]:
+    """The table's rows that may be on such a host; they list no addresses."""
+    near = Q(destination__icontains=text)
+    if ":" in text:
+        near |= Q(destination__contains="[")
+    rows = Destination.objects.filter(near).values_list("setid", "destination")
+    return [(setid, uri, ()) for setid, uri in rows[:MOST_SEARCHED]]

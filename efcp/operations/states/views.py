@@ -93,7 +93,8 @@ def undo_run(request: HttpRequest, run_id: int) -> HttpResponse:
     run = get_object_or_404(StateRun, pk=run_id)
     page = results.run_page(run, watched_on(request))
     if page.undone_by is None and not (page.undo and page.undo.back):
-        messages.warning(request, "Nothing was put back: this page says why.")
+        why = "an answer may still come" if page.is_waiting else "this page says why"
+        messages.warning(request, f"Nothing was put back: {why}.")
         return redirect("operations:state-run", run.pk)
     reason = f"Undo: {run.reason}" if run.reason else "Undo"
     begun = services.undo(run, actor_of(request), reason[:MAX_TEXT])
@@ -137,7 +138,7 @@ def _ask(request: HttpRequest, chosen: Chosen, form: StateForm, notice: str = ""
         "any_is_ambiguous": any(line.is_ambiguous for line in lines),
         "effects": effects[:MOST_SETS],
         "further_sets": len(effects[MOST_SETS:]),
-        "emptied": sum(each.would_be_empty for each in effects),
+        "emptied": sum(bool(each.emptied_on) for each in effects),
         "host": host_of(chosen.rows[0].destination) if len(chosen.rows) == 1 else "",
         "has_cluster": any(each.proxy.cluster for each in watched),
         "watched": watched,

@@ -353,7 +353,7 @@ def test_a_cluster_is_kept_shown_and_recorded(administrator: Client, proxy: Prox
     address = reverse("proxies:edit", args=[proxy.pk])
     assert administrator.post(address, edited(administrator, proxy, cluster="east")).status_code == 302
     assert Proxy.objects.get().cluster == "east"
-    assert AuditRecord.objects.get().after["cluster"] == "east"
+    assert AuditRecord.objects.filter(after__cluster="east").exists()
     assert "cluster east" in administrator.get(reverse("proxies:list")).content.decode()
 
 
