@@ -295,6 +295,9 @@ class Watcher:
             if not self._database_is_away:
                 log.warning("The database can't be used, the watcher goes on trying: %s", error)
             self._database_is_away = True
+            for watched in self._watched.values():
+                # What was read is lost: the reports tell it once more.
+                watched.wants_reports = True
             connection.close()
             self.stopping.wait(DATABASE_REST_S)
         else:

@@ -50,11 +50,15 @@ class HookServer:
 
 
 class MailServer:
-    """As much of SMTP (RFC 5321) as a client needs to leave a message; `refuses` has recipients refused."""
+    """As much of SMTP (RFC 5321) as a client needs to leave a message; `refuses` has recipients refused.
+
+    With `breaks_off` it takes the message and closes the connection without a word.
+    """
 
     def __init__(self) -> None:
         self.received: list[str] = []
         self.refuses = False
+        self.breaks_off = False
         mail = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -67,6 +71,8 @@ class MailServer:
                     elif command == "DATA":
                         self._say("354 go on")
                         mail.received.append(self._message())
+                        if mail.breaks_off:
+                            return
                         self._say("250 taken")
                     elif command == "QUIT":
                         self._say("221 bye")

@@ -304,6 +304,16 @@ def test_a_mail_server_that_refuses_is_tried_again(proxy: Proxy, mail: MailServe
     assert (notice.state, "nobody of that name" in notice.error) == (NoticeState.WAITING, True)
 
 
+def test_a_mail_that_may_have_been_taken_is_not_sent_again(proxy: Proxy, mail: MailServer) -> None:
+    mail.breaks_off = True
+    rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
+    become("probing", after(0))
+    for seconds in (61, 600, 7200):
+        carry_out(after(seconds))
+    assert Notice.objects.get().state == NoticeState.UNKNOWN
+    assert len(mail.received) == 1
+
+
 def test_without_a_mail_server_it_says_so(proxy: Proxy, settings: Settings) -> None:
     settings.EMAIL_HOST = ""
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org")

@@ -4,15 +4,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from efcp.proxies import services
-from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange, WatcherHeartbeat
+from efcp.proxies.models import (
+    HistoryGap,
+    KnownDestination,
+    Proxy,
+    ProxyContact,
+    StateChange,
+    WatcherHeartbeat,
+)
 from efcp.proxies.watch import EventPlace, Watcher
 from tests.proxies.mi_server import MiServer, listed, wait_until
 
@@ -196,3 +204,36 @@ def test_panel_and_watcher_storing_at_once_lose_nothing(mi: MiServer, proxy: Pro
     Watcher(2.0, threading.Event()).poll_once()
     assert KnownDestination.objects.count() == 50
     assert state_of("sip:0") == mi.sets[1][0]["state"].lower()
+
+
+@pytest.mark.mariadb
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_cuts_every_connection_is_outlived_without_a_gap(mi: MiServer, proxy: Proxy) -> None:
+    mi.sets, mi.reports = {1: [listed("sip:a")]}, []
+    with watching():
+        assert wait_until(lambda: state_of("sip:a") == "active")
+        for state, status in (("Probing", "inactive"), ("Active", "active")):
+            cut_all_connections_but_this()
+            mi.sets = {1: [listed("sip:a", state)]}
+            mi.switch(datetime.now(UTC), "sip:a", status, "MI command")
+            assert wait_until(partial(is_in_state, "sip:a", state.lower()))
+    told = StateChange.objects.order_by("pk").values_list("state_after", "cause")
+    assert list(told) == [("probing", "mi"), ("active", "mi")]
+    assert not HistoryGap.objects.exists()
+
+
+def is_in_state(uri: str, state: str) -> bool:
+    """Whether that is the stored state of the destination."""
+    return state_of(uri) == state
+
+
+def cut_all_connections_but_this() -> None:
+    """As a server that is started anew does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM information_schema.processlist"
+            " WHERE db = DATABASE() AND id <> CONNECTION_ID() AND user = SUBSTRING_INDEX(USER(), '@', 1)"
+        )
+        for (number,) in cursor.fetchall():
+            with suppress(OperationalError):
+                cursor.execute("KILL %s", [number])

@@ -1,6 +1,7 @@
 """Sends a notice by e-mail, through the server that EFCP_SMTP_URL names."""
 
 import smtplib
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as PoolTimeoutError
 
@@ -12,11 +13,25 @@ from efcp.operations.models import Notice, NotificationRule
 LIMIT_S = 30.0
 """On the whole time of a message; each step of it has settings.EMAIL_TIMEOUT."""
 
+_NOT_SENT = (
+    smtplib.SMTPResponseException,
+    smtplib.SMTPRecipientsRefused,
+    smtplib.SMTPNotSupportedError,
+    ConnectionRefusedError,
+    socket.gaierror,
+    BadHeaderError,
+)
+"""What can only come before the server has taken the message."""
+
 _WORDS = {"down": "down", "back": "back", "test": "test"}
 
 
 class MailError(Exception):
     """The server did not take the message; the text is one line for people."""
+
+
+class MaybeSentError(MailError):
+    """Nobody knows whether the server took the message."""
 
 
 def can_send() -> bool:
@@ -25,7 +40,7 @@ def can_send() -> bool:
 
 
 def send(rule: NotificationRule, notice: Notice) -> None:
-    """Send a notice to the rule's recipients. Raises MailError."""
+    """Send a notice to the rule's recipients. Raises MailError, or MaybeSentError where no answer came."""
     if not can_send():
         raise MailError("EFCP_SMTP_URL is not set.")
     message = EmailMessage(
@@ -39,9 +54,11 @@ def send(rule: NotificationRule, notice: Notice) -> None:
     try:
         pool.submit(message.send).result(LIMIT_S)
     except PoolTimeoutError:
-        raise MailError(f"The mail server took longer than {LIMIT_S:.0f} s.") from None
-    except (smtplib.SMTPException, OSError, BadHeaderError) as error:
+        raise MaybeSentError(f"The mail server took longer than {LIMIT_S:.0f} s.") from None
+    except _NOT_SENT as error:
         raise MailError(f"The mail server did not take it: {error}") from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise MaybeSentError(f"The connection to the mail server broke: {error}") from error
     finally:
         pool.shutdown(wait=False)
 

@@ -1,7 +1,8 @@
 """Sending notices: by e-mail, or to a webhook with a signature; again after a while where that fails.
 
-A notice is claimed in the database before it is sent. Where the process died while it was being sent, nobody
-knows whether it arrived: it is told as unknown, and not sent a second time.
+A notice is claimed in the database before it is sent. Where the process died while it was being sent, or a
+mail server gave no answer, nobody knows whether it arrived: it is told as unknown, and not sent a second time.
+A webhook that gave no answer is asked again: it knows a repeated message by its id.
 """
 
 import logging
@@ -67,6 +68,8 @@ def send(notice: Notice) -> None:
     notice.tries += 1
     try:
         _SENDERS[notice.rule.channel](notice.rule, notice)
+    except mailing.MaybeSentError as error:
+        notice.state, notice.error = NoticeState.UNKNOWN, str(error)[:255]
     except (mailing.MailError, webhook.WebhookError) as error:
         notice.error = str(error)[:255]
         if notice.tries > len(PAUSES):
