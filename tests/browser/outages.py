@@ -14,7 +14,6 @@ from tests.browser.conftest import (
     PROJECT,
     Browser,
     Panel,
-    free_port,
     running_panel,
     sip_endpoint,
 )
@@ -44,12 +43,22 @@ class Outage:
 @contextlib.contextmanager
 def watched_gateway(proxies: int, browser: Browser) -> Iterator[int]:
     """A panel with so many proxies, its board in the browser; the port that their gateway is to answer on."""
-    port = free_port(socket.SOCK_DGRAM)
-    with running_panel() as panel, _sandboxes(panel, proxies, f"sip:127.0.0.1:{port}"):
+    with running_panel() as panel, contextlib.ExitStack() as rest:
+        with _silent_gateway() as port:
+            # Else one of the sandboxes, which take any free port, may take this one.
+            rest.enter_context(_sandboxes(panel, proxies, f"sip:127.0.0.1:{port}"))
         sign_in(panel, browser)
         browser.see(panel.url("system/dispatcher/state/"))
         _until(browser, f"{_DOWN} === {proxies}")
         yield port
+
+
+@contextlib.contextmanager
+def _silent_gateway() -> Iterator[int]:
+    """A port that is taken by one who never answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        yield int(silent.getsockname()[1])
 
 
 def outage(port: int, proxies: int, browser: Browser) -> Outage:

@@ -1,8 +1,8 @@
 """Sending notices: by e-mail, or to a webhook with a signature; again after a while where that fails.
 
 A notice is claimed in the database before it is sent. Where the process died while it was being sent, or a
-mail server gave no answer, nobody knows whether it arrived: it is told as unknown, and not sent a second time.
-A webhook that gave no answer is asked again: it knows a repeated message by its id.
+mail server gave no answer, nobody knows whether it arrived: it is told as unknown, and not sent again. But a
+webhook that gave no answer is asked again: it knows a repeated message by its id.
 """
 
 import logging
