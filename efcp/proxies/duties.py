@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connection
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,11 @@ def _carry_out(duty: Duty) -> None:
     close_old_connections()
     try:
         duty.carry_out(datetime.now(UTC))
+    except AnyDatabaseError as error:
+        # The watcher tells when the database is away, and for how long.
+        log.info("The duty %s has to wait for the database: %s", duty.name, error)
+        connection.close()
     except Exception:
-        # Whatever is wrong with one turn, the next one is to come: a database may be away for a while.
+        # Whatever is wrong with one turn, the next one is to come.
         log.exception("The duty %s failed", duty.name)
         connection.close()
