@@ -1,0 +1,51 @@
+"""A destination is taken out for a time in a browser, and put back; a setting of many is undone."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.conftest import Browser, Panel, running_panel
+from tests.browser.test_pages import sign_in
+
+
+@pytest.fixture(scope="module")
+def panel() -> Iterator[Panel]:
+    """Return a trial with its samples."""
+    with running_panel() as running:
+        yield running
+
+
+@pytest.mark.browser
+def test_a_destination_is_taken_out_and_put_back_by_the_watcher(panel: Panel, browser: Browser) -> None:
+    sign_in(panel, browser)
+    browser.see(panel.url("system/dispatcher/1/maintenance/"))
+    browser.wait_for("% of the calls move")
+    browser.type("reason", "new board")
+    browser.press("Take it out")
+    browser.wait_for("Out of service")
+    browser.see(panel.url("system/dispatcher/state/"))
+    browser.wait_for("in maintenance until")
+    browser.see(panel.url("system/dispatcher/1/"))
+    browser.wait_for("Set by maintenance of admin: new board")
+    browser.see(panel.url("system/dispatcher/maintenance/"))
+    browser.press("Put it back now")
+    browser.wait_for("Put back")
+    browser.see(panel.url("system/dispatcher/1/"))
+    browser.wait_for("End of maintenance: new board")
+    assert browser.problems() == []
+
+
+@pytest.mark.browser
+def test_everything_on_a_host_is_set_and_that_is_undone(panel: Panel, browser: Browser) -> None:
+    sign_in(panel, browser)
+    browser.see(panel.url("system/dispatcher/state/choose/?host=127.0.0.1&setid=2"))
+    browser.wait_for("rec-1")
+    browser.driver.find_element("css selector", "input[name=state][value=inactive]").click()
+    browser.press("Set state")
+    browser.wait_for("Accepted")
+    browser.wait_for("2 back to active")
+    browser.press("Put the former states back")
+    browser.wait_for("Accepted")
+    browser.see(panel.url("system/dispatcher/state/"))
+    browser.wait_for("2 · Recording 2 of 2")
+    assert browser.problems() == []
