@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
+from efcp.ending import LOOK_EVERY_S, EndingSignal
+
 _PR_SET_PDEATHSIG = 1
 GRACE_S = 15.0
 """How long the children may take to end before they are killed; longer than gunicorn gives its workers."""
@@ -50,18 +52,18 @@ class Supervisor:
     def __init__(self, programs: Sequence[Program], grace_s: float = GRACE_S) -> None:
         self._grace_s = grace_s
         self._children = [_Child(program) for program in programs]
-        self._ending = threading.Event()
+        self._is_to_end = False
 
     def stop(self) -> None:
         """Let `run` end all children and return."""
-        self._ending.set()
+        self._is_to_end = True
 
     def run(self) -> None:
         """Start the programs and look after them; returns when all have ended after a signal."""
-        for each in _ENDING_SIGNALS:
-            signal.signal(each, lambda _number, _frame: self.stop())
+        ending = EndingSignal(*_ENDING_SIGNALS)
         try:
-            while not self._ending.wait(0.2):
+            while not (ending.has_come or self._is_to_end):
+                time.sleep(LOOK_EVERY_S)
                 for child in self._children:
                     self._look_after(child)
         finally:
@@ -123,16 +125,24 @@ def say(text: str) -> None:
 
 def end_with_parent() -> None:
     """Have this process told to end when the one that started it dies, without a chance to say so itself."""
-    _end_with(os.getppid())()
+    _ask_to_end_with(os.getppid())
 
 
 def _end_with(parent: int) -> Callable[[], None]:
-    def ask_kernel() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGTERM)
+    """What a child does before it becomes its program."""
 
-    return ask_kernel
+    def prepare() -> None:
+        # The supervisor's own handler would only note the signal, and the note be lost with the program's start.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _ask_to_end_with(parent)
+
+    return prepare
+
+
+def _ask_to_end_with(parent: int) -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _relay(name: str, stream: IO[str] | None) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import signal
-import threading
+import time
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -29,18 +29,20 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Work until SIGTERM or Ctrl-C; a job that is under way is finished."""
-        stopping = threading.Event()
         worker = _worker()
+        stopping = False
 
         def stop(_number: int, _frame: FrameType | None) -> None:
-            stopping.set()
+            nonlocal stopping
+            stopping = True
             worker.running = False
 
         for number in SHUTDOWN_SIGNALS:
             signal.signal(number, stop)
-        while not stopping.is_set():
+        # No event: see efcp.ending.
+        while not stopping:
             _look(worker)
-            stopping.wait(LOOK_EVERY_S)
+            time.sleep(LOOK_EVERY_S)
 
 
 def _look(worker: Worker) -> None:

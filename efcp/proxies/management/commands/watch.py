@@ -3,13 +3,15 @@
 import logging
 import signal
 import threading
+import time
 from argparse import ArgumentParser
-from types import FrameType
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from efcp.ending import LOOK_EVERY_S, EndingSignal
 from efcp.proxies.watch import Watcher
 
 
@@ -39,9 +41,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name}: {result.problem or result.outcome.value}")
             return
 
-        def stop(_signal: int, _frame: FrameType | None) -> None:
+        ending = EndingSignal(signal.SIGTERM, signal.SIGINT)
+        with ThreadPoolExecutor(1, thread_name_prefix="watcher") as pool:
+            watching = pool.submit(watcher.run)
+            while not (watching.done() or ending.has_come):
+                time.sleep(LOOK_EVERY_S)
             stopping.set()
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        watcher.run()
+            watching.result()
