@@ -132,7 +132,7 @@ def _end_with(parent: int) -> Callable[[], None]:
     """What a child does before it becomes its program."""
 
     def prepare() -> None:
-        # The supervisor's own handler would only note the signal, and the note be lost with the program's start.
+        # The supervisor's own handler would note the signal, and the note be lost with the program's start.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _ask_to_end_with(parent)
 
