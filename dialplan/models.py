@@ -31,3 +31,16 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.match_exp} in dialplan {self.dpid}"
+
+
+class DialplanName(models.Model):
+    """The name that an administrator gave to a dialplan."""
+
+    dpid = models.IntegerField(primary_key=True)
+    name = models.CharField(max_length=64)
+
+    class Meta:
+        db_table = "efcp_dialplan"
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,6 +1,5 @@
 """The dispatcher's forms: text in, typed values out, with errors and warnings at each field."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -14,32 +13,15 @@ from dispatcher.models import Destination, InitialState, ProbeMode
 from dispatcher.secrets import is_masked
 from dispatcher.seen import as_initial
 from dispatcher.services import Values
-from dispatcher.validation import Finding, FormEnvironment, Severity, check
+from dispatcher.validation import FormEnvironment, check
+from efcp.editing.fields import CheckedForm, ExactTextField
+from efcp.editing.findings import Severity
 
 MAX_INT = 2**31 - 1
 
 
-class ExactTextField(forms.CharField):
-    """Text as it was typed: the proxy does not cut spaces around it, so the checks judge them."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(strip=False, **kwargs)
-
-
-class CheckedField(forms.BoundField):
-    """A field of the form together with what the checks warn of."""
-
-    @property
-    def warnings(self) -> list[Finding]:
-        """The findings at this field that do not stop the save."""
-        form = self.form
-        return form.warnings[self.name] if isinstance(form, DestinationForm) else []
-
-
-class DestinationForm(forms.Form):
+class DestinationForm(CheckedForm):
     """The eight fields of the old panel under their column names, and `priority` under "more"."""
-
-    bound_field_class = CheckedField
 
     setid = forms.IntegerField(
         label="Set",
@@ -121,23 +103,13 @@ class DestinationForm(forms.Form):
         self.environment = environment
         self.row = row
         self.notice = notice
-        self.warnings: dict[str, list[Finding]] = defaultdict(list)
         self.name_is_unknown = False
         self._check_while_typing()
 
     def _check_while_typing(self) -> None:
         """Have each field ask for its findings as it is typed."""
         address = reverse("dispatcher:check") + (f"?row={self.row.pk}" if self.row else "")
-        for name in self.CHECKED_FIELDS:
-            self.fields[name].widget.attrs |= {
-                "hx-post": address,
-                "hx-trigger": "input changed delay:400ms, change",
-                "hx-target": f"#findings-{name}",
-                "hx-swap": "outerHTML",
-                "hx-sync": "this:replace",
-                "autocomplete": "off",
-                "spellcheck": "false",
-            }
+        self.check_while_typing(self.CHECKED_FIELDS, address)
         self.fields["socket"].widget.attrs["list"] = "known-sockets"
         if not self.is_bound:
             self.fields["destination"].widget.attrs["autofocus"] = True
@@ -224,10 +196,6 @@ class DestinationForm(forms.Form):
         """Let the next save be guarded by `current`, which its editor has now seen."""
         data = self.data.dict() if isinstance(self.data, QueryDict) else self.data
         self.data = {**data, "original": seen.sign(current)}
-
-    def all_warnings(self) -> list[Finding]:
-        """Every finding that did not stop the save."""
-        return [finding for findings in self.warnings.values() for finding in findings]
 
     def why(self) -> str:
         """Why the change is made, if it was said."""

@@ -5,8 +5,6 @@ eight columns of the old panel, and an update only those that the user changed, 
 writes `state` (persistent_state).
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from operator import attrgetter
 from typing import Any
@@ -17,6 +15,7 @@ from dispatcher.models import Destination, DestinationSet
 from dispatcher.secrets import mask_weight
 from dispatcher.selectors import same_destination
 from efcp.audit.services import Actor, Subject, record
+from efcp.editing.guarded import only_writer, update_guarded
 
 INSERTED_COLUMNS = (
     "setid",
@@ -90,7 +89,7 @@ def add(values: Values, actor: Actor, reason: str = "") -> int:
     Raises DuplicateDestinationError.
     """
     columns = INSERTED_COLUMNS + (("priority",) if values.priority else ())
-    with _only_writer(), transaction.atomic(), connection.cursor() as cursor:
+    with only_writer("dispatcher"), transaction.atomic(), connection.cursor() as cursor:
         _refuse_duplicate(values, None)
         cursor.execute(
             f"INSERT INTO dispatcher ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})",  # noqa: S608 - our own column names
@@ -116,11 +115,11 @@ def update(destination_id: int, seen: Values, wanted: Values, actor: Actor, reas
     if not changes:
         return seen
     guards = {name: getattr(seen, name) for name in (*_IDENTITY_COLUMNS, *changes)}
-    with _only_writer(), transaction.atomic():
+    with only_writer("dispatcher"), transaction.atomic():
         before = _locked(destination_id)
         if changes.keys() & {"setid", "destination"}:
             _refuse_duplicate(wanted, destination_id)
-        if not _update_guarded(destination_id, changes, guards):
+        if not update_guarded("dispatcher", destination_id, changes, guards, _TEXT_COLUMNS):
             raise ChangedMeanwhileError(before)
         after = Values(**(asdict(before) | changes))
         record(
@@ -166,26 +165,6 @@ def name_set(setid: int, name: str, actor: Actor) -> None:
         )
 
 
-@contextmanager
-def _only_writer() -> Iterator[None]:
-    """Let one writer of the panel at a time look for duplicates and write.
-
-    OpenSIPS's table has no unique key that could refuse the second of two equal rows. On SQLite the
-    immediate transactions already take turns.
-    """
-    if connection.vendor != "mysql":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT GET_LOCK('efcp.dispatcher', 10)")
-        cursor.fetchone()
-        try:
-            yield
-        finally:
-            cursor.execute("SELECT RELEASE_LOCK('efcp.dispatcher')")
-            cursor.fetchone()
-
-
 def _refuse_duplicate(values: Values, own_id: int | None) -> None:
     other = same_destination(values.setid, values.destination, own_id)
     if other is not None:
@@ -197,26 +176,3 @@ def _locked(destination_id: int) -> Values:
     if row is None:
         raise DestinationGoneError
     return Values.of(row)
-
-
-def _update_guarded(destination_id: int, changes: Mapping[str, Any], guards: Mapping[str, Any]) -> bool:
-    assignments = ", ".join(f"{column} = %s" for column in changes)
-    conditions = " AND ".join(_still_holds(column) for column in guards)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE dispatcher SET {assignments} WHERE id = %s AND {conditions}",  # noqa: S608 - our own column names
-            [*changes.values(), destination_id, *guards.values()],
-        )
-        return bool(cursor.rowcount == 1)
-
-
-def _still_holds(column: str) -> str:
-    """The condition that `column` is exactly the parameter: by bytes, and NULL equal to NULL.
-
-    MariaDB's `=` takes no notice of case and of spaces at the end; the column may be latin1.
-    """
-    if connection.vendor != "mysql":
-        return f"{column} IS %s"
-    if column in _TEXT_COLUMNS:
-        return f"BINARY CONVERT({column} USING utf8mb4) <=> BINARY %s"
-    return f"{column} <=> %s"

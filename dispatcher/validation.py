@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 from dispatcher.routing.findings import Effect
@@ -17,6 +16,7 @@ from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, lo
 from dispatcher.routing.rows import Row
 from dispatcher.routing.weights import shares
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text
+from efcp.editing.findings import Finding, Severity
 
 WRONG_SHARES_TOLD = 4
 NOTICEABLE_PERCENT = 1.0
@@ -26,29 +26,12 @@ _TEXT_FIELDS = ("destination", "socket", "weight", "attrs", "description")
 _FS_WEIGHT = re.compile(r"fs://(?:[^@:/\s]*:[^@\s]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?\Z")
 
 
-class Severity(StrEnum):
-    """Whether a finding stops the save."""
-
-    ERROR = "error"
-    WARNING = "warning"
-
-
 _SEVERITY = {
     Effect.RELOAD_FAILS: Severity.ERROR,
     Effect.DROPPED: Severity.ERROR,
     Effect.MISLOADED: Severity.ERROR,
     Effect.SURPRISE: Severity.WARNING,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to say at one field."""
-
-    field: str
-    severity: Severity
-    text: str
-    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

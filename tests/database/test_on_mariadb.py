@@ -149,6 +149,19 @@ def test_an_ordinary_add_is_one_insert_with_exactly_eight_columns_and_eight_valu
     assert inserts == [f"INSERT INTO dispatcher {columns} VALUES {values}"]  # noqa: S608 - compared
 
 
+@pytest.mark.django_db
+def test_an_ordinary_rule_is_one_insert_with_exactly_eight_columns_and_eight_values(
+    client_as: ClientAs,
+) -> None:
+    client = client_as(Role.ADMINISTRATOR)
+    rule = {"dpid": "1", "pr": "2", "match_op": "1", "match_exp": "^0", "repl_exp": "1", "attrs": "x"}
+    with general_log() as statements:
+        assert client.post(reverse("dialplan:add"), rule).status_code == 302
+    inserts = [text for text in statements if re.match(r"INSERT INTO `?dialplan\b", text)]
+    columns = "(dpid, pr, match_op, match_exp, match_flags, subst_exp, repl_exp, attrs)"
+    assert inserts == [f"INSERT INTO dialplan {columns} VALUES (1, 2, 1, '^0', 0, NULL, '1', 'x')"]  # noqa: S608 - compared
+
+
 @pytest.fixture
 def latin1_table(transactional_db: None) -> Iterator[None]:
     """Put a latin1 table `dispatcher` in place of the panel's, until the test's end."""

@@ -1,0 +1,23 @@
+"""What an editor saw of a rule, signed into the form, so that the write can be guarded by it."""
+
+from dataclasses import asdict
+
+from django.core import signing
+
+from dialplan.models import Rule
+from dialplan.services import Values
+
+_SALT = "dialplan.seen"
+
+
+def sign(values: Values) -> str:
+    """The text for the form's hidden field."""
+    return signing.dumps(asdict(values), salt=_SALT)
+
+
+def read(text: str, row: Rule) -> Values:
+    """The values that were seen; those of `row` as it is now where `text` is not one that was signed here."""
+    try:
+        return Values(**signing.loads(text, salt=_SALT))
+    except (signing.BadSignature, TypeError, ValueError):
+        return Values.of(row)

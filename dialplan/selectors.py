@@ -1,0 +1,117 @@
+"""Reading rules, in the order in which a proxy tries them."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q, QuerySet
+
+from dialplan.listing import ListQuery
+from dialplan.models import DialplanName, Rule
+from dialplan.services import Values
+from dialplan.translation.rules import Environment, Rejected, read_rule
+from dialplan.validation import as_rule
+
+MAX_RULES = 10_000
+"""Of one dialplan, loaded for a trial; a page can't wait for more."""
+
+
+class TooManyRulesError(Exception):
+    """A dialplan of more than MAX_RULES rules."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRule:
+    """A row of the list; `problem` says what a proxy does instead of loading it."""
+
+    row: Rule
+    problem: str
+
+    @property
+    def caseless(self) -> bool:
+        """Whether case makes no difference."""
+        return bool(self.row.match_flags & 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The rules of one dialplan on a page, with the name that an administrator gave it."""
+
+    dpid: int
+    name: str
+    rules: tuple[ListedRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """What the list page shows."""
+
+    query: ListQuery
+    bands: tuple[Band, ...]
+    total: int
+    pages: int
+
+    @property
+    def previous(self) -> str:
+        """The query string of the page before."""
+        return self.query.with_page(min(self.query.page, self.pages + 1) - 1)
+
+    @property
+    def next(self) -> str:
+        """The query string of the page after."""
+        return self.query.with_page(self.query.page + 1)
+
+
+def find(rule_id: int) -> Rule | None:
+    """The rule of that id; None where there is none."""
+    return Rule.objects.filter(pk=min(rule_id, 2**31 - 1)).first()
+
+
+def names() -> dict[int, str]:
+    """The names of dialplans."""
+    return dict(DialplanName.objects.values_list("dpid", "name"))
+
+
+def list_page(query: ListQuery) -> ListPage:
+    """Read a page of the list, in three queries at any size; a page beyond the last is the last."""
+    rows = _matching(query)
+    total = rows.count()
+    pages = max(1, -(-total // query.size))
+    number = min(query.page, pages)
+    found = list(rows.order_by("dpid", "pr", "id")[(number - 1) * query.size : number * query.size])
+    known = names()
+    bands: dict[int, list[ListedRule]] = {}
+    for row in found:
+        bands.setdefault(row.dpid, []).append(ListedRule(row, _problem(row)))
+    return ListPage(
+        query=query,
+        bands=tuple(Band(dpid, known.get(dpid, ""), tuple(rules)) for dpid, rules in bands.items()),
+        total=total,
+        pages=pages,
+    )
+
+
+def rules_of(dpid: int) -> list[Rule]:
+    """The rows of a dialplan in the database's order. Raises TooManyRulesError."""
+    found = list(Rule.objects.filter(dpid=dpid).order_by("id")[: MAX_RULES + 1])
+    if len(found) > MAX_RULES:
+        raise TooManyRulesError(f"Dialplan {dpid} has more than {MAX_RULES} rules.")
+    return found
+
+
+def _matching(query: ListQuery) -> QuerySet[Rule]:
+    rows = Rule.objects.all()
+    if query.dpid is not None:
+        rows = rows.filter(dpid=query.dpid)
+    if query.disabled is not None:
+        rows = rows.exclude(disabled=0) if query.disabled else rows.filter(disabled=0)
+    if query.q:
+        columns = ("match_exp", "subst_exp", "repl_exp", "attrs")
+        wanted = Q()
+        for column in columns:
+            wanted |= Q(**{f"{column}__icontains": query.q})
+        rows = rows.filter(wanted)
+    return rows
+
+
+def _problem(row: Rule) -> str:
+    loaded, _findings = read_rule(as_rule(Values.of(row), row.pk), Environment())
+    return loaded.cause.text if isinstance(loaded, Rejected) else ""

@@ -1,0 +1,142 @@
+"""Every write to the table `dialplan` and to the names of dialplans, each with its audit record.
+
+The statements are written out, since the ORM's save() names every column: an ordinary add names exactly the
+eight columns of the old panel, and an update only those that the user changed.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from operator import attrgetter
+
+from django.db import connection, transaction
+
+from dialplan.models import DialplanName, Rule
+from efcp.audit.services import Actor, Subject, record
+from efcp.editing.guarded import only_writer, update_guarded
+
+INSERTED_COLUMNS = (
+    "dpid",
+    "pr",
+    "match_op",
+    "match_exp",
+    "match_flags",
+    "subst_exp",
+    "repl_exp",
+    "attrs",
+)
+_TEXT_COLUMNS = frozenset({"match_exp", "subst_exp", "repl_exp", "timerec", "attrs"})
+_IDENTITY_COLUMNS = ("dpid", "match_op", "match_exp")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The columns of one row of `dialplan`, without its id, as the table holds them."""
+
+    dpid: int
+    pr: int = 0
+    match_op: int = 1
+    match_exp: str = ""
+    match_flags: int = 0
+    subst_exp: str | None = None
+    repl_exp: str | None = None
+    attrs: str | None = None
+    timerec: str | None = None
+    disabled: int = 0
+
+    @classmethod
+    def of(cls, row: Rule) -> "Values":
+        """The values that `row` was read with."""
+        return cls(*_values_of(row))
+
+
+_values_of = attrgetter(*(field.name for field in fields(Values)))
+
+
+class RuleGoneError(Exception):
+    """The row was deleted meanwhile; nothing was written."""
+
+
+class ChangedMeanwhileError(Exception):
+    """Another wrote to the columns concerned; nothing was written. `current` is what stands now."""
+
+    def __init__(self, current: Values) -> None:
+        super().__init__("the row was changed meanwhile")
+        self.current = current
+
+
+def subject(rule_id: int, values: Values) -> Subject:
+    """How audit records name a row."""
+    return Subject("dialplan", str(rule_id), f"{values.match_exp} in dialplan {values.dpid}")
+
+
+def add(values: Values, actor: Actor, reason: str = "") -> int:
+    """Insert one row and return its id."""
+    columns = INSERTED_COLUMNS + tuple(name for name in ("timerec", "disabled") if getattr(values, name))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO dialplan ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})",  # noqa: S608 - our own column names
+            [getattr(values, column) for column in columns],
+        )
+        rule_id = int(cursor.lastrowid)
+        record(actor, "add", subject(rule_id, values), after=asdict(values), reason=reason)
+    return rule_id
+
+
+def update(rule_id: int, seen: Values, wanted: Values, actor: Actor, reason: str = "") -> Values:
+    """Write the columns in which `wanted` differs from `seen`, if the row still holds what was seen.
+
+    The match is guarded along with the changed columns: a replacement that was written for one expression is
+    never given to another. Returns the row as it stands then. Raises RuleGoneError or ChangedMeanwhileError.
+    """
+    changes = {
+        field.name: getattr(wanted, field.name)
+        for field in fields(Values)
+        if getattr(wanted, field.name) != getattr(seen, field.name)
+    }
+    if not changes:
+        return seen
+    guards = {name: getattr(seen, name) for name in (*_IDENTITY_COLUMNS, *changes)}
+    with only_writer("dialplan"), transaction.atomic():
+        before = _locked(rule_id)
+        if not update_guarded("dialplan", rule_id, changes, guards, _TEXT_COLUMNS):
+            raise ChangedMeanwhileError(before)
+        after = Values(**(asdict(before) | changes))
+        record(
+            actor,
+            "edit",
+            subject(rule_id, after),
+            before=asdict(before),
+            after=asdict(after),
+            reason=reason,
+        )
+    return after
+
+
+def delete(rule_id: int, seen: Values, actor: Actor, reason: str = "") -> None:
+    """Delete the row if it still is what was seen. Raises RuleGoneError or ChangedMeanwhileError."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        before = _locked(rule_id)
+        if before != seen:
+            raise ChangedMeanwhileError(before)
+        cursor.execute("DELETE FROM dialplan WHERE id = %s", [rule_id])
+        record(actor, "delete", subject(rule_id, before), before=asdict(before), reason=reason)
+
+
+def name_dialplan(dpid: int, name: str, actor: Actor) -> None:
+    """Give the dialplan a name, or take it away where `name` is empty."""
+    with transaction.atomic():
+        former = DialplanName.objects.filter(dpid=dpid).values_list("name", flat=True).first() or ""
+        if former == name:
+            return
+        if name:
+            DialplanName.objects.update_or_create(dpid=dpid, defaults={"name": name})
+        else:
+            DialplanName.objects.filter(dpid=dpid).delete()
+        about = Subject("dialplan name", str(dpid), f"dialplan {dpid}")
+        record(actor, "name", about, before={"name": former}, after={"name": name})
+
+
+def _locked(rule_id: int) -> Values:
+    row = Rule.objects.select_for_update().filter(pk=rule_id).first()
+    if row is None:
+        raise RuleGoneError
+    return Values.of(row)

@@ -1,0 +1,182 @@
+"""The dialplan's pages. HTTP only: what is read stands in selectors.py, what is written in services.py."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from dialplan import selectors, services
+from dialplan.forms import DeleteForm, NameForm, RuleForm
+from dialplan.listing import SIZES, ListQuery
+from dialplan.models import Rule
+from dialplan.trying import MAX_INPUT, Tried, try_input
+from efcp.accounts.typed import take_typed
+from efcp.audit.selectors import find_record
+from efcp.audit.services import actor_of
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def rule_list(request: HttpRequest) -> HttpResponse:
+    """The rules by dialplan, in the order in which a proxy tries them, filtered and paged by the URL."""
+    page = selectors.list_page(ListQuery.parse(request.GET.dict()))
+    return render(request, "dialplan/list.html", {"page": page, "sizes": SIZES, "names": selectors.names()})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def add(request: HttpRequest) -> HttpResponse:
+    """Add a rule; `?dpid=` fills the dialplan."""
+    if request.method != "POST":
+        given = request.GET.get("dpid", "")
+        initial = {"dpid": given} if given.isascii() and given.isdigit() else {}
+        return _show_form(request, RuleForm.to_add(initial, take_typed(request)))
+    form = RuleForm(request.POST)
+    if not form.is_valid():
+        return _show_form(request, form)
+    values = form.values()
+    services.add(values, actor_of(request), form.why())
+    return _saved(request, form, f"{values.match_exp} was added to dialplan {values.dpid}.")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Edit a rule; only what was changed is written, and only if nobody else changed it meanwhile."""
+    row = _find(rule_id)
+    if request.method != "POST":
+        return _show_form(request, RuleForm.to_edit(row, take_typed(request)), row)
+    form = RuleForm(request.POST, row=row)
+    if not form.is_valid():
+        return _show_form(request, form, row)
+    try:
+        services.update(row.pk, form.seen(), form.values(), actor_of(request), form.why())
+    except services.RuleGoneError:
+        raise Http404 from None
+    except services.ChangedMeanwhileError as error:
+        form.renew_original(error.current)
+        return _show_form(request, form, row, current=error.current)
+    if form.seen() == form.values():
+        messages.info(request, "Nothing was changed.")
+        return redirect("dialplan:list")
+    return _saved(request, form, f"{form.values().match_exp} was saved.")
+
+
+@require_safe
+@permission_required("efcp.administer", raise_exception=True)
+def clone(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """The form to add a rule, filled with the values of another."""
+    return _show_form(request, RuleForm.to_clone(_find(rule_id)))
+
+
+@require_safe
+@permission_required("efcp.administer", raise_exception=True)
+def restore(request: HttpRequest, record_id: int) -> HttpResponse:
+    """The form filled with the former values that an audit record keeps, to edit or to add again."""
+    record = find_record(record_id)
+    if record is None or record.subject_kind != "dialplan" or not record.before:
+        raise Http404
+    row = selectors.find(int(record.subject_id))
+    return _show_form(request, RuleForm.to_restore(record.before, row), row)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Ask, then delete."""
+    row = _find(rule_id)
+    form = DeleteForm(request.POST or None, row=row)
+    changed = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.delete(row.pk, form.seen(), actor_of(request), form.cleaned_data["reason"])
+        except services.RuleGoneError:
+            raise Http404 from None
+        except services.ChangedMeanwhileError as error:
+            changed = error.current
+            form = DeleteForm(row=row)
+        else:
+            text = f"{row.match_exp} was deleted from dialplan {row.dpid}. Proxies keep it until they reload."
+            messages.success(request, text)
+            return redirect("dialplan:list")
+    context = {"form": form, "row": row, "changed": changed}
+    return render(request, "dialplan/delete.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.administer", raise_exception=True)
+def name_dialplan(request: HttpRequest, dpid: int) -> HttpResponse:
+    """Give a dialplan a name."""
+    form = NameForm(request.POST or None, initial={"name": selectors.names().get(dpid, "")})
+    if request.method == "POST" and form.is_valid():
+        services.name_dialplan(dpid, form.cleaned_data["name"], actor_of(request))
+        return redirect("dialplan:list")
+    return render(request, "dialplan/name.html", {"form": form, "dpid": dpid})
+
+
+@require_POST
+@permission_required("efcp.administer", raise_exception=True)
+def check(request: HttpRequest) -> HttpResponse:
+    """What is to be said of one field as it is typed (`?row=` where a row is edited); nothing is saved."""
+    name = request.headers.get("HX-Trigger-Name", "")
+    if name not in RuleForm.base_fields:
+        raise Http404
+    form = RuleForm(request.POST, row=_row_asked_for(request.GET))
+    form.is_valid()
+    return render(request, "dialplan/field_findings.html", {"field": form[name]})
+
+
+@require_POST
+@permission_required("efcp.view", raise_exception=True)
+def try_rules(request: HttpRequest) -> HttpResponse:
+    """What becomes of an input, with the form's rule in its place; posted as that form, nothing is saved."""
+    dpid, text = request.POST.get("dpid", ""), request.POST.get("input", "")[:MAX_INPUT]
+    if not (dpid.isascii() and dpid.isdigit() and len(dpid) <= 10) or not text:
+        return HttpResponse()
+    row = _row_asked_for(request.GET)
+    unsaved = None
+    if "match_exp" in request.POST:
+        form = RuleForm(request.POST, row=row)
+        if not form.is_valid():
+            told = Tried(text, "The rule has errors: mend them first.", None, "", (), 0)
+            return render(request, "dialplan/tried.html", {"tried": told})
+        unsaved = form.values()
+    try:
+        tried = try_input(int(dpid), text, unsaved, row.pk if row else None)
+    except selectors.TooManyRulesError as error:
+        tried = Tried(text, str(error), None, "", (), 0)
+    return render(request, "dialplan/tried.html", {"tried": tried})
+
+
+def _row_asked_for(given: QueryDict) -> Rule | None:
+    row_id = given.get("row", "")
+    return selectors.find(int(row_id)) if row_id.isascii() and row_id.isdigit() and len(row_id) < 11 else None
+
+
+def _find(rule_id: int) -> Rule:
+    row = selectors.find(rule_id)
+    if row is None:
+        raise Http404
+    return row
+
+
+def _show_form(request: HttpRequest, form: RuleForm, row: Rule | None = None, **more: Any) -> HttpResponse:
+    context = {
+        "form": form,
+        "row": row,
+        "try_address": reverse("dialplan:try") + (f"?row={row.pk}" if row else ""),
+        **more,
+    }
+    return render(request, "dialplan/form.html", context, status=422 if form.errors else 200)
+
+
+def _saved(request: HttpRequest, form: RuleForm, text: str) -> HttpResponse:
+    """Say what was saved and what the proxy will make of it, and go to the dialplan."""
+    messages.success(request, f"{text} Proxies use it after a reload of the dialplan (dp_reload).")
+    for finding in form.all_warnings():
+        messages.warning(request, finding.text)
+    return redirect(f"{reverse('dialplan:list')}?dpid={form.values().dpid}")

@@ -1,0 +1,293 @@
+"""The dialplan's pages: what is written, what is refused, what is told."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from dialplan import services
+from dialplan.models import DialplanName, Rule
+from dialplan.services import Values
+from efcp.accounts.roles import Role
+from efcp.audit.models import AuditRecord
+from efcp.audit.services import Actor
+from tests.dialplan.conftest import AddRule, ClientAs, typed
+
+
+def errors(client: Client, **more: Any) -> dict[str, list[str]]:
+    """The fields that are refused, with what is said of them."""
+    answer = client.post(reverse("dialplan:add"), typed(**more))
+    assert answer.status_code == 422
+    assert not Rule.objects.exists()
+    return {field: list(told) for field, told in answer.context["form"].errors.items()}
+
+
+def warnings(client: Client, **more: Any) -> set[str]:
+    """The codes of what is warned of; the rule is saved."""
+    client.post(reverse("dialplan:add"), typed(**more))
+    assert Rule.objects.exists()
+    checked = client.post(reverse("dialplan:check"), typed(**more), headers={"HX-Trigger-Name": "match_exp"})
+    form = checked.context["field"].form
+    return {finding.code for finding in form.all_warnings()}
+
+
+def test_a_rule_is_written_as_it_was_typed(administrator: Client) -> None:
+    assert administrator.post(reverse("dialplan:add"), typed()).status_code == 302
+    assert Values.of(Rule.objects.get()) == Values(
+        dpid=1, match_exp="^0([1-9][0-9]+)$", subst_exp="^0(.*)$", repl_exp="+49\\1"
+    )
+    assert AuditRecord.objects.get(subject_kind="dialplan").action == "add"
+
+
+def test_what_stands_under_more_is_written_where_it_is_given(administrator: Client) -> None:
+    administrator.post(reverse("dialplan:add"), typed(timerec="20260101T000000||WEEKLY", disabled="on"))
+    rule = Rule.objects.get()
+    assert (rule.timerec, rule.disabled) == ("20260101T000000||WEEKLY", 1)
+
+
+def test_a_rule_that_only_matches_replaces_nothing(administrator: Client) -> None:
+    administrator.post(reverse("dialplan:add"), typed(match_only="on", attrs="pstn"))
+    rule = Rule.objects.get()
+    assert (rule.subst_exp, rule.repl_exp, rule.attrs) == (None, None, "pstn")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"match_exp": "("}, "match_exp"),
+        ({"match_exp": "a" * 65}, "match_exp"),
+        ({"match_exp": ""}, "match_exp"),
+        ({"match_op": "0", "match_exp": ""}, "match_exp"),
+        ({"match_exp": "^a\x07$"}, "match_exp"),
+        ({"subst_exp": "["}, "subst_exp"),
+        ({"repl_exp": "\\3"}, "repl_exp"),
+        ({"repl_exp": "\\1" * 11}, "repl_exp"),
+        ({"repl_exp": "r" * 33}, "repl_exp"),
+        ({"timerec": "never"}, "timerec"),
+        ({"attrs": "a" * 256}, "attrs"),
+        ({"dpid": "-1"}, "dpid"),
+        ({"dpid": "one"}, "dpid"),
+        ({"pr": "4000000000"}, "pr"),
+        ({"match_op": "7"}, "match_op"),
+    ],
+)
+def test_what_a_proxy_would_drop_or_break_over_is_refused_at_its_field(
+    administrator: Client, wrong: dict[str, str], field: str
+) -> None:
+    assert field in errors(administrator, **wrong)
+
+
+def test_the_place_of_an_error_is_named(administrator: Client) -> None:
+    (told,) = errors(administrator, match_exp="^äb(")["match_exp"]
+    assert "(at character 5)" in told
+
+
+def test_the_proxy_s_surprises_are_warned_of(administrator: Client) -> None:
+    assert "not_anchored" in warnings(administrator, match_exp="0([1-9])")
+
+
+def test_an_edit_writes_the_changed_columns_only_where_nobody_else_changed_them(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    rule_id = add_rule("^1$", attrs="a")
+    address = reverse("dialplan:edit", args=[rule_id])
+    original = administrator.get(address).context["form"]["original"].value()
+    services.update(rule_id, Values.of(Rule.objects.get()), Values(1, match_exp="^1$", attrs="b"), Actor("x"))
+    mine = typed(match_exp="^1$", match_only="on", attrs="c", original=original)
+    answer = administrator.post(address, mine)
+    assert "somebody changed this rule" in answer.content.decode()
+    assert Rule.objects.get().attrs == "b"
+    again = mine | {"original": answer.context["form"]["original"].value()}
+    assert administrator.post(address, again).status_code == 302
+    assert Rule.objects.get().attrs == "c"
+
+
+def test_another_s_change_of_another_column_is_kept(administrator: Client, add_rule: AddRule) -> None:
+    rule_id = add_rule("^1$", attrs="a")
+    address = reverse("dialplan:edit", args=[rule_id])
+    original = administrator.get(address).context["form"]["original"].value()
+    services.update(
+        rule_id, Values.of(Rule.objects.get()), Values(1, pr=7, match_exp="^1$", attrs="a"), Actor("x")
+    )
+    mine = typed(match_exp="^1$", match_only="on", attrs="c", original=original)
+    assert administrator.post(address, mine).status_code == 302
+    rule = Rule.objects.get()
+    assert (rule.pr, rule.attrs) == (7, "c")
+
+
+def test_an_empty_text_of_the_row_is_no_change(administrator: Client, add_rule: AddRule) -> None:
+    rule_id = add_rule("^1$", subst_exp="", repl_exp="", attrs="")
+    address = reverse("dialplan:edit", args=[rule_id])
+    original = administrator.get(address).context["form"]["original"].value()
+    empty = typed(match_exp="^1$", subst_exp="", repl_exp="", original=original)
+    page = administrator.post(address, empty, follow=True)
+    assert "Nothing was changed" in page.content.decode()
+
+
+def test_flags_that_the_form_does_not_know_stay(administrator: Client, add_rule: AddRule) -> None:
+    rule_id = add_rule("^1$", match_flags=4)
+    administrator.post(
+        reverse("dialplan:edit", args=[rule_id]), typed(match_exp="^1$", match_only="on", match_flags="on")
+    )
+    assert Rule.objects.get().match_flags == 5
+
+
+def test_a_clone_and_former_values_fill_the_form_and_save_nothing(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    rule_id = add_rule("^1$", repl_exp="2")
+    clone = administrator.get(reverse("dialplan:clone", args=[rule_id]))
+    assert clone.context["form"]["repl_exp"].value() == "2"
+    services.delete(rule_id, Values.of(Rule.objects.get()), Actor("x"))
+    record = AuditRecord.objects.get(action="delete")
+    restored = administrator.get(reverse("dialplan:restore", args=[record.pk]))
+    assert restored.context["form"]["match_exp"].value() == "^1$"
+    assert not Rule.objects.exists()
+
+
+def test_deleting_asks_first_and_deletes_only_what_was_seen(administrator: Client, add_rule: AddRule) -> None:
+    rule_id = add_rule("^1$")
+    address = reverse("dialplan:delete", args=[rule_id])
+    original = administrator.get(address).context["form"]["original"].value()
+    services.update(rule_id, Values.of(Rule.objects.get()), Values(1, match_exp="^2$"), Actor("x"))
+    assert "Nothing was deleted" in administrator.post(address, {"original": original}).content.decode()
+    assert Rule.objects.exists()
+    original = administrator.get(address).context["form"]["original"].value()
+    assert administrator.post(address, {"original": original}).status_code == 302
+    assert not Rule.objects.exists()
+
+
+def test_the_list_has_the_order_in_which_a_proxy_tries(administrator: Client, add_rule: AddRule) -> None:
+    for match, pr in (("^3$", 5), ("^1$", -1), ("^2$", 5)):
+        add_rule(match, pr=pr)
+    add_rule("^9$", dpid=2)
+    page = administrator.get(reverse("dialplan:list")).context["page"]
+    shown = [[each.row.match_exp for each in band.rules] for band in page.bands]
+    assert shown == [["^1$", "^3$", "^2$"], ["^9$"]]
+
+
+def test_the_list_is_filtered_and_paged_by_its_address(administrator: Client, add_rule: AddRule) -> None:
+    for number in range(40):
+        add_rule(f"^{number}$", disabled=number % 2)
+
+    def shown(query: str) -> int:
+        page = administrator.get(reverse("dialplan:list") + query).context["page"]
+        return sum(len(band.rules) for band in page.bands)
+
+    assert [shown(query) for query in ("", "?page=2", "?page=99", "?disabled=1", "?q=%5E7", "?dpid=2")] == [
+        30,
+        10,
+        10,
+        20,
+        1,
+        0,
+    ]
+
+
+def test_a_rule_that_a_proxy_drops_says_so_in_the_list(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("(")
+    assert "drops the rule" in administrator.get(reverse("dialplan:list")).content.decode()
+
+
+def test_the_list_costs_as_many_queries_for_many_as_for_one(
+    administrator: Client, add_rule: AddRule, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(100):
+        add_rule(f"^{number}$", dpid=number)
+    with django_assert_max_num_queries(10):
+        administrator.get(reverse("dialplan:list") + "?size=100")
+
+
+def test_an_input_is_tried_on_the_table(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("^9$", pr=0)
+    add_rule("^0([1-9]+)$", pr=1, subst_exp="^0(.*)$", repl_exp="+49\\1", attrs="pstn")
+    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "0123"}).context["tried"]
+    assert (tried.output, tried.attributes) == ("+49123", "pstn")
+    assert [(each.rule.rule.match_exp, each.used) for each in tried.trials] == [
+        ("^9$", False),
+        ("^0([1-9]+)$", True),
+    ]
+
+
+def test_an_input_is_tried_with_the_rule_of_the_form(administrator: Client, add_rule: AddRule) -> None:
+    rule_id = add_rule("^0$", repl_exp="old")
+    edited = typed(match_exp="^0$", subst_exp="", repl_exp="new", input="0")
+    address = f"{reverse('dialplan:try')}?row={rule_id}"
+    tried = administrator.post(address, edited).context["tried"]
+    assert (tried.output, tried.trials[0].is_unsaved) == ("new", True)
+    added = administrator.post(reverse("dialplan:try"), typed(input="0123")).context["tried"]
+    assert added.output == "+49123"
+    assert Rule.objects.get().repl_exp == "old"
+
+
+@pytest.mark.parametrize(
+    ("posted", "words"),
+    [
+        ({"dpid": "1", "input": "5"}, "No rule matches."),
+        ({"dpid": "2", "input": "5"}, "No rule of this dialplan is loaded."),
+        ({"dpid": "3", "input": "5"}, "The whole reload would fail"),
+        (typed(match_exp="(", input="5"), "The rule has errors"),
+    ],
+)
+def test_what_does_not_come_out_is_said(
+    administrator: Client, add_rule: AddRule, posted: dict[str, str], words: str
+) -> None:
+    add_rule("^1$")
+    add_rule("", dpid=3, match_op=0)
+    tried = administrator.post(reverse("dialplan:try"), posted).context["tried"]
+    assert tried.output is None
+    assert tried.words.startswith(words)
+
+
+def test_trying_needs_an_input_and_a_dialplan(administrator: Client) -> None:
+    for posted in ({}, {"dpid": "x", "input": "1"}, {"dpid": "1", "input": ""}):
+        assert administrator.post(reverse("dialplan:try"), posted).content == b""
+
+
+def test_a_dialplan_has_a_name(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("^1$")
+    administrator.post(reverse("dialplan:name", args=[1]), {"name": "Outbound"})
+    assert "1 · Outbound" in administrator.get(reverse("dialplan:list")).content.decode()
+    administrator.post(reverse("dialplan:name", args=[1]), {"name": ""})
+    assert not DialplanName.objects.exists()
+
+
+def test_hostile_texts_are_escaped(administrator: Client, add_rule: AddRule) -> None:
+    rule_id = add_rule("<script>", subst_exp="<b>", repl_exp="<i>", attrs="<u>")
+    for address in (
+        reverse("dialplan:list"),
+        reverse("dialplan:edit", args=[rule_id]),
+        reverse("dialplan:delete", args=[rule_id]),
+    ):
+        page = administrator.get(address).content.decode()
+        assert "<script>" not in page.replace('<script src="', "")
+        assert "<u>" not in page
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+def test_who_is_no_administrator_may_only_look_and_try(
+    client_as: ClientAs, add_rule: AddRule, role: Role
+) -> None:
+    rule_id = add_rule("^1$")
+    client = client_as(role)
+    assert client.get(reverse("dialplan:list")).status_code == 200
+    assert client.post(reverse("dialplan:try"), {"dpid": "1", "input": "1"}).status_code == 200
+    for name, arguments in (("add", []), ("edit", [rule_id]), ("delete", [rule_id]), ("name", [1])):
+        assert client.get(reverse(f"dialplan:{name}", args=arguments)).status_code == 403
+        assert client.post(reverse(f"dialplan:{name}", args=arguments), typed()).status_code == 403
+    assert client.get(reverse("dialplan:clone", args=[rule_id])).status_code == 403
+    assert client.post(reverse("dialplan:check"), typed()).status_code == 403
+
+
+@pytest.mark.django_db
+def test_nobody_may_who_is_not_signed_in(client: Client) -> None:
+    for name, arguments in (("list", []), ("add", []), ("edit", [1]), ("clone", [1]), ("delete", [1])):
+        answer = client.get(reverse(f"dialplan:{name}", args=arguments))
+        assert "/cp/accounts/" in answer.headers["Location"]
+
+
+@pytest.mark.parametrize("name", ["edit", "clone", "delete", "restore"])
+def test_what_does_not_exist_is_not_found(administrator: Client, name: str) -> None:
+    assert administrator.get(reverse(f"dialplan:{name}", args=[999_999])).status_code == 404
