@@ -84,14 +84,14 @@ class RuleForm(CheckedForm):
     def to_add(cls, initial: Mapping[str, Any], typed: QueryDict | None = None) -> "RuleForm":
         """The empty form, with `initial` filled in; or what was typed before the session expired."""
         defaults: dict[str, Any] = {"dpid": 1, "pr": 0, "match_op": MatchOperator.REGEX.value}
-        return cls(initial=defaults | dict(initial) | _typed(typed), notice=_notice_of(typed))
+        return cls(initial=defaults | dict(initial) | _typed(typed), notice=cls.notice_of(typed))
 
     @classmethod
     def to_edit(cls, row: Rule, typed: QueryDict | None = None) -> "RuleForm":
         """The form filled with a row; what the editor sees is kept, to guard the update."""
         values = Values.of(row)
         initial = _as_initial(values) | {"original": seen.sign(values)}
-        return cls(initial=initial | _typed(typed), row=row, notice=_notice_of(typed))
+        return cls(initial=initial | _typed(typed), row=row, notice=cls.notice_of(typed))
 
     @classmethod
     def to_clone(cls, row: Rule) -> "RuleForm":
@@ -205,10 +205,6 @@ def _typed(typed: QueryDict | None) -> dict[str, Any]:
         return {}
     flags = ("match_flags", "match_only", "disabled")
     return {**typed.dict(), **{name: name in typed for name in flags}}
-
-
-def _notice_of(typed: QueryDict | None) -> str:
-    return "You were signed out. This is what you had typed; nothing is saved yet." if typed else ""
 
 
 def _with_place(text: str, position: int | None) -> str:

@@ -1,8 +1,9 @@
 """What the list page was asked for, as its URL says it; and the URL for what may be asked next."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from urllib.parse import urlencode
+from dataclasses import dataclass
+
+from efcp.editing.listing import UrlQuery, integer
 
 DEFAULT_SIZE = 30
 SIZES = (30, 50, 100, 200)
@@ -10,7 +11,7 @@ MAX_DPID = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class ListQuery:
+class ListQuery(UrlQuery):
     """Filters and page of the list; the field names are those of the URL. `disabled` is 0 or 1."""
 
     dpid: int | None = None
@@ -23,35 +24,14 @@ class ListQuery:
     def parse(cls, given: Mapping[str, str]) -> "ListQuery":
         """Read the parameters of a URL; one that makes no sense counts as not given."""
         return cls(
-            dpid=_integer(given.get("dpid"), 0, MAX_DPID),
+            dpid=integer(given.get("dpid"), 0, MAX_DPID),
             q=given.get("q", "").strip()[:200],
-            disabled=_integer(given.get("disabled"), 0, 1),
-            page=_integer(given.get("page"), 1, 10**6) or 1,
-            size=_integer(given.get("size"), 1, max(SIZES)) or DEFAULT_SIZE,
+            disabled=integer(given.get("disabled"), 0, 1),
+            page=integer(given.get("page"), 1, 10**6) or 1,
+            size=integer(given.get("size"), 1, max(SIZES)) or DEFAULT_SIZE,
         )
 
     @property
     def narrowed(self) -> bool:
         """Whether any filter is set."""
         return bool(self.q) or self.disabled is not None or self.dpid is not None
-
-    def with_page(self, page: int) -> str:
-        """The query string for another page of the same list."""
-        return replace(self, page=page).query_string()
-
-    def query_string(self) -> str:
-        """The shortest query string that means this list; `?` alone for the plain one."""
-        plain = ListQuery()
-        given = {
-            field.name: value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) != getattr(plain, field.name)
-        }
-        return "?" + urlencode(given)
-
-
-def _integer(text: str | None, least: int, most: int) -> int | None:
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 10:
-        return None
-    number = int(text)
-    return number if least <= number <= most else None

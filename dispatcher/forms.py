@@ -118,12 +118,12 @@ class DestinationForm(CheckedForm):
     def to_add(cls, initial: Mapping[str, Any], typed: QueryDict | None = None) -> "DestinationForm":
         """The empty form, with `initial` filled in; or what was typed before the session expired."""
         defaults = {"setid": 1, "state": 0, "weight": "1", "probe_mode": 0, "priority": 0}
-        return cls(initial=defaults | dict(initial) | _typed(typed), notice=_notice_of(typed))
+        return cls(initial=defaults | dict(initial) | _typed(typed), notice=cls.notice_of(typed))
 
     @classmethod
     def to_edit(cls, row: Destination, typed: QueryDict | None = None) -> "DestinationForm":
         """The form filled with a row; what the editor sees is kept, to guard the update."""
-        return cls(initial=as_initial(Values.of(row)) | _typed(typed), row=row, notice=_notice_of(typed))
+        return cls(initial=as_initial(Values.of(row)) | _typed(typed), row=row, notice=cls.notice_of(typed))
 
     @classmethod
     def to_clone(cls, row: Destination) -> "DestinationForm":
@@ -208,10 +208,6 @@ class DestinationForm(CheckedForm):
 
 def _typed(typed: QueryDict | None) -> dict[str, str]:
     return typed.dict() if typed else {}  # type: ignore[return-value]
-
-
-def _notice_of(typed: QueryDict | None) -> str:
-    return "You were signed out. This is what you had typed; nothing is saved yet." if typed else ""
 
 
 def _text_or_untouched_null(text: str, before: str | None) -> str | None:

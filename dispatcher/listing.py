@@ -1,9 +1,10 @@
 """What the list page was asked for, as its URL says it; and the URL for what may be asked next."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from urllib.parse import urlencode
+
+from efcp.editing.listing import UrlQuery, integer
 
 DEFAULT_SIZE = 30
 SIZES = (30, 50, 100, 200)
@@ -31,7 +32,7 @@ class Sort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ListQuery:
+class ListQuery(UrlQuery):
     """Filters, order and page of the list; the field names are those of the URL."""
 
     setid: int | None = None
@@ -47,14 +48,14 @@ class ListQuery:
         """Read the parameters of a URL; one that makes no sense counts as not given."""
         sort = given.get("sort", "")
         live = given.get("live", "")
-        size = _integer(given.get("size"), 1, max(SIZES))
+        size = integer(given.get("size"), 1, max(SIZES))
         return cls(
-            setid=_integer(given.get("setid"), 0, MAX_SETID),
+            setid=integer(given.get("setid"), 0, MAX_SETID),
             q=given.get("q", "").strip()[:200],
-            state=_integer(given.get("state"), 0, 2),
+            state=integer(given.get("state"), 0, 2),
             live=Live(live) if live in set(Live) else None,
             sort=sort if sort.removeprefix("-") in set(Sort) else Sort.SET.value,
-            page=_integer(given.get("page"), 1, 10**6) or 1,
+            page=integer(given.get("page"), 1, 10**6) or 1,
             size=size or DEFAULT_SIZE,
         )
 
@@ -68,29 +69,7 @@ class ListQuery:
         """Whether any filter is set."""
         return bool(self.q) or self.live is not None or self.state is not None or self.setid is not None
 
-    def with_page(self, page: int) -> str:
-        """The query string for another page of the same list."""
-        return replace(self, page=page).query_string()
-
     def sorted_by(self, column: str) -> str:
         """The query string for the same list by `column`; asked again for the same column: turned round."""
         turned = f"-{column}" if self.sort == column else column
         return replace(self, sort=turned, page=1).query_string()
-
-    def query_string(self) -> str:
-        """The shortest query string that means this list; `?` alone for the plain one."""
-        plain = ListQuery()
-        given = {
-            field.name: value
-            for field in fields(self)
-            if (value := getattr(self, field.name)) != getattr(plain, field.name)
-        }
-        return "?" + urlencode(given)
-
-
-def _integer(text: str | None, least: int, most: int) -> int | None:
-    """The integer that `text` is, if it is one between the limits."""
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 10:
-        return None
-    number = int(text)
-    return number if least <= number <= most else None

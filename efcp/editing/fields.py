@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from efcp.editing.findings import Finding
 
@@ -46,6 +47,11 @@ class CheckedForm(forms.Form):
                 "autocomplete": "off",
                 "spellcheck": "false",
             }
+
+    @staticmethod
+    def notice_of(typed: QueryDict | None) -> str:
+        """What is said where the form is filled with what was typed before the session ended."""
+        return "You were signed out. This is what you had typed; nothing is saved yet." if typed else ""
 
     def all_warnings(self) -> list[Finding]:
         """Every finding that did not stop the save."""
