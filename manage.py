@@ -19,8 +19,8 @@ def _run() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efcp.settings")
     from django.core.management import execute_from_command_line
 
-    from efcp.configuration import ConfigurationError
     from efcp.database.opensips import UnusableTableError
+    from efcp.environment import ConfigurationError
 
     try:
         execute_from_command_line(sys.argv)

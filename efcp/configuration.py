@@ -16,23 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from efcp.environment import ConfigurationError, Settings
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 MIN_SECRET_LENGTH = 32
 MIN_TOKEN_LENGTH = 16
 MAX_PORT = 65535
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told apart, not bound
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
-_SIZE = re.compile("([1-9][0-9]{0,5})([KMG])", re.ASCII | re.IGNORECASE)
-_SIZE_UNITS = {"K": 10**3, "M": 10**6, "G": 10**9}
-
 _SMTP_PORTS = {"smtp": (25, ""), "smtp+starttls": (587, "starttls"), "smtps": (465, "tls")}
 _MAIL_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-class ConfigurationError(Exception):
-    """A setting that can't be used; the message is one line for people and names the setting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,59 +134,12 @@ class Configuration:
         return f"Configuration(trial={self.trial}, {self.database!r}, {self.host}:{self.port})"
 
 
-class _Settings:
-    """The environment's settings by name, each from NAME or from the file that NAME_FILE names."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-
-    def text(self, name: str, default: str = "") -> str:
-        """The setting's text, `default` where it is not set or empty."""
-        value = self._environ.get(name, "")
-        path = self._environ.get(f"{name}_FILE", "")
-        if value and path:
-            raise ConfigurationError(f"{name} and {name}_FILE are both set; set one of them.")
-        if path:
-            value = _read_file(f"{name}_FILE", path)
-        return value or default
-
-    def is_set(self, name: str) -> bool:
-        """Whether the setting is given in either way."""
-        return bool(self._environ.get(name) or self._environ.get(f"{name}_FILE"))
-
-    def integer(self, name: str, default: int, least: int, most: int) -> int:
-        """The setting as a whole number between the limits."""
-        text = self.text(name, str(default))
-        if not (text.isascii() and text.isdigit() and len(text) <= 9 and least <= int(text) <= most):
-            raise ConfigurationError(f"{name} is {text!r}; it must be a whole number from {least} to {most}.")
-        return int(text)
-
-    def size(self, name: str, default: str) -> int:
-        """The setting as a number of bytes: a whole number of K, M or G (powers of ten)."""
-        text = self.text(name, default)
-        match = _SIZE.fullmatch(text)
-        if not match:
-            raise ConfigurationError(f"{name} is {text!r}; it must be a size such as 500M or 2G.")
-        return int(match[1]) * _SIZE_UNITS[match[2].upper()]
-
-    def flag(self, name: str, *, default: bool) -> bool:
-        """The setting as yes or no."""
-        text = self.text(name).lower()
-        if text in {"1", "yes", "true", "on"}:
-            return True
-        if text in {"0", "no", "false", "off"}:
-            return False
-        if text:
-            raise ConfigurationError(f"{name} is {text!r}; it must be 1 or 0.")
-        return default
-
-
 def load(environ: Mapping[str, str] = os.environ) -> Configuration:
     """Read and check the settings in `environ`; raise ConfigurationError for the first bad one.
 
     In the trial a secret key is made up once and kept in the data folder, which is created where missing.
     """
-    settings = _Settings(environ)
+    settings = Settings(environ)
     data_dir = Path(settings.text("EFCP_DATA_DIR", str(PROJECT_DIR / "var"))).absolute()
     url = _origin(settings.text("EFCP_URL"))
     host = _host(settings.text("EFCP_HOST", "127.0.0.1"))
@@ -248,14 +196,6 @@ def _host(text: str) -> str:
     return text.strip("[]")
 
 
-def _read_file(name: str, path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise ConfigurationError(f"{name} names {path}, which can't be read: {reason}.") from None
-
-
 def _database(url: str) -> Database:
     try:
         parts = urlsplit(url)
@@ -279,7 +219,7 @@ def _database(url: str) -> Database:
     )
 
 
-def _secret_key(settings: _Settings, data_dir: Path, trial: bool) -> str:
+def _secret_key(settings: Settings, data_dir: Path, trial: bool) -> str:
     if settings.is_set("EFCP_SECRET_KEY"):
         key = settings.text("EFCP_SECRET_KEY")
         if len(key) < MIN_SECRET_LENGTH:
@@ -341,7 +281,7 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _allowed_hosts(settings: _Settings, url: str, host: str) -> tuple[str, ...]:
+def _allowed_hosts(settings: Settings, url: str, host: str) -> tuple[str, ...]:
     hosts = ["127.0.0.1", "localhost", "[::1]"]
     if host not in EVERY_ADDRESS:
         hosts.append(in_url(host))
@@ -370,7 +310,7 @@ def _networks(text: str) -> tuple[Network, ...]:
     return tuple(networks)
 
 
-def _mail_server(settings: _Settings) -> MailServer | None:
+def _mail_server(settings: Settings) -> MailServer | None:
     url = settings.text("EFCP_SMTP_URL")
     if not url:
         return None
@@ -408,7 +348,7 @@ def _metrics_token(token: str) -> str:
     return token
 
 
-def _watching(settings: _Settings) -> Watching:
+def _watching(settings: Settings) -> Watching:
     address = settings.text("EFCP_EVENT_ADDRESS", "127.0.0.1").strip("[]")
     if not _is_address(address):
         raise ConfigurationError(
@@ -423,7 +363,7 @@ def _watching(settings: _Settings) -> Watching:
     )
 
 
-def _sandbox(settings: _Settings, trial: bool) -> Sandbox:
+def _sandbox(settings: Settings, trial: bool) -> Sandbox:
     return Sandbox(
         enabled=settings.flag("EFCP_SANDBOX", default=trial),
         mi_port=settings.integer("EFCP_SANDBOX_MI_PORT", 8888, 1, MAX_PORT),

@@ -3,7 +3,8 @@
 import gc
 import sys
 
-from efcp.configuration import ConfigurationError, in_url, load
+from efcp.configuration import in_url, load
+from efcp.environment import ConfigurationError
 
 try:
     _configuration = load()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from efcp.configuration import Configuration, ConfigurationError, Database, MailServer, Watching, load
+from efcp.configuration import Configuration, Database, MailServer, Watching, load
+from efcp.environment import ConfigurationError
 
 KEY = "0123456789-0123456789-0123456789"
 SITE = {"DATABASE_URL": "mysql://efcp:hush@db.example.org:3307/opensips", "EFCP_SECRET_KEY": KEY}
