@@ -1,6 +1,7 @@
 """Reloads, settings of states and planned maintenance, as they were asked for, and what came of them."""
 
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django.db import models
 from django.utils import timezone
@@ -260,6 +261,12 @@ class NotificationRule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def masked_url(self) -> str:
+        """Where the webhook is, without the path: with many receivers that is a secret itself."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}/…" if parts.netloc else ""
 
 
 class NoticeState(models.TextChoices):

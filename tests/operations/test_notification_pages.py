@@ -72,6 +72,17 @@ def test_the_secret_is_shown_to_nobody(administrator: Client) -> None:
     assert kept.after["secret"] == "***"
 
 
+def test_a_webhook_s_path_is_shown_to_administrators_only(administrator: Client, client_as: ClientAs) -> None:
+    address = reverse("notifications:rule", args=[add(administrator).pk])
+    assert "hooks.example.org/efcp" in administrator.get(address).content.decode()
+    shown = client_as(Role.OPERATOR).get(address).content.decode()
+    assert "https://hooks.example.org/…" in shown
+    assert "hooks.example.org/efcp" not in shown
+    kept = AuditRecord.objects.get(subject_kind="notification").after
+    assert kept is not None
+    assert kept["url"] == "https://hooks.example.org/…"
+
+
 def test_an_empty_secret_keeps_the_stored_one_for_the_same_address_only(administrator: Client) -> None:
     rule = add(administrator)
     edit = reverse("notifications:edit", args=[rule.pk])

@@ -110,8 +110,9 @@ def _subject(rule: NotificationRule) -> Subject:
 
 
 def _for_audit(rule: NotificationRule) -> dict[str, Any]:
-    names = ("name", "enabled", "setids", "states", "after_s", "tells_back", "channel", "recipients", "url")
+    names = ("name", "enabled", "setids", "states", "after_s", "tells_back", "channel", "recipients")
     return {name: getattr(rule, name) for name in names} | {
+        "url": rule.masked_url,
         "proxies": sorted(proxy.name for proxy in rule.proxies.all()),
         "secret": _SECRET_SHOWN if rule.secret_encrypted else "",
     }
