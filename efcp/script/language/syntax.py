@@ -1,0 +1,240 @@
+"""What a script of OpenSIPS is made of, as its grammar (cfg.y) has it, as values to walk through."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from efcp.script.findings import Finding, Place
+
+
+class RouteKind(StrEnum):
+    """The kinds of blocks that hold statements, by their keyword."""
+
+    REQUEST = "route"
+    FAILURE = "failure_route"
+    BRANCH = "branch_route"
+    REPLY = "onreply_route"
+    ERROR = "error_route"
+    LOCAL = "local_route"
+    STARTUP = "startup_route"
+    TIMER = "timer_route"
+    EVENT = "event_route"
+
+
+class ArgumentKind(StrEnum):
+    """What an argument is written as."""
+
+    STRING = "string"
+    NUMBER = "number"
+    VARIABLE = "variable"
+    NAME = "name"
+    """A bare word, as in route(relay)."""
+    EXPRESSION = "expression"
+    NONE = "none"
+    """Left out, as the second in f(1,,2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a call: a string without its quotes and with escapes resolved, all else as written."""
+
+    kind: ArgumentKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function called: of a module, of the core, or `route` itself (the first argument is its name)."""
+
+    place: Place
+    name: str
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Something in an expression that is neither call nor logic: a number, a string, a variable, a word."""
+
+    place: Place
+    argument: Argument
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """A negation."""
+
+    place: Place
+    operand: "Expression"
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Two expressions and what joins them: `&&`, `||` (also for the words and, or), a comparison (`==`, `=~`,
+    `<` …) or arithmetic."""
+
+    place: Place
+    operator: str
+    left: "Expression"
+    right: "Expression"
+
+
+Expression = Call | Term | Not | Binary
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """A value given to a variable. `variable` with its $, `operator` `=`, `+=`, `:=` …"""
+
+    place: Place
+    variable: str
+    operator: str
+    value: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """`exit`, `drop`, `return` or `break`, with the value of a `return`."""
+
+    place: Place
+    word: str
+    value: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class If:
+    """A condition; `otherwise` is empty where there is no else (an `else if` is an If within it)."""
+
+    place: Place
+    condition: Expression
+    then: "Block"
+    otherwise: "Block"
+
+
+@dataclass(frozen=True, slots=True)
+class While:
+    """A loop with a condition."""
+
+    place: Place
+    condition: Expression
+    body: "Block"
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """`for ($var in $(list[*]))`."""
+
+    place: Place
+    variable: str
+    source: str
+    body: "Block"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case of a switch; `values` is empty for the default."""
+
+    place: Place
+    values: tuple[str, ...]
+    body: "Block"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A switch over a variable."""
+
+    place: Place
+    subject: str
+    cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """`async(call, route)` and `launch(call, route)`: `route` is where it goes on, "" where none is named."""
+
+    place: Place
+    word: str
+    call: Call
+    route: str
+
+
+Statement = Call | Assign | Leave | If | While | ForEach | Switch | Resume | Binary | Not | Term
+Block = tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModule:
+    """`loadmodule "dispatcher.so"`: `name` is "dispatcher", without folder and ending."""
+
+    place: Place
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleParameter:
+    """`modparam("dispatcher|dialplan", "db_url", "…")`: `modules` are the alternatives of its first argument.
+
+    OpenSIPS takes that argument as a regular expression: `pattern` is it as written.
+    """
+
+    place: Place
+    pattern: str
+    modules: tuple[str, ...]
+    name: str
+    value: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A global setting: `log_level=3`, `socket=udp:127.0.0.1:5060 as …`; `value` a string unquoted."""
+
+    place: Place
+    name: str
+    value: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A block of statements. `name` is "" for the main one of its kind; `options` are what stands beside the
+    name (the interval of a timer_route)."""
+
+    place: Place
+    kind: RouteKind
+    name: str
+    options: tuple[str, ...]
+    body: Block
+
+
+Item = LoadModule | ModuleParameter | Setting | Route
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A whole script, includes in their places.
+
+    `skipped` counts the constructs that were not understood; `findings` are of reading: unclosed strings,
+    includes that are missing, go in a circle or leave the folder.
+    """
+
+    items: tuple[Item, ...]
+    skipped: int = 0
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def modules(self) -> Iterator[LoadModule]:
+        """The modules loaded, in order."""
+        return (item for item in self.items if isinstance(item, LoadModule))
+
+    @property
+    def parameters(self) -> Iterator[ModuleParameter]:
+        """The module parameters, in order."""
+        return (item for item in self.items if isinstance(item, ModuleParameter))
+
+    @property
+    def settings(self) -> Iterator[Setting]:
+        """The global settings, in order."""
+        return (item for item in self.items if isinstance(item, Setting))
+
+    @property
+    def routes(self) -> Iterator[Route]:
+        """The routes of every kind, in order."""
+        return (item for item in self.items if isinstance(item, Route))
