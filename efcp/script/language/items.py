@@ -1,0 +1,187 @@
+"""What stands outside of routes: modules, their parameters, global settings, and the routes themselves."""
+
+import re
+
+from efcp.script.language.cursor import ROUTE_WORDS, Cursor, NotUnderstoodError
+from efcp.script.language.expressions import is_number, number, strings
+from efcp.script.language.statements import block
+from efcp.script.language.syntax import Item, LoadModule, ModuleParameter, Route, RouteKind, Setting
+from efcp.script.language.tokens import Token, TokenKind, unquoted
+
+_OVER_LINES = frozenset({"auto_scaling_profile", "alias", "socket", "listen", "mpath", "mem-group"})
+"""Settings whose value may go on at the next line without an open bracket."""
+
+_ITEM_WORDS = ROUTE_WORDS | {"loadmodule", "modparam"}
+_PLAIN_NAMES = re.compile(r"[\w-]+(?:\|[\w-]+)*", re.ASCII)
+
+
+def items(cursor: Cursor) -> tuple[Item, ...]:
+    """All items up to the end."""
+    found: list[Item] = []
+    while not cursor.at_end:
+        found += _item(cursor)
+    return tuple(found)
+
+
+def _item(cursor: Cursor) -> tuple[Item, ...]:
+    token, start = cursor.token, cursor.index
+    if token.text in ("}", ")", "]"):
+        cursor.take()
+        cursor.error("stray-bracket", token, f"This {token.text} closes nothing.")
+        return ()
+    if token.text == ";":
+        cursor.take()
+        cursor.error("syntax", token, "No ; stands outside of routes.")
+        return ()
+    try:
+        return (_understood(cursor),)
+    except NotUnderstoodError:
+        _skip_item(cursor)
+        cursor.not_understood(start)
+        return ()
+
+
+def _understood(cursor: Cursor) -> Item:
+    token, following = cursor.token, cursor.ahead()
+    if token.text == "loadmodule":
+        return _load_module(cursor)
+    if token.text == "modparam":
+        return _module_parameter(cursor)
+    if token.text in ROUTE_WORDS:
+        return _route(cursor)
+    if token.kind is TokenKind.WORD and following.text == "=":
+        return _setting(cursor)
+    raise NotUnderstoodError
+
+
+def _starts_item(cursor: Cursor) -> bool:
+    token = cursor.token
+    return token.text in _ITEM_WORDS or (token.kind is TokenKind.WORD and cursor.ahead().text == "=")
+
+
+def _skip_item(cursor: Cursor) -> None:
+    """To the next line or what surely begins an item, past brackets; at least one token."""
+    line = cursor.token.line
+    while True:
+        if cursor.token.text in ("(", "[", "{"):
+            cursor.skip_nested()
+        else:
+            cursor.take()
+        if cursor.at_end or cursor.token.line != line or _starts_item(cursor) or cursor.token.text == "}":
+            return
+        if cursor.accept(";"):
+            return
+
+
+def _string(cursor: Cursor) -> str:
+    if cursor.token.kind is not TokenKind.STRING:
+        raise NotUnderstoodError
+    return unquoted(cursor.take().text)
+
+
+def _load_module(cursor: Cursor) -> LoadModule:
+    token = cursor.take()
+    if cursor.token.kind is not TokenKind.STRING:
+        cursor.error("syntax", token, "loadmodule takes a name in quotes.")
+        raise NotUnderstoodError
+    name = _string(cursor).rsplit("/", 1)[-1].removesuffix(".so")
+    return LoadModule(cursor.place(token), name)
+
+
+def _module_parameter(cursor: Cursor) -> ModuleParameter:
+    token, start = cursor.take(), cursor.index
+    try:
+        cursor.expect("(")
+        pattern = _string(cursor)
+        cursor.expect(",")
+        name = _string(cursor)
+        cursor.expect(",")
+        value = _parameter_value(cursor)
+    except NotUnderstoodError:
+        cursor.return_to(start)
+        cursor.error("syntax", token, 'modparam takes ("module", "parameter", "text" or a number).')
+        raise
+    if not cursor.accept(")"):
+        cursor.error("syntax", token, "A ) is missing.")
+    return ModuleParameter(cursor.place(token), pattern, _alternatives(pattern), name, value)
+
+
+def _alternatives(pattern: str) -> tuple[str, ...]:
+    return tuple(pattern.split("|")) if _PLAIN_NAMES.fullmatch(pattern) else (pattern,)
+
+
+def _parameter_value(cursor: Cursor) -> str | int:
+    if cursor.token.kind is TokenKind.STRING:
+        return strings(cursor)
+    return _signed_number(cursor)
+
+
+def _signed_number(cursor: Cursor) -> int:
+    sign = -1 if cursor.accept("-") else 1
+    if sign > 0:
+        cursor.accept("+")
+    if not is_number(cursor.token):
+        raise NotUnderstoodError
+    return sign * number(cursor.take().text)
+
+
+def _setting(cursor: Cursor) -> Setting:
+    name = cursor.take()
+    equals = cursor.take()
+    start = cursor.index
+    _to_value_end(cursor, name, equals)
+    if start == cursor.index:
+        cursor.error("syntax", name, f"{name.text} has no value.")
+        raise NotUnderstoodError
+    return Setting(cursor.place(name), name.text, _setting_value(cursor, start))
+
+
+def _setting_value(cursor: Cursor, start: int) -> str | int:
+    first, size = cursor.tokens[start], cursor.index - start
+    if size == 1 and first.kind is TokenKind.STRING:
+        return unquoted(first.text)
+    if size == 1 and is_number(first):
+        return number(first.text)
+    if size == 2 and first.text in ("-", "+") and is_number(cursor.tokens[start + 1]):
+        return int(first.text + "1") * number(cursor.tokens[start + 1].text)
+    return cursor.written(start, cursor.index)
+
+
+def _to_value_end(cursor: Cursor, name: Token, equals: Token) -> None:
+    """Past the value: nothing marks its end but the next item, or the line's end."""
+    while not (cursor.at_end or _starts_item(cursor) or cursor.token.text in (";", "}", ")", "]")):
+        new_line = cursor.token.line != cursor.previous.line and cursor.previous is not equals
+        if new_line and name.text not in _OVER_LINES:
+            return
+        if cursor.token.text in ("(", "[", "{"):
+            cursor.skip_bracket()
+        else:
+            cursor.take()
+
+
+def _route(cursor: Cursor) -> Route:
+    token = cursor.take()
+    kind = RouteKind(token.text)
+    parts = _route_parts(cursor) if cursor.accept("[") else [""]
+    if cursor.token.text != "{":
+        cursor.error("syntax", token, f"{kind} is followed by [name] and a block in braces.")
+        raise NotUnderstoodError
+    name = "" if kind is RouteKind.REQUEST and parts[0] == "0" else parts[0]
+    return Route(cursor.place(token), kind, name, tuple(parts[1:]), block(cursor))
+
+
+def _route_parts(cursor: Cursor) -> list[str]:
+    """The name and the options between square brackets."""
+    parts: list[str] = []
+    while True:
+        start = cursor.index
+        while not cursor.at_end and cursor.token.text not in (",", "]", "{", "}", ";"):
+            cursor.take()
+        first = cursor.tokens[start]
+        single = cursor.index - start == 1 and first.kind is TokenKind.STRING
+        parts.append(unquoted(first.text) if single else cursor.written(start, cursor.index))
+        if not cursor.accept(","):
+            break
+    if not cursor.accept("]"):
+        cursor.error("syntax", cursor.previous, "A ] is missing.")
+    return parts

@@ -1,0 +1,259 @@
+"""What stands in a route: calls, conditions, loops, assignments."""
+
+from collections.abc import Callable
+
+from efcp.script.language.cursor import Cursor, NotUnderstoodError
+from efcp.script.language.expressions import ASSIGNING, call, expression, is_number
+from efcp.script.language.syntax import (
+    Argument,
+    ArgumentKind,
+    Assign,
+    Block,
+    Call,
+    Case,
+    Expression,
+    ForEach,
+    If,
+    Leave,
+    Resume,
+    Statement,
+    Switch,
+    Term,
+    While,
+)
+from efcp.script.language.tokens import Token, TokenKind, unquoted
+
+
+def block(cursor: Cursor) -> Block:
+    """The statements from `{` to its `}`. One that isn't closed ends where the next route begins."""
+    opening = cursor.take()
+    statements = _statements(cursor, _ends)
+    if cursor.accept("}"):
+        return statements
+    cursor.unclosed(opening)
+    return statements
+
+
+def _statements(cursor: Cursor, ends: Callable[[Cursor], bool]) -> Block:
+    found: list[Statement] = []
+    while not ends(cursor):
+        found += _statement(cursor)
+    return tuple(found)
+
+
+def _ends(cursor: Cursor) -> bool:
+    return cursor.at_end or cursor.token.text == "}" or cursor.starts_route()
+
+
+def _case_ends(cursor: Cursor) -> bool:
+    return _ends(cursor) or cursor.token.text == "case" or _is_default(cursor)
+
+
+def _is_default(cursor: Cursor) -> bool:
+    return cursor.token.text == "default" and cursor.ahead().text == ":"
+
+
+def _statement(cursor: Cursor) -> Block:
+    """The statement at hand: one, none for a `;` alone, several for a block in braces."""
+    start, depth = cursor.index, cursor.depth
+    try:
+        cursor.deeper()
+        return _kind_of_statement(cursor)
+    except NotUnderstoodError:
+        cursor.skip_statement()
+        cursor.not_understood(start)
+        return ()
+    finally:
+        cursor.depth = depth
+
+
+def _kind_of_statement(cursor: Cursor) -> Block:
+    token = cursor.token
+    if way := _BY_WORD.get(token.text):
+        return (way(cursor),)
+    if token.text == ";":
+        cursor.take()
+        return ()
+    if token.text == "{":
+        return block(cursor)
+    if token.text in (")", "]"):
+        cursor.take()
+        cursor.error("stray-bracket", token, f"This {token.text} closes nothing.")
+        return ()
+    if token.kind is TokenKind.VARIABLE:
+        return (_finished(cursor, _assignment(cursor)),)
+    if token.kind is TokenKind.WORD and cursor.ahead().text == "(":
+        return (_finished(cursor, call(cursor)),)
+    raise NotUnderstoodError
+
+
+def _finished(cursor: Cursor, statement: Statement) -> Statement:
+    """The statement, its `;` taken; a missing one is a finding at the line that lacks it."""
+    if not cursor.accept(";"):
+        cursor.error("syntax", cursor.previous, f"A ; is missing after {cursor.previous.text[:40]}.")
+    return statement
+
+
+def _assignment(cursor: Cursor) -> Assign:
+    variable = cursor.take()
+    operator = cursor.token
+    if operator.text not in ASSIGNING:
+        raise NotUnderstoodError
+    cursor.take()
+    return Assign(cursor.place(variable), variable.text, operator.text, expression(cursor))
+
+
+def _condition(cursor: Cursor) -> Expression:
+    """A condition in its round brackets. One that isn't understood is a term of its text, so that the
+    statements below it are read."""
+    opening = cursor.token
+    cursor.expect("(")
+    start = cursor.index
+    try:
+        found = expression(cursor)
+        if cursor.token.text not in (")", ";", "{", "}"):
+            raise NotUnderstoodError
+    except NotUnderstoodError:
+        cursor.skip_to_closing()
+        cursor.not_understood(start)
+        text = cursor.written(start, cursor.index)
+        found = Term(cursor.place(opening), Argument(ArgumentKind.EXPRESSION, text))
+    if not cursor.accept(")"):
+        cursor.error("syntax", opening, "A ) is missing.")
+    return found
+
+
+def _body(cursor: Cursor) -> Block:
+    """The block or the one statement that a condition governs."""
+    return block(cursor) if cursor.token.text == "{" else _statement(cursor)
+
+
+def _if(cursor: Cursor) -> If:
+    """An if with all its else-ifs; each of those counts as one level deeper."""
+    found: list[tuple[Token, Expression, Block]] = []
+    while True:
+        token = cursor.take()
+        condition = _condition(cursor)
+        found.append((token, condition, _body(cursor)))
+        if not (cursor.token.text == "else" and cursor.ahead().text == "if"):
+            break
+        cursor.take()
+        cursor.deeper()
+    otherwise = _body(cursor) if cursor.accept("else") else ()
+    token, condition, then = found.pop()
+    last = If(cursor.place(token), condition, then, otherwise)
+    for token, condition, then in reversed(found):
+        last = If(cursor.place(token), condition, then, (last,))
+    return last
+
+
+def _while(cursor: Cursor) -> While:
+    token = cursor.take()
+    condition = _condition(cursor)
+    return While(cursor.place(token), condition, _body(cursor))
+
+
+def _variable(cursor: Cursor) -> str:
+    if cursor.token.kind is not TokenKind.VARIABLE:
+        raise NotUnderstoodError
+    return cursor.take().text
+
+
+def _for_each(cursor: Cursor) -> ForEach:
+    token = cursor.take()
+    cursor.expect("(")
+    variable = _variable(cursor)
+    cursor.expect("in")
+    source = _variable(cursor)
+    cursor.expect(")")
+    return ForEach(cursor.place(token), variable, source, _body(cursor))
+
+
+def _switch(cursor: Cursor) -> Switch:
+    token = cursor.take()
+    cursor.expect("(")
+    subject = _variable(cursor)
+    cursor.expect(")")
+    opening = cursor.token
+    cursor.expect("{")
+    cases: list[Case] = []
+    while not _ends(cursor):
+        cases += _case(cursor)
+    if not cursor.accept("}"):
+        cursor.unclosed(opening)
+    return Switch(cursor.place(token), subject, tuple(cases))
+
+
+def _case(cursor: Cursor) -> tuple[Case, ...]:
+    """One case with its values (labels in a row share what follows); none where there is no label."""
+    start, token = cursor.index, cursor.token
+    values: list[str] = []
+    while cursor.accept("case"):
+        values.append(_label(cursor))
+        cursor.expect(":")
+    if not values:
+        if not _is_default(cursor):
+            cursor.skip_statement()
+            cursor.not_understood(start)
+            return ()
+        cursor.take()
+        cursor.take()
+    return (Case(cursor.place(token), tuple(values), _statements(cursor, _case_ends)),)
+
+
+def _label(cursor: Cursor) -> str:
+    token = cursor.take()
+    if token.kind is TokenKind.STRING:
+        return unquoted(token.text)
+    if token.text in ("-", "+") and is_number(cursor.token):
+        return token.text + cursor.take().text
+    if not is_number(token):
+        raise NotUnderstoodError
+    return token.text
+
+
+def _leave(cursor: Cursor) -> Statement:
+    """exit, drop, break and return; of several values that 4.0's return takes, the first one counts."""
+    token = cursor.take()
+    value: Expression | None = None
+    if cursor.accept("("):
+        if cursor.token.text not in (")", ","):
+            value = expression(cursor)
+        cursor.skip_to_closing()
+        cursor.expect(")")
+    elif token.text == "return" and cursor.token.text not in (";", "}"):
+        value = expression(cursor)
+    return _finished(cursor, Leave(cursor.place(token), token.text, value))
+
+
+def _resume(cursor: Cursor) -> Statement:
+    token = cursor.take()
+    cursor.expect("(")
+    called = _called(cursor)
+    route = ""
+    if cursor.accept(","):
+        name = cursor.take()
+        route = unquoted(name.text) if name.kind is TokenKind.STRING else name.text
+    cursor.skip_to_closing()
+    cursor.expect(")")
+    return _finished(cursor, Resume(cursor.place(token), token.text, called, route))
+
+
+def _called(cursor: Cursor) -> Call:
+    if cursor.token.kind is not TokenKind.WORD or cursor.ahead().text != "(":
+        raise NotUnderstoodError
+    return call(cursor)
+
+
+_BY_WORD: dict[str, Callable[[Cursor], Statement]] = {
+    "if": _if,
+    "while": _while,
+    "for": _for_each,
+    "switch": _switch,
+    "exit": _leave,
+    "drop": _leave,
+    "return": _leave,
+    "break": _leave,
+    "async": _resume,
+    "launch": _resume,
+}

@@ -1,0 +1,255 @@
+"""The words of a script: what OpenSIPS's scanner (cfg.lex) makes of a text, with the line of each.
+
+The scanner drops characters that mean nothing to it, and so does this one, with a hint.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import NamedTuple
+
+from efcp.script.findings import Finding, Severity
+from efcp.script.language.sources import Source
+
+MAXIMUM_CHARACTERS = 2_000_000
+MAXIMUM_TOKENS = 200_000
+MAXIMUM_STEPS = 500_000
+"""Tokens, blanks, comments and dropped characters together."""
+MAXIMUM_HINTS = 20
+PATIENCE = 20
+"""How many brackets and quotes of a kind may turn out not to be closed before others are sought in their
+line alone: it keeps the time from growing with the square of the length."""
+
+
+class TokenKind(Enum):
+    """What a token is. Brackets and punctuation are operators."""
+
+    WORD = auto()
+    NUMBER = auto()
+    STRING = auto()
+    VARIABLE = auto()
+    ADDRESS = auto()
+    """An IP address, with its network's length where one is written."""
+    OPERATOR = auto()
+    END = auto()
+
+
+class Token(NamedTuple):
+    """A token as written (a string with its quotes), the line of the source where it begins, its offset."""
+
+    kind: TokenKind
+    text: str
+    line: int
+    start: int
+
+
+@dataclass(slots=True)
+class Tokens:
+    """The tokens of a source, an END last. `skipped` counts what was dropped without being understood."""
+
+    tokens: list[Token] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    skipped: int = 0
+
+
+_HEX4 = "[0-9A-Fa-f]{1,4}"
+_IPV6 = (
+    rf"(?:(?:{_HEX4}:){{7}}{_HEX4}"
+    rf"|(?:{_HEX4}(?::{_HEX4}){{0,6}})?::(?:{_HEX4}(?::{_HEX4}){{0,6}})?)(?:/\d+)?"
+)
+_IPV4 = r"\d+\.\d+\.\d+\.\d+(?:/\d+(?:\.\d+\.\d+\.\d+)?)?"
+_TOKEN = re.compile(
+    rf"""
+      (?P<space>[\s\x08]++|\\\n)
+    | (?P<remark>\#[^\n]*+)
+    | (?P<comment>/\*)
+    | (?P<string>["'])
+    | (?P<typographic>[“”„‟][^“”„‟"\n]*+[“”"]|[‘’][^‘’'\n]*+[‘’'])
+    | (?P<variable>\$)
+    | (?P<address>{_IPV6}|{_IPV4})
+    | (?P<number>0x[0-9A-Fa-f]+|\d++)
+    | (?P<word>mem-group|read-only|[A-Za-z_]\w*+)
+    | (?P<operator>[-+*/%&|^:]=|==|=~|!=|!~|<=|>=|<<|>>|&&|\|\||[-+*/%&|^~!<>=(){{}}\[\],;:.])
+    | (?P<junk>[^\s\w"'$\#(){{}}\[\],;:.=+*/%&|^~!<>-]++|.)
+    """,
+    re.VERBOSE | re.ASCII | re.DOTALL,
+)
+_DOUBLE = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_SINGLE = re.compile(r"'[^']*+'")
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+_VARIABLE_NAME = re.compile(r"\$(?:[A-Za-z0-9_.]*+)")
+_INDEX = re.compile(r"\[[^\]\n;]*+\]")
+_ROUND = re.compile(r"[()]")
+_RUNS_ON = re.compile(r"[ \t]*+(?!(?:and|or)\b)[\w$\[(\\]", re.ASCII)
+"""What can't follow a string: then the quote that seemed to close it opened the next one."""
+
+
+class _Scanner:
+    """Goes through the source once."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.text = source.text[:MAXIMUM_CHARACTERS]
+        self.position = 0
+        self.line = 1
+        self.line_end = -1
+        self.result = Tokens()
+        self.unclosed: Counter[str] = Counter()
+        self.ways: dict[str, Callable[[], None]] = {
+            "remark": self._remark,
+            "comment": self._comment,
+            "string": self._string,
+            "typographic": self._typographic,
+            "variable": self._variable,
+        }
+
+    def run(self) -> Tokens:
+        """The tokens up to the end or the bounds."""
+        plain = {kind.name.lower(): kind for kind in TokenKind}
+        text, tokens, match_at = self.text, self.result.tokens, _TOKEN.match
+        for _ in range(MAXIMUM_STEPS):
+            match = match_at(text, self.position)
+            if match is None or len(tokens) >= MAXIMUM_TOKENS:
+                break
+            kind = match.lastgroup or ""
+            if way := self.ways.get(kind):
+                way()
+                continue
+            if kind == "space":
+                self.line += match[0].count("\n")
+            elif kind == "junk":
+                self._junk(match[0])
+            else:
+                tokens.append(Token(plain[kind], match[0], self.line, self.position))
+            self.position = match.end()
+        self._end()
+        return self.result
+
+    def _end(self) -> None:
+        if self.position < len(self.source.text):
+            self._find(
+                Severity.ERROR,
+                "too-large",
+                self.line,
+                "The script is too large: it was read up to this line.",
+            )
+        self.result.tokens.append(Token(TokenKind.END, "", self.line, self.position))
+
+    def _find(self, severity: Severity, code: str, line: int, text: str) -> None:
+        self.result.findings.append(Finding(severity, code, self.source.place(line), text))
+
+    def _take(self, kind: TokenKind, end: int) -> None:
+        text = self.text[self.position : end]
+        self.result.tokens.append(Token(kind, text, self.line, self.position))
+        self._move(end)
+
+    def _move(self, end: int) -> None:
+        self.line += self.text.count("\n", self.position, end)
+        self.position = end
+
+    def _rest_of_line(self) -> int:
+        """Where the line ends that is being read."""
+        if self.line_end < self.position:
+            end = self.text.find("\n", self.position)
+            self.line_end = end if end >= 0 else len(self.text)
+        return self.line_end
+
+    def _remark(self) -> None:
+        self.position = self._rest_of_line()
+
+    def _comment(self) -> None:
+        """A comment; comments nest."""
+        depth = 0
+        for edge in _COMMENT_EDGE.finditer(self.text, self.position):
+            depth += 1 if edge[0] == "/*" else -1
+            if depth == 0:
+                self._move(edge.end())
+                return
+        if len(self.text) == len(self.source.text):
+            text = "This comment is never closed: all that follows is part of it (comments nest)."
+            self._find(Severity.ERROR, "unclosed-comment", self.line, text)
+        self._move(len(self.text))
+
+    def _string(self) -> None:
+        quote = self.text[self.position]
+        pattern = _DOUBLE if quote == '"' else _SINGLE
+        end = self._rest_of_line()
+        match = pattern.match(self.text, self.position, end) or self._over_lines(pattern, quote)
+        if match:
+            self._take(TokenKind.STRING, match.end())
+            return
+        self._find(Severity.ERROR, "unclosed-string", self.line, f"This string has no closing {quote}.")
+        self._take(TokenKind.STRING, end)
+
+    def _over_lines(self, pattern: re.Pattern[str], quote: str) -> re.Match[str] | None:
+        """A string of several lines, unless what follows shows that its last quote opens another string."""
+        if self.unclosed[quote] >= PATIENCE:
+            return None
+        match = pattern.match(self.text, self.position)
+        if match and not _RUNS_ON.match(self.text, match.end()):
+            return match
+        self.unclosed[quote] += 1 if match else PATIENCE
+        return None
+
+    def _typographic(self) -> None:
+        match = _TOKEN.match(self.text, self.position)
+        text = "These quotes are typographic ones; OpenSIPS knows only straight ones."
+        self._find(Severity.ERROR, "syntax", self.line, text)
+        self._take(TokenKind.STRING, match.end() if match else self.position + 1)
+
+    def _variable(self) -> None:
+        """A variable with its brackets: `$ru`, `$avp(a)[0]`, `$(ru{uri.user})`."""
+        match = _VARIABLE_NAME.match(self.text, self.position)
+        end = match.end() if match else self.position + 1
+        if self.text.startswith("(", end):
+            end = self._closing(end)
+            index = _INDEX.match(self.text, end)
+            end = index.end() if index else end
+        self._take(TokenKind.VARIABLE, end)
+
+    def _closing(self, start: int) -> int:
+        """The end of the round bracket that opens at `start`, the line's end where it isn't closed."""
+        limit = len(self.text) if self.unclosed["("] < PATIENCE else self._rest_of_line()
+        depth = 0
+        for bracket in _ROUND.finditer(self.text, start, limit):
+            depth += 1 if bracket[0] == "(" else -1
+            if depth == 0:
+                return bracket.end()
+        self.unclosed["("] += PATIENCE
+        self._find(Severity.ERROR, "syntax", self.line, "A variable's ( is not closed.")
+        return self._rest_of_line()
+
+    def _junk(self, text: str) -> None:
+        self.result.skipped += 1
+        if self.result.skipped <= MAXIMUM_HINTS:
+            shown = text[:40].encode("ascii", "backslashreplace").decode()
+            self._find(
+                Severity.HINT, "not-understood", self.line, f"Characters that mean nothing here: {shown}"
+            )
+
+
+def tokenize(source: Source) -> Tokens:
+    """The tokens of the source; time grows with its length alone."""
+    return _Scanner(source).run()
+
+
+_ESCAPE = re.compile(r'\\(?:([nrat"\\])|x([0-9A-Fa-f]{1,2})|([0-7]{2,3})|(\n))')
+_CLOSING = {'"': '"', "'": "'"} | dict.fromkeys("“”„‟", '“”"') | dict.fromkeys("‘’", "‘’'")
+_LETTERS = {"n": "\n", "r": "\r", "a": "\a", "t": "\t", '"': '"', "\\": "\\"}
+
+
+def _resolve(match: re.Match[str]) -> str:
+    letter, hexadecimal, octal, _ = match.groups()
+    if letter:
+        return _LETTERS[letter]
+    if hexadecimal:
+        return chr(int(hexadecimal, 16))
+    return chr(int(octal, 8) & 0xFF) if octal else ""
+
+
+def unquoted(text: str) -> str:
+    """What a string token says: without its quotes; escapes count between double quotes only."""
+    inner = text[1:-1] if len(text) > 1 and text[-1] in _CLOSING[text[0]] else text[1:]
+    return _ESCAPE.sub(_resolve, inner) if text[0] == '"' and "\\" in inner else inner
