@@ -3,10 +3,9 @@
 from efcp.script.findings import Finding, Place, Severity
 from efcp.script.language.sources import Source
 from efcp.script.language.syntax import RouteKind
-from efcp.script.language.tokens import MAXIMUM_HINTS, Token, TokenKind, tokenize
+from efcp.script.language.tokens import MAXIMUM_FINDINGS, MAXIMUM_HINTS, Token, TokenKind, tokenize
 
 MAXIMUM_DEPTH = 100
-MAXIMUM_FINDINGS = 200
 _OPENING = frozenset("([{")
 _CLOSING = frozenset(")]}")
 _NEVER_WITHIN = frozenset(";{}")
@@ -32,6 +31,7 @@ class Cursor:
         self.tokens = scanned.tokens
         self.findings = scanned.findings
         self.skipped = scanned.skipped
+        self.room = MAXIMUM_FINDINGS
         self.hints = min(scanned.skipped, MAXIMUM_HINTS)
         self.index = 0
         self.depth = 0
@@ -101,8 +101,9 @@ class Cursor:
         return "".join(parts)
 
     def error(self, code: str, token: Token, text: str) -> None:
-        """A finding of severity error at a token; no more than MAXIMUM_FINDINGS are kept."""
-        if len(self.findings) < MAXIMUM_FINDINGS:
+        """A finding of severity error at a token; no more than MAXIMUM_FINDINGS of parsing are kept."""
+        if self.room > 0:
+            self.room -= 1
             self.findings.append(Finding(Severity.ERROR, code, self.place(token), text))
 
     def not_understood(self, start: int) -> None:

@@ -3,13 +3,13 @@
 from efcp.script.findings import in_order
 from efcp.script.language.cursor import Cursor
 from efcp.script.language.items import items
-from efcp.script.language.sources import Source, one_file
+from efcp.script.language.sources import INCLUDE, Source, one_file
 from efcp.script.language.syntax import Script
 
 
 def parse(text: str, file: str) -> Script:
-    """The script in `text`, which is called `file` in places."""
-    return parse_source(one_file(text, file))
+    """The script in `text`, which is called `file` in places; its includes are left out."""
+    return parse_source(one_file(INCLUDE.sub("", text), file))
 
 
 def parse_source(source: Source) -> Script:

@@ -1,9 +1,17 @@
 """A script's text, its includes put in their places, and which line of which file each line of it is."""
 
 import bisect
+import re
 from dataclasses import dataclass
 
 from efcp.script.findings import Place
+
+INCLUDE = re.compile(
+    r"""^[ \t\r]*+(?:include|import)_file[^\S\n]*+(?P<quote>["'])(?P<path>(?:(?!(?P=quote))[^\n]){2,}+)"""
+    r"(?P=quote)[^\n]*+",
+    re.MULTILINE,
+)
+"""A line that stands for a file; what follows the closing quote does not count (cfg_pp.c)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ MAXIMUM_TOKENS = 200_000
 MAXIMUM_STEPS = 500_000
 """Tokens, blanks, comments and dropped characters together."""
 MAXIMUM_HINTS = 20
+MAXIMUM_FINDINGS = 200
 PATIENCE = 20
 """How many brackets and quotes of a kind may turn out not to be closed before others are sought in their
 line alone: it keeps the time from growing with the square of the length."""
@@ -138,7 +139,8 @@ class _Scanner:
         self.result.tokens.append(Token(TokenKind.END, "", self.line, self.position))
 
     def _find(self, severity: Severity, code: str, line: int, text: str) -> None:
-        self.result.findings.append(Finding(severity, code, self.source.place(line), text))
+        if len(self.result.findings) < MAXIMUM_FINDINGS or code == "too-large":
+            self.result.findings.append(Finding(severity, code, self.source.place(line), text))
 
     def _take(self, kind: TokenKind, end: int) -> None:
         text = self.text[self.position : end]
