@@ -32,10 +32,12 @@ class Cursor:
         self.findings = scanned.findings
         self.skipped = scanned.skipped
         self.room = MAXIMUM_FINDINGS
+        self.told: set[int] = set()
         self.hints = min(scanned.skipped, MAXIMUM_HINTS)
         self.index = 0
         self.depth = 0
         self.operators = 0
+        self.loops = 0
         self.too_deep = False
         self.unclosed_at = -1
         self.token: Token = self.tokens[0]
@@ -101,8 +103,10 @@ class Cursor:
         return "".join(parts)
 
     def error(self, code: str, token: Token, text: str) -> None:
-        """A finding of severity error at a token; no more than MAXIMUM_FINDINGS of parsing are kept."""
-        if self.room > 0:
+        """A finding of severity error at a token: one a line, as one slip often looks like several, and no
+        more than MAXIMUM_FINDINGS."""
+        if self.room > 0 and token.line not in self.told:
+            self.told.add(token.line)
             self.room -= 1
             self.findings.append(Finding(Severity.ERROR, code, self.place(token), text))
 
@@ -172,7 +176,7 @@ class Cursor:
 
     def skip_statement(self) -> None:
         """Past the `;` or the block that ends the statement, or up to the `}` of the block one is in."""
-        while not self.at_end and self.token.text != "}":
+        while not self.at_end and self.token.text != "}" and not self.starts_route():
             if self.token.text == "{":
                 self.skip_nested()
                 return

@@ -1,6 +1,8 @@
-"""Conditions, values and calls, with the precedence that the grammar gives them.
+"""Conditions, values and calls, with the precedence that the grammar (cfg.y) gives them.
 
-`and` and `or` bind alike, from the left, and so do all arithmetic operators; a `!` covers a whole comparison.
+`and` and `or` bind alike, from the left, and so do all arithmetic operators; a comparison binds tighter than
+both, and a `!` covers a whole comparison. A condition knows arithmetic only within `[ ]`, a value knows no
+logic: what the grammar refuses is read all the same, with a finding.
 """
 
 from efcp.script.language.cursor import Cursor, NotUnderstoodError, TooDeepError
@@ -10,16 +12,18 @@ from efcp.script.language.tokens import Token, TokenKind, unquoted
 MAXIMUM_OPERATORS = 200
 """In one expression: who walks through it goes as deep."""
 
-LOGIC, COMPARISON, BITS, ARITHMETIC = range(1, 5)
+LOGIC, BITS, ARITHMETIC, COMPARISON = range(1, 5)
 ASSIGNING = frozenset({"=", ":=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^="})
 _SPELLED = {"and": "&&", "or": "||"}
 _PRECEDENCE = (
     dict.fromkeys(("&&", "||", "and", "or"), LOGIC)
-    | dict.fromkeys(("==", "!=", "<", ">", "<=", ">=", "=~", "!~"), COMPARISON)
-    | dict.fromkeys(ASSIGNING, COMPARISON)
     | dict.fromkeys(("&", "|", "^", "<<", ">>"), BITS)
     | dict.fromkeys(("+", "-", "*", "/", "%"), ARITHMETIC)
+    | dict.fromkeys(("==", "!=", "<", ">", "<=", ">=", "=~", "!~"), COMPARISON)
 )
+_JOINING = frozenset({"xlog", "xdbg"})
+"""The functions that take several strings in a row as one."""
+_NULL = frozenset({"NULL", "null"})
 _KINDS = {
     TokenKind.NUMBER: ArgumentKind.NUMBER,
     TokenKind.VARIABLE: ArgumentKind.VARIABLE,
@@ -45,24 +49,70 @@ def is_number(token: Token) -> bool:
     return token.kind is TokenKind.NUMBER or token.text in SWITCHES
 
 
-def expression(cursor: Cursor) -> Expression:
-    """An expression whole; raises NotUnderstoodError at what fits none."""
-    before = cursor.operators
+def condition(cursor: Cursor) -> Expression:
+    """A condition whole; raises NotUnderstoodError at what fits none."""
+    return _whole(cursor, is_value=False)
+
+
+def value(cursor: Cursor) -> Expression:
+    """What is assigned, whole; raises NotUnderstoodError at what fits no value."""
+    return _whole(cursor, is_value=True)
+
+
+def _whole(cursor: Cursor, *, is_value: bool) -> Expression:
     cursor.operators = 0
-    try:
-        return _joined(cursor, LOGIC)
-    finally:
-        cursor.operators = before
+    if is_value and cursor.token.text in _NULL:
+        return _plain(cursor)
+    return _joined(cursor, LOGIC, is_value)
 
 
-def _joined(cursor: Cursor, lowest: int) -> Expression:
-    left = _operand(cursor)
+def _joined(cursor: Cursor, lowest: int, is_value: bool) -> Expression:
+    left = _operand(cursor, is_value)
     while (precedence := _PRECEDENCE.get(cursor.token.text, 0)) >= lowest:
-        operator = cursor.take()
+        operator = cursor.token
+        _check_operator(cursor, precedence, is_value)
+        cursor.take()
         _count_operator(cursor, operator)
-        right = _joined(cursor, precedence + 1)
+        if precedence == COMPARISON:
+            right = _compared(cursor, operator, is_value)
+        else:
+            right = _joined(cursor, precedence + 1, is_value)
         left = Binary(cursor.place(operator), _SPELLED.get(operator.text, operator.text), left, right)
     return left
+
+
+def _check_operator(cursor: Cursor, precedence: int, is_value: bool) -> None:
+    operator = cursor.token
+    if precedence == COMPARISON and cursor.previous.kind is not TokenKind.VARIABLE:
+        cursor.error("syntax", operator, f"{operator.text} takes a variable on its left, without brackets.")
+    elif precedence == LOGIC and is_value:
+        cursor.error("syntax", operator, f"{operator.text} is no part of a value: use an if.")
+    elif precedence in (BITS, ARITHMETIC) and not is_value:
+        cursor.error("syntax", operator, f"{operator.text} in a condition stands in square brackets.")
+
+
+def _compared(cursor: Cursor, operator: Token, is_value: bool) -> Expression:
+    """What stands on the right of a comparison."""
+    token = cursor.token
+    if operator.text in ("=~", "!~"):
+        fits = token.kind in (TokenKind.VARIABLE, TokenKind.STRING)
+    elif operator.text in ("==", "!="):
+        fits = token.text not in ("(", "!", "not", "~") and not _is_bare_word(cursor)
+    else:
+        fits = token.text in ("-", "+") or is_number(token)
+        fits = fits or token.kind in (TokenKind.VARIABLE, TokenKind.STRING)
+    if not fits:
+        cursor.error("syntax", operator, f"What stands right of {operator.text} can't be compared so.")
+    if token.text in _NULL or token.kind in (TokenKind.STRING, TokenKind.ADDRESS, TokenKind.VARIABLE):
+        return _plain(cursor)
+    if token.text == "[" and cursor.ahead().kind is TokenKind.ADDRESS:
+        return _bracketed(cursor)
+    return _operand(cursor, is_value)
+
+
+def _is_bare_word(cursor: Cursor) -> bool:
+    token = cursor.token
+    return token.kind is TokenKind.WORD and not is_number(token) and token.text not in _NULL
 
 
 def _count_operator(cursor: Cursor, operator: Token) -> None:
@@ -73,18 +123,30 @@ def _count_operator(cursor: Cursor, operator: Token) -> None:
         raise TooDeepError
 
 
-def _operand(cursor: Cursor) -> Expression:
+def _operand(cursor: Cursor, is_value: bool) -> Expression:
     token = cursor.token
     if token.text in ("!", "not"):
-        return _negation(cursor)
+        return _negation(cursor, is_value)
     if token.text in ("(", "["):
-        return _bracketed(cursor)
+        return _bracketed(cursor, is_value)
     if token.text in ("-", "+", "~"):
-        return _signed(cursor)
+        return _signed(cursor, is_value)
     if token.kind is TokenKind.WORD and cursor.ahead().text == "(":
         return call(cursor)
+    if token.kind is TokenKind.VARIABLE and cursor.ahead().text in ASSIGNING:
+        return _assigned(cursor)
+    if _is_bare_word(cursor) or token.text in _NULL:
+        cursor.error("syntax", token, f"{token.text} stands alone: it lacks quotes, or () if it is a call.")
+    elif token.kind is TokenKind.STRING and not is_value:
+        cursor.error("syntax", token, "A string is no condition.")
+    return _plain(cursor)
+
+
+def _plain(cursor: Cursor) -> Expression:
+    """A single token as a term."""
+    token = cursor.token
     if token.kind is TokenKind.STRING:
-        return Term(cursor.place(token), Argument(ArgumentKind.STRING, strings(cursor)))
+        return Term(cursor.place(token), Argument(ArgumentKind.STRING, unquoted(cursor.take().text)))
     kind = _KINDS.get(token.kind)
     if kind is None:
         raise NotUnderstoodError
@@ -96,38 +158,60 @@ def _kind_of(token: Token, kind: ArgumentKind) -> ArgumentKind:
     return ArgumentKind.NUMBER if token.text in SWITCHES else kind
 
 
-def _negation(cursor: Cursor) -> Expression:
+def _assigned(cursor: Cursor) -> Expression:
+    """An assignment within a condition."""
+    variable = _plain(cursor)
+    operator = cursor.take()
+    _count_operator(cursor, operator)
+    cursor.deeper()
+    try:
+        right = _plain(cursor) if cursor.token.text in _NULL else _joined(cursor, BITS, is_value=True)
+    finally:
+        cursor.depth -= 1
+    return Binary(cursor.place(operator), operator.text, variable, right)
+
+
+def _negation(cursor: Cursor, is_value: bool) -> Expression:
     token = cursor.take()
+    if is_value:
+        cursor.error("syntax", token, f"{token.text} is no part of a value: use an if.")
     _count_operator(cursor, token)
     cursor.deeper()
     try:
-        return Not(cursor.place(token), _joined(cursor, COMPARISON))
+        return Not(cursor.place(token), _joined(cursor, COMPARISON, is_value))
     finally:
         cursor.depth -= 1
 
 
-def _bracketed(cursor: Cursor) -> Expression:
-    closing = ")" if cursor.token.text == "(" else "]"
+def _bracketed(cursor: Cursor, is_value: bool = False) -> Expression:
+    """What stands in brackets; square ones hold a value within a condition."""
+    opening = cursor.token
     cursor.deeper()
     cursor.take()
     try:
-        inner = _joined(cursor, LOGIC)
-        cursor.expect(closing)
+        inner = _joined(cursor, LOGIC, is_value or opening.text == "[")
+        cursor.expect(")" if opening.text == "(" else "]")
     finally:
         cursor.depth -= 1
     return inner
 
 
-def _signed(cursor: Cursor) -> Expression:
+def _signed(cursor: Cursor, is_value: bool) -> Expression:
     start = cursor.index
     token = cursor.take()
-    kind = ArgumentKind.NUMBER if is_number(cursor.token) and token.text != "~" else ArgumentKind.EXPRESSION
+    if is_number(cursor.token) and token.text != "~":
+        cursor.take()
+        text = cursor.written(start, cursor.index)
+        return Term(cursor.place(token), Argument(ArgumentKind.NUMBER, text))
+    if token.text != "~" or not is_value:
+        cursor.error("syntax", token, f"{token.text} does not stand before this.")
     cursor.deeper()
     try:
-        _operand(cursor)
+        _operand(cursor, is_value)
     finally:
         cursor.depth -= 1
-    return Term(cursor.place(token), Argument(kind, cursor.written(start, cursor.index)))
+    text = cursor.written(start, cursor.index)
+    return Term(cursor.place(token), Argument(ArgumentKind.EXPRESSION, text))
 
 
 def strings(cursor: Cursor) -> str:
@@ -139,45 +223,60 @@ def strings(cursor: Cursor) -> str:
 
 
 def call(cursor: Cursor) -> Call:
-    """A function's name and its arguments in brackets."""
+    """A function's name and its arguments in brackets. A missing `)` is a finding."""
     name = cursor.take()
-    return Call(cursor.place(name), name.text, arguments(cursor))
-
-
-def arguments(cursor: Cursor) -> tuple[Argument, ...]:
-    """The arguments from `(` to `)`. A missing `)` is a finding."""
     opening = cursor.take()
+    place = cursor.place(name)
     if cursor.accept(")"):
-        return ()
-    found = [_argument(cursor)]
+        return Call(place, name.text, ())
+    found = [_argument(cursor, name.text, 0)]
     while cursor.accept(","):
-        found.append(_argument(cursor))
+        found.append(_argument(cursor, name.text, len(found)))
     if not cursor.accept(")"):
-        cursor.error("syntax", opening, "A ) is missing.")
-    return tuple(found)
+        cursor.error("syntax", opening, f"The ( of {name.text} is not closed.")
+    return Call(place, name.text, tuple(found))
 
 
-def _argument(cursor: Cursor) -> Argument:
+def _argument(cursor: Cursor, name: str, position: int) -> Argument:
     """One argument; what is neither a value nor a name is kept as written."""
     token = cursor.token
     if token.text in (",", ")"):
         return Argument(ArgumentKind.NONE, "")
     start = cursor.index
+    found = _simple_argument(cursor, name)
+    if cursor.token.text not in (",", ")") or found.kind is ArgumentKind.EXPRESSION:
+        cursor.return_to(start)
+        _skip_argument(cursor)
+        found = Argument(ArgumentKind.EXPRESSION, cursor.written(start, cursor.index))
+    if name != "assert":
+        _check_argument(cursor, token, found, name, position)
+    return found
+
+
+def _simple_argument(cursor: Cursor, name: str) -> Argument:
+    start, token = cursor.index, cursor.token
     if token.kind is TokenKind.STRING:
-        argument = Argument(ArgumentKind.STRING, strings(cursor))
-    else:
+        joins = name in _JOINING
+        return Argument(ArgumentKind.STRING, strings(cursor) if joins else unquoted(cursor.take().text))
+    cursor.take()
+    if token.text in ("-", "+") and is_number(cursor.token):
         cursor.take()
-        if token.text in ("-", "+") and cursor.token.kind is TokenKind.NUMBER:
-            cursor.take()
-            argument = Argument(ArgumentKind.NUMBER, cursor.written(start, cursor.index))
-        else:
-            kind = _KINDS.get(token.kind, ArgumentKind.EXPRESSION)
-            argument = Argument(_kind_of(token, kind), token.text)
-    if cursor.token.text in (",", ")") and argument.kind is not ArgumentKind.EXPRESSION:
-        return argument
-    cursor.return_to(start)
-    _skip_argument(cursor)
-    return Argument(ArgumentKind.EXPRESSION, cursor.written(start, cursor.index))
+        return Argument(ArgumentKind.NUMBER, cursor.written(start, cursor.index))
+    kind = _KINDS.get(token.kind, ArgumentKind.EXPRESSION)
+    return Argument(_kind_of(token, kind), token.text)
+
+
+def _check_argument(cursor: Cursor, token: Token, found: Argument, name: str, position: int) -> None:
+    if found.kind is ArgumentKind.EXPRESSION:
+        text = f"An argument of {name} is a string, a number or a variable, nothing to compute."
+        cursor.error("syntax", token, text)
+    elif found.kind is ArgumentKind.NAME and not _may_be_bare(found.text, name, position):
+        cursor.error("syntax", token, f"The argument {found.text} of {name} lacks its quotes.")
+
+
+def _may_be_bare(text: str, name: str, position: int) -> bool:
+    """Whether an argument may do without quotes: a route's name, and NULL for what is handed to a route."""
+    return name == "route" and (position == 0 or text in _NULL)
 
 
 def _skip_argument(cursor: Cursor) -> None:

@@ -12,6 +12,8 @@ _OVER_LINES = frozenset({"auto_scaling_profile", "alias", "socket", "listen", "m
 """Settings whose value may go on at the next line without an open bracket."""
 
 _ITEM_WORDS = ROUTE_WORDS | {"loadmodule", "modparam"}
+_UNNAMED = frozenset({RouteKind.REQUEST, RouteKind.REPLY})
+_NEVER_NAMED = frozenset({RouteKind.ERROR, RouteKind.LOCAL, RouteKind.STARTUP})
 _PLAIN_NAMES = re.compile(r"[\w-]+(?:\|[\w-]+)*", re.ASCII)
 
 
@@ -36,7 +38,7 @@ def _item(cursor: Cursor) -> tuple[Item, ...]:
     try:
         return (_understood(cursor),)
     except NotUnderstoodError:
-        _skip_item(cursor)
+        _skip_item(cursor, start)
         cursor.not_understood(start)
         return ()
 
@@ -51,6 +53,10 @@ def _understood(cursor: Cursor) -> Item:
         return _route(cursor)
     if token.kind is TokenKind.WORD and following.text == "=":
         return _setting(cursor)
+    if token.text in ("include_file", "import_file"):
+        cursor.error("syntax", token, f"{token.text} takes a name in quotes, on a line of its own.")
+    elif token.kind is TokenKind.WORD and following.text == "(":
+        cursor.error("syntax", token, f"{token.text}(…) stands outside of a route.")
     raise NotUnderstoodError
 
 
@@ -59,18 +65,17 @@ def _starts_item(cursor: Cursor) -> bool:
     return token.text in _ITEM_WORDS or (token.kind is TokenKind.WORD and cursor.ahead().text == "=")
 
 
-def _skip_item(cursor: Cursor) -> None:
+def _skip_item(cursor: Cursor, start: int) -> None:
     """To the next line or what surely begins an item, past brackets; at least one token."""
-    line = cursor.token.line
-    while True:
+    line = cursor.tokens[start].line
+    while not cursor.at_end:
+        began = cursor.index > start and (cursor.token.line != line or _starts_item(cursor))
+        if began or cursor.token.text == "}" or cursor.accept(";"):
+            return
         if cursor.token.text in ("(", "[", "{"):
             cursor.skip_nested()
         else:
             cursor.take()
-        if cursor.at_end or cursor.token.line != line or _starts_item(cursor) or cursor.token.text == "}":
-            return
-        if cursor.accept(";"):
-            return
 
 
 def _string(cursor: Cursor) -> str:
@@ -166,8 +171,24 @@ def _route(cursor: Cursor) -> Route:
     if cursor.token.text != "{":
         cursor.error("syntax", token, f"{kind} is followed by [name] and a block in braces.")
         raise NotUnderstoodError
+    if cursor.ahead().text == "}":
+        cursor.error("syntax", token, "A route holds at least one statement.")
+    if problem := _problem_of(kind, parts):
+        cursor.error("syntax", token, problem)
     name = "" if kind is RouteKind.REQUEST and parts[0] == "0" else parts[0]
     return Route(cursor.place(token), kind, name, tuple(parts[1:]), block(cursor))
+
+
+def _problem_of(kind: RouteKind, parts: list[str]) -> str:
+    """What the grammar has against a route's name and options, "" for nothing."""
+    if kind in _NEVER_NAMED:
+        return f"{kind} takes no name." if parts != [""] else ""
+    if not parts[0] and kind not in _UNNAMED:
+        return f"{kind} needs a name in square brackets."
+    if kind is RouteKind.TIMER:
+        is_interval = len(parts) == 2 and parts[1].isdecimal()
+        return "" if is_interval else "timer_route takes [name, interval in seconds]."
+    return f"{kind} takes a name alone." if len(parts) > 1 else ""
 
 
 def _route_parts(cursor: Cursor) -> list[str]:

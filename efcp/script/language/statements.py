@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from efcp.script.language.cursor import Cursor, NotUnderstoodError
-from efcp.script.language.expressions import ASSIGNING, call, expression, is_number
+from efcp.script.language.expressions import ASSIGNING, call, condition, is_number, value
 from efcp.script.language.syntax import (
     Argument,
     ArgumentKind,
@@ -22,6 +22,8 @@ from efcp.script.language.syntax import (
     While,
 )
 from efcp.script.language.tokens import Token, TokenKind, unquoted
+
+_RETURNED = (ArgumentKind.NUMBER, ArgumentKind.VARIABLE)
 
 
 def block(cursor: Cursor) -> Block:
@@ -75,6 +77,7 @@ def _kind_of_statement(cursor: Cursor) -> Block:
         cursor.take()
         return ()
     if token.text == "{":
+        cursor.error("syntax", token, "A block in braces stands only after a condition or a loop.")
         return block(cursor)
     if token.text in (")", "]"):
         cursor.take()
@@ -84,6 +87,12 @@ def _kind_of_statement(cursor: Cursor) -> Block:
         return (_finished(cursor, _assignment(cursor)),)
     if token.kind is TokenKind.WORD and cursor.ahead().text == "(":
         return (_finished(cursor, call(cursor)),)
+    if token.text == "else":
+        cursor.error("syntax", token, "This else has no if: perhaps a ; ended the if before it.")
+        cursor.take()
+        return _body(cursor)
+    if token.kind is TokenKind.WORD:
+        cursor.error("syntax", token, f"{token.text} is no statement: a call has ().")
     raise NotUnderstoodError
 
 
@@ -98,9 +107,10 @@ def _assignment(cursor: Cursor) -> Assign:
     variable = cursor.take()
     operator = cursor.token
     if operator.text not in ASSIGNING:
+        cursor.error("syntax", variable, f"{variable.text[:40]} stands alone: an assignment lacks its =.")
         raise NotUnderstoodError
     cursor.take()
-    return Assign(cursor.place(variable), variable.text, operator.text, expression(cursor))
+    return Assign(cursor.place(variable), variable.text, operator.text, value(cursor))
 
 
 def _condition(cursor: Cursor) -> Expression:
@@ -110,7 +120,7 @@ def _condition(cursor: Cursor) -> Expression:
     cursor.expect("(")
     start = cursor.index
     try:
-        found = expression(cursor)
+        found = condition(cursor)
         if cursor.token.text not in (")", ";", "{", "}"):
             raise NotUnderstoodError
     except NotUnderstoodError:
@@ -125,6 +135,9 @@ def _condition(cursor: Cursor) -> Expression:
 
 def _body(cursor: Cursor) -> Block:
     """The block or the one statement that a condition governs."""
+    if cursor.at_end or cursor.token.text == "}":
+        cursor.error("syntax", cursor.previous, "A statement is missing.")
+        return ()
     return block(cursor) if cursor.token.text == "{" else _statement(cursor)
 
 
@@ -149,8 +162,16 @@ def _if(cursor: Cursor) -> If:
 
 def _while(cursor: Cursor) -> While:
     token = cursor.take()
-    condition = _condition(cursor)
-    return While(cursor.place(token), condition, _body(cursor))
+    found = _condition(cursor)
+    return While(cursor.place(token), found, _loop_body(cursor))
+
+
+def _loop_body(cursor: Cursor) -> Block:
+    cursor.loops += 1
+    try:
+        return _body(cursor)
+    finally:
+        cursor.loops -= 1
 
 
 def _variable(cursor: Cursor) -> str:
@@ -161,27 +182,48 @@ def _variable(cursor: Cursor) -> str:
 
 def _for_each(cursor: Cursor) -> ForEach:
     token = cursor.take()
-    cursor.expect("(")
-    variable = _variable(cursor)
-    cursor.expect("in")
-    source = _variable(cursor)
-    cursor.expect(")")
-    return ForEach(cursor.place(token), variable, source, _body(cursor))
+    try:
+        cursor.expect("(")
+        variable = _variable(cursor)
+        cursor.expect("in")
+        source = _variable(cursor)
+        cursor.expect(")")
+    except NotUnderstoodError:
+        cursor.error("syntax", token, "for takes ($variable in $variable).")
+        raise
+    return ForEach(cursor.place(token), variable, source, _loop_body(cursor))
 
 
 def _switch(cursor: Cursor) -> Switch:
     token = cursor.take()
-    cursor.expect("(")
-    subject = _variable(cursor)
-    cursor.expect(")")
-    opening = cursor.token
-    cursor.expect("{")
-    cases: list[Case] = []
-    while not _ends(cursor):
-        cases += _case(cursor)
+    try:
+        cursor.expect("(")
+        subject = _variable(cursor)
+        cursor.expect(")")
+        opening = cursor.token
+        cursor.expect("{")
+    except NotUnderstoodError:
+        cursor.error("syntax", token, "switch takes ($variable) and a block in braces.")
+        raise
+    cases = _cases(cursor)
     if not cursor.accept("}"):
         cursor.unclosed(opening)
-    return Switch(cursor.place(token), subject, tuple(cases))
+    if not cases or not cases[0].values:
+        cursor.error("syntax", token, "A switch needs a case before all else.")
+    return Switch(cursor.place(token), subject, cases)
+
+
+def _cases(cursor: Cursor) -> tuple[Case, ...]:
+    cases: list[Case] = []
+    cursor.loops += 1
+    try:
+        while not _ends(cursor):
+            if cases and not cases[-1].values:
+                cursor.error("syntax", cursor.token, "Nothing follows the default of a switch.")
+            cases += _case(cursor)
+    finally:
+        cursor.loops -= 1
+    return tuple(cases)
 
 
 def _case(cursor: Cursor) -> tuple[Case, ...]:
@@ -213,29 +255,49 @@ def _label(cursor: Cursor) -> str:
 
 
 def _leave(cursor: Cursor) -> Statement:
-    """exit, drop, break and return; of several values that 4.0's return takes, the first one counts."""
+    """exit, drop, break and return; of several values that a return takes, the first one counts."""
     token = cursor.take()
-    value: Expression | None = None
-    if cursor.accept("("):
-        if cursor.token.text not in (")", ","):
-            value = expression(cursor)
-        cursor.skip_to_closing()
-        cursor.expect(")")
-    elif token.text == "return" and cursor.token.text not in (";", "}"):
-        value = expression(cursor)
-    return _finished(cursor, Leave(cursor.place(token), token.text, value))
+    if token.text == "break" and not cursor.loops:
+        cursor.error("syntax", token, "break stands only within a loop or a switch.")
+    found = _left_with(cursor, token)
+    return _finished(cursor, Leave(cursor.place(token), token.text, found))
+
+
+def _left_with(cursor: Cursor, token: Token) -> Expression | None:
+    start = cursor.index
+    if cursor.token.text != "(":
+        bare = token.text != "return" or cursor.token.text in (";", "}") or cursor.at_end
+        return None if bare else _returned(cursor, token)
+    cursor.take()
+    found = None if cursor.token.text in (")", ",") else _returned(cursor, token)
+    cursor.skip_to_closing()
+    cursor.expect(")")
+    if token.text == "break" or (token.text != "return" and cursor.index - start > 2):
+        cursor.error("syntax", token, f"{token.text} takes no value.")
+    return found
+
+
+def _returned(cursor: Cursor, token: Token) -> Expression:
+    found = value(cursor)
+    if not isinstance(found, Term) or found.argument.kind not in _RETURNED or cursor.previous.text == ")":
+        cursor.error("syntax", token, f"{token.text} takes a number or a variable.")
+    return found
 
 
 def _resume(cursor: Cursor) -> Statement:
     token = cursor.take()
-    cursor.expect("(")
-    called = _called(cursor)
     route = ""
-    if cursor.accept(","):
-        name = cursor.take()
-        route = unquoted(name.text) if name.kind is TokenKind.STRING else name.text
-    cursor.skip_to_closing()
-    cursor.expect(")")
+    try:
+        cursor.expect("(")
+        called = _called(cursor)
+        if cursor.accept(","):
+            name = cursor.take()
+            route = unquoted(name.text) if name.kind is TokenKind.STRING else name.text
+        cursor.skip_to_closing()
+        cursor.expect(")")
+    except NotUnderstoodError:
+        cursor.error("syntax", token, f"{token.text} takes (function(…), route).")
+        raise
     return _finished(cursor, Resume(cursor.place(token), token.text, called, route))
 
 
