@@ -6,6 +6,7 @@ logic: what the grammar refuses is read all the same, with a finding.
 """
 
 from efcp.script.language.cursor import Cursor, NotUnderstoodError, TooDeepError
+from efcp.script.language.literals import NULLS, RESERVED, is_number, kind_of, strings
 from efcp.script.language.syntax import Argument, ArgumentKind, Binary, Call, Expression, Not, Term
 from efcp.script.language.tokens import Token, TokenKind, unquoted
 
@@ -23,30 +24,7 @@ _PRECEDENCE = (
 )
 _JOINING = frozenset({"xlog", "xdbg"})
 """The functions that take several strings in a row as one."""
-_NULL = frozenset({"NULL", "null"})
-_KINDS = {
-    TokenKind.NUMBER: ArgumentKind.NUMBER,
-    TokenKind.VARIABLE: ArgumentKind.VARIABLE,
-    TokenKind.WORD: ArgumentKind.NAME,
-    TokenKind.ADDRESS: ArgumentKind.NAME,
-}
-SWITCHES = {"yes": 1, "true": 1, "on": 1, "enable": 1, "no": 0, "false": 0, "off": 0, "disable": 0}
-"""The words that the scanner takes as numbers."""
-
-
-def number(text: str) -> int:
-    """What a number says: decimal, 0x… hexadecimal, 0… octal, or one of the words for 1 and 0."""
-    if text in SWITCHES:
-        return SWITCHES[text]
-    if text.startswith("0x"):
-        return int(text, 16)
-    octal = len(text) > 1 and text.startswith("0") and not set(text) - set("01234567")
-    return int(text[:20], 8 if octal else 10)
-
-
-def is_number(token: Token) -> bool:
-    """Whether the token is a number, or a word that stands for one."""
-    return token.kind is TokenKind.NUMBER or token.text in SWITCHES
+_NEVER_LEFT_OUT = _JOINING | {"route", "assert"}
 
 
 def condition(cursor: Cursor) -> Expression:
@@ -61,7 +39,7 @@ def value(cursor: Cursor) -> Expression:
 
 def _whole(cursor: Cursor, *, is_value: bool) -> Expression:
     cursor.operators = 0
-    if is_value and cursor.token.text in _NULL:
+    if is_value and cursor.token.text in NULLS:
         return _plain(cursor)
     return _joined(cursor, LOGIC, is_value)
 
@@ -103,7 +81,7 @@ def _compared(cursor: Cursor, operator: Token, is_value: bool) -> Expression:
         fits = fits or token.kind in (TokenKind.VARIABLE, TokenKind.STRING)
     if not fits:
         cursor.error("syntax", operator, f"What stands right of {operator.text} can't be compared so.")
-    if token.text in _NULL or token.kind in (TokenKind.STRING, TokenKind.ADDRESS, TokenKind.VARIABLE):
+    if token.text in NULLS or token.kind in (TokenKind.STRING, TokenKind.ADDRESS, TokenKind.VARIABLE):
         return _plain(cursor)
     if token.text == "[" and cursor.ahead().kind is TokenKind.ADDRESS:
         return _bracketed(cursor)
@@ -112,7 +90,7 @@ def _compared(cursor: Cursor, operator: Token, is_value: bool) -> Expression:
 
 def _is_bare_word(cursor: Cursor) -> bool:
     token = cursor.token
-    return token.kind is TokenKind.WORD and not is_number(token) and token.text not in _NULL
+    return token.kind is TokenKind.WORD and not is_number(token) and token.text not in NULLS
 
 
 def _count_operator(cursor: Cursor, operator: Token) -> None:
@@ -135,7 +113,7 @@ def _operand(cursor: Cursor, is_value: bool) -> Expression:
         return call(cursor)
     if token.kind is TokenKind.VARIABLE and cursor.ahead().text in ASSIGNING:
         return _assigned(cursor)
-    if _is_bare_word(cursor) or token.text in _NULL:
+    if _is_bare_word(cursor) or token.text in NULLS or token.kind is TokenKind.ADDRESS:
         cursor.error("syntax", token, f"{token.text} stands alone: it lacks quotes, or () if it is a call.")
     elif token.kind is TokenKind.STRING and not is_value:
         cursor.error("syntax", token, "A string is no condition.")
@@ -147,15 +125,11 @@ def _plain(cursor: Cursor) -> Expression:
     token = cursor.token
     if token.kind is TokenKind.STRING:
         return Term(cursor.place(token), Argument(ArgumentKind.STRING, unquoted(cursor.take().text)))
-    kind = _KINDS.get(token.kind)
+    kind = kind_of(token)
     if kind is None:
         raise NotUnderstoodError
     cursor.take()
-    return Term(cursor.place(token), Argument(_kind_of(token, kind), token.text))
-
-
-def _kind_of(token: Token, kind: ArgumentKind) -> ArgumentKind:
-    return ArgumentKind.NUMBER if token.text in SWITCHES else kind
+    return Term(cursor.place(token), Argument(kind, token.text))
 
 
 def _assigned(cursor: Cursor) -> Expression:
@@ -165,7 +139,7 @@ def _assigned(cursor: Cursor) -> Expression:
     _count_operator(cursor, operator)
     cursor.deeper()
     try:
-        right = _plain(cursor) if cursor.token.text in _NULL else _joined(cursor, BITS, is_value=True)
+        right = _plain(cursor) if cursor.token.text in NULLS else _joined(cursor, BITS, is_value=True)
     finally:
         cursor.depth -= 1
     return Binary(cursor.place(operator), operator.text, variable, right)
@@ -214,22 +188,15 @@ def _signed(cursor: Cursor, is_value: bool) -> Expression:
     return Term(cursor.place(token), Argument(ArgumentKind.EXPRESSION, text))
 
 
-def strings(cursor: Cursor) -> str:
-    """What a string says, or several in a row, which are one."""
-    text = unquoted(cursor.take().text)
-    while cursor.token.kind is TokenKind.STRING:
-        text += unquoted(cursor.take().text)
-    return text
-
-
 def call(cursor: Cursor) -> Call:
     """A function's name and its arguments in brackets. A missing `)` is a finding."""
     name = cursor.take()
     opening = cursor.take()
     place = cursor.place(name)
-    if cursor.accept(")"):
+    if cursor.token.text == ")" and name.text not in _NEVER_LEFT_OUT:
+        cursor.take()
         return Call(place, name.text, ())
-    found = [_argument(cursor, name.text, 0)]
+    found = [_asserted(cursor) if name.text == "assert" else _argument(cursor, name.text, 0)]
     while cursor.accept(","):
         found.append(_argument(cursor, name.text, len(found)))
     if not cursor.accept(")"):
@@ -241,6 +208,8 @@ def _argument(cursor: Cursor, name: str, position: int) -> Argument:
     """One argument; what is neither a value nor a name is kept as written."""
     token = cursor.token
     if token.text in (",", ")"):
+        if name in _NEVER_LEFT_OUT:
+            cursor.error("syntax", token, f"An argument of {name} is missing.")
         return Argument(ArgumentKind.NONE, "")
     start = cursor.index
     found = _simple_argument(cursor, name)
@@ -248,9 +217,15 @@ def _argument(cursor: Cursor, name: str, position: int) -> Argument:
         cursor.return_to(start)
         _skip_argument(cursor)
         found = Argument(ArgumentKind.EXPRESSION, cursor.written(start, cursor.index))
-    if name != "assert":
-        _check_argument(cursor, token, found, name, position)
+    _check_argument(cursor, token, found, name, position)
     return found
+
+
+def _asserted(cursor: Cursor) -> Argument:
+    """What assert() takes first: a condition."""
+    start = cursor.index
+    _joined(cursor, LOGIC, is_value=False)
+    return Argument(ArgumentKind.EXPRESSION, cursor.written(start, cursor.index))
 
 
 def _simple_argument(cursor: Cursor, name: str) -> Argument:
@@ -262,21 +237,25 @@ def _simple_argument(cursor: Cursor, name: str) -> Argument:
     if token.text in ("-", "+") and is_number(cursor.token):
         cursor.take()
         return Argument(ArgumentKind.NUMBER, cursor.written(start, cursor.index))
-    kind = _KINDS.get(token.kind, ArgumentKind.EXPRESSION)
-    return Argument(_kind_of(token, kind), token.text)
+    kind = kind_of(token) or ArgumentKind.EXPRESSION
+    return Argument(kind, token.text)
 
 
 def _check_argument(cursor: Cursor, token: Token, found: Argument, name: str, position: int) -> None:
     if found.kind is ArgumentKind.EXPRESSION:
         text = f"An argument of {name} is a string, a number or a variable, nothing to compute."
         cursor.error("syntax", token, text)
+    elif name in _JOINING and found.kind is not ArgumentKind.STRING:
+        cursor.error("syntax", token, f"{name} takes strings only; variables stand within them.")
     elif found.kind is ArgumentKind.NAME and not _may_be_bare(found.text, name, position):
         cursor.error("syntax", token, f"The argument {found.text} of {name} lacks its quotes.")
 
 
 def _may_be_bare(text: str, name: str, position: int) -> bool:
     """Whether an argument may do without quotes: a route's name, and NULL for what is handed to a route."""
-    return name == "route" and (position == 0 or text in _NULL)
+    if name != "route":
+        return False
+    return text in NULLS if position else text not in RESERVED
 
 
 def _skip_argument(cursor: Cursor) -> None:

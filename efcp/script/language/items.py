@@ -3,7 +3,7 @@
 import re
 
 from efcp.script.language.cursor import ROUTE_WORDS, Cursor, NotUnderstoodError
-from efcp.script.language.expressions import is_number, number, strings
+from efcp.script.language.literals import RESERVED, is_number, number, strings
 from efcp.script.language.statements import block
 from efcp.script.language.syntax import Item, LoadModule, ModuleParameter, Route, RouteKind, Setting
 from efcp.script.language.tokens import Token, TokenKind, unquoted
@@ -14,6 +14,7 @@ _OVER_LINES = frozenset({"auto_scaling_profile", "alias", "socket", "listen", "m
 _ITEM_WORDS = ROUTE_WORDS | {"loadmodule", "modparam"}
 _UNNAMED = frozenset({RouteKind.REQUEST, RouteKind.REPLY})
 _NEVER_NAMED = frozenset({RouteKind.ERROR, RouteKind.LOCAL, RouteKind.STARTUP})
+_ENDS_PART = frozenset(",]{};[")
 _PLAIN_NAMES = re.compile(r"[\w-]+(?:\|[\w-]+)*", re.ASCII)
 
 
@@ -185,6 +186,8 @@ def _problem_of(kind: RouteKind, parts: list[str]) -> str:
         return f"{kind} takes no name." if parts != [""] else ""
     if not parts[0] and kind not in _UNNAMED:
         return f"{kind} needs a name in square brackets."
+    if parts[0] in RESERVED:
+        return f"{parts[0]} is a word of the language, so it can't be a route's name without quotes."
     if kind is RouteKind.TIMER:
         is_interval = len(parts) == 2 and parts[1].isdecimal()
         return "" if is_interval else "timer_route takes [name, interval in seconds]."
@@ -193,16 +196,21 @@ def _problem_of(kind: RouteKind, parts: list[str]) -> str:
 
 def _route_parts(cursor: Cursor) -> list[str]:
     """The name and the options between square brackets."""
-    parts: list[str] = []
-    while True:
-        start = cursor.index
-        while not cursor.at_end and cursor.token.text not in (",", "]", "{", "}", ";"):
-            cursor.take()
-        first = cursor.tokens[start]
-        single = cursor.index - start == 1 and first.kind is TokenKind.STRING
-        parts.append(unquoted(first.text) if single else cursor.written(start, cursor.index))
-        if not cursor.accept(","):
-            break
+    parts = [_route_part(cursor)]
+    while cursor.accept(","):
+        parts.append(_route_part(cursor))
     if not cursor.accept("]"):
         cursor.error("syntax", cursor.previous, "A ] is missing.")
     return parts
+
+
+def _route_part(cursor: Cursor) -> str:
+    start = cursor.index
+    while not cursor.at_end and cursor.token.text not in _ENDS_PART:
+        cursor.take()
+    first = cursor.tokens[start]
+    if cursor.index - start > 1:
+        cursor.error("syntax", first, "A route's name is one word, or a string.")
+    elif first.kind is TokenKind.STRING:
+        return unquoted(first.text)
+    return cursor.written(start, cursor.index)

@@ -1,29 +1,25 @@
-"""What stands in a route: calls, conditions, loops, assignments."""
+"""What stands in a route: conditions, loops, switches and the actions between them."""
 
 from collections.abc import Callable
 
+from efcp.script.language.actions import assignment, finished, leave, resume
 from efcp.script.language.cursor import Cursor, NotUnderstoodError
-from efcp.script.language.expressions import ASSIGNING, call, condition, is_number, value
+from efcp.script.language.expressions import call, condition
+from efcp.script.language.literals import is_number
 from efcp.script.language.syntax import (
     Argument,
     ArgumentKind,
-    Assign,
     Block,
-    Call,
     Case,
     Expression,
     ForEach,
     If,
-    Leave,
-    Resume,
     Statement,
     Switch,
     Term,
     While,
 )
 from efcp.script.language.tokens import Token, TokenKind, unquoted
-
-_RETURNED = (ArgumentKind.NUMBER, ArgumentKind.VARIABLE)
 
 
 def block(cursor: Cursor) -> Block:
@@ -84,9 +80,9 @@ def _kind_of_statement(cursor: Cursor) -> Block:
         cursor.error("stray-bracket", token, f"This {token.text} closes nothing.")
         return ()
     if token.kind is TokenKind.VARIABLE:
-        return (_finished(cursor, _assignment(cursor)),)
+        return (finished(cursor, assignment(cursor)),)
     if token.kind is TokenKind.WORD and cursor.ahead().text == "(":
-        return (_finished(cursor, call(cursor)),)
+        return (finished(cursor, call(cursor)),)
     if token.text == "else":
         cursor.error("syntax", token, "This else has no if: perhaps a ; ended the if before it.")
         cursor.take()
@@ -94,23 +90,6 @@ def _kind_of_statement(cursor: Cursor) -> Block:
     if token.kind is TokenKind.WORD:
         cursor.error("syntax", token, f"{token.text} is no statement: a call has ().")
     raise NotUnderstoodError
-
-
-def _finished(cursor: Cursor, statement: Statement) -> Statement:
-    """The statement, its `;` taken; a missing one is a finding at the line that lacks it."""
-    if not cursor.accept(";"):
-        cursor.error("syntax", cursor.previous, f"A ; is missing after {cursor.previous.text[:40]}.")
-    return statement
-
-
-def _assignment(cursor: Cursor) -> Assign:
-    variable = cursor.take()
-    operator = cursor.token
-    if operator.text not in ASSIGNING:
-        cursor.error("syntax", variable, f"{variable.text[:40]} stands alone: an assignment lacks its =.")
-        raise NotUnderstoodError
-    cursor.take()
-    return Assign(cursor.place(variable), variable.text, operator.text, value(cursor))
 
 
 def _condition(cursor: Cursor) -> Expression:
@@ -254,68 +233,15 @@ def _label(cursor: Cursor) -> str:
     return token.text
 
 
-def _leave(cursor: Cursor) -> Statement:
-    """exit, drop, break and return; of several values that a return takes, the first one counts."""
-    token = cursor.take()
-    if token.text == "break" and not cursor.loops:
-        cursor.error("syntax", token, "break stands only within a loop or a switch.")
-    found = _left_with(cursor, token)
-    return _finished(cursor, Leave(cursor.place(token), token.text, found))
-
-
-def _left_with(cursor: Cursor, token: Token) -> Expression | None:
-    start = cursor.index
-    if cursor.token.text != "(":
-        bare = token.text != "return" or cursor.token.text in (";", "}") or cursor.at_end
-        return None if bare else _returned(cursor, token)
-    cursor.take()
-    found = None if cursor.token.text in (")", ",") else _returned(cursor, token)
-    cursor.skip_to_closing()
-    cursor.expect(")")
-    if token.text == "break" or (token.text != "return" and cursor.index - start > 2):
-        cursor.error("syntax", token, f"{token.text} takes no value.")
-    return found
-
-
-def _returned(cursor: Cursor, token: Token) -> Expression:
-    found = value(cursor)
-    if not isinstance(found, Term) or found.argument.kind not in _RETURNED or cursor.previous.text == ")":
-        cursor.error("syntax", token, f"{token.text} takes a number or a variable.")
-    return found
-
-
-def _resume(cursor: Cursor) -> Statement:
-    token = cursor.take()
-    route = ""
-    try:
-        cursor.expect("(")
-        called = _called(cursor)
-        if cursor.accept(","):
-            name = cursor.take()
-            route = unquoted(name.text) if name.kind is TokenKind.STRING else name.text
-        cursor.skip_to_closing()
-        cursor.expect(")")
-    except NotUnderstoodError:
-        cursor.error("syntax", token, f"{token.text} takes (function(…), route).")
-        raise
-    return _finished(cursor, Resume(cursor.place(token), token.text, called, route))
-
-
-def _called(cursor: Cursor) -> Call:
-    if cursor.token.kind is not TokenKind.WORD or cursor.ahead().text != "(":
-        raise NotUnderstoodError
-    return call(cursor)
-
-
 _BY_WORD: dict[str, Callable[[Cursor], Statement]] = {
     "if": _if,
     "while": _while,
     "for": _for_each,
     "switch": _switch,
-    "exit": _leave,
-    "drop": _leave,
-    "return": _leave,
-    "break": _leave,
-    "async": _resume,
-    "launch": _resume,
+    "exit": leave,
+    "drop": leave,
+    "return": leave,
+    "break": leave,
+    "async": resume,
+    "launch": resume,
 }
