@@ -32,7 +32,7 @@ class Cursor:
         self.findings = scanned.findings
         self.skipped = scanned.skipped
         self.room = MAXIMUM_FINDINGS
-        self.told: set[int] = set()
+        self.told = scanned.told
         self.hints = min(scanned.skipped, MAXIMUM_HINTS)
         self.index = 0
         self.depth = 0
@@ -111,9 +111,11 @@ class Cursor:
             self.findings.append(Finding(Severity.ERROR, code, self.place(token), text))
 
     def not_understood(self, start: int) -> None:
-        """Counts what stands between the token of index `start` and the one at hand, with a hint."""
+        """Counts what stands between the token of index `start` and the one at hand, with a hint where no
+        error was told of its lines."""
         self.skipped += 1
-        if self.hints >= MAXIMUM_HINTS:
+        lines = range(self.tokens[start].line, self.previous.line + 1)
+        if self.hints >= MAXIMUM_HINTS or not self.told.isdisjoint(lines):
             return
         self.hints += 1
         shown = self.written(start, min(max(self.index, start + 1), start + 12))[:60]

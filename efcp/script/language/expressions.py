@@ -84,7 +84,10 @@ def _compared(cursor: Cursor, operator: Token, is_value: bool) -> Expression:
     if token.text in NULLS or token.kind in (TokenKind.STRING, TokenKind.ADDRESS, TokenKind.VARIABLE):
         return _plain(cursor)
     if token.text == "[" and cursor.ahead().kind is TokenKind.ADDRESS:
-        return _bracketed(cursor)
+        cursor.take()
+        address = _plain(cursor)
+        cursor.expect("]")
+        return address
     return _operand(cursor, is_value)
 
 
@@ -157,7 +160,7 @@ def _negation(cursor: Cursor, is_value: bool) -> Expression:
         cursor.depth -= 1
 
 
-def _bracketed(cursor: Cursor, is_value: bool = False) -> Expression:
+def _bracketed(cursor: Cursor, is_value: bool) -> Expression:
     """What stands in brackets; square ones hold a value within a condition."""
     opening = cursor.token
     cursor.deeper()

@@ -53,6 +53,8 @@ class Tokens:
     tokens: list[Token] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     skipped: int = 0
+    told: set[int] = field(default_factory=set)
+    """The lines of the source that errors were found in."""
 
 
 _HEX4 = "[0-9A-Fa-f]{1,4}"
@@ -141,6 +143,8 @@ class _Scanner:
     def _find(self, severity: Severity, code: str, line: int, text: str) -> None:
         if len(self.result.findings) < MAXIMUM_FINDINGS or code == "too-large":
             self.result.findings.append(Finding(severity, code, self.source.place(line), text))
+        if severity is Severity.ERROR:
+            self.result.told.add(line)
 
     def _take(self, kind: TokenKind, end: int) -> None:
         text = self.text[self.position : end]
@@ -183,7 +187,8 @@ class _Scanner:
             self._take(TokenKind.STRING, match.end())
             return
         self._find(Severity.ERROR, "unclosed-string", self.line, f"This string has no closing {quote}.")
-        self._take(TokenKind.STRING, end)
+        meant = self.text[self.position + 1 : end].rstrip(" \t\r,;(){}")
+        self._take(TokenKind.STRING, self.position + 1 + len(meant))
 
     def _over_lines(self, pattern: re.Pattern[str], quote: str) -> re.Match[str] | None:
         """A string of several lines, unless what follows shows that its last quote opens another string."""
