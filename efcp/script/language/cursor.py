@@ -9,6 +9,8 @@ MAXIMUM_DEPTH = 100
 _OPENING = frozenset("([{")
 _CLOSING = frozenset(")]}")
 _NEVER_WITHIN = frozenset(";{}")
+_OFTEN_SEVERAL = frozenset({"syntax", "stray-bracket"})
+"""What one slip often looks like several of: they are told of a line that has no error yet."""
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _ENDS_BRACKET = _NEVER_WITHIN | {")"}
 ROUTE_WORDS = frozenset(kind.value for kind in RouteKind)
@@ -103,9 +105,8 @@ class Cursor:
         return "".join(parts)
 
     def error(self, code: str, token: Token, text: str) -> None:
-        """A finding of severity error at a token: one a line, as one slip often looks like several, and no
-        more than MAXIMUM_FINDINGS."""
-        if self.room > 0 and token.line not in self.told:
+        """A finding of severity error at a token, and no more than MAXIMUM_FINDINGS."""
+        if self.room > 0 and not (code in _OFTEN_SEVERAL and token.line in self.told):
             self.told.add(token.line)
             self.room -= 1
             self.findings.append(Finding(Severity.ERROR, code, self.place(token), text))

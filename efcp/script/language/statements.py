@@ -98,18 +98,24 @@ def _condition(cursor: Cursor) -> Expression:
     opening = cursor.token
     cursor.expect("(")
     start = cursor.index
-    try:
-        found = condition(cursor)
-        if cursor.token.text not in (")", ";", "{", "}"):
-            raise NotUnderstoodError
-    except NotUnderstoodError:
+    found = _understood_condition(cursor)
+    if found is None:
         cursor.skip_to_closing()
-        cursor.not_understood(start)
-        text = cursor.written(start, cursor.index)
-        found = Term(cursor.place(opening), Argument(ArgumentKind.EXPRESSION, text))
+    text = cursor.written(start, cursor.index)
     if not cursor.accept(")"):
         cursor.error("syntax", opening, "A ) is missing.")
+    if found is None:
+        cursor.not_understood(start)
+        return Term(cursor.place(opening), Argument(ArgumentKind.EXPRESSION, text))
     return found
+
+
+def _understood_condition(cursor: Cursor) -> Expression | None:
+    try:
+        found = condition(cursor)
+    except NotUnderstoodError:
+        return None
+    return found if cursor.token.text in (")", ";", "{", "}") else None
 
 
 def _body(cursor: Cursor) -> Block:

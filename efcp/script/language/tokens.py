@@ -48,7 +48,7 @@ class Token(NamedTuple):
 
 @dataclass(slots=True)
 class Tokens:
-    """The tokens of a source, an END last. `skipped` counts what was dropped without being understood."""
+    """The tokens of a source, then an END on the last one's line. `skipped` counts what was dropped."""
 
     tokens: list[Token] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -138,7 +138,8 @@ class _Scanner:
                 self.line,
                 "The script is too large: it was read up to this line.",
             )
-        self.result.tokens.append(Token(TokenKind.END, "", self.line, self.position))
+        tokens = self.result.tokens
+        tokens.append(Token(TokenKind.END, "", tokens[-1].line if tokens else 1, self.position))
 
     def _find(self, severity: Severity, code: str, line: int, text: str) -> None:
         if len(self.result.findings) < MAXIMUM_FINDINGS or code == "too-large":
