@@ -51,6 +51,8 @@ def _left_with(cursor: Cursor, token: Token) -> Expression | None:
         return None if bare else _returned(cursor, token)
     cursor.take()
     found = None if cursor.token.text in (")", ",") else _returned(cursor, token)
+    if cursor.token.text not in (")", ","):
+        cursor.error("syntax", token, f"{token.text} takes a number or a variable.")
     cursor.skip_to_closing()
     cursor.expect(")")
     if token.text == "break" or (token.text != "return" and cursor.index - start > 2):

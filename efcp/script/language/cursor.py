@@ -5,7 +5,8 @@ from efcp.script.language.sources import Source
 from efcp.script.language.syntax import RouteKind
 from efcp.script.language.tokens import MAXIMUM_FINDINGS, MAXIMUM_HINTS, Token, TokenKind, tokenize
 
-MAXIMUM_DEPTH = 100
+MAXIMUM_DEPTH = 64
+"""Of brackets and blocks: it keeps parsing, and walking through what was parsed, far from Python's bound."""
 _OPENING = frozenset("([{")
 _CLOSING = frozenset(")]}")
 _NEVER_WITHIN = frozenset(";{}")

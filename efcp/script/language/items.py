@@ -186,7 +186,7 @@ def _problem_of(kind: RouteKind, parts: list[str]) -> str:
         return f"{kind} takes no name." if parts != [""] else ""
     if not parts[0] and kind not in _UNNAMED:
         return f"{kind} needs a name in square brackets."
-    if parts[0] in RESERVED:
+    if parts[0] in RESERVED | ROUTE_WORDS:
         return f"{parts[0]} is a word of the language, so it can't be a route's name without quotes."
     if kind is RouteKind.TIMER:
         is_interval = len(parts) == 2 and parts[1].isdecimal()
@@ -209,7 +209,7 @@ def _route_part(cursor: Cursor) -> str:
     while not cursor.at_end and cursor.token.text not in _ENDS_PART:
         cursor.take()
     first = cursor.tokens[start]
-    if cursor.index - start > 1:
+    if cursor.index - start > 1 or first.kind in (TokenKind.VARIABLE, TokenKind.OPERATOR):
         cursor.error("syntax", first, "A route's name is one word, or a string.")
     elif first.kind is TokenKind.STRING:
         return unquoted(first.text)

@@ -6,10 +6,10 @@ from efcp.script.language.tokens import Token, TokenKind, unquoted
 
 # fmt: off
 RESERVED = frozenset({
-    "alias", "and", "any", "anycast", "assert", "async", "break", "case", "default", "dns", "drop", "error",
-    "exit", "expire", "for", "frag", "if", "in", "launch", "loadmodule", "log", "maxbuffer", "mhomed",
-    "modparam", "mpath", "not", "null", "NULL", "or", "return", "route", "socket", "switch", "sync", "tag",
-    "tos", "while", "xdbg", "xlog",
+    "alias", "and", "any", "anycast", "assert", "async", "break", "case", "default", "dns", "drop", "else",
+    "error", "exit", "expire", "for", "frag", "if", "in", "launch", "loadmodule", "log", "maxbuffer",
+    "mhomed", "modparam", "mpath", "not", "null", "NULL", "or", "return", "route", "socket", "switch", "sync",
+    "tag", "tos", "while", "xdbg", "xlog",
 })
 # fmt: on
 """Words that the scanner knows as its own in all versions, so that they can't be a route's name."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from efcp.script.language.actions import assignment, finished, leave, resume
-from efcp.script.language.cursor import Cursor, NotUnderstoodError
+from efcp.script.language.cursor import Cursor, NotUnderstoodError, TooDeepError
 from efcp.script.language.expressions import call, condition
 from efcp.script.language.literals import is_number
 from efcp.script.language.syntax import (
@@ -127,22 +127,29 @@ def _body(cursor: Cursor) -> Block:
 
 
 def _if(cursor: Cursor) -> If:
-    """An if with all its else-ifs; each of those counts as one level deeper."""
-    found: list[tuple[Token, Expression, Block]] = []
-    while True:
-        token = cursor.take()
-        condition = _condition(cursor)
-        found.append((token, condition, _body(cursor)))
-        if not (cursor.token.text == "else" and cursor.ahead().text == "if"):
+    """An if with all its else-ifs; each of those counts as one level deeper, those too deep are skipped."""
+    found = [_branch(cursor)]
+    while cursor.token.text == "else" and cursor.ahead().text == "if":
+        try:
+            cursor.deeper()
+        except TooDeepError:
+            while cursor.accept("else"):
+                cursor.skip_statement()
             break
         cursor.take()
-        cursor.deeper()
+        found.append(_branch(cursor))
     otherwise = _body(cursor) if cursor.accept("else") else ()
     token, condition, then = found.pop()
     last = If(cursor.place(token), condition, then, otherwise)
     for token, condition, then in reversed(found):
         last = If(cursor.place(token), condition, then, (last,))
     return last
+
+
+def _branch(cursor: Cursor) -> tuple[Token, Expression, Block]:
+    token = cursor.take()
+    found = _condition(cursor)
+    return token, found, _body(cursor)
 
 
 def _while(cursor: Cursor) -> While:

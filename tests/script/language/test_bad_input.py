@@ -71,6 +71,14 @@ def test_brackets_in_a_condition_are_bound(inner: str) -> None:
     assert ("nested-too-deep", 2) in codes(script)
 
 
+def test_a_long_chain_of_else_ifs_is_read_as_far_as_it_may_go() -> None:
+    chain = "if (a()) b();\n" + "else if (a()) { b(); }\n" * 300 + "else c();\nd();"
+    script = in_route(chain)
+    assert codes(script) == [("nested-too-deep", MAXIMUM_DEPTH + 2)]
+    names = [call.name for call in calls(next(script.routes).body)]
+    assert names == ["a", "b"] * MAXIMUM_DEPTH + ["d"]
+
+
 def test_a_chain_of_conditions_is_bound() -> None:
     script = in_route(f"if (a(){' && a()' * 1000}) b();\nc();")
     assert codes(script) == [("nested-too-deep", 2)]
@@ -78,9 +86,9 @@ def test_a_chain_of_conditions_is_bound() -> None:
 
 
 def test_nesting_within_the_bound_is_read() -> None:
-    script = in_route("if (a()) { " * 90 + "b();" + "}" * 90)
+    script = in_route("if (a()) { " * 60 + "b();" + "}" * 60)
     assert codes(script) == []
-    assert len(list(calls(next(script.routes).body))) == 91
+    assert len(list(calls(next(script.routes).body))) == 61
 
 
 def test_of_many_things_not_understood_the_first_are_named_and_all_counted() -> None:

@@ -173,6 +173,8 @@ def test_includes_are_left_out_of_a_single_text() -> None:
         ("log_level=3\ninclude_file a.cfg", 2),
         ("route[a-b] { exit; }", 1),
         ("route[error] { exit; }", 1),
+        ("route[$var(x)] { exit; }", 1),
+        ("failure_route[route] { exit; }", 1),
         ("failure_route { exit; }", 1),
         ("error_route[a] { exit; }", 1),
         ("timer_route[a] { exit; }", 1),

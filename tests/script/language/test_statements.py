@@ -210,6 +210,7 @@ def test_what_goes_on_later_names_its_route(written: str, word: str, route: str)
         ("route(drop);", 2),
         ("drop(1);", 2),
         ("return ($var(x) + 1);", 2),
+        ("return(1 2);", 2),
         ("switch ($var(x)) { }", 2),
         ("switch ($var(x)) { default: exit; }", 2),
         ("switch ($var(x)) {\ncase 1: exit;\ndefault: exit;\ncase 2: exit;\n}", 5),
