@@ -21,6 +21,9 @@ from efcp.script.language.syntax import (
 )
 from efcp.script.language.tokens import Token, TokenKind, unquoted
 
+ELSE_IFS_A_LEVEL = 2
+"""How many of them count as one level of nesting: they take depth only when they are walked through."""
+
 
 def block(cursor: Cursor) -> Block:
     """The statements from `{` to its `}`. One that isn't closed ends where the next route begins."""
@@ -127,11 +130,12 @@ def _body(cursor: Cursor) -> Block:
 
 
 def _if(cursor: Cursor) -> If:
-    """An if with all its else-ifs; each of those counts as one level deeper, those too deep are skipped."""
+    """An if with all its else-ifs: some of those count as one level deeper, those too deep are skipped."""
     found = [_branch(cursor)]
     while cursor.token.text == "else" and cursor.ahead().text == "if":
         try:
-            cursor.deeper()
+            if len(found) % ELSE_IFS_A_LEVEL == 0:
+                cursor.deeper()
         except TooDeepError:
             while cursor.accept("else"):
                 cursor.skip_statement()
