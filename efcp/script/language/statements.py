@@ -60,6 +60,10 @@ def _statement(cursor: Cursor) -> Block:
     try:
         cursor.deeper()
         return _kind_of_statement(cursor)
+    except TooDeepError:
+        cursor.skip_statement()
+        cursor.skipped += 1
+        return ()
     except NotUnderstoodError:
         cursor.skip_statement()
         cursor.not_understood(start)

