@@ -136,10 +136,12 @@ class Cursor:
         self.depth += 1
 
     def unclosed(self, opening: Token) -> None:
-        """A { without its }: of several that end at one place, the innermost is told."""
+        """A bracket that isn't closed: of several that end at one place, the innermost is told."""
         if self.unclosed_at != self.index:
             self.unclosed_at = self.index
-            self.error("unclosed-block", opening, "This { has no closing }.")
+            self.error(
+                "unclosed-block", opening, f"This {opening.text} has no closing {_PAIRS[opening.text]}."
+            )
 
     def starts_route(self) -> bool:
         """Whether a route's definition begins here (a call of one has a round bracket)."""
@@ -161,14 +163,15 @@ class Cursor:
 
     def skip_bracket(self) -> None:
         """Past the bracket that opens here, whatever stands within, but not into the next route."""
-        opening = self.token.text
-        closing = _PAIRS[opening]
+        opening = self.token
+        closing = _PAIRS[opening.text]
         depth = 0
         while not (self.at_end or self.starts_route()):
             text = self.take().text
-            depth += (text == opening) - (text == closing)
+            depth += (text == opening.text) - (text == closing)
             if depth == 0:
                 return
+        self.unclosed(opening)
 
     def skip_to_closing(self) -> None:
         """To the `)` that closes the bracket one is in, or what ends the statement before it."""

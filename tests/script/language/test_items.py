@@ -201,6 +201,12 @@ def test_a_bracket_too_many_is_told() -> None:
     assert [route.name for route in script.routes] == ["", "b"]
 
 
+def test_a_value_whose_bracket_is_not_closed_is_told() -> None:
+    script = parse('log_level=3\ndst_blacklist = a:{(any, 1.1.1.1)\nloadmodule "a"\nroute { exit; }', FILE)
+    assert codes(script) == [("unclosed-block", 2)]
+    assert len(list(script.routes)) == 1
+
+
 def test_a_route_that_is_not_closed_ends_where_the_next_begins() -> None:
     script = parse("route {\n if ($rU == NULL) {\n  exit;\n}\nroute[b] {\n exit;\n}", FILE)
     assert codes(script) == [("unclosed-block", 1)]
