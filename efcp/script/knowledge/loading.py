@@ -36,6 +36,7 @@ def knowledge_of(version: str) -> Knowledge:
         core_functions=_functions(table["core_functions"]),
         settings=frozenset(table["settings"]),
         other_modules=frozenset(table["other_modules"]),
+        words=frozenset(table["words"]),
     )
 
 

@@ -148,6 +148,11 @@ def test_statements_are_no_settings(known: Knowledge, name: str) -> None:
     assert name not in known.settings
 
 
+@pytest.mark.parametrize("name", ["if", "drop", "route", "xlog", "and", "null", "default"])
+def test_words_of_the_language_are_known(known: Knowledge, name: str) -> None:
+    assert name in known.words
+
+
 # Where the versions really differ.
 
 
