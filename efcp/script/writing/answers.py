@@ -69,8 +69,8 @@ class Answers:
     `probing_interval` is in seconds, 0 for no probing; `threshold` how many failures in a row take a
     destination out; `probing_mode` 0 probes those that failed, 1 all that are not inactive; `reply_codes`
     count as alive besides 200. With `minimal` a whole proxy is written, that listens on `socket` and answers
-    MI over HTTP on 127.0.0.1 and `mi_port`; `module_path` is where its modules are, "" for the folder built in.
-    `show_passwords` writes the password of `database_url` as it is, and not as the word PASSWORD.
+    MI over HTTP on 127.0.0.1 and `mi_port`; `module_path` is where its modules are, "" for the one built
+    in. `show_passwords` writes the password of `database_url` as it is, and not as the word PASSWORD.
     """
 
     version: str = "3.4"
