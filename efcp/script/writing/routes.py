@@ -11,6 +11,7 @@ _EXIT = Line("exit;", "Nothing else is done with this call.")
 _RELAY = Line(
     "t_relay();", "The call goes to the destination chosen. Where it cannot be sent, tm answers by itself."
 )
+_TRANSLATED = "$avp(translated_user)"
 _MARKED = {
     Mark.PROBING: "It gets no more calls until a probe succeeds.",
     Mark.INACTIVE: "It gets no more calls until somebody sets it active again.",
@@ -26,7 +27,7 @@ def routes_of(answers: Answers) -> Iterator[Line]:
         yield from _scoring(name)
     for group in answers.groups:
         if group.failure_route:
-            yield from _failure_route(group)
+            yield from _failure_route(group, translated=bool(answers.dialplans))
 
 
 def reply(function: str, code: int, reason: str, why: str) -> tuple[Line, Line]:
@@ -44,6 +45,8 @@ def _route(group: Group, dialplans: tuple[Dialplan, ...]) -> Iterator[Line]:
 def _body(group: Group, dialplans: tuple[Dialplan, ...]) -> Iterator[Line]:
     for dialplan in dialplans:
         yield from _translated(dialplan)
+    if dialplans and group.failure_route and group.try_next:
+        yield Line(f"{_TRANSLATED} = $rU;", "Kept for the next try: a failure route sees what was dialled.")
     yield Line(f'xlog("Routing to set {group.set_id} via dispatcher\\n");', "A line in the log.")
     none = reply("send_reply", group.last_code, group.empty_reason, "The set has no active destination.")
     yield from braced(f"if (!{_select(group)})", _said_of_choice(group), none)
@@ -83,14 +86,16 @@ def _arm(group: Group) -> str:
     return f"t_on_failure({quoted(group.failure_route)});"
 
 
-def _failure_route(group: Group) -> Iterator[Line]:
+def _failure_route(group: Group, *, translated: bool) -> Iterator[Line]:
     why = f"A destination of set {group.set_id} failed."
-    yield from block(why, braced(f"failure_route[{group.failure_route}]", why, _when_failed(group)))
+    yield from block(
+        why, braced(f"failure_route[{group.failure_route}]", why, _when_failed(group, translated))
+    )
 
 
-def _when_failed(group: Group) -> Iterator[Line]:
+def _when_failed(group: Group, translated: bool) -> Iterator[Line]:
     yield from braced("if (t_was_cancelled())", "The caller has hung up: there is nothing to try.", (_EXIT,))
-    yield from braced(f"if ({_failed(group)})", _said_of_failure(group), _after_a_failure(group))
+    yield from braced(f"if ({_failed(group)})", _said_of_failure(group), _after_a_failure(group, translated))
 
 
 def _failed(group: Group) -> str:
@@ -112,7 +117,7 @@ def _said_of_failure(group: Group) -> str:
     return f"What counts as a failure: {', or '.join(said)}. Any other reply goes to the caller."
 
 
-def _after_a_failure(group: Group) -> Iterator[Line]:
+def _after_a_failure(group: Group, translated: bool) -> Iterator[Line]:
     yield Line(
         f'xlog("A destination of set {group.set_id} failed with reply $T_reply_code\\n");',
         "A line in the log.",
@@ -126,6 +131,9 @@ def _after_a_failure(group: Group) -> Iterator[Line]:
     yield from braced(
         "if (!ds_next_dst())", "The next destination of those kept by flag f; none may be left.", last
     )
+    if translated:
+        why = "The proxy has put the dialled user back; the next destination gets the translated one too."
+        yield Line(f"$rU = {_TRANSLATED};", why)
     yield Line('xlog("Trying $du next\\n");', "A line in the log: what is tried now.")
     yield Line(_arm(group), "Armed again: it holds for one try only.")
     yield _RELAY

@@ -181,6 +181,17 @@ def test_a_dialplan_stands_before_the_choice_and_its_result_is_tested() -> None:
     assert loaded(written)[-1] == "dialplan"
 
 
+def test_the_next_destination_gets_the_translated_user_too() -> None:
+    """Seen on all three versions: within a failure route the request has the URI that came in."""
+    text = write(Answers(dialplans=(Dialplan(1),))).text
+    wanted = ["!dp_translate", "$avp(translated_user) = $rU;", "!ds_next_dst", "$rU = $avp(translated_user);"]
+    assert [text.index(each) for each in wanted] == sorted(text.index(each) for each in wanted)
+
+
+def test_without_a_dialplan_the_user_is_left_alone() -> None:
+    assert "translated_user" not in write(Answers()).text
+
+
 def test_a_whole_proxy_answers_mi_on_loopback_only() -> None:
     text = write(Answers(minimal=True, mi_port=9999)).text
     assert 'modparam("httpd", "ip", "127.0.0.1")' in text
