@@ -230,7 +230,7 @@ def test_a_whole_proxy_says_how_to_start_it() -> None:
 def test_memory_grows_with_the_table() -> None:
     text = write(Answers(minimal=True), Tables(rows=50_000)).text
     assert 'modparam("httpd", "buf_size", 41943040)' in text
-    assert "opensips -m 448 -M 80" in text
+    assert "opensips -m 320 -M 80" in text
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5_000, 10_000, 50_000])
