@@ -4,7 +4,7 @@ The facts themselves are data, one TOML file per version beside this one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from efcp.script.language.syntax import RouteKind
@@ -70,7 +70,8 @@ class Knowledge:
     """All that is known of one version: `version` as "3.4"; `core_functions` need no module.
 
     `settings` are the global settings. A module outside of `modules` is not described, which is not the same
-    as absent: `other_modules` are the names of those that the version ships besides.
+    as absent: `other_modules` are the names of those that the version ships besides. `words` are those that
+    the language keeps for itself besides the settings: no route may be named so.
     """
 
     version: str
@@ -78,3 +79,4 @@ class Knowledge:
     core_functions: Mapping[str, Function]
     settings: frozenset[str]
     other_modules: frozenset[str]
+    words: frozenset[str] = field(default_factory=frozenset)

@@ -1,0 +1,144 @@
+"""The module section: what the routes call, each module after those that it requires."""
+
+from collections.abc import Iterator
+
+from efcp.script.knowledge.loading import knowledge_of
+from efcp.script.writing.algorithms import parameter_of
+from efcp.script.writing.answers import Answers
+from efcp.script.writing.database import PLACEHOLDER, database_url
+from efcp.script.writing.lines import Line, block
+from efcp.script.writing.quoting import quoted
+from efcp.script.writing.sizing import Memory
+
+_FINAL_REPLY_SECONDS = 5
+_ANSWER_SECONDS = 120
+_REQUEST_BYTES = 65_536
+
+_BASE = {
+    "tm": "Keeps transactions: a call can be tried at the next destination, and probes need it.",
+    "sl": "Answers without a transaction.",
+    "signaling": "send_reply: answers through tm where there is a transaction, through sl otherwise.",
+}
+_OF_A_WHOLE_PROXY = {
+    "maxfwd": "mf_process_maxfwd_header: ends calls that go in a circle.",
+    "rr": "record_route and loose_route: the proxy stays in the path of a call that it has set up.",
+    "sipmsgops": "has_totag and is_method: what kind of request it is.",
+}
+
+
+def module_section(answers: Answers, memory: Memory) -> Iterator[Line]:
+    """Every module that is needed, with its parameters. The answers must have passed refusals()."""
+    yield from block("What carries SIP. A protocol is a module too.", _transport(answers))
+    yield from block("What the routes need.", _base(answers))
+    if answers.minimal:
+        yield from block(
+            "How the panel reaches the proxy: MI over HTTP, from this machine only.", _mi(answers, memory)
+        )
+    yield from block("The database, before the modules that read it.", _database(answers))
+    yield from block(
+        "The dispatcher: sets of destinations, and the probes that watch them.", _dispatcher(answers)
+    )
+    if answers.dialplans:
+        yield from block("The dialplan: what was dialled becomes what is called.", _dialplan(answers))
+
+
+def _load(module: str, why: str) -> Line:
+    return Line(f'loadmodule "{module}.so"', why)
+
+
+def _set(module: str, name: str, value: str | int, why: str) -> Line:
+    written = quoted(value) if isinstance(value, str) else value
+    return Line(f'modparam("{module}", "{name}", {written})', why)
+
+
+def _transport(answers: Answers) -> Iterator[Line]:
+    """One protocol only: 4.0 does not start with one that has no listener."""
+    protocol = answers.socket.partition(":")[0] if answers.minimal else "udp"
+    yield _load(f"proto_{protocol}", f"SIP over {protocol.upper()}.")
+
+
+def _base(answers: Answers) -> Iterator[Line]:
+    yield _load("tm", _BASE["tm"])
+    if answers.minimal:
+        why = f"A destination that is silent for {_FINAL_REPLY_SECONDS} seconds has failed (30 unless set)."
+        yield _set("tm", "fr_timeout", _FINAL_REPLY_SECONDS, why)
+        why = f"A call may ring for {_ANSWER_SECONDS} seconds."
+        yield _set("tm", "fr_inv_timeout", _ANSWER_SECONDS, why)
+    for module in ("sl", "signaling"):
+        yield _load(module, _BASE[module])
+    if answers.minimal:
+        for module, why in _OF_A_WHOLE_PROXY.items():
+            yield _load(module, why)
+
+
+def _mi(answers: Answers, memory: Memory) -> Iterator[Line]:
+    yield _load("httpd", "The HTTP server within the proxy.")
+    yield _set(
+        "httpd", "ip", "127.0.0.1", "It listens on loopback only: whoever reaches MI controls the proxy."
+    )
+    yield _set("httpd", "port", answers.mi_port, "The port that the panel is told.")
+    why = "Bytes for one answer. The list of all destinations must fit, or the proxy never answers."
+    yield _set("httpd", "buf_size", memory.buffer, why)
+    if "receive_buf_size" in knowledge_of(answers.version).modules["httpd"].parameters:
+        why = "Bytes for one request. Above the default of 1024 a request is never answered."
+        yield _set("httpd", "receive_buf_size", _REQUEST_BYTES, why)
+    yield _load("mi_http", "MI over HTTP. It needs httpd.")
+    yield _set("mi_http", "root", "mi", "The path of MI: http://127.0.0.1/mi with the port above.")
+
+
+def _database(answers: Answers) -> Iterator[Line]:
+    url = database_url(answers.database_url)
+    if url:
+        yield _load(url.driver, "Reads the tables. The dispatcher does not start without it.")
+
+
+def _database_of(module: str, answers: Answers) -> Line:
+    url = database_url(answers.database_url)
+    shown = url.masked if url and not answers.show_passwords else answers.database_url
+    hidden = shown != answers.database_url
+    why = (
+        f"Where its table is. Put the password in the place of {PLACEHOLDER}."
+        if hidden
+        else "Where its table is."
+    )
+    return _set(module, "db_url", shown, why)
+
+
+def _dispatcher(answers: Answers) -> Iterator[Line]:
+    yield _load("dispatcher", "Chooses a destination from a set. It needs the database, and tm for probes.")
+    yield _database_of("dispatcher", answers)
+    seconds = answers.probing_interval
+    why = (
+        f"A probe every {seconds} seconds."
+        if seconds
+        else "No probes: a destination that failed is not tried again."
+    )
+    yield _set("dispatcher", "ds_ping_interval", seconds, why)
+    yield _set("dispatcher", "ds_ping_from", answers.probing_from, "The From of the probes.")
+    why = f"Taken out after {answers.threshold} failures in a row."
+    yield _set("dispatcher", "ds_probing_threshold", answers.threshold, why)
+    yield from _how_to_probe(answers)
+    yield from _algorithms(answers)
+
+
+def _how_to_probe(answers: Answers) -> Iterator[Line]:
+    if answers.probing_mode:
+        why = "All destinations are probed, not only those that failed."
+        yield _set("dispatcher", "ds_probing_mode", answers.probing_mode, why)
+    if answers.reply_codes:
+        codes = ",".join(map(str, answers.reply_codes))
+        why = "Replies to a probe that count as alive, besides 200."
+        yield _set("dispatcher", "options_reply_codes", codes, why)
+
+
+def _algorithms(answers: Answers) -> Iterator[Line]:
+    """What algorithms 7, 9 and 10 read. A parameter is written once, as all groups share it."""
+    wanted = {parameter_of(group.algorithm): group for group in answers.groups}
+    for name, group in wanted.items():
+        if name:
+            yield _set("dispatcher", name, group.parameter, f"What algorithm {group.algorithm} goes by.")
+
+
+def _dialplan(answers: Answers) -> Iterator[Line]:
+    yield _load("dialplan", "Translates numbers by the rules of its table.")
+    yield _database_of("dialplan", answers)
