@@ -1,0 +1,181 @@
+"""Modules: loaded twice, unknown, without what they need, and listeners that no module serves."""
+
+import re
+from collections.abc import Iterator
+
+from efcp.script.checking.nearest import likely
+from efcp.script.checking.overview import Overview
+from efcp.script.findings import Finding, Place, Severity
+from efcp.script.knowledge.facts import Prerequisite
+from efcp.script.language.syntax import LoadModule, Setting
+
+_BUILT_IN = frozenset({"proto_udp", "proto_tcp"})
+"""They are part of the proxy: loading one twice is told in the log only (sr_module.c)."""
+
+_DRIVERS = {
+    "http": "db_http",
+    "mysql": "db_mysql",
+    "postgres": "db_postgres",
+    "sqlite": "db_sqlite",
+    "text": "db_text",
+    "unixodbc": "db_unixodbc",
+    "virtual": "db_virtual",
+}
+_PROTOCOLS = {"hep_udp": "proto_hep", "hep_tcp": "proto_hep"}
+_LISTENER = re.compile(r"(?P<protocol>[a-z_]+):", re.IGNORECASE)
+_NEEDS_LISTENERS = frozenset({"proto_udp", "proto_tcp", "proto_tls", "proto_ws", "proto_wss"})
+
+
+def twice(overview: Overview) -> Iterator[Finding]:
+    """A module is loaded a second time: the proxy does not start (sr_load_module in sr_module.c)."""
+    for module in overview.script.modules:
+        first = overview.loaded[module.name]
+        if module is first:
+            continue
+        if module.name in _BUILT_IN:
+            severity, effect = Severity.WARNING, "The proxy only complains in its log."
+        else:
+            severity, effect = Severity.ERROR, "The proxy does not start."
+        text = f"{module.name} is loaded already. {effect} Remove this line."
+        yield Finding(severity, "module-twice", module.place, text, (first.place,))
+
+
+def unknown(overview: Overview) -> Iterator[Finding]:
+    """No such module comes with this version."""
+    known = {*overview.knowledge.modules, *overview.knowledge.other_modules}
+    strange = [module for module in overview.loaded.values() if module.name not in known]
+    for number, module in enumerate(strange):
+        version = overview.knowledge.version
+        text = f"OpenSIPS {version} comes without a module {module.name[:60]}: the proxy does not start."
+        said = text + likely(module.name, known, number)
+        yield Finding(Severity.ERROR, "module-unknown", module.place, said)
+
+
+def prerequisites(overview: Overview) -> Iterator[Finding]:
+    """What a module needs is missing: the proxy does not start (sr_module_deps.c, DEP_ABORT).
+
+    The order does not matter to the proxy, which starts modules in the order that they need. So a late one is
+    a hint.
+    """
+    for module in overview.loaded.values():
+        described = overview.knowledge.modules.get(module.name)
+        for prerequisite in described.prerequisites if described else ():
+            yield from _of_prerequisite(overview, module, prerequisite)
+
+
+def _of_prerequisite(overview: Overview, module: LoadModule, needed: Prerequisite) -> Iterator[Finding]:
+    place, why = module.place, ""
+    if needed.when:
+        parameter = overview.parameter(module.name, needed.when)
+        if parameter is None or not parameter.value or parameter.value == "0":
+            return
+        place, why = parameter.place, f" as {needed.when} is set"
+    present = [overview.loaded[name] for name in needed.one_of if name in overview.loaded]
+    if not present:
+        if overview.is_whole and not _driver_is_told(overview, module, needed):
+            text = f"{module.name} needs {_choice(needed.one_of)}{why}, or the proxy does not start."
+            yield Finding(Severity.ERROR, "module-missing", place, f"{text} {_load(needed.one_of)}")
+        return
+    earliest = min(present, key=lambda each: overview.order[id(each)])
+    if needed.before and overview.order[id(earliest)] > overview.order[id(module)]:
+        text = f"{module.name} needs {earliest.name}, which is loaded below it. The proxy puts them in order"
+        also = (earliest.place,)
+        said = f"{text} by itself; people read it easier the other way round."
+        yield Finding(Severity.HINT, "module-late", module.place, said, also)
+
+
+def _choice(names: tuple[str, ...]) -> str:
+    if len(names) == 1:
+        return names[0]
+    return "a database module" if "db_mysql" in names else f"one of {', '.join(names)}"
+
+
+def _load(names: tuple[str, ...]) -> str:
+    name = "db_mysql" if "db_mysql" in names else names[0]
+    return f'Write loadmodule "{name}.so" above.'
+
+
+def _driver_is_told(overview: Overview, module: LoadModule, needed: Prerequisite) -> bool:
+    """Whether the missing database module is said by drivers() already, by the name that the URL asks for."""
+    if "db_mysql" not in needed.one_of:
+        return False
+    url = overview.value(module.name, "db_url") or _default_url(overview)
+    return isinstance(url, str) and _scheme(url) in _DRIVERS
+
+
+def _default_url(overview: Overview) -> str | int | None:
+    found = [it.value for it in overview.script.settings if it.name == "db_default_url"]
+    return found[-1] if found else None
+
+
+def _scheme(url: str) -> str:
+    return url.partition("://")[0]
+
+
+def drivers(overview: Overview) -> Iterator[Finding]:
+    """A database URL asks for a driver that is not loaded: the module that reads it does not start (db.c)."""
+    if not overview.is_whole:
+        return
+    told: set[str] = set()
+    for place, url in _urls(overview):
+        driver = _DRIVERS.get(_scheme(url), "") if "://" in url else ""
+        if not driver or driver in overview.loaded or driver in told:
+            continue
+        told.add(driver)
+        text = f"A {_scheme(url)}:// database needs {driver}, or the proxy does not start."
+        yield Finding(Severity.ERROR, "module-missing", place, f"{text} {_load((driver,))}")
+
+
+def _urls(overview: Overview) -> Iterator[tuple[Place, str]]:
+    for parameter in overview.script.parameters:
+        if parameter.name.endswith("db_url") and isinstance(parameter.value, str):
+            yield parameter.place, parameter.value
+    for setting in overview.script.settings:
+        if setting.name == "db_default_url" and isinstance(setting.value, str):
+            yield setting.place, setting.value
+
+
+def _listeners(overview: Overview) -> Iterator[tuple[Setting, str]]:
+    """Each listener with the module of its protocol."""
+    for setting in overview.script.settings:
+        if setting.name not in ("socket", "listen") or not isinstance(setting.value, str):
+            continue
+        match = _LISTENER.match(setting.value)
+        protocol = match["protocol"].lower() if match else "udp"
+        yield setting, _PROTOCOLS.get(protocol, f"proto_{protocol}")
+
+
+def protocols(overview: Overview) -> Iterator[Finding]:
+    """A listener needs the module of its protocol, in all versions described (fix_all_socket_lists)."""
+    if not overview.is_whole:
+        return
+    told: set[str] = set()
+    for setting, module in _listeners(overview):
+        if module in overview.loaded or module in told:
+            continue
+        told.add(module)
+        text = f"A listener like this one needs {module}, or the proxy does not start. {_load((module,))}"
+        yield Finding(Severity.ERROR, "module-missing", setting.place, text)
+
+
+def unheard_protocols(overview: Overview) -> Iterator[Finding]:
+    """From 4.0 on a protocol without a listener keeps the proxy from starting (trans_load)."""
+    served = {module for _, module in _listeners(overview)}
+    if not overview.is_whole or not served or int(overview.knowledge.version.partition(".")[0]) < 4:
+        return
+    for name in sorted(_NEEDS_LISTENERS & overview.loaded.keys() - served):
+        text = f"{name} has no listener: OpenSIPS {overview.knowledge.version} does not start with it."
+        said = f"{text} Add a socket of that protocol, or remove this line."
+        yield Finding(Severity.ERROR, "protocol-unused", overview.loaded[name].place, said)
+
+
+def no_listener(overview: Overview) -> Iterator[Finding]:
+    """Without a listener the proxy stops at once, unless the command line has one (-l)."""
+    if overview.main is None or not overview.is_whole or any(_listeners(overview)):
+        return
+    text = "The proxy listens nowhere and does not start, unless started with -l. Write a socket, as"
+    said = f"{text} socket=udp:192.0.2.1:5060."
+    yield Finding(Severity.WARNING, "no-listener", overview.main.place, said)
+
+
+CHECKS = (twice, unknown, prerequisites, drivers, protocols, unheard_protocols, no_listener)

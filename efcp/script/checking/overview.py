@@ -1,0 +1,276 @@
+"""A script as the checks look at it: every call with its route, modules, parameters, found in one pass."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from efcp.script.checking.graph import Graph, RouteKey, key_of
+from efcp.script.checking.patterns import matching
+from efcp.script.checking.tables import Tables
+from efcp.script.findings import Place
+from efcp.script.knowledge.facts import Function, Knowledge
+from efcp.script.language.syntax import (
+    ArgumentKind,
+    Block,
+    Call,
+    Expression,
+    LoadModule,
+    ModuleParameter,
+    Not,
+    Resume,
+    Route,
+    RouteKind,
+    Script,
+    Statement,
+    Switch,
+    Term,
+)
+from efcp.script.language.syntax import Binary as Operation
+from efcp.script.language.walking import blocks_of, calls_in, expressions_of
+
+_RESULT_VARIABLES = frozenset({"$rc", "$retcode"})
+_UNREAD = frozenset(
+    {
+        "binary",
+        "include-circle",
+        "include-missing",
+        "include-not-read",
+        "include-outside",
+        "nested-too-deep",
+        "too-large",
+    }
+)
+"""What reading says where something of the script is not at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A call in its route. `tested` is whether something asks for its result; `later` whether it is one of
+    async or launch, which have functions of their own."""
+
+    call: Call
+    route: Route
+    tested: bool
+    later: bool = False
+
+    @property
+    def place(self) -> Place:
+        """Where the call stands."""
+        return self.call.place
+
+    def text(self, position: int) -> str | None:
+        """The argument at a position (from 0) where it is a constant; "" where it is left out."""
+        if position >= len(self.call.arguments):
+            return ""
+        argument = self.call.arguments[position]
+        if argument.kind is ArgumentKind.NONE:
+            return ""
+        if argument.kind is ArgumentKind.VARIABLE or "$" in argument.text:
+            return None
+        return argument.text
+
+    def number(self, position: int) -> int | None:
+        """The argument at a position (from 0) where it is a number."""
+        if position >= len(self.call.arguments):
+            return None
+        argument = self.call.arguments[position]
+        if argument.kind is not ArgumentKind.NUMBER:
+            return None
+        try:
+            return int(argument.text.replace(" ", ""))
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A script, what is known of its version, and the tables."""
+
+    script: Script
+    knowledge: Knowledge
+    tables: Tables
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """Every call, in the order of the text."""
+        return tuple(site for route in self.script.routes for site in _in_block(route, route.body))
+
+    @cached_property
+    def resumes(self) -> tuple[tuple[Route, Resume], ...]:
+        """Every async and launch with the route that it stands in."""
+        return tuple((route, found) for route in self.script.routes for found in _resumes(route.body))
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, tuple[Site, ...]]:
+        found: dict[str, list[Site]] = {}
+        for site in self.sites:
+            found.setdefault(site.call.name, []).append(site)
+        return {name: tuple(sites) for name, sites in found.items()}
+
+    def named(self, *names: str) -> Iterator[Site]:
+        """The calls of these functions, one function after the other."""
+        for name in names:
+            yield from self._by_name.get(name, ())
+
+    @property
+    def function_names(self) -> Mapping[str, tuple[Site, ...]]:
+        """What is called, in the order of first use, with every place."""
+        return self._by_name
+
+    @cached_property
+    def loaded(self) -> Mapping[str, LoadModule]:
+        """The modules loaded, by name, in order: the first time of each."""
+        found: dict[str, LoadModule] = {}
+        for module in self.script.modules:
+            found.setdefault(module.name, module)
+        return found
+
+    @cached_property
+    def loaded_in_small(self) -> Mapping[str, str]:
+        """The names of the modules loaded, by what they are in small letters."""
+        return {name.lower(): name for name in self.loaded}
+
+    @cached_property
+    def _described_in_small(self) -> Mapping[str, str]:
+        return {name.lower(): name for name in self.knowledge.modules}
+
+    def described(self, parameter: ModuleParameter) -> tuple[str, ...]:
+        """The modules that a parameter is for, of those that are described."""
+        return matching(parameter, self._described_in_small) or ()
+
+    @cached_property
+    def order(self) -> Mapping[int, int]:
+        """The position of an item among all items, by its identity: places don't tell, with includes."""
+        return {id(item): position for position, item in enumerate(self.script.items)}
+
+    @cached_property
+    def _parameters(self) -> Mapping[tuple[str, str], tuple[ModuleParameter, ...]]:
+        found: dict[tuple[str, str], list[ModuleParameter]] = {}
+        for parameter in self.script.parameters:
+            for module in self.described(parameter):
+                found.setdefault((module, parameter.name), []).append(parameter)
+        return {key: tuple(values) for key, values in found.items()}
+
+    def parameters_of(self, module: str, name: str) -> tuple[ModuleParameter, ...]:
+        """Every time that a parameter of a module is set."""
+        return self._parameters.get((module, name), ())
+
+    def parameter(self, module: str, *names: str) -> ModuleParameter | None:
+        """What a parameter is set to, by any of its names: the last one counts. None where it isn't set."""
+        found = [each for name in names for each in self.parameters_of(module, name)]
+        return max(found, key=lambda each: self.order[id(each)], default=None)
+
+    def value(self, module: str, *names: str) -> str | int | None:
+        """The value of a parameter; None where it isn't set."""
+        parameter = self.parameter(module, *names)
+        return parameter.value if parameter else None
+
+    @cached_property
+    def main(self) -> Route | None:
+        """The main route, where every request enters."""
+        found = (it for it in self.script.routes if it.kind is RouteKind.REQUEST and not it.name)
+        return next(found, None)
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether all of the script is at hand, so that what is missing here is missing at all."""
+        unread = any(finding.code in _UNREAD for finding in self.script.findings)
+        return self.main is not None and not unread
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether the script is whole and each of its statements was understood."""
+        return self.is_whole and not self.script.skipped
+
+    @cached_property
+    def routes(self) -> Mapping[RouteKey, Route]:
+        """The routes by kind and name: the first of each."""
+        found: dict[RouteKey, Route] = {}
+        for route in self.script.routes:
+            found.setdefault(key_of(route), route)
+        return found
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Which route calls which."""
+        edges: dict[RouteKey, set[RouteKey]] = {}
+        for site in self.named("route"):
+            if name := site.text(0):
+                edges.setdefault(key_of(site.route), set()).add((RouteKind.REQUEST, name))
+        return Graph(edges)
+
+    @cached_property
+    def _functions(self) -> Mapping[str, tuple[tuple[str, Function], ...]]:
+        found: dict[str, list[tuple[str, Function]]] = {}
+        for module in self.knowledge.modules.values():
+            for function in module.functions.values():
+                found.setdefault(function.name, []).append((module.name, function))
+        return {name: tuple(homes) for name, homes in found.items()}
+
+    def homes(self, name: str) -> tuple[tuple[str, Function], ...]:
+        """The modules that have a function of this name, with what each says of it."""
+        return self._functions.get(name, ())
+
+    def function(self, name: str) -> Function | None:
+        """What is known of a function here: of the core, of a module loaded, of the only one that has it."""
+        if name in self.knowledge.core_functions:
+            return self.knowledge.core_functions[name]
+        homes = self.homes(name)
+        of_loaded = [function for module, function in homes if module in self.loaded]
+        if of_loaded:
+            return of_loaded[0]
+        return homes[0][1] if len(homes) == 1 else None
+
+    @property
+    def known_functions(self) -> tuple[str, ...]:
+        """The names of all functions that are described."""
+        return (*self.knowledge.core_functions, *self._functions)
+
+
+def overview(script: Script, knowledge: Knowledge, tables: Tables) -> Overview:
+    """What the checks look at. Nothing is computed before a check asks for it, and nothing twice."""
+    return Overview(script, knowledge, tables)
+
+
+def _in_block(route: Route, block: Block) -> Iterator[Site]:
+    following: tuple[Statement | None, ...] = (*block[1:], None)
+    for statement, after in zip(block, following, strict=False):
+        yield from _in_statement(route, statement, after)
+
+
+def _in_statement(route: Route, statement: Statement, after: Statement | None) -> Iterator[Site]:
+    if isinstance(statement, Call):
+        yield Site(statement, route, after is not None and _asks_for_result(after))
+        return
+    later = isinstance(statement, Resume)
+    for expression in expressions_of(statement):
+        for call in calls_in(expression):
+            yield Site(call, route, tested=True, later=later)
+    for block in blocks_of(statement):
+        yield from _in_block(route, block)
+
+
+def _asks_for_result(statement: Statement) -> bool:
+    """Whether a statement looks at $rc or $retcode, which hold the result of the call before it."""
+    if isinstance(statement, Switch):
+        return statement.subject in _RESULT_VARIABLES
+    return any(_has_result(expression) for expression in expressions_of(statement))
+
+
+def _has_result(expression: Expression) -> bool:
+    match expression:
+        case Not():
+            return _has_result(expression.operand)
+        case Operation():
+            return _has_result(expression.left) or _has_result(expression.right)
+        case Term():
+            return expression.argument.text in _RESULT_VARIABLES
+    return False
+
+
+def _resumes(block: Block) -> Iterator[Resume]:
+    for statement in block:
+        if isinstance(statement, Resume):
+            yield statement
+        for nested in blocks_of(statement):
+            yield from _resumes(nested)
