@@ -87,8 +87,8 @@ def shared_states(overview: Overview) -> Iterator[Finding]:
         return
     place = parameter.place if parameter else overview.loaded["dispatcher"].place
     text = (
-        f"{proxies} proxies use this table, and each writes the states that it sees into it: the last one wins, "
-        "and a restart loads what another one saw. If that is not meant, write"
+        f"{proxies} proxies use this table, and each writes the states that it sees into it: the last one "
+        "wins, and a restart loads what another one saw. If that is not meant, write"
     )
     said = f'{text} modparam("dispatcher", "persistent_state", 0).'
     yield Finding(Severity.HINT, "states-shared", place, said)

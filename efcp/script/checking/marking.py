@@ -51,8 +51,10 @@ def low_threshold(overview: Overview) -> Iterator[Finding]:
     threshold = overview.parameter("dispatcher", *_THRESHOLD)
     if threshold is None or threshold.value != 1:
         return
-    text = "One failed call or lost probe takes a destination out, until a probe succeeds. Unset, it takes 3. Write"
-    yield Finding(Severity.HINT, "threshold-low", threshold.place, f"{text} 2 or 3, unless that is meant.")
+    text = "One failed call or lost probe takes a destination out, until a probe succeeds. Unset, it takes 3."
+    yield Finding(
+        Severity.HINT, "threshold-low", threshold.place, f"{text} Write 2 or 3, unless you mean it."
+    )
 
 
 CHECKS = (without_state, never_probed, low_threshold)

@@ -19,29 +19,30 @@ def twice(overview: Overview) -> Iterator[Finding]:
             yield Finding(Severity.ERROR, "route-twice", route.place, text, (first.place,))
 
 
-def _wanted(overview: Overview) -> Iterator[tuple[str, Place]]:
-    """Every route that is asked for by name."""
+def _wanted(overview: Overview) -> Iterator[tuple[str, Place, str]]:
+    """Every route that is asked for by name, with its place and what happens where it is missing."""
     for site in overview.named("route"):
         if name := site.text(0):
-            yield name, site.place
+            yield name, site.place, "the proxy does not start."
     for _, resume in overview.resumes:
         if resume.route and "$" not in resume.route:
-            yield resume.route, resume.place
+            yield resume.route, resume.place, f"what comes after {resume.word} is lost."
     scoring = overview.parameter("dispatcher", "algo_route")
     if scoring and isinstance(scoring.value, str) and scoring.value:
-        yield scoring.value, scoring.place
+        yield scoring.value, scoring.place, "algorithm 10 finds no destination."
 
 
 def missing(overview: Overview) -> Iterator[Finding]:
-    """A route is asked for and not defined: the call stops there, or the proxy does not start."""
+    """A route is asked for and not defined: fix_actions in route.c refuses a route(), and for the others
+    the route is missing once it is wanted."""
     if not overview.is_whole:
         return
     names = [name for kind, name in overview.routes if kind is RouteKind.REQUEST and name]
     told: set[str] = set()
-    for name, place in _wanted(overview):
+    for name, place, effect in _wanted(overview):
         if name in told or (RouteKind.REQUEST, name) in overview.routes:
             continue
-        text = f"There is no route[{name[:60]}]: calls that come here are lost."
+        text = f"There is no route[{name[:60]}]: {effect}"
         said = text + likely(name, names, len(told))
         told.add(name)
         yield Finding(Severity.ERROR, "route-missing", place, said)

@@ -1,0 +1,38 @@
+"""Findings as JSON and as an exit code."""
+
+import json
+
+import pytest
+
+from efcp.script.checking.report import as_json, exit_code
+from efcp.script.findings import Finding, Place, Severity
+
+ERROR = Finding(Severity.ERROR, "module-twice", Place("a.cfg", 7), "Loaded already.", (Place("b.cfg", 2),))
+WARNING = Finding(Severity.WARNING, "never-armed", Place("a.cfg", 9), "Never run.")
+HINT = Finding(Severity.HINT, "parameter-old", Place("a.cfg", 3), "An old name.")
+
+
+@pytest.mark.parametrize(
+    ("findings", "code"), [((), 0), ((HINT,), 0), ((WARNING, HINT), 0), ((WARNING, ERROR), 1)]
+)
+def test_only_an_error_stops_a_build(findings: tuple[Finding, ...], code: int) -> None:
+    assert exit_code(findings) == code
+    assert as_json(findings, 0)["exit_code"] == code
+
+
+def test_a_report_says_all_of_a_finding_and_counts_them() -> None:
+    report = as_json((ERROR, WARNING, HINT), 4)
+    assert report["findings"][0] == {
+        "file": "a.cfg",
+        "line": 7,
+        "severity": "error",
+        "code": "module-twice",
+        "text": "Loaded already.",
+        "also": [{"file": "b.cfg", "line": 2}],
+    }
+    assert (report["errors"], report["warnings"], report["hints"], report["skipped"]) == (1, 1, 1, 4)
+
+
+def test_a_report_is_plain_json() -> None:
+    report = as_json((ERROR, WARNING, HINT), 0)
+    assert json.loads(json.dumps(report)) == report
