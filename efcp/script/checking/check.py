@@ -53,7 +53,7 @@ def check(script: Script, knowledge: Knowledge, tables: Tables | None = None) ->
     """
     seen = overview(script, knowledge, tables or Tables())
     found = (finding for each in CHECKS for finding in each(seen))
-    return tuple(_bounded(in_order((*script.findings, *found))))
+    return in_order(_bounded(in_order((*script.findings, *found))))
 
 
 def _bounded(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -54,7 +54,7 @@ def _described(overview: Overview, parameter: ModuleParameter) -> tuple[Module, 
     modules = overview.knowledge.modules
     names = overview.described(parameter)
     loaded = tuple(name for name in names if name in overview.loaded)
-    if not loaded and len(names) > 1 and overview.is_whole:
+    if not loaded and len(names) > 1:
         return ()
     return tuple(modules[name] for name in loaded or names)
 

@@ -19,7 +19,8 @@ class Case:
     """A file with what it says of itself: `# version: 3.4`, `# tables: …` and `# expect: code line`.
 
     Tables are written as `1=2/3` (set 1 has 3 destinations, of which 2 are not inactive), and words with a
-    value: `dialplans: 3,4`, `rows: 9000`, `bytes: 90000`, `proxies: 2`, `shared: 64`, `database: host:port/name`.
+    value: `dialplans: 3,4`, `rows: 9000`, `bytes: 90000`, `proxies: 2`, `shared: 64`,
+    `database: host:port/name`.
     """
 
     path: Path
