@@ -23,6 +23,7 @@ _DRIVERS = {
 }
 _PROTOCOLS = {"hep_udp": "proto_hep", "hep_tcp": "proto_hep"}
 _LISTENER = re.compile(r"(?P<protocol>[a-z_]+):", re.IGNORECASE)
+_MADE_FIRST = re.compile(r"(?:db|cachedb)_|tm$")
 _NEEDS_LISTENERS = frozenset({"proto_udp", "proto_tcp", "proto_tls", "proto_ws", "proto_wss"})
 
 
@@ -55,7 +56,7 @@ def prerequisites(overview: Overview) -> Iterator[Finding]:
     """What a module needs is missing: the proxy does not start (sr_module_deps.c, DEP_ABORT).
 
     The order does not matter to the proxy, which starts modules in the order that they need. So a late one is
-    a hint.
+    a hint, and only for databases and tm: OpenSIPS's own example has sl below signaling.
     """
     for module in overview.loaded.values():
         described = overview.knowledge.modules.get(module.name)
@@ -77,7 +78,11 @@ def _of_prerequisite(overview: Overview, module: LoadModule, needed: Prerequisit
             yield Finding(Severity.ERROR, "module-missing", place, f"{text} {_load(needed.one_of)}")
         return
     earliest = min(present, key=lambda each: overview.order[id(each)])
-    if needed.before and overview.order[id(earliest)] > overview.order[id(module)]:
+    if (
+        needed.before
+        and _MADE_FIRST.match(earliest.name)
+        and overview.order[id(earliest)] > overview.order[id(module)]
+    ):
         text = f"{module.name} needs {earliest.name}, which is loaded below it. The proxy puts them in order"
         also = (earliest.place,)
         said = f"{text} by itself; people read it easier the other way round."

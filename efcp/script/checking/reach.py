@@ -16,6 +16,8 @@ _SHARED_BYTES = 2_500
 """Of a destination, while a reload holds the old table and the new one; as observed."""
 _SHARED_FOR_ALL_ELSE = 16
 _DEFAULT_SHARED = 32
+_PRIVATE_BYTES = 1_024
+_PRIVATE_FOR_ALL_ELSE = 2
 
 
 def open_mi(overview: Overview) -> Iterator[Finding]:
@@ -84,4 +86,24 @@ def shared_memory(overview: Overview) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, "memory-small", module.place, f"{text} fails. {advice}")
 
 
-CHECKS = (open_mi, buffer, shared_memory)
+def private_memory(overview: Overview) -> Iterator[Finding]:
+    """httpd takes its buffer from private memory, and a reload takes some for each destination."""
+    given, module = overview.tables.private_memory, overview.loaded.get("dispatcher")
+    if given is None or module is None:
+        return
+    size = overview.value("httpd", "buf_size")
+    buffer_size = size if isinstance(size, int) and "httpd" in overview.loaded else 0
+    table = (overview.tables.rows or 0) * _PRIVATE_BYTES
+    needed = _PRIVATE_FOR_ALL_ELSE + -(-(buffer_size + table) // _MEGABYTE)
+    if needed > given:
+        parameter = overview.parameter("httpd", "buf_size")
+        place = parameter.place if parameter and buffer_size > table else module.place
+        text = (
+            f"{given} MB of private memory are too few for this buffer and table, which take some {needed}."
+        )
+        yield Finding(
+            Severity.WARNING, "memory-small", place, f"{text} Start it with opensips -M {needed * 2}."
+        )
+
+
+CHECKS = (open_mi, buffer, shared_memory, private_memory)

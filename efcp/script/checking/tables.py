@@ -19,9 +19,9 @@ class Tables:
 
     `sets` by set id, `dialplans` the dpids with how many rules each has; `rows` and `bytes` are the size of
     the dispatcher table (bytes of all its text columns). `database` is the panel's own as (host, port, name),
-    None where it is not MySQL. `proxies` is how many proxies read these tables, `shared_memory` with how many
-    megabytes of it they are started (-m). A field that is None was not asked about, and no check may speak of
-    it.
+    None where it is not MySQL. `proxies` is how many proxies read these tables; `shared_memory` and
+    `private_memory` are with how many megabytes of each they are started (-m and -M). A field that is None
+    was not asked about, and no check may speak of it.
     """
 
     sets: Mapping[int, SetFacts] | None = None
@@ -32,3 +32,4 @@ class Tables:
     partitions: frozenset[str] = field(default_factory=lambda: frozenset({"default"}))
     proxies: int | None = None
     shared_memory: int | None = None
+    private_memory: int | None = None

@@ -19,7 +19,7 @@ class Case:
     """A file with what it says of itself: `# version: 3.4`, `# tables: …` and `# expect: code line`.
 
     Tables are written as `1=2/3` (set 1 has 3 destinations, of which 2 are not inactive), and words with a
-    value: `dialplans: 3,4`, `rows: 9000`, `bytes: 90000`, `proxies: 2`, `shared: 64`,
+    value: `dialplans: 3,4`, `rows: 9000`, `bytes: 90000`, `proxies: 2`, `shared: 64`, `private: 8`,
     `database: host:port/name`.
     """
 
@@ -62,6 +62,7 @@ def _tables(text: str) -> Tables:
         bytes=_number(text, "bytes"),
         proxies=_number(text, "proxies"),
         shared_memory=_number(text, "shared"),
+        private_memory=_number(text, "private"),
         database=(place[1], int(place[2]), place[3]) if place else None,
     )
 

@@ -1,0 +1,28 @@
+"""What the panel writes itself, over all combinations of answers: nothing but what the answers ask for."""
+
+import pytest
+
+from efcp.script.checking.check import check
+from efcp.script.knowledge.loading import knowledge_of
+from efcp.script.language.files import read_text
+from efcp.script.writing.answers import Answers
+from efcp.script.writing.script import write
+from tests.script.combinations import combinations
+
+
+def asked_for(answers: Answers) -> list[str]:
+    """The hints that these answers deserve: a part of a script, the guide's threshold, a known password."""
+    shows_password = answers.show_passwords and "opensipsrw" in answers.database_url
+    hints = {
+        "fragment": not answers.minimal,
+        "password-default": shows_password,
+        "threshold-low": answers.threshold == 1,
+    }
+    return [code for code, deserved in hints.items() if deserved]
+
+
+@pytest.mark.parametrize("answers", list(combinations()), ids=lambda answers: answers.version)
+def test_a_written_script_gives_only_the_hints_that_its_answers_ask_for(answers: Answers) -> None:
+    script = read_text(write(answers).text, "opensips.cfg")
+    found = check(script, knowledge_of(answers.version))
+    assert sorted(finding.code for finding in found) == sorted(asked_for(answers))
