@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "efcp.jobs",
     "dispatcher",
     "dialplan",
+    "efcp.script",
     "efcp.operations",
     "efcp.preview",
     "efcp.sandbox",

@@ -17,6 +17,7 @@ urlpatterns = [
     path("cp/system/dispatcher/", include("dispatcher.urls")),
     path("cp/system/dialplan/", include("dialplan.urls")),
     path("cp/system/notifications/", include("efcp.operations.notifications.urls")),
+    path("cp/system/script/", include("efcp.script.urls")),
     path("cp/system/proxies/", include("efcp.operations.registry.urls")),
 ]
 

@@ -1,0 +1,45 @@
+"""The page that says what is wrong with an opensips.cfg."""
+
+from collections import Counter
+
+from django.contrib.auth.decorators import permission_required
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods
+
+from efcp.script.checking.check import check
+from efcp.script.checking.report import as_json
+from efcp.script.forms import MAX_BYTES, CheckForm
+from efcp.script.knowledge.loading import knowledge_of
+from efcp.script.language.files import read_text
+from efcp.script.selectors import tables
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.view", raise_exception=True)
+@csrf_exempt
+def check_page(request: HttpRequest) -> HttpResponse:
+    """Take a script. The token is checked within: that reads the body, and only here it is known where to."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > 2 * MAX_BYTES:
+        form = CheckForm({})
+        form.add_error(None, f"More than {MAX_BYTES // 10**6} MB can't be checked here.")
+        return render(request, "script/check.html", {"form": form}, status=413)
+    request.upload_handlers = [TemporaryFileUploadHandler(request)]
+    return _check(request)
+
+
+@csrf_protect
+def _check(request: HttpRequest) -> HttpResponse:
+    """Check a script against the version and the tables; nothing of it is kept. `?as=json` answers JSON."""
+    form = CheckForm(request.POST, request.FILES) if request.method == "POST" else CheckForm()
+    if not form.is_valid():
+        return render(request, "script/check.html", {"form": form}, status=422 if form.errors else 200)
+    script = read_text(*form.script())
+    findings = check(script, knowledge_of(form.cleaned_data["version"]), tables())
+    if request.GET.get("as") == "json":
+        return JsonResponse(as_json(findings, script.skipped))
+    counts = Counter(finding.severity.value for finding in findings)
+    context = {"form": form, "checked": True, "findings": findings, "counts": counts}
+    return render(request, "script/check.html", context | {"skipped": script.skipped})
