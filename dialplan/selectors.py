@@ -24,6 +24,9 @@ class ListedRule:
 
     row: Rule
     problem: str
+    before: int | None = None
+    """The id of the rule before it in its band; `behind` that of the one behind it."""
+    behind: int | None = None
 
     @property
     def caseless(self) -> bool:
@@ -78,12 +81,12 @@ def list_page(query: ListQuery) -> ListPage:
     number = min(query.page, pages)
     found = list(rows.order_by("dpid", "pr", "id")[(number - 1) * query.size : number * query.size])
     known = names()
-    bands: dict[int, list[ListedRule]] = {}
+    bands: dict[int, list[Rule]] = {}
     for row in found:
-        bands.setdefault(row.dpid, []).append(ListedRule(row, _problem(row)))
+        bands.setdefault(row.dpid, []).append(row)
     return ListPage(
         query=query,
-        bands=tuple(Band(dpid, known.get(dpid, ""), tuple(rules)) for dpid, rules in bands.items()),
+        bands=tuple(Band(dpid, known.get(dpid, ""), _listed(rules)) for dpid, rules in bands.items()),
         total=total,
         pages=pages,
     )
@@ -110,6 +113,14 @@ def _matching(query: ListQuery) -> QuerySet[Rule]:
             wanted |= Q(**{f"{column}__icontains": query.q})
         rows = rows.filter(wanted)
     return rows
+
+
+def _listed(rows: list[Rule]) -> tuple[ListedRule, ...]:
+    ids = [None, *(row.pk for row in rows), None]
+    return tuple(
+        ListedRule(row, _problem(row), before, behind)
+        for row, before, behind in zip(rows, ids, ids[2:], strict=False)
+    )
 
 
 def _problem(row: Rule) -> str:

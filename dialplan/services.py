@@ -4,12 +4,13 @@ The statements are written out, since the ORM's save() names every column: an or
 eight columns of the old panel, and an update only those that the user changed.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from operator import attrgetter
 
 from django.db import connection, transaction
 
 from dialplan.models import DialplanName, Rule
+from dialplan.order import Placed, moved
 from efcp.audit.services import Actor, Subject, record
 from efcp.editing.guarded import only_writer, update_guarded
 
@@ -109,6 +110,37 @@ def update(rule_id: int, seen: Values, wanted: Values, actor: Actor, reason: str
             reason=reason,
         )
     return after
+
+
+def set_disabled(rule_id: int, disabled: bool, actor: Actor) -> Values:
+    """Have proxies load the rule, or leave it out; returns the row. Raises as `update` does."""
+    row = Rule.objects.filter(pk=rule_id).first()
+    if row is None:
+        raise RuleGoneError
+    values = Values.of(row)
+    return update(rule_id, values, replace(values, disabled=int(disabled)), actor)
+
+
+def move(rule_id: int, target_id: int, actor: Actor, *, behind: bool) -> int:
+    """Move a rule right before or behind another of its dialplan; returns how many rules got a new `pr`.
+
+    Raises RuleGoneError where either is not there any more, NoRoomError where `pr` can't hold the place.
+    """
+    with only_writer("dialplan"), transaction.atomic():
+        rule = _locked(rule_id)
+        in_order = Rule.objects.select_for_update().filter(dpid=rule.dpid).order_by("pr", "id")
+        rows = {row.pk: Values.of(row) for row in in_order}
+        try:
+            placed = [Placed(row_id, values.pr) for row_id, values in rows.items()]
+            changes = moved(placed, rule_id, target_id, behind=behind)
+        except ValueError:
+            raise RuleGoneError from None
+        reason = f"{rule.match_exp} was moved"
+        for changed_id, priority in changes.items():
+            before = rows[changed_id]
+            if before.pr != priority:
+                update(changed_id, before, replace(before, pr=priority), actor, reason)
+    return sum(rows[changed_id].pr != priority for changed_id, priority in changes.items())
 
 
 def delete(rule_id: int, seen: Values, actor: Actor, reason: str = "") -> None:

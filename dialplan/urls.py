@@ -14,6 +14,8 @@ urlpatterns = [
     path("<int:rule_id>/edit/", views.edit, name="edit"),
     path("<int:rule_id>/clone/", views.clone, name="clone"),
     path("<int:rule_id>/delete/", views.delete, name="delete"),
+    path("<int:rule_id>/disabled/", views.set_disabled, name="disabled"),
+    path("<int:rule_id>/move/", views.move, name="move"),
     path("restore/<int:record_id>/", views.restore, name="restore"),
     path("names/<int:dpid>/", views.name_dialplan, name="name"),
 ]

@@ -13,6 +13,7 @@ from dialplan import selectors, services
 from dialplan.forms import DeleteForm, NameForm, RuleForm
 from dialplan.listing import SIZES, ListQuery
 from dialplan.models import Rule
+from dialplan.order import NoRoomError
 from dialplan.trying import MAX_INPUT, Tried, try_input
 from efcp.accounts.typed import take_typed
 from efcp.audit.selectors import find_record
@@ -107,6 +108,43 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
     return render(request, "dialplan/delete.html", context)
 
 
+@require_POST
+@permission_required("efcp.administer", raise_exception=True)
+def set_disabled(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Have proxies load the rule (`disabled=0`), or leave it out (1)."""
+    try:
+        row = services.set_disabled(rule_id, request.POST.get("disabled") == "1", actor_of(request))
+    except services.RuleGoneError:
+        raise Http404 from None
+    except services.ChangedMeanwhileError as error:
+        messages.error(request, "Nothing was saved: somebody changed the rule just now. Look at it again.")
+        return _to_dialplan(error.current.dpid)
+    done = "is disabled" if row.disabled else "is enabled"
+    messages.success(request, f"{row.match_exp} {done}. Proxies know it after a reload of the dialplan.")
+    return _to_dialplan(row.dpid)
+
+
+@require_POST
+@permission_required("efcp.administer", raise_exception=True)
+def move(request: HttpRequest, rule_id: int) -> HttpResponse:
+    """Move the rule right before (`before=ID`) or behind (`behind=ID`) another of its dialplan."""
+    row = _find(rule_id)
+    behind = "behind" in request.POST
+    target = request.POST.get("behind" if behind else "before", "")
+    if not (target.isascii() and target.isdigit() and len(target) <= 10):
+        raise Http404
+    try:
+        count = services.move(row.pk, int(target), actor_of(request), behind=behind)
+    except services.RuleGoneError:
+        raise Http404 from None
+    except NoRoomError as error:
+        messages.error(request, f"Nothing was moved: {error}")
+        return _to_dialplan(row.dpid)
+    others = f", and {count - 1} behind it got a new priority" if count > 1 else ""
+    messages.success(request, f"{row.match_exp} was moved{others}. Proxies know it after a reload.")
+    return _to_dialplan(row.dpid)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.administer", raise_exception=True)
 def name_dialplan(request: HttpRequest, dpid: int) -> HttpResponse:
@@ -179,4 +217,8 @@ def _saved(request: HttpRequest, form: RuleForm, text: str) -> HttpResponse:
     messages.success(request, f"{text} Proxies use it after a reload of the dialplan (dp_reload).")
     for finding in form.all_warnings():
         messages.warning(request, finding.text)
-    return redirect(f"{reverse('dialplan:list')}?dpid={form.values().dpid}")
+    return _to_dialplan(form.values().dpid)
+
+
+def _to_dialplan(dpid: int) -> HttpResponse:
+    return redirect(f"{reverse('dialplan:list')}?dpid={dpid}")
