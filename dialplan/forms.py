@@ -15,7 +15,6 @@ from dialplan.services import Values
 from dialplan.validation import WIDTHS, check
 from efcp.editing.charsets import unstorable_characters
 from efcp.editing.fields import CheckedForm, ExactTextField
-from efcp.editing.findings import Severity
 
 MAX_INT = 2**31 - 1
 CASELESS = 1
@@ -77,8 +76,12 @@ class RuleForm(CheckedForm):
         self.notice = notice
         address = reverse("dialplan:check") + (f"?row={row.pk}" if row else "")
         self.check_while_typing(self.CHECKED_FIELDS, address)
-        for name, width in WIDTHS.items():
-            self.fields[name].widget.attrs |= {"data-width": str(width), "class": "mono"}
+        for name in WIDTHS:
+            self.fields[name].widget.attrs["class"] = "mono"
+
+    def widths(self) -> dict[str, int]:
+        """How many characters the columns hold."""
+        return WIDTHS
 
     @classmethod
     def to_add(cls, initial: Mapping[str, Any], typed: QueryDict | None = None) -> "RuleForm":
@@ -114,10 +117,7 @@ class RuleForm(CheckedForm):
             return self.cleaned_data
         unstorable = partial(unstorable_characters, "dialplan")
         for finding in check(self.values(), unstorable, self.row.pk if self.row else None):
-            if finding.severity is Severity.WARNING:
-                self.warnings[finding.field].append(finding)
-            else:
-                self.add_error(finding.field, _with_place(finding.text, finding.position))
+            self.tell(finding)
         return self.cleaned_data
 
     def values(self) -> Values:
@@ -205,7 +205,3 @@ def _typed(typed: QueryDict | None) -> dict[str, Any]:
         return {}
     flags = ("match_flags", "match_only", "disabled")
     return {**typed.dict(), **{name: name in typed for name in flags}}
-
-
-def _with_place(text: str, position: int | None) -> str:
-    return text if position is None else f"{text} (at character {position + 1})"

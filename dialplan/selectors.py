@@ -1,10 +1,10 @@
 """Reading rules, in the order in which a proxy tries them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Q, QuerySet
 
-from dialplan.listing import ListQuery
+from dialplan.listing import ListQuery, Sort
 from dialplan.models import DialplanName, Rule
 from dialplan.services import Values
 from dialplan.translation.rules import Environment, Rejected, read_rule
@@ -45,12 +45,18 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """What the list page shows."""
+    """What the list page shows. `moving` is the rule that a new place is looked for, if any."""
 
     query: ListQuery
     bands: tuple[Band, ...]
     total: int
     pages: int
+    moving: Rule | None = None
+
+    @property
+    def sort_urls(self) -> dict[str, str]:
+        """The query string of the same list by each column."""
+        return {column.value: self.query.sorted_by(column.value) for column in Sort}
 
     @property
     def previous(self) -> str:
@@ -74,21 +80,28 @@ def names() -> dict[int, str]:
 
 
 def list_page(query: ListQuery) -> ListPage:
-    """Read a page of the list, in three queries at any size; a page beyond the last is the last."""
+    """Read a page of the list, in four queries at any size; a page beyond the last is the last."""
+    moving = find(query.moving) if query.moving is not None else None
+    if moving is not None:
+        query = replace(query, dpid=moving.dpid)
     rows = _matching(query)
     total = rows.count()
     pages = max(1, -(-total // query.size))
     number = min(query.page, pages)
-    found = list(rows.order_by("dpid", "pr", "id")[(number - 1) * query.size : number * query.size])
+    order = [query.sort] if query.in_order else [query.sort, "pr"]
+    found = list(rows.order_by("dpid", *order, "id")[(number - 1) * query.size : number * query.size])
     known = names()
     bands: dict[int, list[Rule]] = {}
     for row in found:
         bands.setdefault(row.dpid, []).append(row)
     return ListPage(
         query=query,
-        bands=tuple(Band(dpid, known.get(dpid, ""), _listed(rules)) for dpid, rules in bands.items()),
+        bands=tuple(
+            Band(dpid, known.get(dpid, ""), _listed(rules, query.in_order)) for dpid, rules in bands.items()
+        ),
         total=total,
         pages=pages,
+        moving=moving,
     )
 
 
@@ -115,7 +128,9 @@ def _matching(query: ListQuery) -> QuerySet[Rule]:
     return rows
 
 
-def _listed(rows: list[Rule]) -> tuple[ListedRule, ...]:
+def _listed(rows: list[Rule], in_order: bool) -> tuple[ListedRule, ...]:
+    if not in_order:
+        return tuple(ListedRule(row, _problem(row)) for row in rows)
     ids = [None, *(row.pk for row in rows), None]
     return tuple(
         ListedRule(row, _problem(row), before, behind)

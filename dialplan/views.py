@@ -165,7 +165,7 @@ def check(request: HttpRequest) -> HttpResponse:
         raise Http404
     form = RuleForm(request.POST, row=_row_asked_for(request.GET))
     form.is_valid()
-    return render(request, "dialplan/field_findings.html", {"field": form[name]})
+    return render(request, "editing/field_findings.html", {"field": form[name]})
 
 
 @require_POST

@@ -15,7 +15,6 @@ from dispatcher.seen import as_initial
 from dispatcher.services import Values
 from dispatcher.validation import FormEnvironment, check
 from efcp.editing.fields import CheckedForm, ExactTextField
-from efcp.editing.findings import Severity
 
 MAX_INT = 2**31 - 1
 
@@ -164,11 +163,20 @@ class DestinationForm(CheckedForm):
                 if self.cleaned_data.get("unknown_name_is_meant"):
                     self.warnings[finding.field].append(finding)
                     continue
-            if finding.severity is Severity.ERROR:
-                self.add_error(finding.field, finding.text)
-            else:
-                self.warnings[finding.field].append(finding)
+            self.tell(finding)
         return self.cleaned_data
+
+    def widths(self) -> dict[str, int]:
+        """How many characters the columns hold."""
+        return {
+            name: field.max_length
+            for name, field in self.fields.items()
+            if isinstance(field, ExactTextField) and field.max_length
+        }
+
+    def confirmation(self, name: str) -> forms.BoundField | None:
+        """The box for a name that is not known here."""
+        return self["unknown_name_is_meant"] if name == "destination" and self.name_is_unknown else None
 
     def values(self) -> Values:
         """The row to write, once the form is valid. An untouched NULL stays NULL."""

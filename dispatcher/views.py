@@ -153,7 +153,7 @@ def check(request: HttpRequest) -> HttpResponse:
     row = selectors.find(int(row_id)) if row_id.isascii() and row_id.isdigit() else None
     form = DestinationForm.posted(request.POST, form_environment(look_up_names=name == "destination"), row)
     form.is_valid()
-    return render(request, "dispatcher/field_findings.html", {"field": form[name]})
+    return render(request, "editing/field_findings.html", {"field": form[name]})
 
 
 def _find(destination_id: int) -> Destination:

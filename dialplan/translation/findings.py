@@ -38,7 +38,8 @@ class Finding:
     """One thing that a proxy makes of one rule.
 
     `rule` is the row's id (None for a row not saved yet), `column` the table's column, `position` a byte
-    offset into that column's text where the cause can be marked.
+    offset into that column's text where the cause can be marked; of an expression that does not compile it is
+    the last byte that PCRE2 read.
     """
 
     code: Code

@@ -154,7 +154,7 @@ class _Reader:
         pattern = compile_pattern(expression, self._caseless, self._environment.effort)
         if isinstance(pattern, CompileError):
             text = f"{pattern.message}: the proxy drops the rule in silence."
-            raise self._rejected(code, text, column, pattern.position)
+            raise self._rejected(code, text, column, max(0, pattern.position - 1))
         place = newer_syntax(expression)
         if place is not None:
             text = "PCRE2 before 10.43 reads this differently, or drops the rule."

@@ -38,6 +38,15 @@
     }
   }
 
+  /** Count the characters of a field as its column does: an emoji is one. */
+  function countCharacters(event) {
+    const counter = document.querySelector(`[data-counts="${CSS.escape(event.target.id)}"]`);
+    if (!counter) return;
+    const characters = Array.from(event.target.value).length;
+    counter.textContent = `${characters} of ${counter.dataset.width}`;
+    counter.classList.toggle("is-over", characters > Number(counter.dataset.width));
+  }
+
   function closeMenus(event) {
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (event.key === "Escape" || !menu.contains(event.target)) {
@@ -82,6 +91,7 @@
   document.addEventListener("DOMContentLoaded", () => tellTimes(document));
   document.addEventListener("htmx:load", (event) => tellTimes(event.detail.elt));
   document.addEventListener("change", followChoices);
+  document.addEventListener("input", countCharacters);
   document.addEventListener("click", closeMenus);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") closeMenus(event);

@@ -81,7 +81,17 @@ def test_what_a_proxy_would_drop_or_break_over_is_refused_at_its_field(
 
 def test_the_place_of_an_error_is_named(administrator: Client) -> None:
     (told,) = errors(administrator, match_exp="^äb(")["match_exp"]
-    assert "(at character 5)" in told
+    assert "(at character 4)" in told
+
+
+def test_the_place_of_an_error_is_marked(administrator: Client) -> None:
+    page = administrator.post(reverse("dialplan:add"), typed(match_exp="^a[b-a]<i>"))
+    assert "^a[b-<mark>a</mark>]&lt;i&gt;" in page.content.decode()
+
+
+def test_the_characters_of_a_value_are_counted_against_its_column(administrator: Client) -> None:
+    page = administrator.post(reverse("dialplan:add"), typed(match_exp="ä" * 65))
+    assert "65 of 64" in page.content.decode()
 
 
 def test_the_proxy_s_surprises_are_warned_of(administrator: Client) -> None:
@@ -291,3 +301,30 @@ def test_nobody_may_who_is_not_signed_in(client: Client) -> None:
 @pytest.mark.parametrize("name", ["edit", "clone", "delete", "restore"])
 def test_what_does_not_exist_is_not_found(administrator: Client, name: str) -> None:
     assert administrator.get(reverse(f"dialplan:{name}", args=[999_999])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("sort", "expressions"),
+    [
+        ("pr", ["^b$", "^c$", "^a$"]),
+        ("match_exp", ["^a$", "^b$", "^c$"]),
+        ("-match_exp", ["^c$", "^b$", "^a$"]),
+        ("nonsense", ["^b$", "^c$", "^a$"]),
+    ],
+)
+def test_the_list_is_sorted_as_its_address_says(
+    administrator: Client, add_rule: AddRule, sort: str, expressions: list[str]
+) -> None:
+    for pr, expression in ((3, "^a$"), (1, "^b$"), (2, "^c$")):
+        add_rule(expression, pr=pr)
+    (band,) = administrator.get(reverse("dialplan:list"), {"sort": sort}).context["page"].bands
+    assert [each.row.match_exp for each in band.rules] == expressions
+
+
+def test_rules_are_moved_only_where_they_stand_in_their_order(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    add_rule("^a$", pr=1)
+    add_rule("^b$", pr=2)
+    (band,) = administrator.get(reverse("dialplan:list"), {"sort": "match_exp"}).context["page"].bands
+    assert {(each.before, each.behind) for each in band.rules} == {(None, None)}
