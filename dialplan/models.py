@@ -44,3 +44,19 @@ class DialplanName(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SavedCase(models.Model):
+    """An input of a dialplan and what must come out of it: `expected`, None where nothing may come out."""
+
+    dpid = models.IntegerField()
+    input = models.CharField(max_length=500)
+    expected = models.CharField(max_length=255, null=True)
+
+    class Meta:
+        db_table = "efcp_dialplan_case"
+        ordering = ("dpid", "id")
+        constraints = (models.UniqueConstraint(fields=["dpid", "input"], name="efcp_dialplan_case_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.input} in dialplan {self.dpid}"

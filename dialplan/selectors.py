@@ -3,12 +3,14 @@
 from dataclasses import dataclass, replace
 
 from django.db.models import Q, QuerySet
+from django.http import QueryDict
 
-from dialplan.listing import ListQuery, Sort
+from dialplan.listing import MAX_DPID, ListQuery, Sort
 from dialplan.models import DialplanName, Rule
 from dialplan.services import Values
 from dialplan.translation.rules import Environment, Rejected, read_rule
 from dialplan.validation import as_rule
+from efcp.editing.listing import integer
 
 MAX_RULES = 10_000
 """Of one dialplan, loaded for a trial; a page can't wait for more."""
@@ -72,6 +74,12 @@ class ListPage:
 def find(rule_id: int) -> Rule | None:
     """The rule of that id; None where there is none."""
     return Rule.objects.filter(pk=min(rule_id, 2**31 - 1)).first()
+
+
+def row_asked_for(given: QueryDict) -> Rule | None:
+    """The rule that an address names by `row`, if there is one."""
+    row_id = integer(given.get("row"), 1, MAX_DPID)
+    return find(row_id) if row_id is not None else None
 
 
 def names() -> dict[int, str]:

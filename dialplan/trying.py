@@ -1,7 +1,7 @@
 """Trying an input on a dialplan: what was tried in order, what matched, what came out."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 
@@ -56,14 +56,19 @@ class ToldTrial:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of an input. `output` is None where nothing comes out; `words` say what happened."""
+    """What came of an input. `output` is None where nothing comes out; `words` say what happened.
+
+    `is_certain` is not where a proxy may do otherwise, and `crashes` where it crashes over this input.
+    """
 
     text: str
     words: str
-    output: str | None
-    attributes: str
-    trials: tuple[ToldTrial, ...]
-    not_shown: int
+    output: str | None = None
+    attributes: str = ""
+    trials: tuple[ToldTrial, ...] = ()
+    not_shown: int = 0
+    is_certain: bool = True
+    crashes: bool = False
 
 
 def try_input(dpid: int, text: str, unsaved: Values | None = None, rule_id: int | None = None) -> Tried:
@@ -71,11 +76,22 @@ def try_input(dpid: int, text: str, unsaved: Values | None = None, rule_id: int 
 
     `unsaved` takes the place of the row `rule_id`, or stands behind the others. Raises TooManyRulesError.
     """
+    (tried,) = try_inputs(dpid, [text], unsaved, rule_id)
+    return tried
+
+
+def try_inputs(
+    dpid: int, texts: Sequence[str], unsaved: Values | None = None, rule_id: int | None = None
+) -> tuple[Tried, ...]:
+    """Translate each of `texts` as `try_input` does; the rules are loaded once."""
     loaded = load(_rows(dpid, unsaved, rule_id), Environment())
     if isinstance(loaded, LoadBroken):
-        return Tried(text, f"The whole reload would fail: {loaded.cause.text}", None, "", (), 0)
-    found = translate(loaded.dialplans, dpid, text.encode(), int(timezone.now().timestamp()))
-    return _told(text, found, _unsaved_id(unsaved, rule_id))
+        words = f"The whole reload would fail: {loaded.cause.text}"
+        return tuple(Tried(text, words, is_certain=False) for text in texts)
+    now = int(timezone.now().timestamp())
+    found = (translate(loaded.dialplans, dpid, text.encode(), now) for text in texts)
+    edited = (unsaved is not None, rule_id)
+    return tuple(_told(text, each, edited) for text, each in zip(texts, found, strict=True))
 
 
 def _rows(dpid: int, unsaved: Values | None, rule_id: int | None) -> Iterator[Rule]:
@@ -88,17 +104,12 @@ def _rows(dpid: int, unsaved: Values | None, rule_id: int | None) -> Iterator[Ru
         yield as_rule(unsaved)
 
 
-def _unsaved_id(unsaved: Values | None, rule_id: int | None) -> tuple[bool, int | None]:
-    return unsaved is not None, rule_id
-
-
 def _told(text: str, found: Translation, unsaved: tuple[bool, int | None]) -> Tried:
     used = getattr(found.outcome, "rule", None)
     trials = list(_trials((found.equal, found.regex), used, unsaved))
-    words, output, attributes = _outcome(found)
     interesting = [each for each in trials if each.matched] + [each for each in trials if not each.matched]
-    shown = sorted(interesting[:SHOWN_TRIALS], key=lambda each: each.rule.position)
-    return Tried(text, words, output, attributes, tuple(shown), len(trials) - len(shown))
+    shown = tuple(sorted(interesting[:SHOWN_TRIALS], key=lambda each: each.rule.position))
+    return replace(_outcome(text, found), trials=shown, not_shown=len(trials) - len(shown))
 
 
 def _trials(
@@ -116,20 +127,28 @@ def _trials(
             )
 
 
-def _outcome(found: Translation) -> tuple[str, str | None, str]:
-    """What happened in words, the output, the attributes."""
+def _outcome(text: str, found: Translation) -> Tried:
     match found.outcome:
         case Translated(_, output, attributes):
-            return "Translated.", output.decode(errors="replace"), attributes.decode(errors="replace")
+            return Tried(
+                text,
+                "Translated.",
+                output.decode(errors="replace"),
+                attributes.decode(errors="replace"),
+            )
         case UndefinedOutput():
-            return "A group of the replacement is unset: what comes out is left to chance.", None, ""
+            words = "A group of the replacement is unset: what comes out is left to chance."
+            return Tried(text, words, is_certain=False)
         case NotTranslated(failure):
-            return _FAILURES[failure], None, ""
+            return Tried(text, _FAILURES[failure])
         case NoInformation():
-            return "No rule of this dialplan is loaded.", None, ""
+            return Tried(text, "No rule of this dialplan is loaded.")
         case Undecided():
-            return "A rule backtracks too much to be tried here; the proxy goes on longer.", None, ""
+            words = "A rule backtracks too much to be tried here; the proxy goes on longer."
+            return Tried(text, words, is_certain=False)
         case RequestNeeded(_, variables):
-            return f"The output needs values of the request: {', '.join(variables)}.", None, ""
+            words = f"The output needs values of the request: {', '.join(variables)}."
+            return Tried(text, words, is_certain=False)
         case ProxyCrashes():
-            return "The proxy crashes when it tries this rule.", None, ""
+            words = "The proxy crashes when it tries this rule."
+            return Tried(text, words, is_certain=False, crashes=True)

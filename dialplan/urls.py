@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from dialplan import views
+from dialplan import trying_views, views
+from dialplan.cases import views as cases
 
 app_name = "dialplan"
 
@@ -10,12 +11,17 @@ urlpatterns = [
     path("", views.rule_list, name="list"),
     path("add/", views.add, name="add"),
     path("check/", views.check, name="check"),
-    path("try/", views.try_rules, name="try"),
+    path("try/", trying_views.try_rules, name="try"),
     path("<int:rule_id>/edit/", views.edit, name="edit"),
     path("<int:rule_id>/clone/", views.clone, name="clone"),
     path("<int:rule_id>/delete/", views.delete, name="delete"),
     path("<int:rule_id>/disabled/", views.set_disabled, name="disabled"),
     path("<int:rule_id>/move/", views.move, name="move"),
+    path("ask/", trying_views.ask, name="ask"),
+    path("cases/with-rule/", cases.with_rule, name="cases-with-rule"),
+    path("cases/<int:dpid>/", cases.cases, name="cases"),
+    path("cases/<int:dpid>/save/", cases.save, name="save-case"),
+    path("case/<int:case_id>/delete/", cases.delete, name="delete-case"),
     path("restore/<int:record_id>/", views.restore, name="restore"),
     path("names/<int:dpid>/", views.name_dialplan, name="name"),
 ]

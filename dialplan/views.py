@@ -4,20 +4,23 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dialplan import selectors, services
+from dialplan.cases.running import failing
 from dialplan.forms import DeleteForm, NameForm, RuleForm
 from dialplan.listing import SIZES, ListQuery
 from dialplan.models import Rule
 from dialplan.order import NoRoomError
-from dialplan.trying import MAX_INPUT, Tried, try_input
 from efcp.accounts.typed import take_typed
 from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
+
+_SHOWN_CASES = 3
+"""Failing test cases that are told one by one after an edit."""
 
 
 @require_safe
@@ -103,7 +106,7 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
         else:
             text = f"{row.match_exp} was deleted from dialplan {row.dpid}. Proxies keep it until they reload."
             messages.success(request, text)
-            return redirect("dialplan:list")
+            return _to_dialplan(request, row.dpid)
     context = {"form": form, "row": row, "changed": changed}
     return render(request, "dialplan/delete.html", context)
 
@@ -118,10 +121,10 @@ def set_disabled(request: HttpRequest, rule_id: int) -> HttpResponse:
         raise Http404 from None
     except services.ChangedMeanwhileError as error:
         messages.error(request, "Nothing was saved: somebody changed the rule just now. Look at it again.")
-        return _to_dialplan(error.current.dpid)
+        return _to_dialplan(request, error.current.dpid)
     done = "is disabled" if row.disabled else "is enabled"
     messages.success(request, f"{row.match_exp} {done}. Proxies know it after a reload of the dialplan.")
-    return _to_dialplan(row.dpid)
+    return _to_dialplan(request, row.dpid)
 
 
 @require_POST
@@ -139,10 +142,10 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
         raise Http404 from None
     except NoRoomError as error:
         messages.error(request, f"Nothing was moved: {error}")
-        return _to_dialplan(row.dpid)
+        return _to_dialplan(request, row.dpid)
     others = f", and {count - 1} behind it got a new priority" if count > 1 else ""
     messages.success(request, f"{row.match_exp} was moved{others}. Proxies know it after a reload.")
-    return _to_dialplan(row.dpid)
+    return _to_dialplan(request, row.dpid)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -163,36 +166,9 @@ def check(request: HttpRequest) -> HttpResponse:
     name = request.headers.get("HX-Trigger-Name", "")
     if name not in RuleForm.base_fields:
         raise Http404
-    form = RuleForm(request.POST, row=_row_asked_for(request.GET))
+    form = RuleForm(request.POST, row=selectors.row_asked_for(request.GET))
     form.is_valid()
     return render(request, "editing/field_findings.html", {"field": form[name]})
-
-
-@require_POST
-@permission_required("efcp.view", raise_exception=True)
-def try_rules(request: HttpRequest) -> HttpResponse:
-    """What becomes of an input, with the form's rule in its place; posted as that form, nothing is saved."""
-    dpid, text = request.POST.get("dpid", ""), request.POST.get("input", "")[:MAX_INPUT]
-    if not (dpid.isascii() and dpid.isdigit() and len(dpid) <= 10) or not text:
-        return HttpResponse()
-    row = _row_asked_for(request.GET)
-    unsaved = None
-    if "match_exp" in request.POST:
-        form = RuleForm(request.POST, row=row)
-        if not form.is_valid():
-            told = Tried(text, "The rule has errors: mend them first.", None, "", (), 0)
-            return render(request, "dialplan/tried.html", {"tried": told})
-        unsaved = form.values()
-    try:
-        tried = try_input(int(dpid), text, unsaved, row.pk if row else None)
-    except selectors.TooManyRulesError as error:
-        tried = Tried(text, str(error), None, "", (), 0)
-    return render(request, "dialplan/tried.html", {"tried": tried})
-
-
-def _row_asked_for(given: QueryDict) -> Rule | None:
-    row_id = given.get("row", "")
-    return selectors.find(int(row_id)) if row_id.isascii() and row_id.isdigit() and len(row_id) < 11 else None
 
 
 def _find(rule_id: int) -> Rule:
@@ -203,10 +179,12 @@ def _find(rule_id: int) -> Rule:
 
 
 def _show_form(request: HttpRequest, form: RuleForm, row: Rule | None = None, **more: Any) -> HttpResponse:
+    asked_row = f"?row={row.pk}" if row else ""
     context = {
         "form": form,
         "row": row,
-        "try_address": reverse("dialplan:try") + (f"?row={row.pk}" if row else ""),
+        "try_address": reverse("dialplan:try") + asked_row,
+        "cases_address": reverse("dialplan:cases-with-rule") + asked_row,
         **more,
     }
     return render(request, "dialplan/form.html", context, status=422 if form.errors else 200)
@@ -217,8 +195,14 @@ def _saved(request: HttpRequest, form: RuleForm, text: str) -> HttpResponse:
     messages.success(request, f"{text} Proxies use it after a reload of the dialplan (dp_reload).")
     for finding in form.all_warnings():
         messages.warning(request, finding.text)
-    return _to_dialplan(form.values().dpid)
+    return _to_dialplan(request, form.values().dpid)
 
 
-def _to_dialplan(dpid: int) -> HttpResponse:
+def _to_dialplan(request: HttpRequest, dpid: int) -> HttpResponse:
+    """Go to the dialplan, and say which of its test cases fail now."""
+    failed = failing(dpid)
+    for each in failed[:_SHOWN_CASES]:
+        messages.error(request, each.words)
+    if len(failed) > _SHOWN_CASES:
+        messages.error(request, f"{len(failed) - _SHOWN_CASES} more test cases fail.")
     return redirect(f"{reverse('dialplan:list')}?dpid={dpid}")

@@ -190,8 +190,9 @@ class Browser:
         raise AssertionError(f"no {label!r} in {field}")
 
     def press(self, label: str) -> None:
-        """Press the button or link that says `label`."""
-        path = f"//main//*[self::button or self::a][starts-with(normalize-space(), '{label}')]"
+        """Press the button or link that says `label`, or is labelled so."""
+        says = f"starts-with(normalize-space(), '{label}') or @aria-label='{label}'"
+        path = f"//main//*[self::button or self::a][{says}]"
 
         def pressed() -> bool:
             self.driver.find_element(By.XPATH, path).click()

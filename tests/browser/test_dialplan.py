@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver.common.by import By
 
 from tests.browser.conftest import Browser, Panel, running_panel
 from tests.browser.test_pages import sign_in
@@ -30,4 +31,49 @@ def test_a_rule_is_broken_mended_tried_and_added(panel: Panel, browser: Browser)
     browser.wait_for("was added to dialplan 1")
     browser.type("input", "7556")
     browser.wait_for("Output +1556")
+    assert browser.problems() == []
+
+
+def add_rule(panel: Panel, browser: Browser, dpid: int, **columns: str) -> None:
+    """Add a rule on the page."""
+    browser.see(panel.url(f"system/dialplan/add/?dpid={dpid}"))
+    for name, value in columns.items():
+        browser.type(name, value)
+    browser.press("Add")
+    browser.wait_for(f"was added to dialplan {dpid}")
+
+
+def expressions(browser: Browser) -> list[str]:
+    """The match expressions of the list, from above."""
+    cells = browser.driver.find_elements(By.CSS_SELECTOR, "td[data-label=Match] code")
+    return [cell.text for cell in cells]
+
+
+@pytest.mark.browser
+def test_a_rule_is_moved_before_another(panel: Panel, browser: Browser) -> None:
+    sign_in(panel, browser)
+    for pr, expression in enumerate(("^1", "^2", "^3")):
+        add_rule(panel, browser, 7, pr=str(pr), match_exp=expression)
+    browser.see(panel.url("system/dialplan/?dpid=7"))
+    assert expressions(browser) == ["^1", "^2", "^3"]
+    browser.press("Move ^3 up")
+    browser.wait_for("^3 was moved")
+    assert expressions(browser) == ["^1", "^3", "^2"]
+
+
+@pytest.mark.browser
+def test_a_saved_case_goes_red_when_a_rule_breaks_it(panel: Panel, browser: Browser) -> None:
+    sign_in(panel, browser)
+    add_rule(panel, browser, 8, match_exp="^7([0-9]+)$", subst_exp="^7(.*)$", repl_exp="+1\\1")
+    browser.see(panel.url("system/dialplan/?dpid=8"))
+    browser.type("input", "7555")
+    browser.wait_for("Output +1555")
+    browser.press("Save as a test case")
+    browser.wait_for("passes")
+    browser.see(panel.url("system/dialplan/?dpid=8"))
+    browser.press("Edit")
+    browser.type("repl_exp", "+44\\1")
+    browser.wait_for("fails +44555")
+    browser.press("Save")
+    browser.wait_for("Test case “7555” fails: “+44555” comes out. Expected: “+1555”.")
     assert browser.problems() == []

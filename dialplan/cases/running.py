@@ -1,0 +1,55 @@
+"""Running saved cases on the table as a proxy would after a reload, now."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from dialplan.cases.selectors import cases_of
+from dialplan.models import SavedCase
+from dialplan.selectors import TooManyRulesError
+from dialplan.services import Values
+from dialplan.trying import Tried, try_inputs
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCase:
+    """A case and what comes of its input."""
+
+    case: SavedCase
+    tried: Tried
+
+    @property
+    def passes(self) -> bool:
+        """Whether exactly what is expected comes out; what is left to chance does not pass."""
+        return self.tried.is_certain and self.tried.output == self.case.expected
+
+    @property
+    def words(self) -> str:
+        """What comes out and what should, for people."""
+        expected = "nothing" if self.case.expected is None else f"“{self.case.expected}”"
+        gives = self.tried.words if self.tried.output is None else f"“{self.tried.output}” comes out."
+        return f"Test case “{self.case.input}” fails: {gives} Expected: {expected}."
+
+
+def run_cases(
+    cases: Iterable[SavedCase], unsaved: Values | None = None, rule_id: int | None = None
+) -> tuple[CheckedCase, ...]:
+    """Run cases that stand by dialplan; `unsaved` stands for the row `rule_id`, or behind the others.
+
+    Each dialplan is loaded once. A dialplan too large to be tried makes its cases fail, and says so.
+    """
+    checked: list[CheckedCase] = []
+    for dpid, group in groupby(cases, key=lambda case: case.dpid):
+        of_one = list(group)
+        texts = [case.input for case in of_one]
+        try:
+            tried = try_inputs(dpid, texts, unsaved, rule_id)
+        except TooManyRulesError as error:
+            tried = tuple(Tried(text, str(error), is_certain=False) for text in texts)
+        checked += map(CheckedCase, of_one, tried)
+    return tuple(checked)
+
+
+def failing(dpid: int) -> list[CheckedCase]:
+    """The cases of a dialplan that fail on the table as it is."""
+    return [each for each in run_cases(cases_of(dpid)) if not each.passes]

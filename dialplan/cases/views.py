@@ -1,0 +1,75 @@
+"""The test cases of a dialplan: what each gives now, or with a rule that is not saved."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from dialplan.cases import services
+from dialplan.cases.forms import CaseForm
+from dialplan.cases.running import run_cases
+from dialplan.cases.selectors import cases_of
+from dialplan.forms import RuleForm
+from dialplan.listing import MAX_DPID
+from dialplan.models import SavedCase
+from dialplan.selectors import names, row_asked_for
+from efcp.audit.services import actor_of
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def cases(request: HttpRequest, dpid: int) -> HttpResponse:
+    """The test cases of a dialplan with what each gives on the table as it is."""
+    return _show(request, dpid, CaseForm(), status=200)
+
+
+@require_POST
+@permission_required("efcp.administer", raise_exception=True)
+def save(request: HttpRequest, dpid: int) -> HttpResponse:
+    """Save a case; one of the same input is changed."""
+    form = CaseForm(request.POST)
+    if not form.is_valid() or dpid > MAX_DPID:
+        return _show(request, dpid, form, status=422)
+    try:
+        services.save(dpid, form.cleaned_data["input"], form.expected_output(), actor_of(request))
+    except services.TooManyCasesError as error:
+        form.add_error(None, str(error))
+        return _show(request, dpid, form, status=422)
+    messages.success(request, f"The test case “{form.cleaned_data['input']}” was saved.")
+    return redirect("dialplan:cases", dpid)
+
+
+@require_POST
+@permission_required("efcp.administer", raise_exception=True)
+def delete(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Delete a case."""
+    case = get_object_or_404(SavedCase, pk=min(case_id, MAX_DPID))
+    services.delete(case, actor_of(request))
+    messages.success(request, f"The test case “{case.input}” was deleted.")
+    return redirect("dialplan:cases", case.dpid)
+
+
+@require_POST
+@permission_required("efcp.view", raise_exception=True)
+def with_rule(request: HttpRequest) -> HttpResponse:
+    """What the test cases would give with the form's rule (`?row=` where one is edited); nothing is saved."""
+    row = row_asked_for(request.GET)
+    form = RuleForm(request.POST, row=row)
+    if not form.is_valid():
+        return HttpResponse()
+    values = form.values()
+    checked = run_cases(cases_of(values.dpid), values, row.pk if row else None)
+    return render(request, "dialplan/cases/with_rule.html", {"dpid": values.dpid, "checked": checked})
+
+
+def _show(request: HttpRequest, dpid: int, form: CaseForm, status: int) -> HttpResponse:
+    dpid = min(dpid, MAX_DPID)
+    context = {
+        "dpid": dpid,
+        "name": names().get(dpid, ""),
+        "form": form,
+        "checked": run_cases(cases_of(dpid)),
+    }
+    is_fragment = request.headers.get("HX-Request") == "true"
+    return render(request, f"dialplan/cases/{'card' if is_fragment else 'page'}.html", context, status=status)

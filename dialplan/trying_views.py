@@ -1,0 +1,71 @@
+"""The box in which an input is tried: on the table, with a rule that is not saved, and on the proxies."""
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.views.decorators.http import require_POST
+
+from dialplan.asking import ask_proxies
+from dialplan.forms import RuleForm
+from dialplan.listing import MAX_DPID
+from dialplan.selectors import TooManyRulesError, row_asked_for
+from dialplan.services import Values
+from dialplan.trying import MAX_INPUT, Tried, try_input
+from efcp.editing.listing import integer
+from efcp.proxies.selectors import proxies_for_all
+
+MAX_ASKED = 200
+"""Proxies that are asked at once."""
+
+
+@require_POST
+@permission_required("efcp.view", raise_exception=True)
+def try_rules(request: HttpRequest) -> HttpResponse:
+    """What becomes of an input, with the form's rule in its place; posted as that form, nothing is saved."""
+    dpid, text = _question(request.POST)
+    if dpid is None or not text:
+        return HttpResponse()
+    row = row_asked_for(request.GET)
+    unsaved = None
+    if "match_exp" in request.POST:
+        form = RuleForm(request.POST, row=row)
+        if not form.is_valid():
+            return _show(
+                request, dpid, Tried(text, "The rule has errors: mend them first.", is_certain=False)
+            )
+        unsaved = form.values()
+    return _show(request, dpid, _try(dpid, text, unsaved, row.pk if row else None))
+
+
+@require_POST
+@permission_required("efcp.view", raise_exception=True)
+def ask(request: HttpRequest) -> HttpResponse:
+    """What the proxies make of an input, beside what the table would; asked by dp_translate."""
+    dpid, text = _question(request.POST)
+    if dpid is None or not text:
+        return HttpResponse()
+    tried = _try(dpid, text, None, None)
+    told = ask_proxies(proxies_for_all()[:MAX_ASKED], dpid, tried)
+    return _show(request, dpid, tried, "dialplan/asked.html", told=told)
+
+
+def _question(posted: QueryDict) -> tuple[int | None, str]:
+    """The dialplan and the input; a rule's form says its own dialplan."""
+    dpid = integer(posted.get("dpid") or posted.get("of"), 0, MAX_DPID)
+    return dpid, posted.get("input", "")[:MAX_INPUT]
+
+
+def _try(dpid: int, text: str, unsaved: Values | None, rule_id: int | None) -> Tried:
+    try:
+        return try_input(dpid, text, unsaved, rule_id)
+    except TooManyRulesError as error:
+        return Tried(text, str(error), is_certain=False)
+
+
+def _show(
+    request: HttpRequest, dpid: int, tried: Tried, template: str = "dialplan/tried.html", **more: object
+) -> HttpResponse:
+    """The answer as a fragment, or without htmx as a page around it."""
+    context = {"dpid": dpid, "tried": tried, "answer": template, **more}
+    is_fragment = request.headers.get("HX-Request") == "true"
+    return render(request, template if is_fragment else "dialplan/tried_page.html", context)

@@ -1,0 +1,99 @@
+"""Proxies are asked for a translation, and what they say is held against the table."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from dialplan import services
+from dialplan.asking import Agreement, Told
+from dialplan.models import Rule
+from efcp.accounts.roles import Role
+from efcp.audit.services import Actor
+from efcp.proxies.models import Proxy
+from tests.dialplan.conftest import AddRule, ClientAs
+from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox
+
+__all__ = ["opensips_tables", "sandbox"]
+
+
+@pytest.fixture
+def edge(sandbox: RunningSandbox) -> RunningSandbox:
+    """The only proxy, which has loaded a rule that takes a leading 0 away."""
+    Proxy.objects.all().delete()
+    Proxy.objects.create(name="edge", mi_url=sandbox.mi_url)
+    rule = services.Values(
+        dpid=1, match_exp="^0([1-9][0-9]+)$", subst_exp="^0(.*)$", repl_exp="+49\\1", attrs="pstn"
+    )
+    services.add(rule, Actor("somebody"))
+    sandbox.call("dp_reload")
+    return sandbox
+
+
+def asked(client: Client, text: str) -> Told:
+    """What the only proxy says of an input of dialplan 1, as the page has it."""
+    (told,) = client.post(reverse("dialplan:ask"), {"of": "1", "input": text}).context["told"]
+    assert isinstance(told, Told)
+    return told
+
+
+@pytest.mark.usefixtures("edge")
+def test_a_proxy_that_was_reloaded_gives_the_same(administrator: Client) -> None:
+    told = asked(administrator, "0301")
+    assert told.said is not None
+    assert (told.said.output, told.said.attributes, told.agreement) == ("+49301", "pstn", Agreement.SAME)
+
+
+@pytest.mark.usefixtures("edge")
+def test_no_translation_is_the_same_as_none(administrator: Client) -> None:
+    told = asked(administrator, "112")
+    assert told.said is not None
+    assert (told.said.output, told.agreement) == (None, Agreement.SAME)
+
+
+@pytest.mark.usefixtures("edge")
+def test_a_proxy_that_was_not_reloaded_differs(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("^112$", repl_exp="police")
+    assert asked(administrator, "112").agreement is Agreement.DIFFERENT
+    assert asked(administrator, "112").why
+
+
+@pytest.mark.usefixtures("edge")
+def test_what_the_preview_can_t_tell_is_no_difference(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("^(a)?b$", subst_exp="^(a)?b$", repl_exp="\\1")
+    assert asked(administrator, "b").agreement is Agreement.UNKNOWN
+
+
+def test_a_proxy_that_does_not_answer_says_why(administrator: Client, edge: RunningSandbox) -> None:
+    Proxy.objects.update(mi_url="http://127.0.0.1:9/mi")
+    told = asked(administrator, "0301")
+    assert (told.said, told.agreement) == (None, Agreement.UNKNOWN)
+    assert told.problem
+
+
+@pytest.mark.usefixtures("edge")
+def test_a_proxy_is_not_asked_for_what_would_crash_it(administrator: Client, add_rule: AddRule) -> None:
+    Rule.objects.all().delete()
+    add_rule("^1$", timerec="20240101T000000||P1D|daily||0")
+    told = asked(administrator, "1")
+    assert (told.said, told.problem[:9]) == (None, "Not asked")
+
+
+@pytest.mark.usefixtures("edge")
+def test_without_htmx_the_answer_is_a_page(administrator: Client) -> None:
+    question = {"of": "1", "input": "0301"}
+    whole = administrator.post(reverse("dialplan:ask"), question).content
+    part = administrator.post(reverse("dialplan:ask"), question, headers={"HX-Request": "true"}).content
+    assert (b"<html" in whole, b"<html" in part) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [(None, 302), (Role.VIEWER, 200), (Role.OPERATOR, 200), (Role.ADMINISTRATOR, 200)],
+)
+def test_everybody_who_is_signed_in_may_ask(client_as: ClientAs, role: Role | None, status: int) -> None:
+    assert client_as(role).post(reverse("dialplan:ask"), {"of": "1", "input": "1"}).status_code == status
+
+
+@pytest.mark.parametrize("question", [{}, {"of": "x", "input": "1"}, {"of": "99999999999", "input": "1"}])
+def test_a_question_without_sense_asks_nobody(administrator: Client, question: dict[str, str]) -> None:
+    assert not administrator.post(reverse("dialplan:ask"), question).content

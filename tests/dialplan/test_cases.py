@@ -1,0 +1,139 @@
+"""Saved test cases: what must come out of an input, held against every edit."""
+
+from typing import Any
+
+import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import reverse
+
+from dialplan.cases import services
+from dialplan.cases.running import run_cases
+from dialplan.cases.selectors import all_cases, cases_of
+from dialplan.models import Rule, SavedCase
+from efcp.accounts.roles import Role
+from efcp.audit.models import AuditRecord
+from efcp.audit.services import Actor
+from tests.dialplan.conftest import AddRule, ClientAs, typed
+
+SOMEBODY = Actor("somebody")
+
+
+def told(answer: Any) -> list[str]:
+    """The messages that an answer leaves for the next page."""
+    return [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+@pytest.fixture
+def national(add_rule: AddRule) -> int:
+    """A rule that takes a leading 0 away, and a case that holds it to that."""
+    services.save(1, "0301", "+49301", SOMEBODY)
+    return add_rule("^0([1-9][0-9]+)$", subst_exp="^0(.*)$", repl_exp="+49\\1")
+
+
+@pytest.mark.usefixtures("national")
+def test_a_case_passes_where_exactly_the_expected_comes_out() -> None:
+    services.save(1, "0302", "+49", SOMEBODY)
+    assert [each.passes for each in run_cases(all_cases())] == [True, False]
+
+
+def test_a_case_can_expect_that_nothing_comes_out(national: int) -> None:
+    services.save(1, "112", None, SOMEBODY)
+    assert all(each.passes for each in run_cases(cases_of(1)))
+
+
+def test_what_is_left_to_chance_does_not_pass(add_rule: AddRule) -> None:
+    add_rule("^(a)?b$", subst_exp="^(a)?b$", repl_exp="\\1")
+    services.save(1, "b", None, SOMEBODY)
+    assert [each.passes for each in run_cases(cases_of(1))] == [False]
+
+
+def test_an_edit_says_which_cases_fail_now(administrator: Client, national: int) -> None:
+    original = (
+        administrator.get(reverse("dialplan:edit", args=[national])).context["form"].initial["original"]
+    )
+    answer = administrator.post(
+        reverse("dialplan:edit", args=[national]), typed(repl_exp="0049\\1", original=original)
+    )
+    assert "Test case “0301” fails: “0049301” comes out. Expected: “+49301”." in told(answer)
+
+
+def test_disabling_and_deleting_a_rule_run_the_cases_too(administrator: Client, national: int) -> None:
+    answer = administrator.post(reverse("dialplan:disabled", args=[national]), {"disabled": "1"})
+    assert any("fails" in text for text in told(answer))
+    original = (
+        administrator.get(reverse("dialplan:delete", args=[national])).context["form"].initial["original"]
+    )
+    answer = administrator.post(reverse("dialplan:delete", args=[national]), {"original": original})
+    assert any("fails" in text for text in told(answer))
+    assert not Rule.objects.exists()
+
+
+def test_the_form_shows_what_a_rule_that_is_not_saved_would_break(
+    administrator: Client, national: int
+) -> None:
+    address = reverse("dialplan:cases-with-rule") + f"?row={national}"
+    (checked,) = administrator.post(address, typed(repl_exp="0049\\1")).context["checked"]
+    assert (checked.passes, checked.tried.output) == (False, "0049301")
+
+
+def test_an_invalid_rule_runs_no_case(administrator: Client, national: int) -> None:
+    assert not administrator.post(reverse("dialplan:cases-with-rule"), typed(match_exp="(")).content
+
+
+def test_a_case_is_saved_changed_and_deleted_with_its_audit(administrator: Client) -> None:
+    save = reverse("dialplan:save-case", args=[1])
+    administrator.post(save, {"input": "0301", "expected": "+49301"})
+    administrator.post(save, {"input": "0301", "nothing": "on"})
+    (case,) = SavedCase.objects.all()
+    assert case.expected is None
+    administrator.post(reverse("dialplan:delete-case", args=[case.pk]))
+    assert not SavedCase.objects.exists()
+    records = AuditRecord.objects.filter(subject_kind="dialplan test case").order_by("pk")
+    assert [record.action for record in records] == ["add", "edit", "delete"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"input": ""},
+        {"input": "1" * 501},
+        {"input": "1", "expected": "2" * 256},
+        {"input": "1", "expected": "2", "nothing": "on"},
+    ],
+)
+def test_a_case_that_makes_no_sense_is_refused(administrator: Client, wrong: dict[str, Any]) -> None:
+    answer = administrator.post(reverse("dialplan:save-case", args=[1]), wrong)
+    assert (answer.status_code, SavedCase.objects.count()) == (422, 0)
+
+
+def test_a_dialplan_has_a_bounded_number_of_cases(administrator: Client) -> None:
+    for number in range(services.MAX_CASES):
+        services.save(1, str(number), None, SOMEBODY)
+    save = reverse("dialplan:save-case", args=[1])
+    assert administrator.post(save, {"input": "one more", "nothing": "on"}).status_code == 422
+    assert administrator.post(save, {"input": "0", "expected": "1"}).status_code == 302
+
+
+def test_inputs_that_differ_by_case_or_by_a_space_are_two_cases(administrator: Client) -> None:
+    for text in ("a", "A", "a "):
+        services.save(1, text, None, SOMEBODY)
+    assert len(cases_of(1)) == 3
+
+
+@pytest.mark.parametrize(
+    ("role", "seen", "saved"),
+    [
+        (None, 302, 302),
+        (Role.VIEWER, 200, 403),
+        (Role.OPERATOR, 200, 403),
+        (Role.ADMINISTRATOR, 200, 302),
+    ],
+)
+def test_everybody_sees_cases_and_administrators_save_them(
+    client_as: ClientAs, role: Role | None, seen: int, saved: int
+) -> None:
+    client = client_as(role)
+    assert client.get(reverse("dialplan:cases", args=[1])).status_code == seen
+    data = {"input": "1", "expected": "2"}
+    assert client.post(reverse("dialplan:save-case", args=[1]), data).status_code == saved
