@@ -1,10 +1,12 @@
 """Asking proxies for a translation by dp_translate, and holding their answers against the preview."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from dialplan.cases.running import CheckedCase
 from dialplan.trying import Tried
 from efcp.audit.models import AuditRecord
 from efcp.mi import MiClient, MiError, RefusedError
@@ -61,6 +63,20 @@ def say(client: MiClient, dpid: int, text: str) -> Said:
             return Said(None, words=error.message)
         raise
     return Said(found.output, found.attributes)
+
+
+def ask_cases(client: MiClient, checked: Sequence[CheckedCase], limit_s: float) -> list[Said | None]:
+    """Ask for each case within `limit_s` seconds for all of them; None where one was not asked.
+
+    One that would crash the proxy is not. Raises MiError where the proxy does not answer.
+    """
+    ends_at = time.monotonic() + limit_s
+    return [
+        say(client, each.case.dpid, each.case.input)
+        if not each.tried.crashes and time.monotonic() < ends_at
+        else None
+        for each in checked
+    ]
 
 
 def ask_proxies(proxies: Iterable[Proxy], dpid: int, tried: Tried) -> list[Told]:

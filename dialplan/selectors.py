@@ -16,6 +16,10 @@ MAX_RULES = 10_000
 """Of one dialplan, loaded for a trial; a page can't wait for more."""
 
 
+MAX_ALL_RULES = 20_000
+"""Of all dialplans, loaded to foretell a reload."""
+
+
 class TooManyRulesError(Exception):
     """A dialplan of more than MAX_RULES rules."""
 
@@ -118,6 +122,14 @@ def rules_of(dpid: int) -> list[Rule]:
     found = list(Rule.objects.filter(dpid=dpid).order_by("id")[: MAX_RULES + 1])
     if len(found) > MAX_RULES:
         raise TooManyRulesError(f"Dialplan {dpid} has more than {MAX_RULES} rules.")
+    return found
+
+
+def all_rules() -> list[Rule]:
+    """The rows of all dialplans in the database's order. Raises TooManyRulesError."""
+    found = list(Rule.objects.order_by("id")[: MAX_ALL_RULES + 1])
+    if len(found) > MAX_ALL_RULES:
+        raise TooManyRulesError(f"There are more than {MAX_ALL_RULES} rules.")
     return found
 
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("cp/preview/", include("efcp.preview.urls")),
     path("cp/system/dispatcher/", include("efcp.operations.dispatcher_urls")),
     path("cp/system/dispatcher/", include("dispatcher.urls")),
+    path("cp/system/dialplan/", include("efcp.operations.dialplan_urls")),
     path("cp/system/dialplan/", include("dialplan.urls")),
     path("cp/system/notifications/", include("efcp.operations.notifications.urls")),
     path("cp/system/script/", include("efcp.script.urls")),

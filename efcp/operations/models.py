@@ -4,17 +4,27 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from efcp.proxies.models import Proxy, State
 
 
-class ReloadRun(models.Model):
-    """One reload of one or more proxies, asked for by one person.
+class Module(models.TextChoices):
+    """OpenSIPS's module whose table is loaded anew."""
 
-    With `first`, that proxy is reloaded alone, and the others only if it comes back clean.
+    DISPATCHER = "dispatcher", "Dispatcher"
+    DIALPLAN = "dialplan", "Dialplan"
+
+
+class ReloadRun(models.Model):
+    """One reload of one module on one or more proxies, asked for by one person.
+
+    With `first`, that proxy is reloaded alone, and the others only if it comes back clean. `inherit_state`
+    is dispatcher's.
     """
 
+    module = models.CharField(max_length=16, choices=Module.choices, default=Module.DISPATCHER)
     started_at = models.DateTimeField()
     actor = models.CharField(max_length=64)
     reason = models.CharField(max_length=255, blank=True)
@@ -27,6 +37,11 @@ class ReloadRun(models.Model):
 
     def __str__(self) -> str:
         return f"reload {self.pk} by {self.actor}"
+
+    def get_absolute_url(self) -> str:
+        """The page that tells what came of it."""
+        app = "operations_dialplan" if self.module == Module.DIALPLAN else "operations"
+        return reverse(f"{app}:run", args=[self.pk])
 
 
 class ReloadOutcome(models.TextChoices):
@@ -44,16 +59,17 @@ class ReloadOutcome(models.TextChoices):
 class ReloadResult(models.Model):
     """A run on one proxy: what it answered, and what was read back after that.
 
-    `running_key` names the proxy until the result has its end, and is unique: so two people who reload a
-    proxy at once find themselves in one run. `took_ms` is the time of ds_reload alone. `loaded` and
+    `running_key` names module and proxy until the result has its end, and is unique: so two people who
+    reload a proxy at once find themselves in one run. `took_ms` is the time of the reload alone. `loaded` and
     `discarded` are what the proxy reports of this load, `report` is its newest report where it tells of
-    none. `differs` counts what a further reload would change after the read-back, None where there was
-    none. The process that waited for a result without an end past `deadline` is gone.
+    none. `differs` counts what is not as the table after the read-back, None where there was none; `notes`
+    say it in words where another page does not. The process that waited for a result without an end past
+    `deadline` is gone.
     """
 
     run = models.ForeignKey(ReloadRun, on_delete=models.CASCADE, related_name="results")
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE)
-    running_key = models.CharField(max_length=20, null=True, unique=True)
+    running_key = models.CharField(max_length=32, null=True, unique=True)
     outcome = models.CharField(max_length=16, choices=ReloadOutcome.choices, default=ReloadOutcome.WAITING)
     message = models.CharField(max_length=255, blank=True)
     deadline = models.DateTimeField()
@@ -64,6 +80,7 @@ class ReloadResult(models.Model):
     report = models.CharField(max_length=255, blank=True)
     differs = models.PositiveIntegerField(null=True)
     read_back_problem = models.CharField(max_length=255, blank=True)
+    notes = models.JSONField(default=list)
 
     class Meta:
         db_table = "efcp_reload_result"

@@ -77,3 +77,22 @@ def test_a_saved_case_goes_red_when_a_rule_breaks_it(panel: Panel, browser: Brow
     browser.press("Save")
     browser.wait_for("Test case “7555” fails: “+44555” comes out. Expected: “+1555”.")
     assert browser.problems() == []
+
+
+@pytest.mark.browser
+def test_a_rule_is_reloaded_and_the_proxy_gives_what_the_table_would(panel: Panel, browser: Browser) -> None:
+    sign_in(panel, browser)
+    add_rule(panel, browser, 9, match_exp="^9([0-9]+)$", subst_exp="^9(.*)$", repl_exp="+9\\1")
+    browser.see(panel.url("system/dialplan/?dpid=9"))
+    browser.type("input", "955")
+    browser.press("Ask the proxies")
+    browser.wait_for("Not reloaded since a rule of this dialplan was changed here.")
+    browser.press("Reload proxies")
+    browser.wait_for("What the proxies hold now")
+    browser.press("Reload")
+    browser.wait_for("Reloaded")
+    browser.see(panel.url("system/dialplan/?dpid=9"))
+    browser.type("input", "955")
+    browser.press("Ask the proxies")
+    browser.wait_for("the same")
+    assert browser.problems() == []

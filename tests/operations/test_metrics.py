@@ -22,6 +22,7 @@ Play = Callable[..., PlayingProxy]
 Samples = dict[str, dict[tuple[str, ...], float]]
 
 LABELS = (
+    "module",
     "proxy",
     "partition",
     "version",
@@ -97,7 +98,10 @@ def test_reloads_by_outcome(edge: Proxy, client: Client) -> None:
     for outcome in (ReloadOutcome.DONE, ReloadOutcome.DONE, ReloadOutcome.REFUSED):
         run = ReloadRun.objects.create(started_at=now, actor="ann")
         ReloadResult.objects.create(run=run, proxy=edge, outcome=outcome, deadline=now, ended_at=now)
-    assert read(client)["efcp_reloads_total"] == {("edge-1", "done"): 2, ("edge-1", "refused"): 1}
+    assert read(client)["efcp_reloads_total"] == {
+        ("dispatcher", "edge-1", "done"): 2,
+        ("dispatcher", "edge-1", "refused"): 1,
+    }
 
 
 def test_drift_is_what_a_reload_would_change(

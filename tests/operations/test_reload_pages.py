@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from efcp.accounts.roles import Role
 from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
-from efcp.operations.reload import views as reload_views
+from efcp.operations.reload import starting
 from efcp.proxies.models import Proxy
 from tests.operations.forms import sent
 from tests.operations.playing_proxy import PlayingProxy
@@ -54,7 +54,7 @@ def test_rows_that_were_dropped_for_a_reason_of_the_proxys_own_are_accounted_for
 def test_while_a_proxy_works_the_page_looks_again_by_itself(
     operator: Client, edge: PlayingProxy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reload_views, "WAIT_S", 0.05)
+    monkeypatch.setattr(starting, "WAIT_S", 0.05)
     edge.reload_waits = True
     page = operator.post(reverse("operations:reload"), sent(proxy), follow=True)
     address = page.redirect_chain[-1][0]
@@ -76,7 +76,7 @@ def test_the_second_who_reloads_is_led_to_the_reload_under_way_and_told_so(
     proxy: Proxy,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reload_views, "WAIT_S", 0.05)
+    monkeypatch.setattr(starting, "WAIT_S", 0.05)
     edge.reload_waits = True
     first = operator.post(reverse("operations:reload"), sent(proxy))
     second = client_as(Role.ADMINISTRATOR).post(reverse("operations:reload"), sent(proxy), follow=True)
@@ -87,7 +87,7 @@ def test_the_second_who_reloads_is_led_to_the_reload_under_way_and_told_so(
 def test_the_second_who_reloads_otherwise_is_told_what_the_reload_under_way_does(
     operator: Client, edge: PlayingProxy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reload_views, "WAIT_S", 0.05)
+    monkeypatch.setattr(starting, "WAIT_S", 0.05)
     edge.reload_waits = True
     operator.post(reverse("operations:reload"), sent(proxy))
     second = operator.post(reverse("operations:reload"), sent(proxy, inherit_state="n"), follow=True)

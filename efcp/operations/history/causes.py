@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from efcp.operations.models import ReloadResult, StateOutcome, StateResult
+from efcp.operations.models import Module, ReloadResult, StateOutcome, StateResult
 from efcp.proxies.models import Cause, StateChange
 from efcp.sip.uri import uri_key
 
@@ -47,7 +47,7 @@ def with_causes(setid: int, uri: str, changes: Sequence[StateChange]) -> tuple[T
     # Compared here, since databases fold more than the proxy does, or nothing at all.
     settings = [each for each in of_set if uri_key(each.uri) == uri_key(uri)]
     reloads = list(
-        ReloadResult.objects.filter(run__started_at__gte=first)
+        ReloadResult.objects.filter(run__module=Module.DISPATCHER, run__started_at__gte=first)
         .select_related("run")
         .order_by("-run__started_at")[:MAX_RUNS]
     )

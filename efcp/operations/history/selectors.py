@@ -15,7 +15,7 @@ from efcp.audit.selectors import AuditFilter, audit_page
 from efcp.operations.history.causes import ToldChange, with_causes
 from efcp.operations.history.timeline import Change, Gap, Period, Segment, Timeline, timeline
 from efcp.operations.maintenance.selectors import open_of
-from efcp.operations.models import Maintenance, ReloadOutcome, ReloadResult
+from efcp.operations.models import Maintenance, Module, ReloadOutcome, ReloadResult
 from efcp.proxies.models import HistoryGap, KnownDestination, StateChange
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
@@ -135,7 +135,9 @@ class _Past:
                 changes[one.proxy_id].append(_change(one))
         before = mine.filter(at__lt=begin).values("proxy_id", "partition").annotate(last=Max("pk"))
         last = [each["last"] for each in before if partitions[each["proxy_id"]] == each["partition"]]
-        reloads = ReloadResult.objects.filter(proxy__in=partitions, outcome=ReloadOutcome.DONE)
+        reloads = ReloadResult.objects.filter(
+            run__module=Module.DISPATCHER, proxy__in=partitions, outcome=ReloadOutcome.DONE
+        )
         ended = reloads.values("proxy_id").annotate(last=Max("ended_at"))
         return cls(
             begin=begin,

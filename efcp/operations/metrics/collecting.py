@@ -111,11 +111,15 @@ class PanelMetrics:
 
     def _reloads(self) -> Metric:
         family = CounterMetricFamily(
-            "efcp_reloads", "Reloads that were asked for in the panel", labels=["proxy", "outcome"]
+            "efcp_reloads", "Reloads that were asked for in the panel", labels=["module", "proxy", "outcome"]
         )
-        rows = ReloadResult.objects.filter(proxy__in=self._names).values_list("proxy_id", "outcome")
-        for proxy_id, outcome, count in rows.annotate(count=Count("pk")).order_by("proxy_id", "outcome"):
-            family.add_metric([self._names[proxy_id], outcome], count)
+        rows = ReloadResult.objects.filter(proxy__in=self._names).values_list(
+            "run__module", "proxy_id", "outcome"
+        )
+        for module, proxy_id, outcome, count in rows.annotate(count=Count("pk")).order_by(
+            "run__module", "proxy_id", "outcome"
+        ):
+            family.add_metric([module, self._names[proxy_id], outcome], count)
         return family
 
     def _drift(self) -> Metric:

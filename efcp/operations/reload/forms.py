@@ -1,30 +1,23 @@
-"""The question before a reload."""
+"""The questions before a reload."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django import forms
 from django.http import QueryDict
 
+from efcp.accounts.typed import NOTICE
 from efcp.operations.choosing import ProxiesField
+from efcp.operations.models import Module
 from efcp.operations.reload.services import Wanted
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import WatchedProxy
 
 
 class ReloadForm(forms.Form):
-    """Which proxies, and how."""
+    """Which proxies, in which order, and why."""
 
-    inherit_state = forms.TypedChoiceField(
-        label="States",
-        choices=(
-            ("y", "Keep the states in memory (inherit_state=y)"),
-            ("n", "Take the initial states of the table (inherit_state=n)"),
-        ),
-        coerce=lambda value: value == "y",
-        initial="y",
-        widget=forms.RadioSelect,
-    )
     reason = forms.CharField(label="Reason", max_length=255, required=False)
 
     def __init__(
@@ -32,6 +25,7 @@ class ReloadForm(forms.Form):
     ) -> None:
         """`typed` is what the form is filled with: it was typed before the session ended."""
         super().__init__(data, initial=_initial(typed))
+        self.notice = NOTICE if typed else ""
         self.fields["proxy"] = ProxiesField(watched)
         self.fields["first"] = forms.ChoiceField(
             label="Order", choices=[("", "All at once"), *map(_first_choice, watched)], required=False
@@ -51,12 +45,59 @@ class ReloadForm(forms.Form):
 
     def wanted(self) -> Wanted:
         """How to reload them."""
-        data = self.cleaned_data
-        return Wanted(data["inherit_state"], self._first(), data["reason"])
+        return Wanted(first=self._first(), reason=self.cleaned_data["reason"])
 
     def _first(self) -> Proxy | None:
         wanted = self.cleaned_data["first"]
         return next((proxy for proxy in self.cleaned_data["proxy"] if str(proxy.pk) == wanted), None)
+
+
+class DispatcherReloadForm(ReloadForm):
+    """The question before ds_reload."""
+
+    inherit_state = forms.TypedChoiceField(
+        label="States",
+        choices=(
+            ("y", "Keep the states in memory (inherit_state=y)"),
+            ("n", "Take the initial states of the table (inherit_state=n)"),
+        ),
+        coerce=lambda value: value == "y",
+        initial="y",
+        widget=forms.RadioSelect,
+    )
+
+    def wanted(self) -> Wanted:
+        """How to reload them."""
+        return replace(super().wanted(), inherit_state=self.cleaned_data["inherit_state"])
+
+
+class DialplanReloadForm(ReloadForm):
+    """The question before dp_reload; where test cases fail, that has to be meant."""
+
+    despite_failures = forms.BooleanField(required=False)
+
+    def __init__(
+        self,
+        data: QueryDict | None,
+        watched: Sequence[WatchedProxy],
+        typed: QueryDict | None = None,
+        failing: int = 0,
+    ) -> None:
+        """`failing` is how many test cases fail on the table."""
+        super().__init__(data, watched, typed)
+        self.fields["despite_failures"].label = f"Reload although {failing} of the test cases fail"
+        self._failing = failing
+
+    def clean(self) -> dict[str, Any]:
+        """What was chosen; refused where test cases fail and that was not said to be meant."""
+        data = super().clean()
+        if self._failing and not data.get("despite_failures"):
+            self.add_error("despite_failures", "Test cases fail: say that you mean to reload nevertheless.")
+        return data
+
+    def wanted(self) -> Wanted:
+        """How to reload them."""
+        return replace(super().wanted(), module=Module.DIALPLAN)
 
 
 def _first_choice(each: WatchedProxy) -> tuple[str, str]:

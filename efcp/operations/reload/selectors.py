@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.models import Module, ReloadOutcome, ReloadResult, ReloadRun
 
 _UNDER_WAY = {ReloadOutcome.WAITING, ReloadOutcome.RUNNING}
 _RECENT = 5
@@ -34,12 +34,12 @@ def result_lines(run: ReloadRun) -> list[ResultLine]:
     return [ResultLine(result, result.known_outcome()) for result in results]
 
 
-def runs_under_way() -> list[ReloadRun]:
-    """The runs that wait for a proxy."""
+def runs_under_way(module: Module) -> list[ReloadRun]:
+    """The runs of a module that wait for a proxy."""
     waiting = ReloadResult.objects.filter(running_key__isnull=False, deadline__gte=timezone.now())
-    return list(ReloadRun.objects.filter(pk__in=waiting.values("run_id")))
+    return list(ReloadRun.objects.filter(module=module, pk__in=waiting.values("run_id")))
 
 
-def recent_runs() -> list[ReloadRun]:
-    """The last few runs, the newest first."""
-    return list(ReloadRun.objects.prefetch_related("results__proxy")[:_RECENT])
+def recent_runs(module: Module) -> list[ReloadRun]:
+    """The last few runs of a module, the newest first."""
+    return list(ReloadRun.objects.filter(module=module).prefetch_related("results__proxy")[:_RECENT])

@@ -8,32 +8,27 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from dispatcher.changes import breaking_rows, compare
-from dispatcher.foretold import Foretold
 from efcp.audit.services import Actor, Subject, record
-from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
-from efcp.operations.reload.asking import (
-    READ_BACK_LIMIT_S,
-    RELOAD_LIMIT_S,
-    Reloaded,
-    reload_and_read_back,
-)
+from efcp.operations.models import Module, ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.reload.asking import READ_BACK_LIMIT_S, RELOAD_LIMIT_S, Reloaded
+from efcp.operations.reload.dialplan import CASES_LIMIT_S, DialplanReload
+from efcp.operations.reload.dispatcher import DispatcherReload
+from efcp.operations.reload.kinds import Kind
 from efcp.operations.threads import ask_and_store, in_background
 from efcp.proxies.asking import Target, target_of
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import Proxy
-from efcp.proxies.polling import store_answer
-from efcp.proxies.selectors import watched_proxies
 
 SLACK_S = 5.0
 """What storing may take beside the limits of the calls, until a result counts as unknown."""
 
-CALLS_S = RELOAD_LIMIT_S + 3 * READ_BACK_LIMIT_S + SLACK_S
-"""The reload, the list (asked again without `full` where that is too large), the reports."""
+CALLS_S = RELOAD_LIMIT_S + CASES_LIMIT_S + 3 * READ_BACK_LIMIT_S + SLACK_S
+"""The reload, the test cases or the list (again without `full` where that is too large), the reports."""
 
 _TRIES = 5
 """How often somebody else's reload may begin between looking for one under way and beginning one."""
@@ -41,11 +36,18 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How to reload: keep the states in memory, which proxy to begin with (None: all at once), and why."""
+    """How to reload: with the states in memory, which proxy first (None: all at once), why, and what."""
 
     inherit_state: bool = True
     first: Proxy | None = None
     reason: str = ""
+    module: Module = Module.DISPATCHER
+
+    def kind(self) -> Kind:
+        """What the module does differently."""
+        if self.module is Module.DIALPLAN:
+            return DialplanReload()
+        return DispatcherReload(self.inherit_state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +68,17 @@ def start(proxies: Sequence[Proxy], wanted: Wanted, actor: Actor) -> Started:
     """
     if not proxies or wanted.first not in {None, *proxies}:
         raise ValueError("Nothing to reload, or nothing to begin with.")
-    ids = {proxy.pk for proxy in proxies}
-    breaking = breaking_rows([each for each in watched_proxies() if each.proxy.pk in ids])
-    run, is_new = _created_or_joined(proxies, breaking, wanted, actor)
+    kind = wanted.kind()
+    run, is_new = _created_or_joined(proxies, kind.not_to_send(proxies), wanted, actor)
     if not is_new:
         return Started(run, False, threading.Event())
     waiting = run.results.filter(ended_at=None).select_related("proxy")
     targets = [target_of(result.proxy) for result in waiting]
-    return Started(run, True, in_background(lambda: _carry_out(run, targets), "reload"))
+    return Started(run, True, in_background(lambda: _carry_out(run, kind, targets), "reload"))
 
 
 def _created_or_joined(
-    proxies: Sequence[Proxy], breaking: dict[int, Foretold], wanted: Wanted, actor: Actor
+    proxies: Sequence[Proxy], breaking: dict[int, str], wanted: Wanted, actor: Actor
 ) -> tuple[ReloadRun, bool]:
     for _try in range(_TRIES - 1):
         try:
@@ -90,17 +91,18 @@ def _created_or_joined(
 
 @retried_on_lock
 def _create(
-    proxies: Sequence[Proxy], breaking: dict[int, Foretold], wanted: Wanted, actor: Actor
+    proxies: Sequence[Proxy], breaking: dict[int, str], wanted: Wanted, actor: Actor
 ) -> tuple[ReloadRun, bool]:
     """A new run and True, or the run under way and False where that one is under way on all of `proxies`."""
     now = timezone.now()
     deadline = now + timedelta(seconds=CALLS_S * (2 if wanted.first else 1))
     with transaction.atomic():
-        under_way = _under_way(proxies, now)
+        under_way = _under_way(wanted.module, proxies, now)
         runs = {result.run for result in under_way.values()}
         if len(under_way) == len(proxies) and len(runs) == 1:
             return runs.pop(), False
         run = ReloadRun.objects.create(
+            module=wanted.module,
             started_at=now,
             actor=actor.name,
             reason=wanted.reason,
@@ -112,18 +114,22 @@ def _create(
             if proxy.pk in under_way:
                 _end_unsent(result, f"A reload by {under_way[proxy.pk].run.actor} is under way on it.")
             elif proxy.pk in breaking:
-                _end_unsent(result, _over_row(breaking[proxy.pk]))
+                _end_unsent(result, breaking[proxy.pk])
             else:
-                result.running_key = str(proxy.pk)
+                result.running_key = _key(wanted.module, proxy)
             result.save(force_insert=True)
         _record(run, proxies, actor)
     return run, True
 
 
-def _under_way(proxies: Iterable[Proxy], now: datetime) -> dict[int, ReloadResult]:
+def _key(module: Module, proxy: Proxy) -> str:
+    return f"{module.value}:{proxy.pk}"
+
+
+def _under_way(module: Module, proxies: Iterable[Proxy], now: datetime) -> dict[int, ReloadResult]:
     """The open results by proxy id, once those are closed whose process is gone."""
     ReloadResult.objects.filter(running_key__isnull=False, deadline__lt=now).update(running_key=None)
-    keys = [str(proxy.pk) for proxy in proxies]
+    keys = [_key(module, proxy) for proxy in proxies]
     running = ReloadResult.objects.filter(running_key__in=keys).select_related("run")
     return {result.proxy_id: result for result in running}
 
@@ -134,17 +140,12 @@ def _end_unsent(result: ReloadResult, message: str) -> None:
     result.message = message[:255]
 
 
-def _over_row(breaking: Foretold) -> str:
-    row, finding = breaking
-    return f"Row {row.id} in set {row.setid}, {finding.column}: {finding.text}"
-
-
 def _record(run: ReloadRun, proxies: Iterable[Proxy], actor: Actor) -> None:
     names = [proxy.name for proxy in proxies]
     record(
         actor,
         "reload",
-        Subject("reload", str(run.pk), f"dispatcher on {', '.join(names)}"),
+        Subject("reload", str(run.pk), f"{run.module} on {', '.join(names)}"),
         after={
             "proxies": names,
             "inherit_state": run.inherit_state,
@@ -154,26 +155,23 @@ def _record(run: ReloadRun, proxies: Iterable[Proxy], actor: Actor) -> None:
     )
 
 
-def _carry_out(run: ReloadRun, targets: Sequence[Target]) -> None:
+def _carry_out(run: ReloadRun, kind: Kind, targets: Sequence[Target]) -> None:
+    kind.prepare()
     if run.first is None:
-        _reload_all(run, targets)
+        _reload_all(run, kind, targets)
         return
     first = [target for target in targets if target.proxy == run.first]
     rest = [target for target in targets if target.proxy != run.first]
-    if first and _reload_all(run, first):
-        _reload_all(run, rest)
+    if first and _reload_all(run, kind, first):
+        _reload_all(run, kind, rest)
     else:
         _skip(run, rest, f"{run.first.name} was to be first, and did not come back clean.")
 
 
-def _reload_all(run: ReloadRun, targets: Sequence[Target]) -> bool:
+def _reload_all(run: ReloadRun, kind: Kind, targets: Sequence[Target]) -> bool:
     """Reload all targets at once; tell whether all were clean."""
     _say_running(run, targets)
-    clean = ask_and_store(
-        targets,
-        lambda target: reload_and_read_back(target, run.inherit_state),
-        lambda reloaded: _store(run, reloaded),
-    )
+    clean = ask_and_store(targets, kind.ask, lambda reloaded: _store(run, kind, reloaded))
     return len(clean) == len(targets) and all(clean)
 
 
@@ -186,13 +184,11 @@ def _say_running(run: ReloadRun, targets: Sequence[Target]) -> None:
 
 
 @retried_on_lock
-def _store(run: ReloadRun, reloaded: Reloaded) -> bool:
-    """Store what one proxy answered and holds; tell whether a further reload would change nothing."""
-    proxy = reloaded.target.proxy
-    problem = store_answer(reloaded.read_back).problem
-    differs = None if problem else _still_differs(proxy)
+def _store(run: ReloadRun, kind: Kind, reloaded: Reloaded[Any]) -> bool:
+    """Store what one proxy answered and holds; tell whether nothing differs from the table any more."""
+    read_back = kind.store(reloaded)
     count = reloaded.reports.count
-    run.results.filter(proxy=proxy).update(
+    run.results.filter(proxy=reloaded.target.proxy).update(
         running_key=None,
         outcome=reloaded.outcome,
         message=reloaded.message[:255],
@@ -201,16 +197,11 @@ def _store(run: ReloadRun, reloaded: Reloaded) -> bool:
         loaded=count.loaded if count else None,
         discarded=count.discarded if count else None,
         report=reloaded.reports.newest[:255],
-        differs=differs,
-        read_back_problem=problem[:255],
+        differs=read_back.differs,
+        read_back_problem=read_back.problem[:255],
+        notes=list(read_back.notes),
     )
-    return reloaded.outcome is ReloadOutcome.DONE and differs == 0
-
-
-def _still_differs(proxy: Proxy) -> int:
-    """How many destinations a further reload would change; rows that the proxy drops are not among them."""
-    watched = [each for each in watched_proxies(enabled_only=False) if each.proxy.pk == proxy.pk]
-    return sum(changes.count for changes in compare(watched))
+    return reloaded.outcome is ReloadOutcome.DONE and read_back.differs == 0
 
 
 @retried_on_lock

@@ -1,4 +1,4 @@
-"""The reload page and the page of one run."""
+"""The dispatcher's reload page, and the page of one run of any module."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -9,15 +9,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dispatcher import indexes
 from dispatcher.changes import compare
-from efcp.accounts.typed import NOTICE, take_typed
-from efcp.audit.services import actor_of
-from efcp.operations.models import ReloadRun
-from efcp.operations.reload import selectors, services
-from efcp.operations.reload.forms import ReloadForm
+from efcp.accounts.typed import take_typed
+from efcp.operations.models import Module, ReloadRun
+from efcp.operations.reload import selectors
+from efcp.operations.reload.forms import DispatcherReloadForm
+from efcp.operations.reload.starting import start_and_wait
 from efcp.proxies.context import watched_on
-
-WAIT_S = 1.0
-"""How long the request waits for quick proxies, so that most reloads show their result at once."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -25,11 +22,10 @@ WAIT_S = 1.0
 def reload_page(request: HttpRequest) -> HttpResponse:
     """What a reload would change on each proxy; an operator's POST sends it."""
     if request.method != "POST":
-        typed = take_typed(request)
-        return _show(request, ReloadForm(None, watched_on(request), typed), NOTICE if typed else "")
+        return _show(request, DispatcherReloadForm(None, watched_on(request), take_typed(request)))
     if not request.user.has_perm("efcp.operate"):
         raise PermissionDenied
-    form = ReloadForm(request.POST, watched_on(request))
+    form = DispatcherReloadForm(request.POST, watched_on(request))
     if not form.is_valid():
         return _show(request, form)
     return _start(request, form)
@@ -37,46 +33,33 @@ def reload_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
-def run_page(request: HttpRequest, run_id: int) -> HttpResponse:
+def run_page(request: HttpRequest, run_id: int, module: Module = Module.DISPATCHER) -> HttpResponse:
     """What came of one run; htmx asks for the results alone until all are in."""
-    run = get_object_or_404(ReloadRun, pk=run_id)
+    run = get_object_or_404(ReloadRun, pk=run_id, module=module)
     lines = selectors.result_lines(run)
     context = {"run": run, "lines": lines, "is_open": any(line.is_under_way for line in lines)}
     fragment = "#results" if request.headers.get("HX-Target") == "results" else ""
     return render(request, f"operations/run.html{fragment}", context)
 
 
-def _show(request: HttpRequest, form: ReloadForm, notice: str = "") -> HttpResponse:
+def _show(request: HttpRequest, form: DispatcherReloadForm) -> HttpResponse:
     context = {
         "form": form,
-        "notice": notice,
         "changes": compare(watched_on(request)),
-        "under_way": selectors.runs_under_way(),
-        "recent": selectors.recent_runs(),
+        "under_way": selectors.runs_under_way(Module.DISPATCHER),
+        "recent": selectors.recent_runs(Module.DISPATCHER),
         "suggestion": indexes.suggestion() if request.user.has_perm("efcp.administer") else "",
     }
     return render(request, "operations/reload.html", context, status=422 if form.errors else 200)
 
 
-def _start(request: HttpRequest, form: ReloadForm) -> HttpResponse:
-    started = services.start(form.proxies(), form.wanted(), actor_of(request))
-    if started.is_new:
-        started.ended.wait(WAIT_S)
-    else:
-        _say_joined(request, started.run, form.wanted())
-    return redirect("operations:run", started.run.pk)
-
-
-def _say_joined(request: HttpRequest, run: ReloadRun, wanted: services.Wanted) -> None:
-    messages.info(
-        request,
-        f"A reload by {run.actor} was under way already, so no second one was sent:"
-        " this is the result for both of you.",
-    )
-    if run.inherit_state != wanted.inherit_state:
+def _start(request: HttpRequest, form: DispatcherReloadForm) -> HttpResponse:
+    started = start_and_wait(request, form)
+    if not started.is_new and started.run.inherit_state != form.wanted().inherit_state:
         messages.warning(
             request,
             "That one keeps the states in memory, other than you chose."
-            if run.inherit_state
+            if started.run.inherit_state
             else "That one takes the table's initial states, other than you chose.",
         )
+    return redirect(started.run)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from efcp.operations.models import ReloadResult, StateOutcome, StateResult, StateRun
+from efcp.operations.models import Module, ReloadResult, StateOutcome, StateResult, StateRun
 from efcp.operations.states.undoing import OFFERED_FOR, UndoPlan, plan
 from efcp.proxies.models import KnownDestination, State, StateChange
 from efcp.proxies.selectors import WatchedProxy, live_states
@@ -182,7 +182,10 @@ def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
     )
     reset = set(
         ReloadResult.objects.filter(
-            run__inherit_state=False, run__started_at__gt=run.started_at, run__started_at__lte=until
+            run__module=Module.DISPATCHER,
+            run__inherit_state=False,
+            run__started_at__gt=run.started_at,
+            run__started_at__lte=until,
         ).values_list("proxy_id", flat=True)
     )
     changed_back = set_inactive.intersection(changes) - {_key(result) for result in by_others}

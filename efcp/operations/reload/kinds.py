@@ -1,0 +1,38 @@
+"""What is different from module to module when proxies are reloaded."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from efcp.operations.reload.asking import Reloaded
+from efcp.proxies.asking import Target
+from efcp.proxies.models import Proxy
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """What is not as the table after a reload: how much (None: not known, by `problem`), and in words."""
+
+    differs: int | None
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+
+
+class Kind(Protocol):
+    """How a module is reloaded. Made anew for each run."""
+
+    def not_to_send(self, proxies: Iterable[Proxy]) -> dict[int, str]:
+        """By proxy id why it is not asked: its whole reload would fail."""
+        ...
+
+    def prepare(self) -> None:
+        """Read what `ask` needs of the database, before the threads begin."""
+        ...
+
+    def ask(self, target: Target) -> Reloaded[Any]:
+        """Reload one proxy and read it back; runs in a thread of its own, without the database."""
+        ...
+
+    def store(self, reloaded: Reloaded[Any]) -> ReadBack:
+        """Store what was read back, and compare it with the table."""
+        ...
