@@ -1,12 +1,15 @@
 """The question: which script, for which version of OpenSIPS."""
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
 
+from efcp.script.checking.tables import Tables
 from efcp.script.knowledge.loading import VERSIONS
 
 MAX_BYTES = 10_000_000
+MAX_MEGABYTES = 1_000_000
 
 
 class CheckForm(forms.Form):
@@ -15,6 +18,8 @@ class CheckForm(forms.Form):
     version = forms.ChoiceField(
         label="OpenSIPS", choices=[(version, version) for version in VERSIONS], initial="3.6"
     )
+    shared_memory = forms.IntegerField(required=False, min_value=1, max_value=MAX_MEGABYTES)
+    private_memory = forms.IntegerField(required=False, min_value=1, max_value=MAX_MEGABYTES)
     text = forms.CharField(
         label="Script",
         required=False,
@@ -35,6 +40,11 @@ class CheckForm(forms.Form):
         if file and file.size > MAX_BYTES:
             self.add_error("file", f"The file is larger than {MAX_BYTES // 10**6} MB.")
         return data
+
+    def with_memory(self, tables: Tables) -> Tables:
+        """The tables, with how many megabytes of memory the proxy is started."""
+        data = self.cleaned_data
+        return replace(tables, shared_memory=data["shared_memory"], private_memory=data["private_memory"])
 
     def script(self) -> tuple[str | bytes, str]:
         """The script and how it is called."""

@@ -6,6 +6,7 @@ from django.db.models.functions import Coalesce, Length
 
 from dialplan.models import Rule
 from dispatcher.models import Destination
+from dispatcher.selectors import set_names
 from efcp.proxies.selectors import proxies_for_all
 from efcp.script.checking.tables import SetFacts, Tables
 
@@ -17,7 +18,7 @@ _TEXTS = ("destination", "socket", "attrs", "description")
 
 
 def tables() -> Tables:
-    """The panel's tables as they stand, in four queries at any size."""
+    """The panel's tables as they stand, in six queries at any size."""
     destinations = Destination.objects.all()
     size = sum((Coalesce(Length(column), 0) for column in _TEXTS[1:]), start=Length(_TEXTS[0]))
     totals = destinations.aggregate(rows=Count("pk"), size=Sum(size))
@@ -27,6 +28,7 @@ def tables() -> Tables:
         rows=totals["rows"],
         bytes=totals["size"] or 0,
         database=_database(),
+        partitions=_partitions(),
         proxies=proxies_for_all().filter(is_sandbox=False).count(),
     )
 
@@ -35,7 +37,16 @@ def _sets(destinations: QuerySet[Destination]) -> dict[int, SetFacts]:
     counted = destinations.values_list("setid").annotate(
         rows=Count("pk"), selectable=Count("pk", filter=~Q(state=_INACTIVE))
     )
-    return {setid: SetFacts(rows, selectable) for setid, rows, selectable in counted[:MAX_GROUPS]}
+    names = set_names()
+    return {
+        setid: SetFacts(rows, selectable, names.get(setid, ""))
+        for setid, rows, selectable in counted[:MAX_GROUPS]
+    }
+
+
+def _partitions() -> frozenset[str]:
+    """The partitions of the dispatcher that the panel looks after."""
+    return frozenset({"default", *proxies_for_all().values_list("partition", flat=True)[:MAX_GROUPS]})
 
 
 def _database() -> tuple[str, int, str] | None:

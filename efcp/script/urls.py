@@ -3,7 +3,11 @@
 from django.urls import path
 
 from efcp.script import views
+from efcp.script.asking.views import write_page
 
 app_name = "script"
 
-urlpatterns = [path("", views.check_page, name="check")]
+urlpatterns = [
+    path("", views.check_page, name="check"),
+    path("write/", write_page, name="write"),
+]

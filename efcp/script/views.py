@@ -37,9 +37,15 @@ def _check(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "script/check.html", {"form": form}, status=422 if form.errors else 200)
     script = read_text(*form.script())
-    findings = check(script, knowledge_of(form.cleaned_data["version"]), tables())
+    checked = check(script, knowledge_of(form.cleaned_data["version"]), form.with_memory(tables()))
     if request.GET.get("as") == "json":
-        return JsonResponse(as_json(findings, script.skipped))
-    counts = Counter(finding.severity.value for finding in findings)
-    context = {"form": form, "checked": True, "findings": findings, "counts": counts}
-    return render(request, "script/check.html", context | {"skipped": script.skipped})
+        return JsonResponse(as_json(checked, script.skipped))
+    context = {
+        "form": form,
+        "checked": True,
+        "findings": checked.findings,
+        "accepted": checked.accepted,
+        "counts": Counter(finding.severity.value for finding in checked.findings),
+        "skipped": script.skipped,
+    }
+    return render(request, "script/check.html", context)

@@ -59,14 +59,14 @@ def test_the_command_exits_with_1_over_an_error(db: None, tmp_path: Path) -> Non
     file.write_text(BROKEN)
     told = StringIO()
     with pytest.raises(SystemExit) as ended:
-        call_command("script", file, "--json", stdout=told)
+        call_command("script", "check", file, "--json", stdout=told)
     assert ended.value.code == 1
     assert "module-twice" in {finding["code"] for finding in json.loads(told.getvalue())["findings"]}
 
 
 def test_the_command_says_which_file_it_can_t_read(db: None, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="can't be read"):
-        call_command("script", tmp_path / "none.cfg")
+        call_command("script", "check", tmp_path / "none.cfg")
 
 
 def test_a_script_without_the_form_s_token_is_refused(make_user: Callable[..., User]) -> None:

@@ -18,6 +18,7 @@ from efcp.script.checking import (
     routes,
     selection,
 )
+from efcp.script.checking.accepting import Checked, accept
 from efcp.script.checking.overview import Overview, overview
 from efcp.script.checking.tables import Tables
 from efcp.script.findings import Finding, Severity, in_order
@@ -46,14 +47,15 @@ MAXIMUM_ALIKE = 100
 """How many findings of one code are told."""
 
 
-def check(script: Script, knowledge: Knowledge, tables: Tables | None = None) -> tuple[Finding, ...]:
+def check(script: Script, knowledge: Knowledge, tables: Tables | None = None) -> Checked:
     """Everything that is wrong with a script, in order, with what reading it has found.
 
     `tables` is what the panel knows besides; without it nothing is said of sets and dialplans.
     """
     seen = overview(script, knowledge, tables or Tables())
-    found = (finding for each in CHECKS for finding in each(seen))
-    return in_order(_bounded(in_order((*script.findings, *found))))
+    found = in_order((*script.findings, *(finding for each in CHECKS for finding in each(seen))))
+    checked = accept(found, script.accepts)
+    return Checked(in_order(_bounded(in_order(checked.findings))), checked.accepted)
 
 
 def _bounded(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -12,7 +12,9 @@ _URL = re.compile(
 )
 _MYSQL_PORT = 3306
 _HERE = frozenset({"", "localhost", "127.0.0.1", "::1"})
-_WELL_KNOWN = "opensipsrw"
+WELL_KNOWN = "opensipsrw"
+"""The password that comes with OpenSIPS."""
+
 _MODULES = ("dispatcher", "dialplan")
 
 
@@ -64,9 +66,9 @@ def _host(name: str) -> str:
 
 def default_password(overview: Overview) -> Iterator[Finding]:
     """The password that everybody knows. Once, with the other places."""
-    found = [place for place, url in dict(_urls(overview)).items() if _password(url) == _WELL_KNOWN]
+    found = [place for place, url in dict(_urls(overview)).items() if _password(url) == WELL_KNOWN]
     if found:
-        text = f"{_WELL_KNOWN} is the password that comes with OpenSIPS: everybody knows it. Set one of"
+        text = f"{WELL_KNOWN} is the password that comes with OpenSIPS: everybody knows it. Set one of"
         said = f"{text} your own."
         yield Finding(Severity.HINT, "password-default", found[0], said, tuple(found[1:]))
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from efcp.script.checking.accepting import Checked
 from efcp.script.findings import Finding, Place, Severity
 
 
@@ -12,17 +13,19 @@ def exit_code(findings: Sequence[Finding]) -> int:
     return int(any(finding.severity is Severity.ERROR for finding in findings))
 
 
-def as_json(findings: Sequence[Finding], skipped: int) -> dict[str, Any]:
+def as_json(checked: Checked, skipped: int) -> dict[str, Any]:
     """The findings with how many there are of each severity, as values that json.dumps takes.
 
     `skipped` is how many constructs were not understood.
     """
+    findings = checked.findings
     counts = Counter(finding.severity for finding in findings)
     return {
         "findings": [_finding(finding) for finding in findings],
         "errors": counts[Severity.ERROR],
         "warnings": counts[Severity.WARNING],
         "hints": counts[Severity.HINT],
+        "accepted": len(checked.accepted),
         "skipped": skipped,
         "exit_code": exit_code(findings),
     }

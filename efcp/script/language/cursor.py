@@ -36,6 +36,7 @@ class Cursor:
         self.skipped = scanned.skipped
         self.room = MAXIMUM_FINDINGS
         self.told = scanned.told
+        self.accepts = scanned.accepts
         self.hints = min(scanned.skipped, MAXIMUM_HINTS)
         self.index = 0
         self.depth = 0

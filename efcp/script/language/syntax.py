@@ -208,6 +208,19 @@ Item = LoadModule | ModuleParameter | Setting | Route
 
 
 @dataclass(frozen=True, slots=True)
+class Accept:
+    """A comment `# efcp: accept threshold-low - why` that says that findings of these codes are meant.
+
+    It counts for its own line and for the next one that is not empty or a comment; before all else of a file
+    for the whole `file`, where `following` is None.
+    """
+
+    place: Place
+    codes: tuple[str, ...]
+    following: Place | None
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """A whole script, includes in their places.
 
@@ -218,6 +231,7 @@ class Script:
     items: tuple[Item, ...]
     skipped: int = 0
     findings: tuple[Finding, ...] = ()
+    accepts: tuple[Accept, ...] = ()
 
     @property
     def modules(self) -> Iterator[LoadModule]:

@@ -55,6 +55,8 @@ class Tokens:
     skipped: int = 0
     told: set[int] = field(default_factory=set)
     """The lines of the source that errors were found in."""
+    accepts: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
+    """Each comment that accepts findings: its line, how many tokens stand before it, the codes."""
 
 
 _HEX4 = "[0-9A-Fa-f]{1,4}"
@@ -81,6 +83,8 @@ _TOKEN = re.compile(
 )
 _DOUBLE = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SINGLE = re.compile(r"'[^']*+'")
+_ACCEPT = re.compile(r"#[ \t]*efcp:[ \t]*accept[ \t]+(?P<codes>[a-z-]+(?:[ \t]*,[ \t]*[a-z-]+)*)")
+_CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _VARIABLE_NAME = re.compile(r"\$(?:[A-Za-z0-9_.]*+)")
 _INDEX = re.compile(r"\[[^\]\n;]*+\]")
@@ -164,6 +168,10 @@ class _Scanner:
         return self.line_end
 
     def _remark(self) -> None:
+        if match := _ACCEPT.match(self.text, self.position, self._rest_of_line()):
+            codes = tuple(_CODE.findall(match["codes"]))
+            if len(self.result.accepts) < MAXIMUM_FINDINGS:
+                self.result.accepts.append((self.line, len(self.result.tokens), codes))
         self.position = self._rest_of_line()
 
     def _comment(self) -> None:

@@ -18,6 +18,12 @@ class DatabaseUrl:
     driver: str
 
     @property
+    def password(self) -> str:
+        """The password in it, "" where there is none."""
+        login = self.text.rpartition("@")[0].partition("://")[2]
+        return login.partition(":")[2]
+
+    @property
     def masked(self) -> str:
         """The URL with PASSWORD in the place of its password; itself where it has none."""
         login, at, place = self.text.rpartition("@")

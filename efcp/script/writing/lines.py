@@ -28,6 +28,11 @@ def comment(why: str) -> Iterator[Line]:
     return (Line(f"# {text}", why) for text in wrap(why, _WIDTH))
 
 
+def accepted(code: str, why: str) -> Line:
+    """A comment by which the check knows that a finding of the next line, or at the head of all, is meant."""
+    return Line(f"# efcp: accept {code} - {why}", "So that the check does not tell of what is meant here.")
+
+
 def within(lines: Iterable[Line]) -> Iterator[Line]:
     """The same lines one level deeper."""
     return (Line(f"{_INDENT}{line.text}", line.why) if line.text else line for line in lines)

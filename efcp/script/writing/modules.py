@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from efcp.script.checking.databases import WELL_KNOWN
 from efcp.script.knowledge.loading import knowledge_of
 from efcp.script.writing.algorithms import parameter_of
 from efcp.script.writing.answers import Answers
 from efcp.script.writing.database import PLACEHOLDER, database_url
-from efcp.script.writing.lines import Line, block
+from efcp.script.writing.lines import Line, accepted, block
 from efcp.script.writing.quoting import quoted
 from efcp.script.writing.sizing import Memory
 
@@ -92,7 +93,7 @@ def _database(answers: Answers) -> Iterator[Line]:
         yield _load(url.driver, "Reads the tables. The dispatcher does not start without it.")
 
 
-def _database_of(module: str, answers: Answers) -> Line:
+def _database_of(module: str, answers: Answers) -> Iterator[Line]:
     url = database_url(answers.database_url)
     shown = url.masked if url and not answers.show_passwords else answers.database_url
     hidden = shown != answers.database_url
@@ -101,12 +102,14 @@ def _database_of(module: str, answers: Answers) -> Line:
         if hidden
         else "Where its table is."
     )
-    return _set(module, "db_url", shown, why)
+    if not hidden and url and url.password == WELL_KNOWN and module == "dispatcher":
+        yield accepted("password-default", "the password that was given; set one of your own")
+    yield _set(module, "db_url", shown, why)
 
 
 def _dispatcher(answers: Answers) -> Iterator[Line]:
     yield _load("dispatcher", "Chooses a destination from a set. It needs the database, and tm for probes.")
-    yield _database_of("dispatcher", answers)
+    yield from _database_of("dispatcher", answers)
     seconds = answers.probing_interval
     why = (
         f"A probe every {seconds} seconds."
@@ -115,6 +118,8 @@ def _dispatcher(answers: Answers) -> Iterator[Line]:
     )
     yield _set("dispatcher", "ds_ping_interval", seconds, why)
     yield _set("dispatcher", "ds_ping_from", answers.probing_from, "The From of the probes.")
+    if answers.threshold == 1:
+        yield accepted("threshold-low", "one failure takes a destination out, as was asked for")
     why = f"Taken out after {answers.threshold} failures in a row."
     yield _set("dispatcher", "ds_probing_threshold", answers.threshold, why)
     yield from _how_to_probe(answers)
@@ -141,4 +146,4 @@ def _algorithms(answers: Answers) -> Iterator[Line]:
 
 def _dialplan(answers: Answers) -> Iterator[Line]:
     yield _load("dialplan", "Translates numbers by the rules of its table.")
-    yield _database_of("dialplan", answers)
+    yield from _database_of("dialplan", answers)

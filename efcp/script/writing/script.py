@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from efcp.script.checking.tables import Tables
 from efcp.script.writing.answers import Answers
-from efcp.script.writing.lines import Line, block, comment
+from efcp.script.writing.lines import Line, accepted, block, comment
 from efcp.script.writing.modules import module_section
 from efcp.script.writing.proxy import global_settings, main_route
 from efcp.script.writing.refusing import Refusal, refusals
@@ -39,6 +39,8 @@ def write(answers: Answers, tables: Tables | None = None) -> Written:
 
 
 def _lines(answers: Answers, memory: Memory) -> Iterator[Line]:
+    if not answers.minimal:
+        yield accepted("fragment", "to be put into a file that has a main route")
     yield from block(_head(answers), _start(memory) if answers.minimal else ())
     yield from global_settings(answers)
     yield from module_section(answers, memory)

@@ -15,7 +15,7 @@ NO_SETS: dict[int, SetFacts] = {}
 
 
 def findings(text: str, tables: Tables | None = None, version: str = "3.6") -> tuple[Finding, ...]:
-    return check(read_text(text, "t.cfg"), knowledge_of(version), tables)
+    return check(read_text(text, "t.cfg"), knowledge_of(version), tables).findings
 
 
 def codes(text: str, tables: Tables | None = None, version: str = "3.6") -> list[str]:
@@ -55,7 +55,7 @@ def test_a_file_that_is_included_is_judged_with_the_one_that_includes_it(tmp_pat
     )
     main = tmp_path / "opensips.cfg"
     main.write_text('socket=udp:127.0.0.1:5060\ninclude_file "modules.cfg"\nroute { t_relay(); }\n')
-    (finding,) = check(read(main), knowledge_of("3.4"))
+    (finding,) = check(read(main), knowledge_of("3.4")).findings
     assert (finding.code, finding.place) == ("module-twice", Place(str(tmp_path / "modules.cfg"), 3))
 
 

@@ -13,7 +13,9 @@ SOUND = cases("sound")
 
 
 def found(case: Case) -> tuple[Finding, ...]:
-    return check(read_text(case.path.read_bytes(), case.path.name), knowledge_of(case.version), case.tables)
+    return check(
+        read_text(case.path.read_bytes(), case.path.name), knowledge_of(case.version), case.tables
+    ).findings
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.path.stem)

@@ -22,7 +22,7 @@ def guide() -> Script:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_guide_gives_its_hints_and_nothing_else(guide: Script, version: str) -> None:
-    found = check(guide, knowledge_of(version))
+    found = check(guide, knowledge_of(version)).findings
     assert {finding.severity for finding in found} == {Severity.HINT}
     assert [(finding.code, finding.place.line) for finding in found] == [
         ("fragment", 2),
@@ -34,7 +34,7 @@ def test_the_guide_gives_its_hints_and_nothing_else(guide: Script, version: str)
 
 
 def test_each_hint_says_what_to_write_instead(guide: Script) -> None:
-    texts = {finding.code: finding.text for finding in check(guide, knowledge_of("3.4"))}
+    texts = {finding.code: finding.text for finding in check(guide, knowledge_of("3.4")).findings}
     assert "Write ds_probing_threshold." in texts["parameter-old"]
     assert "Write 503" in texts["reply-500"]
     assert "Write 2 or 3" in texts["threshold-low"]
@@ -47,4 +47,4 @@ def test_the_guides_set_is_held_against_the_table(guide: Script) -> None:
 
 
 def codes(script: Script, tables: Tables) -> list[str]:
-    return [finding.code for finding in check(script, knowledge_of("3.4"), tables)]
+    return [finding.code for finding in check(script, knowledge_of("3.4"), tables).findings]

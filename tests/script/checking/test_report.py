@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from efcp.script.checking.accepting import Checked
 from efcp.script.checking.report import as_json, exit_code
 from efcp.script.findings import Finding, Place, Severity
 
@@ -17,11 +18,11 @@ HINT = Finding(Severity.HINT, "parameter-old", Place("a.cfg", 3), "An old name."
 )
 def test_only_an_error_stops_a_build(findings: tuple[Finding, ...], code: int) -> None:
     assert exit_code(findings) == code
-    assert as_json(findings, 0)["exit_code"] == code
+    assert as_json(Checked(findings), 0)["exit_code"] == code
 
 
 def test_a_report_says_all_of_a_finding_and_counts_them() -> None:
-    report = as_json((ERROR, WARNING, HINT), 4)
+    report = as_json(Checked((ERROR, WARNING, HINT), (HINT,)), 4)
     assert report["findings"][0] == {
         "file": "a.cfg",
         "line": 7,
@@ -31,8 +32,9 @@ def test_a_report_says_all_of_a_finding_and_counts_them() -> None:
         "also": [{"file": "b.cfg", "line": 2}],
     }
     assert (report["errors"], report["warnings"], report["hints"], report["skipped"]) == (1, 1, 1, 4)
+    assert report["accepted"] == 1
 
 
 def test_a_report_is_plain_json() -> None:
-    report = as_json((ERROR, WARNING, HINT), 0)
+    report = as_json(Checked((ERROR, WARNING, HINT)), 0)
     assert json.loads(json.dumps(report)) == report

@@ -18,7 +18,7 @@ HEAD = 'socket=udp:127.0.0.1:5060\nloadmodule "proto_udp.so"\nloadmodule "tm.so"
 
 
 def findings(text: str) -> tuple[Finding, ...]:
-    return check(parse(text, "t.cfg"), knowledge_of("3.6"))
+    return check(parse(text, "t.cfg"), knowledge_of("3.6")).findings
 
 
 def calls_made(work: Callable[[], object]) -> int:
@@ -122,5 +122,5 @@ WORDS = st.sampled_from(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(WORDS, max_size=30), st.sampled_from(["3.4", "3.6", "4.0"]))
 def test_whatever_is_read_is_checked(lines: list[str], version: str) -> None:
-    found = check(parse("\n".join(lines), "t.cfg"), knowledge_of(version))
+    found = check(parse("\n".join(lines), "t.cfg"), knowledge_of(version)).findings
     assert list(found) == sorted(found, key=lambda each: (each.place, each.code))

@@ -1,49 +1,104 @@
-"""`manage.py script FILE`: what is wrong with an opensips.cfg and its includes, for people or as JSON.
+"""`manage.py script check FILE` and `manage.py script write`: an opensips.cfg judged, or written.
 
-Exits with 1 where there is an error, so that it can stand in a build.
+Checking exits with 1 where there is an error, so that it can stand in a build; so does writing where the
+answers are refused.
 """
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from efcp.script.asking.answers_file import AnswersFileError, read_answers
+from efcp.script.asking.selectors import starting_answers
 from efcp.script.checking.check import check
 from efcp.script.checking.report import as_json, exit_code
 from efcp.script.checking.tables import Tables
 from efcp.script.knowledge.loading import VERSIONS, knowledge_of
 from efcp.script.language.files import read
 from efcp.script.selectors import tables
+from efcp.script.writing.answers import Answers
+from efcp.script.writing.script import write
 
 
 class Command(BaseCommand):
-    """Check a script from the command line."""
+    """Check or write a script from the command line."""
 
-    help = "Check an opensips.cfg with its includes, against a version of OpenSIPS and the panel's tables."
+    help = "Check an opensips.cfg with its includes against a version and the panel's tables, or write one."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the file, the version, and how to answer."""
-        parser.add_argument("file", type=Path)
-        parser.add_argument("--opensips", choices=VERSIONS, default="3.6", help="the version (default 3.6)")
-        parser.add_argument("--folder", type=Path, help="where includes may lie (default: the file's folder)")
-        parser.add_argument("--without-tables", action="store_true", help="do not look into the database")
-        parser.add_argument("--json", action="store_true", help="answer as JSON")
+        """Take what to do, and how."""
+        commands = parser.add_subparsers(dest="what", required=True)
+        checking = commands.add_parser("check", help="say what is wrong with a file")
+        checking.add_argument("file", type=Path)
+        checking.add_argument(
+            "--folder", type=Path, help="where includes may lie (default: the file's folder)"
+        )
+        checking.add_argument("--json", action="store_true", help="answer as JSON")
+        checking.add_argument("--shared-memory", type=int, help="megabytes the proxy is started with (-m)")
+        checking.add_argument("--private-memory", type=int, help="megabytes of each process (-M)")
+        writing = commands.add_parser("write", help="write a file; without answers the guide's example")
+        writing.add_argument("--answers", type=Path, help="a TOML file of answers")
+        writing.add_argument("--set", type=int, action="append", help="a set to write a group for; repeat it")
+        writing.add_argument("--whole", action="store_true", help="write a whole proxy that runs")
+        writing.add_argument("--show-passwords", action="store_true", help="write passwords as they are")
+        writing.add_argument("--output", type=Path, help="the file to write (default: standard output)")
+        for each in (checking, writing):
+            each.add_argument("--opensips", choices=VERSIONS, help="the version (default 3.6)")
+            each.add_argument("--without-tables", action="store_true", help="do not look into the database")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Print the findings."""
+        """Do what was asked for."""
+        known = Tables() if options["without_tables"] else tables()
+        (self._check if options["what"] == "check" else self._write)(options, known)
+
+    def _check(self, options: dict[str, Any], known: Tables) -> None:
         try:
             script = read(options["file"], options["folder"])
         except OSError as error:
             raise CommandError(f"{options['file']} can't be read: {error.strerror}") from None
-        known = Tables() if options["without_tables"] else tables()
-        findings = check(script, knowledge_of(options["opensips"]), known)
+        known = replace(
+            known, shared_memory=options["shared_memory"], private_memory=options["private_memory"]
+        )
+        checked = check(script, knowledge_of(options["opensips"] or "3.6"), known)
         if options["json"]:
-            self.stdout.write(json.dumps(as_json(findings, script.skipped), indent=2))
+            self.stdout.write(json.dumps(as_json(checked, script.skipped), indent=2))
         else:
-            for finding in findings:
+            for finding in checked.findings:
                 self.stdout.write(f"{finding.place}: {finding.severity}: {finding.text} [{finding.code}]")
-            self.stdout.write(f"{len(findings)} findings, {script.skipped} constructs not understood")
-        if code := exit_code(findings):
+            counts = f"{len(checked.findings)} findings, {len(checked.accepted)} accepted"
+            self.stdout.write(f"{counts}, {script.skipped} constructs not understood")
+        if code := exit_code(checked.findings):
             sys.exit(code)
+
+    def _write(self, options: dict[str, Any], known: Tables) -> None:
+        written = write(self._answers(options), known)
+        if written.refusals:
+            for refusal in written.refusals:
+                self.stderr.write(f"{', '.join(refusal.places)}: {refusal.text}")
+            sys.exit(1)
+        if options["output"]:
+            options["output"].write_text(written.text)
+        else:
+            self.stdout.write(written.text, ending="")
+
+    @staticmethod
+    def _answers(options: dict[str, Any]) -> Answers:
+        """The answers of the file, or the guide's; what the options say comes last."""
+        answers = Answers()
+        if options["answers"]:
+            try:
+                answers = read_answers(options["answers"].read_text())
+            except (OSError, UnicodeDecodeError, AnswersFileError) as error:
+                raise CommandError(f"{options['answers']}: {error}") from None
+        if options["set"]:
+            answers = replace(answers, groups=starting_answers(options["set"]).groups)
+        return replace(
+            answers,
+            version=options["opensips"] or answers.version,
+            minimal=options["whole"] or answers.minimal,
+            show_passwords=options["show_passwords"] or answers.show_passwords,
+        )
