@@ -24,6 +24,7 @@ from dialplan.translation.translate import (
     translate,
 )
 from dialplan.validation import as_rule
+from efcp.mi import as_text
 
 MAX_INPUT = 500
 SHOWN_TRIALS = 50
@@ -143,8 +144,8 @@ def _outcome(text: str, found: Translation) -> Tried:
             return Tried(
                 text,
                 "Translated.",
-                output.decode(errors="replace"),
-                attributes.decode(errors="replace"),
+                as_text(output),
+                as_text(attributes),
             )
         case UndefinedOutput():
             words = "A group of the replacement is unset: what comes out is left to chance."

@@ -58,6 +58,16 @@ def test_a_proxy_that_was_not_reloaded_differs(administrator: Client, add_rule: 
     assert told.why.startswith("Not reloaded since the rule ^112$ was added")
 
 
+def test_a_character_that_a_rule_cuts_in_two_is_read_alike(
+    administrator: Client, edge: RunningSandbox, add_rule: AddRule
+) -> None:
+    add_rule("^z(.)", subst_exp="^z(.)", repl_exp="\\1")
+    edge.call("dp_reload")
+    told = asked(administrator, "zä")
+    assert told.said is not None
+    assert (told.said.output, told.agreement) == ("\xc3", Agreement.SAME)
+
+
 @pytest.mark.usefixtures("edge")
 def test_what_the_preview_can_t_tell_is_no_difference(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^(a)?b$", subst_exp="^(a)?b$", repl_exp="\\1")
