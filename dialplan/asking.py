@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from django.utils import timezone
+
 from dialplan.cases.running import CheckedCase
+from dialplan.differing import Change, Loads, loads_of, newest_change, why
 from dialplan.trying import Tried
-from efcp.audit.models import AuditRecord
 from efcp.mi import MiClient, MiError, RefusedError
-from efcp.proxies.asking import Answer, Target, ask_all, target_of
+from efcp.proxies.asking import Answer, ask_all, target_of
 from efcp.proxies.models import Proxy
 
 LIMIT_S = 3.0
 _NO_TRANSLATION = 404
 _UNKNOWN_COMMAND = -32601
-_RECENT_CHANGES = 200
+_PARTITION = "default"
 
 
 class Agreement(StrEnum):
@@ -45,7 +47,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one proxy said of an input, or the `problem` for which it said nothing; `why` it differs."""
+    """What one proxy said of an input, or the `problem` for which it said nothing.
+
+    `why` it differs, or can't be compared.
+    """
 
     proxy: Proxy
     said: Said | None
@@ -54,10 +59,10 @@ class Told:
     why: str = ""
 
 
-def say(client: MiClient, dpid: int, text: str) -> Said:
+def say(client: MiClient, dpid: int, text: str, timeout: float | None = None) -> Said:
     """Ask for one translation. Raises MiError where the proxy does not answer, or has no dialplan."""
     try:
-        found = client.dp_translate(dpid, text)
+        found = client.dp_translate(dpid, text, timeout=timeout)
     except RefusedError as error:
         if error.code == _NO_TRANSLATION:
             return Said(None, words=error.message)
@@ -71,70 +76,58 @@ def ask_cases(client: MiClient, checked: Sequence[CheckedCase], limit_s: float) 
     One that would crash the proxy is not. Raises MiError where the proxy does not answer.
     """
     ends_at = time.monotonic() + limit_s
-    return [
-        say(client, each.case.dpid, each.case.input)
-        if not each.tried.crashes and time.monotonic() < ends_at
-        else None
-        for each in checked
-    ]
+    said: list[Said | None] = []
+    for each in checked:
+        left = ends_at - time.monotonic()
+        is_asked = not each.tried.crashes and left > 0
+        timeout = min(left, client.timeout)
+        said.append(say(client, each.case.dpid, each.case.input, timeout) if is_asked else None)
+    return said
 
 
 def ask_proxies(proxies: Iterable[Proxy], dpid: int, tried: Tried) -> list[Told]:
-    """Ask all proxies at once for the input of `tried`, and compare. One that would crash is not asked."""
+    """Ask all proxies at once for the input of `tried`, and compare. One that would crash is not asked.
+
+    All that one proxy is asked takes at most LIMIT_S seconds.
+    """
     targets = [target_of(proxy) for proxy in proxies]
     if tried.crashes:
         problem = "Not asked: the rules in the table would crash it over this input."
         return [Told(target.proxy, None, Agreement.UNKNOWN, problem) for target in targets]
-    changed_at = _changed_at(dpid)
-
-    def question(client: MiClient, _target: Target) -> tuple[Said, datetime | None]:
-        return say(client, dpid, tried.text), _loaded_at(client)
-
-    return [_told(answer, tried, changed_at) for answer in ask_all(targets, question, LIMIT_S)]
+    change = newest_change(dpid)
+    answers = ask_all(targets, lambda client, _target: _hear(client, dpid, tried), LIMIT_S)
+    now = timezone.now()
+    return [_told(answer, tried, change, now) for answer in answers]
 
 
-def _told(answer: Answer[tuple[Said, datetime | None]], tried: Tried, changed_at: datetime | None) -> Told:
+def _hear(client: MiClient, dpid: int, tried: Tried) -> tuple[Said, Loads]:
+    """What the proxy says; and where that differs, what it reports of its loads."""
+    ends_at = time.monotonic() + client.timeout
+    said = say(client, dpid, tried.text)
+    left = ends_at - time.monotonic()
+    if said.agreement(tried) is not Agreement.DIFFERENT or left <= 0:
+        return said, Loads()
+    try:
+        reports = client.sr_list_reports("dialplan", timeout=left)
+    except MiError:
+        return said, Loads()
+    return said, loads_of(reports.of("dialplan", _PARTITION))
+
+
+def _told(answer: Answer[tuple[Said, Loads]], tried: Tried, change: Change | None, now: datetime) -> Told:
     if answer.error is not None:
         return Told(answer.proxy, None, Agreement.UNKNOWN, _problem(answer.error))
-    said, loaded_at = answer.value
-    agreement = said.agreement(tried)
-    why = _why(loaded_at, changed_at) if agreement is Agreement.DIFFERENT else ""
-    return Told(answer.proxy, said, agreement, why=why)
+    said, loads = answer.value
+    match said.agreement(tried):
+        case Agreement.SAME:
+            return Told(answer.proxy, said, Agreement.SAME)
+        case Agreement.UNKNOWN:
+            return Told(answer.proxy, said, Agreement.UNKNOWN, why=tried.words)
+        case Agreement.DIFFERENT:
+            return Told(answer.proxy, said, Agreement.DIFFERENT, why=why(loads, change, tried, now))
 
 
 def _problem(error: MiError) -> str:
     if isinstance(error, RefusedError) and error.code == _UNKNOWN_COMMAND:
         return "Its script does not load the module dialplan."
     return str(error)
-
-
-def _why(loaded_at: datetime | None, changed_at: datetime | None) -> str:
-    if loaded_at is None:
-        return "It does not report when it loaded its rules: reload it, and ask again."
-    if changed_at is not None and loaded_at < changed_at:
-        return "Not reloaded since a rule of this dialplan was changed here."
-    return (
-        "It was reloaded after the last change made here: the table was changed by other hands, a recurrence "
-        "applies at its own clock or zone, or it reads another table."
-    )
-
-
-def _loaded_at(client: MiClient) -> datetime | None:
-    """When the proxy loaded its rules, by its own clock; the reports of 3.4 and later tell it."""
-    try:
-        found = client.sr_list_reports("dialplan")
-    except MiError:
-        return None
-    loads = [report.at for each in found.identifiers for report in each.reports if report.load_count()]
-    return max(loads, default=None)
-
-
-def _changed_at(dpid: int) -> datetime | None:
-    """When the newest change of a rule of this dialplan was made in the panel."""
-    records = AuditRecord.objects.filter(subject_kind="dialplan").order_by("-pk")[:_RECENT_CHANGES]
-    changes = (
-        record.at
-        for record in records
-        if dpid in {(record.before or {}).get("dpid"), (record.after or {}).get("dpid")}
-    )
-    return next(changes, None)

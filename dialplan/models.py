@@ -1,5 +1,8 @@
 """Columns of OpenSIPS's table `dialplan` (version 5)."""
 
+from hashlib import sha256
+from typing import Any
+
 from django.db import models
 
 
@@ -47,16 +50,30 @@ class DialplanName(models.Model):
 
 
 class SavedCase(models.Model):
-    """An input of a dialplan and what must come out of it: `expected`, None where nothing may come out."""
+    """An input of a dialplan and what must come out of it: `expected`, None where nothing may come out.
+
+    `input_key` is the digest of `input`: MariaDB takes texts that differ by spaces at their end for one.
+    """
 
     dpid = models.IntegerField()
     input = models.CharField(max_length=500)
+    input_key = models.CharField(max_length=64, editable=False)
     expected = models.CharField(max_length=255, null=True)
 
     class Meta:
         db_table = "efcp_dialplan_case"
         ordering = ("dpid", "id")
-        constraints = (models.UniqueConstraint(fields=["dpid", "input"], name="efcp_dialplan_case_once"),)
+        constraints = (models.UniqueConstraint(fields=["dpid", "input_key"], name="efcp_dialplan_case_key"),)
 
     def __str__(self) -> str:
         return f"{self.input} in dialplan {self.dpid}"
+
+    def save(self, **options: Any) -> None:
+        """Store the case with the key of its input."""
+        self.input_key = key_of(self.input)
+        super().save(**options)
+
+
+def key_of(text: str) -> str:
+    """The digest by which an input is found again, byte for byte."""
+    return sha256(text.encode()).hexdigest()

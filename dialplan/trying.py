@@ -24,6 +24,7 @@ from dialplan.translation.translate import (
     translate,
 )
 from dialplan.validation import as_rule
+from efcp.mi import as_text
 
 MAX_INPUT = 500
 SHOWN_TRIALS = 50
@@ -53,6 +54,11 @@ class ToldTrial:
     used: bool
     is_unsaved: bool
 
+    @property
+    def is_plain_miss(self) -> bool:
+        """Whether there is nothing more to tell of it."""
+        return self.words == _VERDICTS[Verdict.NO_MATCH]
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -69,6 +75,11 @@ class Tried:
     not_shown: int = 0
     is_certain: bool = True
     crashes: bool = False
+
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether a rule was tried that applies at certain times only, and might have done otherwise."""
+        return any(trial.rule.recurrence and not trial.is_plain_miss for trial in self.trials)
 
 
 def try_input(dpid: int, text: str, unsaved: Values | None = None, rule_id: int | None = None) -> Tried:
@@ -107,7 +118,7 @@ def _rows(dpid: int, unsaved: Values | None, rule_id: int | None) -> Iterator[Ru
 def _told(text: str, found: Translation, unsaved: tuple[bool, int | None]) -> Tried:
     used = getattr(found.outcome, "rule", None)
     trials = list(_trials((found.equal, found.regex), used, unsaved))
-    interesting = [each for each in trials if each.matched] + [each for each in trials if not each.matched]
+    interesting = sorted(trials, key=lambda each: (not each.matched, each.is_plain_miss))
     shown = tuple(sorted(interesting[:SHOWN_TRIALS], key=lambda each: each.rule.position))
     return replace(_outcome(text, found), trials=shown, not_shown=len(trials) - len(shown))
 
@@ -133,8 +144,8 @@ def _outcome(text: str, found: Translation) -> Tried:
             return Tried(
                 text,
                 "Translated.",
-                output.decode(errors="replace"),
-                attributes.decode(errors="replace"),
+                as_text(output),
+                as_text(attributes),
             )
         case UndefinedOutput():
             words = "A group of the replacement is unset: what comes out is left to chance."

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dialplan import selectors, services
-from dialplan.cases.running import failing
+from dialplan.cases.effects import CaseEffect, Standing, effect_of_deleting, standing
 from dialplan.forms import DeleteForm, NameForm, RuleForm
 from dialplan.listing import SIZES, ListQuery
 from dialplan.models import Rule
@@ -43,8 +43,9 @@ def add(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _show_form(request, form)
     values = form.values()
+    before = standing(values.dpid)
     services.add(values, actor_of(request), form.why())
-    return _saved(request, form, f"{values.match_exp} was added to dialplan {values.dpid}.")
+    return _saved(request, form, f"{values.match_exp} was added to dialplan {values.dpid}.", before)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -57,6 +58,7 @@ def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
     form = RuleForm(request.POST, row=row)
     if not form.is_valid():
         return _show_form(request, form, row)
+    before = standing(row.dpid, form.values().dpid)
     try:
         services.update(row.pk, form.seen(), form.values(), actor_of(request), form.why())
     except services.RuleGoneError:
@@ -67,7 +69,7 @@ def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
     if form.seen() == form.values():
         messages.info(request, "Nothing was changed.")
         return redirect("dialplan:list")
-    return _saved(request, form, f"{form.values().match_exp} was saved.")
+    return _saved(request, form, f"{form.values().match_exp} was saved.", before)
 
 
 @require_safe
@@ -96,6 +98,7 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
     form = DeleteForm(request.POST or None, row=row)
     changed = None
     if request.method == "POST" and form.is_valid():
+        before = standing(row.dpid)
         try:
             services.delete(row.pk, form.seen(), actor_of(request), form.cleaned_data["reason"])
         except services.RuleGoneError:
@@ -106,8 +109,8 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
         else:
             text = f"{row.match_exp} was deleted from dialplan {row.dpid}. Proxies keep it until they reload."
             messages.success(request, text)
-            return _to_dialplan(request, row.dpid)
-    context = {"form": form, "row": row, "changed": changed}
+            return _to_dialplan(request, row.dpid, before)
+    context = {"form": form, "row": row, "changed": changed, "effect": effect_of_deleting(row)}
     return render(request, "dialplan/delete.html", context)
 
 
@@ -115,6 +118,7 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
 @permission_required("efcp.administer", raise_exception=True)
 def set_disabled(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Have proxies load the rule (`disabled=0`), or leave it out (1)."""
+    before = standing(_find(rule_id).dpid)
     try:
         row = services.set_disabled(rule_id, request.POST.get("disabled") == "1", actor_of(request))
     except services.RuleGoneError:
@@ -124,7 +128,7 @@ def set_disabled(request: HttpRequest, rule_id: int) -> HttpResponse:
         return _to_dialplan(request, error.current.dpid)
     done = "is disabled" if row.disabled else "is enabled"
     messages.success(request, f"{row.match_exp} {done}. Proxies know it after a reload of the dialplan.")
-    return _to_dialplan(request, row.dpid)
+    return _to_dialplan(request, row.dpid, before)
 
 
 @require_POST
@@ -136,6 +140,7 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
     target = request.POST.get("behind" if behind else "before", "")
     if not (target.isascii() and target.isdigit() and len(target) <= 10):
         raise Http404
+    before = standing(row.dpid)
     try:
         count = services.move(row.pk, int(target), actor_of(request), behind=behind)
     except services.RuleGoneError:
@@ -145,7 +150,7 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
         return _to_dialplan(request, row.dpid)
     others = f", and {count - 1} behind it got a new priority" if count > 1 else ""
     messages.success(request, f"{row.match_exp} was moved{others}. Proxies know it after a reload.")
-    return _to_dialplan(request, row.dpid)
+    return _to_dialplan(request, row.dpid, before)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -190,19 +195,27 @@ def _show_form(request: HttpRequest, form: RuleForm, row: Rule | None = None, **
     return render(request, "dialplan/form.html", context, status=422 if form.errors else 200)
 
 
-def _saved(request: HttpRequest, form: RuleForm, text: str) -> HttpResponse:
+def _saved(request: HttpRequest, form: RuleForm, text: str, before: Standing) -> HttpResponse:
     """Say what was saved and what the proxy will make of it, and go to the dialplan."""
     messages.success(request, f"{text} Proxies use it after a reload of the dialplan (dp_reload).")
     for finding in form.all_warnings():
         messages.warning(request, finding.text)
-    return _to_dialplan(request, form.values().dpid)
+    return _to_dialplan(request, form.values().dpid, before)
 
 
-def _to_dialplan(request: HttpRequest, dpid: int) -> HttpResponse:
-    """Go to the dialplan, and say which of its test cases fail now."""
-    failed = failing(dpid)
-    for each in failed[:_SHOWN_CASES]:
-        messages.error(request, each.words)
-    if len(failed) > _SHOWN_CASES:
-        messages.error(request, f"{len(failed) - _SHOWN_CASES} more test cases fail.")
+def _to_dialplan(request: HttpRequest, dpid: int, before: Standing | None = None) -> HttpResponse:
+    """Go to the dialplan; after a write, say which test cases fail now that passed `before`."""
+    if before is not None:
+        _tell_effect(request, before.now())
     return redirect(f"{reverse('dialplan:list')}?dpid={dpid}")
+
+
+def _tell_effect(request: HttpRequest, effect: CaseEffect) -> None:
+    broken = [each for each in effect.checked if each.case.pk in effect.broken]
+    for each in broken[:_SHOWN_CASES]:
+        messages.error(request, f"{each.words} It passed before.")
+    if len(broken) > _SHOWN_CASES:
+        messages.error(request, f"{len(broken) - _SHOWN_CASES} more test cases fail that passed before.")
+    if others := effect.failing - len(broken):
+        cases = "1 test case fails" if others == 1 else f"{others} test cases fail"
+        messages.warning(request, f"{cases} as before.")

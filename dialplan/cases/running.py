@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
-from dialplan.cases.selectors import cases_of
 from dialplan.models import SavedCase
 from dialplan.selectors import TooManyRulesError
 from dialplan.services import Values
@@ -48,8 +47,3 @@ def run_cases(
             tried = tuple(Tried(text, str(error), is_certain=False) for text in texts)
         checked += map(CheckedCase, of_one, tried)
     return tuple(checked)
-
-
-def failing(dpid: int) -> list[CheckedCase]:
-    """The cases of a dialplan that fail on the table as it is."""
-    return [each for each in run_cases(cases_of(dpid)) if not each.passes]

@@ -2,8 +2,9 @@
 
 from django.db import transaction
 
-from dialplan.models import SavedCase
+from dialplan.models import SavedCase, key_of
 from efcp.audit.services import Actor, Subject, record
+from efcp.editing.guarded import only_writer
 
 MAX_CASES = 50
 """Of one dialplan: all of them are run at each edit, against up to 10,000 rules."""
@@ -18,9 +19,9 @@ def save(dpid: int, text: str, expected: str | None, actor: Actor) -> SavedCase:
 
     Raises TooManyCasesError.
     """
-    with transaction.atomic():
+    with only_writer("efcp_dialplan_case"), transaction.atomic():
         of_dialplan = SavedCase.objects.select_for_update().filter(dpid=dpid)
-        case = of_dialplan.filter(input=text).first()
+        case = of_dialplan.filter(input_key=key_of(text)).first()
         if case is None and of_dialplan.count() >= MAX_CASES:
             raise TooManyCasesError(f"A dialplan has at most {MAX_CASES} test cases.")
         before = None if case is None else {"expected": case.expected}

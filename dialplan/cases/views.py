@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from dialplan.cases import services
+from dialplan.cases.effects import effect_of
 from dialplan.cases.forms import CaseForm
 from dialplan.cases.running import run_cases
 from dialplan.cases.selectors import cases_of
@@ -59,8 +60,8 @@ def with_rule(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return HttpResponse()
     values = form.values()
-    checked = run_cases(cases_of(values.dpid), values, row.pk if row else None)
-    return render(request, "dialplan/cases/with_rule.html", {"dpid": values.dpid, "checked": checked})
+    context = {"dpid": values.dpid, "effect": effect_of(values, row)}
+    return render(request, "dialplan/cases/with_rule.html", context)
 
 
 def _show(request: HttpRequest, dpid: int, form: CaseForm, status: int) -> HttpResponse:

@@ -20,6 +20,7 @@ from efcp.mi.errors import (
     UnreachableError,
     WrongShapeError,
 )
+from efcp.mi.jsonrpc import as_text
 from efcp.mi.reply import Done, Reply
 from efcp.mi.reports import IdentifierReports, LoadCount, Report, ReportList, StateSwitch
 
@@ -58,4 +59,5 @@ __all__ = [
     "Uptime",
     "Version",
     "WrongShapeError",
+    "as_text",
 ]

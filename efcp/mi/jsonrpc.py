@@ -65,8 +65,7 @@ def _reply(value: JsonValue) -> dict[str, JsonValue]:
 
 
 def _json(body: bytes) -> JsonValue:
-    # A proxy passes on the bytes of its table: those that are no UTF-8 come from a latin1 schema.
-    text = body.decode("utf-8", _BYTES_AS_LATIN1)
+    text = as_text(body)
     try:
         value: JsonValue = json.loads(
             text,
@@ -120,6 +119,15 @@ def _refused(error: JsonValue, quote: Callable[[str], str]) -> RefusedError:
         raise _BadReplyError("its error has no proper code or message")
     details = "" if data is None else data if type(data) is str else json.dumps(data)
     return RefusedError(code, quote(message), quote(details))
+
+
+def as_text(octets: bytes) -> str:
+    """The text that a proxy's bytes are read as: UTF-8, and what is none of it as latin1, byte by byte.
+
+    A proxy passes on the bytes of its table, which may come from a latin1 schema, and a dialplan can cut a
+    character in two.
+    """
+    return octets.decode("utf-8", _BYTES_AS_LATIN1)
 
 
 def _bytes_as_latin1(error: UnicodeError) -> tuple[str, int]:

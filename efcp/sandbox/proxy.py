@@ -20,6 +20,7 @@ from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError, Unsa
 from dispatcher.routing.probing import Probe
 from dispatcher.routing.rows import Row
 from dispatcher.routing.states import State, StateChange
+from efcp.mi import as_text
 from efcp.sandbox.events import EVENT, Events, Send, published
 from efcp.sandbox.loopback import Address, address_and_port
 from efcp.sandbox.parameters import MiRefusalError
@@ -172,8 +173,8 @@ class SandboxProxy:
         if not isinstance(outcome, Translated):
             raise MiRefusalError(404, "No translation")
         return {
-            "Output": outcome.output.decode(errors="replace"),
-            "ATTRIBUTES": outcome.attributes.decode(errors="replace"),
+            "Output": as_text(outcome.output),
+            "ATTRIBUTES": as_text(outcome.attributes),
         }
 
     def _announce(self, changes: Sequence[StateChange]) -> None:

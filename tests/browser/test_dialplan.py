@@ -62,7 +62,9 @@ def test_a_rule_is_moved_before_another(panel: Panel, browser: Browser) -> None:
 
 
 @pytest.mark.browser
-def test_a_saved_case_goes_red_when_a_rule_breaks_it(panel: Panel, browser: Browser) -> None:
+def test_a_saved_case_goes_red_when_a_rule_breaks_it_and_green_when_it_is_mended(
+    panel: Panel, browser: Browser
+) -> None:
     sign_in(panel, browser)
     add_rule(panel, browser, 8, match_exp="^7([0-9]+)$", subst_exp="^7(.*)$", repl_exp="+1\\1")
     browser.see(panel.url("system/dialplan/?dpid=8"))
@@ -72,10 +74,17 @@ def test_a_saved_case_goes_red_when_a_rule_breaks_it(panel: Panel, browser: Brow
     browser.wait_for("passes")
     browser.see(panel.url("system/dialplan/?dpid=8"))
     browser.press("Edit")
+    browser.wait_for("Edit rule")
     browser.type("repl_exp", "+44\\1")
     browser.wait_for("fails +44555")
     browser.press("Save")
-    browser.wait_for("Test case “7555” fails: “+44555” comes out. Expected: “+1555”.")
+    browser.wait_for("Test case “7555” fails: “+44555” comes out. Expected: “+1555”. It passed before.")
+    browser.press("Edit")
+    browser.wait_for("Edit rule")
+    browser.type("repl_exp", "+1\\1")
+    browser.wait_for("all would pass, 1 again")
+    browser.press("Save")
+    browser.wait_for_row("7555", "passes")
     assert browser.problems() == []
 
 
@@ -86,7 +95,7 @@ def test_a_rule_is_reloaded_and_the_proxy_gives_what_the_table_would(panel: Pane
     browser.see(panel.url("system/dialplan/?dpid=9"))
     browser.type("input", "955")
     browser.press("Ask the proxies")
-    browser.wait_for("Not reloaded since a rule of this dialplan was changed here.")
+    browser.wait_for("Not reloaded since the rule ^9([0-9]+)$ was added")
     browser.press("Reload proxies")
     browser.wait_for("What the proxies hold now")
     browser.press("Reload")

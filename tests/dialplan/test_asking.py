@@ -53,14 +53,26 @@ def test_no_translation_is_the_same_as_none(administrator: Client) -> None:
 @pytest.mark.usefixtures("edge")
 def test_a_proxy_that_was_not_reloaded_differs(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^112$", repl_exp="police")
-    assert asked(administrator, "112").agreement is Agreement.DIFFERENT
-    assert asked(administrator, "112").why
+    told = asked(administrator, "112")
+    assert told.agreement is Agreement.DIFFERENT
+    assert told.why.startswith("Not reloaded since the rule ^112$ was added")
+
+
+def test_a_character_that_a_rule_cuts_in_two_is_read_alike(
+    administrator: Client, edge: RunningSandbox, add_rule: AddRule
+) -> None:
+    add_rule("^z(.)", subst_exp="^z(.)", repl_exp="\\1")
+    edge.call("dp_reload")
+    told = asked(administrator, "zä")
+    assert told.said is not None
+    assert (told.said.output, told.agreement) == ("\xc3", Agreement.SAME)
 
 
 @pytest.mark.usefixtures("edge")
 def test_what_the_preview_can_t_tell_is_no_difference(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^(a)?b$", subst_exp="^(a)?b$", repl_exp="\\1")
-    assert asked(administrator, "b").agreement is Agreement.UNKNOWN
+    told = asked(administrator, "b")
+    assert (told.agreement, told.why[:7]) == (Agreement.UNKNOWN, "A group")
 
 
 def test_a_proxy_that_does_not_answer_says_why(administrator: Client, edge: RunningSandbox) -> None:

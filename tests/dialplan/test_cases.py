@@ -55,7 +55,36 @@ def test_an_edit_says_which_cases_fail_now(administrator: Client, national: int)
     answer = administrator.post(
         reverse("dialplan:edit", args=[national]), typed(repl_exp="0049\\1", original=original)
     )
-    assert "Test case “0301” fails: “0049301” comes out. Expected: “+49301”." in told(answer)
+    words = "Test case “0301” fails: “0049301” comes out. Expected: “+49301”. It passed before."
+    assert words in told(answer)
+
+
+def test_a_case_that_failed_before_is_no_news(administrator: Client, national: int) -> None:
+    services.save(1, "0302", "never", SOMEBODY)
+    answer = administrator.post(reverse("dialplan:add"), typed(match_exp="^9$", pr="9"))
+    assert [text for text in told(answer) if "fail" in text] == ["1 test case fails as before."]
+
+
+def test_a_rule_that_goes_to_another_dialplan_is_held_against_the_cases_that_it_leaves(
+    administrator: Client, national: int
+) -> None:
+    address = reverse("dialplan:edit", args=[national])
+    original = administrator.get(address).context["form"].initial["original"]
+    answer = administrator.post(address, typed(dpid="2", original=original))
+    assert any(text.startswith("Test case “0301” fails") for text in told(answer))
+
+
+def test_moving_a_rule_says_which_cases_fail_now(
+    administrator: Client, national: int, add_rule: AddRule
+) -> None:
+    later = add_rule("^0", pr=5, repl_exp="other")
+    answer = administrator.post(reverse("dialplan:move", args=[later]), {"before": str(national)})
+    assert any(text.startswith("Test case “0301” fails") for text in told(answer))
+
+
+def test_the_question_before_a_rule_is_deleted_says_what_breaks(administrator: Client, national: int) -> None:
+    page = administrator.get(reverse("dialplan:delete", args=[national])).content.decode()
+    assert "1 of 1 would fail that passes now" in page
 
 
 def test_disabling_and_deleting_a_rule_run_the_cases_too(administrator: Client, national: int) -> None:
@@ -73,8 +102,19 @@ def test_the_form_shows_what_a_rule_that_is_not_saved_would_break(
     administrator: Client, national: int
 ) -> None:
     address = reverse("dialplan:cases-with-rule") + f"?row={national}"
-    (checked,) = administrator.post(address, typed(repl_exp="0049\\1")).context["checked"]
+    answer = administrator.post(address, typed(repl_exp="0049\\1"))
+    (checked,) = answer.context["effect"].checked
     assert (checked.passes, checked.tried.output) == (False, "0049301")
+    assert "1 of 1 would fail that passes now" in answer.content.decode()
+
+
+def test_the_form_shows_what_a_rule_that_is_not_saved_would_mend(
+    administrator: Client, national: int
+) -> None:
+    services.save(1, "99", "+99", SOMEBODY)
+    added = typed(match_exp="^99$", subst_exp="", repl_exp="+99")
+    answer = administrator.post(reverse("dialplan:cases-with-rule"), added)
+    assert "all would pass, 1 again" in answer.content.decode()
 
 
 def test_an_invalid_rule_runs_no_case(administrator: Client, national: int) -> None:
