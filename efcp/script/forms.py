@@ -29,6 +29,7 @@ class CheckForm(forms.Form):
             attrs={"rows": "16", "class": "mono", "spellcheck": "false", "autocomplete": "off"}
         ),
     )
+    keep = forms.BooleanField(label="Keep its routes for the previews", required=False)
     file = forms.FileField(label="or a file", required=False, allow_empty_file=True)
 
     def clean(self) -> dict[str, Any]:
@@ -46,7 +47,12 @@ class CheckForm(forms.Form):
         data = self.cleaned_data
         return replace(tables, shared_memory=data["shared_memory"], private_memory=data["private_memory"])
 
+    def script_name(self) -> str:
+        """How the script is called."""
+        file = self.cleaned_data["file"]
+        return str(file.name) if file else "pasted"
+
     def script(self) -> tuple[str | bytes, str]:
         """The script and how it is called."""
         file = self.cleaned_data["file"]
-        return (file.read(MAX_BYTES), file.name) if file else (self.cleaned_data["text"], "pasted")
+        return (file.read(MAX_BYTES) if file else self.cleaned_data["text"]), self.script_name()

@@ -9,11 +9,15 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
+from efcp.audit.services import actor_of
 from efcp.script.checking.check import check
+from efcp.script.checking.overview import overview
 from efcp.script.checking.report import as_json
 from efcp.script.forms import MAX_BYTES, CheckForm
 from efcp.script.knowledge.loading import knowledge_of
 from efcp.script.language.files import read_text
+from efcp.script.picking.routes import script_routes
+from efcp.script.picking.services import keep
 from efcp.script.selectors import tables
 
 
@@ -32,16 +36,23 @@ def check_page(request: HttpRequest) -> HttpResponse:
 
 @csrf_protect
 def _check(request: HttpRequest) -> HttpResponse:
-    """Check a script against the version and the tables; nothing of it is kept. `?as=json` answers JSON."""
+    """Check a script; only its routes are kept, if asked for. `?as=json` answers JSON."""
     form = CheckForm(request.POST, request.FILES) if request.method == "POST" else CheckForm()
     if not form.is_valid():
         return render(request, "script/check.html", {"form": form}, status=422 if form.errors else 200)
     script = read_text(*form.script())
-    checked = check(script, knowledge_of(form.cleaned_data["version"]), form.with_memory(tables()))
+    knowledge, known = knowledge_of(form.cleaned_data["version"]), form.with_memory(tables())
+    checked = check(script, knowledge, known)
     if request.GET.get("as") == "json":
         return JsonResponse(as_json(checked, script.skipped))
+    routes = script_routes(overview(script, knowledge, known))
+    kept = form.cleaned_data["keep"] and request.user.has_perm("efcp.operate")
+    if kept:
+        keep(form.script_name(), routes, actor_of(request))
     context = {
         "form": form,
+        "routes": routes,
+        "kept": kept,
         "checked": True,
         "findings": checked.findings,
         "accepted": checked.accepted,

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from tests.bench import call_log, outages, probing, replay, takeover
+from tests.bench import call_log, outages, probing, replay, script, takeover, translation
 from tests.bench.site import PASSWORD, Site, fill, running_site
 
 # ../shared/reference/old-panel.md: the old panel's medians on two cores.
@@ -203,6 +203,8 @@ def main() -> None:
     replay.measure()
     call_log.measure()
     probing.measure()
+    script.measure()
+    translation.measure()
     takeover.measure()
     outages.measure()
 

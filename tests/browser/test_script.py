@@ -8,6 +8,11 @@ from selenium.webdriver.common.by import By
 from tests.browser.conftest import Browser, Panel, running_panel
 from tests.browser.test_pages import sign_in
 
+SCRIPT = (
+    'route[to_media] { if (!ds_select_dst(1, 4, "f")) exit; t_on_failure("again"); t_relay(); }\n'
+    'failure_route[again] { ds_mark_dst("i"); if (ds_next_dst()) t_relay(); }\n'
+)
+
 
 @pytest.fixture(scope="module")
 def panel() -> Iterator[Panel]:
@@ -28,9 +33,28 @@ def test_what_is_written_follows_the_answers_and_passes_the_check(panel: Panel, 
     browser.wait_for('modparam("dispatcher", "ds_probing_threshold", 3)')
     browser.wait_for("route[to_media_vbb]")
     lines = browser.driver.find_elements(By.CSS_SELECTOR, ".script code")
-    text = "\n".join(line.get_property("textContent") for line in lines)
+    text = "\n".join(str(line.get_property("textContent")) for line in lines)
     browser.see(panel.url("system/script/"))
     browser.driver.execute_script("document.getElementsByName('text')[0].value = arguments[0]", text)
-    browser.press("Check")
+    browser.press("Check it")
     browser.wait_for("Nothing found")
+    assert browser.problems() == []
+
+
+@pytest.mark.browser
+def test_a_route_of_a_checked_script_is_picked_in_a_preview(panel: Panel, browser: Browser) -> None:
+    sign_in(panel, browser)
+    browser.see(panel.url("system/script/"))
+    browser.driver.execute_script("document.getElementsByName('text')[0].value = arguments[0]", SCRIPT)
+    browser.driver.find_element(By.NAME, "keep").click()
+    browser.press("Check it")
+    browser.wait_for("kept for the previews")
+    browser.see(panel.url("preview/"))
+    browser.choose("route", "route[to_media]: set 1, algorithm 4, flags f (pasted:1)")
+    browser.press("Take it")
+    browser.wait_for("marks what failed as inactive, tries the next, and is not armed again")
+    assert browser.driver.find_element(By.NAME, "algorithm").get_property("value") == "4"
+    browser.type("failures", "3")
+    browser.press("Preview")
+    browser.wait_for("is not armed again: the caller gets this answer")
     assert browser.problems() == []

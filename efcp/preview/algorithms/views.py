@@ -8,6 +8,7 @@ from django.views.decorators.http import require_http_methods
 from efcp.preview.algorithms.comparing import Comparison, compare
 from efcp.preview.algorithms.forms import DEFAULTS, ComparisonForm
 from efcp.preview.asking import with_defaults
+from efcp.preview.picking.picked import picking
 from efcp.preview.sources import sources
 from efcp.proxies.context import watched_on
 
@@ -22,10 +23,12 @@ def algorithms(request: HttpRequest) -> HttpResponse:
     offered = sources(watched_on(request))
     posted = request.method == "POST"
     typed = request.POST if posted else request.GET
-    form = ComparisonForm(with_defaults(typed, DEFAULTS | {"source": offered[0].key}), offered)
+    found = picking(typed)
+    defaults = DEFAULTS | {"source": offered[0].key} | found.defaults()
+    form = ComparisonForm(with_defaults(typed, defaults), offered)
     valid = form.is_valid()
     asked = posted or len(request.GET) > 0
-    context = {"form": form, "comparison": _compared(form) if asked and valid else None}
+    context = {"form": form, "picking": found, "comparison": _compared(form) if asked and valid else None}
     status = 422 if posted and not valid else 200
     return render(request, "preview/algorithms.html", context, status=status)
 

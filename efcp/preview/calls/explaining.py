@@ -15,6 +15,7 @@ from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import Algorithm, Basis, NoSelection, Pick, Refusal, SelectFlag, Selection
 from dispatcher.routing.states import State
 from efcp.preview.sources import Source, TooManyRowsError, set_preview
+from efcp.script.picking.routes import THE_GUIDES, Handling
 
 WIDTH = 1000
 """Of the bar, in its own units."""
@@ -22,6 +23,7 @@ WIDTH = 1000
 MAX_LISTED = 200
 MAX_LABELLED = 12
 _RAND_BITS = 31
+_MARKS = {"p": State.PROBING, "i": State.INACTIVE}
 _HASHED_URIS: dict[int, str] = {
     Algorithm.FROM_URI: "From URI",
     Algorithm.TO_URI: "To URI",
@@ -31,7 +33,10 @@ _HASHED_URIS: dict[int, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The arguments of ds_select_dst, the call, and how many of the first gateways fail it."""
+    """The arguments of ds_select_dst, the call, and how many of the first gateways fail it.
+
+    `handling` is what the script does then, None where it arms no failure route.
+    """
 
     setid: int
     algorithm: int
@@ -42,6 +47,7 @@ class Asked:
     seed: int = 1
     failures: int = 0
     threshold: int = 1
+    handling: Handling | None = THE_GUIDES
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +325,7 @@ def _member(live: LiveSet, index: int, part: str, words: str) -> Member:
 
 
 def _walk(memory: ProxyMemory, route: Route, selection: Selection, asked: Asked) -> list[Step]:
-    """The guide's failure route: on 5xx or a local 408 mark probing, try the next; at the end answer 503."""
+    """What the script's failure route does on each 5xx or local 408, up to the end of its tries."""
     if not asked.failures:
         return []
     steps: list[Step] = []
@@ -329,23 +335,40 @@ def _walk(memory: ProxyMemory, route: Route, selection: Selection, asked: Asked)
         if not failed:
             steps.append(Step(hop[0], hop[1] or "", "answers", False, ()))
             break
-        current, hop, then = hop, *_failure(memory, route)
+        current, hop, then = hop, *_failure(memory, route, asked.handling, len(steps))
         steps.append(Step(current[0], current[1] or "", "fails: 5xx, or 408 of the proxy's own", True, then))
     return steps
 
 
-def _failure(memory: ProxyMemory, route: Route) -> tuple[tuple[str, str | None] | None, tuple[str, ...]]:
-    """Where the call goes next, and what the failure route did."""
-    try:
-        changes = memory.mark(route, State.PROBING)
-        marked = "; ".join(f"{each.before.name.lower()} to {each.after.name.lower()}" for each in changes)
-        told = f'ds_mark_dst("p"): {marked or "one failure counted"}'
-    except UnknownDestinationError:
-        told = 'ds_mark_dst("p") finds no destination of that address: nothing is marked'
+def _failure(
+    memory: ProxyMemory, route: Route, handling: Handling | None, earlier: int
+) -> tuple[tuple[str, str | None] | None, tuple[str, ...]]:
+    """Where the call goes next, and what the failure route did; `earlier` failures came before this one."""
+    if handling is None:
+        return None, ("No failure route is armed: the caller gets this answer",)
+    if earlier and not handling.armed_again:
+        return None, (f"{handling.route} is not armed again: the caller gets this answer",)
+    told = _marked(memory, route, handling.mark)
+    last = f"the caller gets {handling.last_code}" if handling.last_code else "the caller gets this answer"
+    if not handling.tries_next:
+        return None, (*told, f"No next one is tried: {last}")
     following = route.next_hop()
     if following is None:
-        return None, (told, "ds_next_dst() has no further one: the caller gets 503")
-    return following, (told, f"ds_next_dst(): {following[0]}")
+        return None, (*told, f"ds_next_dst() has no further one: {last}")
+    return following, (*told, f"ds_next_dst(): {following[0]}")
+
+
+def _marked(memory: ProxyMemory, route: Route, mark: str) -> tuple[str, ...]:
+    """What ds_mark_dst did; nothing where the script does not call it."""
+    if not mark:
+        return ()
+    call = f'ds_mark_dst("{mark}")'
+    try:
+        changes = memory.mark(route, _MARKS[mark])
+    except UnknownDestinationError:
+        return (f"{call} finds no destination of that address: nothing is marked",)
+    marked = "; ".join(f"{each.before.name.lower()} to {each.after.name.lower()}" for each in changes)
+    return (f"{call}: {marked or 'one failure counted'}",)
 
 
 def _changed(live: LiveSet, before: Sequence[State]) -> list[After]:

@@ -11,8 +11,10 @@ from dispatcher.routing.requests import Request, request_of
 from efcp.preview.asking import with_defaults
 from efcp.preview.calls.explaining import Asked, explain
 from efcp.preview.calls.forms import ALGORITHMS, DEFAULTS, CallForm, PastedForm
+from efcp.preview.picking.picked import picking
 from efcp.preview.sources import sources
 from efcp.proxies.context import watched_on
+from efcp.script.picking.routes import Handling
 
 MAX_ADDRESS = 3_500
 """Characters; the server refuses a request line of more than 4,094 bytes."""
@@ -33,22 +35,25 @@ def one_call(request: HttpRequest) -> HttpResponse:
         if len(address) <= MAX_ADDRESS:
             return HttpResponseRedirect(address)
         pasted.add_error("pasted", "Its URIs and Call-ID are too long for an address.")
-    form = CallForm(
-        with_defaults(request.POST or request.GET, DEFAULTS | {"source": offered[0].key}), offered
-    )
+    found = picking(request.POST or request.GET)
+    defaults = DEFAULTS | {"source": offered[0].key} | found.defaults()
+    form = CallForm(with_defaults(request.POST or request.GET, defaults), offered)
     asked_for = request.method != "POST" and len(request.GET) > 0
     context = {
         "form": form,
         "pasted": pasted,
+        "picking": found,
         "algorithms": ALGORITHMS,
-        "explained": explain(form.source(), _asked(form)) if asked_for and form.is_valid() else None,
-        "kept": [(name, form.data.get(name, "")) for name in form.fields],
+        "explained": explain(form.source(), _asked(form, found.handling()))
+        if asked_for and form.is_valid()
+        else None,
+        "kept": [(name, form.data.get(name, "")) for name in (*form.fields, "route")],
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "preview/call.html", context, status=status)
 
 
-def _asked(form: CallForm) -> Asked:
+def _asked(form: CallForm, handling: Handling | None) -> Asked:
     given = form.cleaned_data
     return Asked(
         setid=given["setid"],
@@ -60,12 +65,14 @@ def _asked(form: CallForm) -> Asked:
         seed=given["seed"],
         failures=given["failures"],
         threshold=given["threshold"],
+        handling=handling,
     )
 
 
 def _address_of(posted: QueryDict, call: Request) -> str:
     """The page's address with the other fields as they were, and the call's parts out of the request."""
-    kept = {name: posted.get(name, "") for name in (*CallForm.base_fields, "source") if name in posted}
+    names = (*CallForm.base_fields, "source", "route")
+    kept = {name: posted.get(name, "") for name in names if name in posted}
     parts = {
         "request_uri": call.request_uri,
         "from_uri": call.from_uri,

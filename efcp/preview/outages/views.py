@@ -9,15 +9,17 @@ from dispatcher.routing.outage import MAX_ROUNDS
 from efcp.preview.asking import with_defaults
 from efcp.preview.outages.forms import DEFAULTS, OutageForm
 from efcp.preview.outages.telling import Told, told
+from efcp.preview.picking.picked import picking
 
 
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def outage(request: HttpRequest) -> HttpResponse:
     """When traffic to a gateway that dies stops, and when it comes back; the address holds the question."""
-    form = OutageForm(with_defaults(request.GET, DEFAULTS))
+    found_route = picking(request.GET)
+    form = OutageForm(with_defaults(request.GET, DEFAULTS | found_route.defaults()))
     found = _played(form) if form.is_valid() else None
-    return render(request, "preview/outage.html", {"form": form, "told": found})
+    return render(request, "preview/outage.html", {"form": form, "told": found, "picking": found_route})
 
 
 def _played(form: OutageForm) -> Told | None:

@@ -120,7 +120,7 @@ def _dispatcher(answers: Answers) -> Iterator[Line]:
     yield _set("dispatcher", "ds_ping_from", answers.probing_from, "The From of the probes.")
     if answers.threshold == 1:
         yield accepted("threshold-low", "one failure takes a destination out, as was asked for")
-    why = f"Taken out after {answers.threshold} failures in a row."
+    why = f"Taken out after {answers.threshold} failure{'s in a row' if answers.threshold > 1 else ''}."
     yield _set("dispatcher", "ds_probing_threshold", answers.threshold, why)
     yield from _how_to_probe(answers)
     yield from _algorithms(answers)

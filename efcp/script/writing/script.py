@@ -1,7 +1,8 @@
 """The guide's steps 1 to 4 as a file: the module section, a route per group, and the failure routes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from efcp.script.checking.tables import Tables
 from efcp.script.writing.answers import Answers
@@ -21,9 +22,22 @@ class Written:
     refusals: tuple[Refusal, ...] = ()
 
     @property
+    def explained(self) -> tuple[Line, ...]:
+        """The lines with their reasons where these say more than the line itself or the one before it."""
+        return tuple(
+            replace(line, why="") if _says_it_itself(line) or line.why == before.why else line
+            for before, line in pairwise((Line("", ""), *self.lines))
+        )
+
+    @property
     def text(self) -> str:
         """The file."""
         return "".join(f"{line.text}\n" for line in self.lines)
+
+
+def _says_it_itself(line: Line) -> bool:
+    text = line.text.strip()
+    return text in {"}", "exit;"} or (text.startswith("# ") and "efcp: accept" not in text)
 
 
 def write(answers: Answers, tables: Tables | None = None) -> Written:

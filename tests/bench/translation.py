@@ -1,0 +1,49 @@
+"""Loading a large dialplan, and one translation beside the bare calls of the library."""
+
+import time
+from collections.abc import Callable
+
+from dialplan.translation.loading import Loaded, load
+from dialplan.translation.pattern import match_data
+from dialplan.translation.rules import Rule
+from dialplan.translation.translate import translate
+
+RULES = 10_000
+TIMES = 7
+NOW = 1_790_000_000
+
+
+def measure() -> None:
+    """Regex rules of one dialplan, of which only the last matches."""
+    rows = [
+        Rule(
+            id=number,
+            dpid=1,
+            pr=number,
+            match_op=1,
+            match_exp=f"^00{number:05d}([0-9]+)$",
+            subst_exp="^00(.*)$",
+            repl_exp="+\\1",
+        )
+        for number in range(RULES)
+    ]
+    started = time.perf_counter()
+    result = load(rows)
+    loading = time.perf_counter() - started
+    if not isinstance(result, Loaded):
+        raise SystemExit("The rules do not load.")
+    subject = f"00{RULES - 1:05d}555".encode()
+    codes = result.dialplans[1].codes
+    bare = min(_seconds(lambda: [match_data(code, subject) for code in codes]) for _ in range(TIMES))
+    whole = min(_seconds(lambda: translate(result.dialplans, 1, subject, NOW)) for _ in range(TIMES))
+    print(
+        f"Dialplan of {RULES:,} regex rules: loaded in {loading:.2f} s; "
+        f"one translation {1000 * whole:.1f} ms, "
+        f"{whole / bare:.2f} times the bare library calls ({1000 * bare:.1f} ms)"
+    )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
