@@ -4,6 +4,7 @@ from django.http import HttpRequest
 
 TABS = (
     ("preview:call", "One call"),
+    ("preview:routes", "Number to destination"),
     ("preview:spread", "Spread"),
     ("preview:algorithms", "Which algorithm"),
     ("preview:outage", "Outage"),

@@ -1,4 +1,4 @@
-"""What people upload for previews."""
+"""What people upload for previews, and where they say that dialplans lead."""
 
 from pathlib import Path
 
@@ -42,3 +42,27 @@ class CallLog(models.Model):
 def upload_path(token: str) -> Path:
     """The file of an upload."""
     return Path(settings.UPLOAD_DIR) / token
+
+
+class Lead(models.Model):
+    """Where the translations of a dialplan lead: to a set, by a route, as an administrator says.
+
+    `attributes` are those of the rule that was used; empty: of any rule that has no lead of its own.
+    """
+
+    dpid = models.IntegerField()
+    attributes = models.CharField(max_length=255, blank=True)
+    setid = models.IntegerField()
+    algorithm = models.IntegerField(default=0)
+    flags = models.CharField(max_length=8, blank=True)
+    route = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        db_table = "efcp_dialplan_lead"
+        ordering = ("dpid", "attributes")
+        constraints = (
+            models.UniqueConstraint(fields=["dpid", "attributes"], name="efcp_dialplan_lead_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"dialplan {self.dpid} to set {self.setid}"

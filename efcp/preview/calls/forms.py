@@ -8,7 +8,9 @@ from django import forms
 from dispatcher.routing.requests import Request
 from dispatcher.routing.selection import DEFAULT_MAX_RESULTS, SelectFlag, parse_flags
 from efcp.preview.asking import SourceField
+from efcp.preview.calls.explaining import Asked
 from efcp.preview.sources import Source
+from efcp.script.picking.routes import Handling
 from efcp.sip.message import Message, MessageError, parse_message
 
 MAX_SET = 2**31 - 1
@@ -128,6 +130,22 @@ class CallForm(forms.Form):
     def source(self) -> Source:
         """The table or memory that was chosen."""
         return self._offered[self.cleaned_data["source"]]
+
+    def asked(self, handling: Handling | None) -> Asked:
+        """The whole question; `handling` is what the script does when a destination fails."""
+        given = self.cleaned_data
+        return Asked(
+            setid=given["setid"],
+            algorithm=given["algorithm"],
+            flags=given["flags"],
+            max_results=given["max_results"],
+            request=self.request(),
+            measures=given["measures"],
+            seed=given["seed"],
+            failures=given["failures"],
+            threshold=given["threshold"],
+            handling=handling,
+        )
 
     def request(self) -> Request:
         """The call."""

@@ -9,12 +9,11 @@ from django.views.decorators.http import require_http_methods
 
 from dispatcher.routing.requests import Request, request_of
 from efcp.preview.asking import with_defaults
-from efcp.preview.calls.explaining import Asked, explain
+from efcp.preview.calls.explaining import explain
 from efcp.preview.calls.forms import ALGORITHMS, DEFAULTS, CallForm, PastedForm
 from efcp.preview.picking.picked import picking
 from efcp.preview.sources import sources
 from efcp.proxies.context import watched_on
-from efcp.script.picking.routes import Handling
 
 MAX_ADDRESS = 3_500
 """Characters; the server refuses a request line of more than 4,094 bytes."""
@@ -44,29 +43,13 @@ def one_call(request: HttpRequest) -> HttpResponse:
         "pasted": pasted,
         "picking": found,
         "algorithms": ALGORITHMS,
-        "explained": explain(form.source(), _asked(form, found.handling()))
+        "explained": explain(form.source(), form.asked(found.handling()))
         if asked_for and form.is_valid()
         else None,
         "kept": [(name, form.data.get(name, "")) for name in (*form.fields, "route")],
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "preview/call.html", context, status=status)
-
-
-def _asked(form: CallForm, handling: Handling | None) -> Asked:
-    given = form.cleaned_data
-    return Asked(
-        setid=given["setid"],
-        algorithm=given["algorithm"],
-        flags=given["flags"],
-        max_results=given["max_results"],
-        request=form.request(),
-        measures=given["measures"],
-        seed=given["seed"],
-        failures=given["failures"],
-        threshold=given["threshold"],
-        handling=handling,
-    )
 
 
 def _address_of(posted: QueryDict, call: Request) -> str:

@@ -35,12 +35,20 @@ class Picking:
 
     def handling(self) -> Handling | None:
         """What the script does when a destination fails; the guide's way where no route is picked."""
-        route = self.picked
-        if route is None:
-            return THE_GUIDES
-        if not route.failure_route:
-            return None
-        return Handling(route.failure_route, route.mark, route.tries_next, route.armed_again, route.last_code)
+        return _handling(self.picked)
+
+
+def handling_of_route(name: str, setid: int) -> Handling | None:
+    """What a kept route of this name that chooses from this set does; the guide's way where there is none."""
+    return _handling(KeptRoute.objects.filter(name=name, setid=setid).first() if name else None)
+
+
+def _handling(route: KeptRoute | None) -> Handling | None:
+    if route is None:
+        return THE_GUIDES
+    if not route.failure_route:
+        return None
+    return Handling(route.failure_route, route.mark, route.tries_next, route.armed_again, route.last_code)
 
 
 def picking(asked: Mapping[str, str]) -> Picking:

@@ -1,0 +1,191 @@
+"""From a number to a destination: the guide's dialplan and set, dead ends, and who says where it leads."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from dialplan import services as rules
+from dispatcher import services as destinations
+from efcp.accounts.roles import Role
+from efcp.audit.models import AuditRecord
+from efcp.audit.services import Actor
+from efcp.preview.models import Lead
+from efcp.preview.routes.attributes import set_named_by
+
+ClientAs = Callable[[Role | None], Client]
+SOMEBODY = Actor("somebody")
+ROUTES = "preview:routes"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "setid"),
+    [
+        ("set=5", 5),
+        ("SET = 5", 5),
+        ("setid:7;x=1", 7),
+        ("x=1, set_id=9", 9),
+        ("12", 12),
+        (" 12 ", 12),
+        ("", None),
+        ("pstn", None),
+        ("reset=5", None),
+        ("set=5;set=6", None),
+        ("set=5;setid=5", 5),
+        ("set=99999999999", None),
+        ("9999999999", None),
+        ("set=5x", None),
+    ],
+)
+def test_attributes_name_a_set_where_they_name_just_one(attributes: str, setid: int | None) -> None:
+    assert set_named_by(attributes) == setid
+
+
+@pytest.fixture
+def guide(db: None) -> None:
+    """The guide's sample: national numbers for the media servers of set 1, international ones for set 2."""
+    for setid, host in ((1, "10.0.0.1"), (1, "10.0.0.2"), (2, "10.0.1.1")):
+        destinations.add(destinations.Values(setid=setid, destination=f"sip:{host}:5060"), SOMEBODY)
+    national = {"match_exp": "^0([1-9][0-9]+)$", "subst_exp": "^0(.*)$", "repl_exp": "+49\\1"}
+    abroad = {"match_exp": "^00(.*)$", "subst_exp": "^00(.*)$", "repl_exp": "+\\1", "attrs": "set=2"}
+    for columns in (national, abroad):
+        rules.add(rules.Values(dpid=1, **columns), SOMEBODY)  # type: ignore[arg-type]
+
+
+def lead(client: Client, **more: Any) -> Any:
+    """Say where dialplan 1 leads: to set 1 by the guide's route, but for `more`."""
+    said = {
+        "dpid": "1",
+        "attributes": "",
+        "setid": "1",
+        "algorithm": "4",
+        "flags": "f",
+        "route": "to_media_vbb",
+    }
+    return client.post(reverse("preview:save-lead"), said | more)
+
+
+@pytest.fixture
+def administrator(client_as: ClientAs) -> Client:
+    """Who may say where a dialplan leads."""
+    return client_as(Role.ADMINISTRATOR)
+
+
+def follow(client: Client, number: str, **more: str) -> Any:
+    """What the page tells of a number in dialplan 1."""
+    return client.get(reverse(ROUTES), {"dpid": "1", "number": number, **more}).context
+
+
+@pytest.mark.usefixtures("guide")
+def test_the_guide_s_number_goes_through_translation_route_and_set_to_a_destination(
+    administrator: Client,
+) -> None:
+    lead(administrator)
+    told = follow(administrator, "0301234")
+    assert told["trace"].tried.output == "+49301234"
+    assert (told["trace"].leading.route, told["trace"].leading.setid) == ("to_media_vbb", 1)
+    assert told["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
+    assert told["explained"].chosen.uri in {"sip:10.0.0.1:5060", "sip:10.0.0.2:5060"}
+
+
+@pytest.mark.usefixtures("guide")
+def test_a_rule_s_attributes_lead_to_another_set(administrator: Client) -> None:
+    lead(administrator)
+    told = follow(administrator, "00331234")
+    assert (told["trace"].leading.setid, told["trace"].leading.by) == (2, "attributes")
+    assert told["explained"].chosen.uri == "sip:10.0.1.1:5060"
+
+
+@pytest.mark.usefixtures("guide")
+def test_what_an_administrator_says_of_attributes_goes_first(administrator: Client) -> None:
+    lead(administrator, attributes="set=2", setid="1")
+    assert follow(administrator, "00331234")["trace"].leading.setid == 1
+
+
+@pytest.mark.usefixtures("guide")
+def test_failures_go_on_to_the_next_destination(administrator: Client) -> None:
+    lead(administrator)
+    steps = follow(administrator, "0301234", failures="1")["explained"].steps
+    assert [step.failed for step in steps] == [True, False]
+
+
+@pytest.mark.usefixtures("guide")
+@pytest.mark.parametrize(("number", "told"), [("112", "No rule matches"), ("0301234", "not known where")])
+def test_a_dead_end_is_told_where_it_is(administrator: Client, number: str, told: str) -> None:
+    assert told in follow(administrator, number)["trace"].problem
+
+
+@pytest.mark.usefixtures("guide")
+def test_a_set_without_destinations_is_a_dead_end(administrator: Client) -> None:
+    lead(administrator, setid="77")
+    assert "no destination" in follow(administrator, "0301234")["explained"].problem
+
+
+@pytest.mark.usefixtures("guide")
+def test_the_map_tells_every_way_and_who_says_so(administrator: Client) -> None:
+    lead(administrator)
+    (branch,) = administrator.get(reverse(ROUTES)).context["branches"]
+    ways = {way.attributes: (way.rules, way.leading.by, way.set.id, way.set.rows) for way in branch.ways}
+    assert ways == {"": (1, "administrator", 1, 2), "set=2": (1, "attributes", 2, 1)}
+
+
+@pytest.mark.usefixtures("guide")
+def test_a_way_that_nobody_told_is_shown_as_not_known(administrator: Client) -> None:
+    (branch,) = administrator.get(reverse(ROUTES)).context["branches"]
+    assert [way.leading is None for way in branch.ways] == [True, False]
+
+
+def test_a_lead_is_saved_replaced_and_forgotten_with_its_audit(administrator: Client) -> None:
+    lead(administrator)
+    lead(administrator, setid="2")
+    (only,) = Lead.objects.all()
+    assert only.setid == 2
+    administrator.post(reverse("preview:delete-lead", args=[only.pk]))
+    assert not Lead.objects.exists()
+    records = AuditRecord.objects.filter(subject_kind="dialplan lead").order_by("pk")
+    assert [record.action for record in records] == ["add", "edit", "delete"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"dpid": ""},
+        {"setid": "-1"},
+        {"algorithm": "11"},
+        {"flags": "z"},
+        {"route": "r" * 65},
+        {"attributes": "a" * 256},
+    ],
+)
+def test_a_lead_without_sense_is_refused(administrator: Client, wrong: dict[str, str]) -> None:
+    assert lead(administrator, **wrong).status_code == 422
+    assert not Lead.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"dpid": "x", "number": "1"}, {"number": ""}, {"number": "1" * 501}, {"number": "1", "failures": "99"}],
+)
+def test_a_number_without_sense_is_not_followed(administrator: Client, asked: dict[str, str]) -> None:
+    page = administrator.get(reverse(ROUTES), asked)
+    assert (page.status_code, "trace" in page.context) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("role", "seen", "said"),
+    [(None, 302, 302), (Role.VIEWER, 200, 403), (Role.OPERATOR, 200, 403), (Role.ADMINISTRATOR, 200, 302)],
+)
+def test_everybody_follows_numbers_and_administrators_say_where_they_lead(
+    client_as: ClientAs, role: Role | None, seen: int, said: int
+) -> None:
+    client = client_as(role)
+    assert client.get(reverse(ROUTES), {"number": "1"}).status_code == seen
+    assert lead(client).status_code == said
+
+
+@pytest.mark.usefixtures("guide")
+def test_what_is_typed_becomes_no_markup(administrator: Client) -> None:
+    page = administrator.get(reverse(ROUTES), {"number": "<script>alert(1)</script>"})
+    assert "<script>alert" not in page.content.decode()
