@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from dialplan import seen
 from dialplan.models import MatchOperator, Rule
+from dialplan.neighbours import findings_among
 from dialplan.services import Values
 from dialplan.validation import WIDTHS, check
 from efcp.editing.charsets import unstorable_characters
@@ -118,6 +119,9 @@ class RuleForm(CheckedForm):
         unstorable = partial(unstorable_characters, "dialplan")
         for finding in check(self.values(), unstorable, self.row.pk if self.row else None):
             self.tell(finding)
+        if not self.errors:
+            for finding in findings_among(self.values(), self.row.pk if self.row else None):
+                self.tell(finding)
         return self.cleaned_data
 
     def values(self) -> Values:

@@ -23,5 +23,6 @@ urlpatterns = [
     path("cases/<int:dpid>/save/", cases.save, name="save-case"),
     path("case/<int:case_id>/delete/", cases.delete, name="delete-case"),
     path("restore/<int:record_id>/", views.restore, name="restore"),
+    path("order/<int:dpid>/", views.order, name="order"),
     path("names/<int:dpid>/", views.name_dialplan, name="name"),
 ]

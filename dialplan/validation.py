@@ -5,13 +5,15 @@ value. A warning does not: it says what the proxy will do.
 """
 
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
 from dialplan.services import Values
 from dialplan.translation.findings import Code, Effect
 from dialplan.translation.findings import Finding as RuleFinding
+from dialplan.translation.ordering import order_of
+from dialplan.translation.risks import input_of_undefined, input_that_backtracks, longest_output
 from dialplan.translation.rules import Environment, LoadedRule, MatchOperator, Rule, read_rule
 from efcp.editing.findings import Finding, Severity
 
@@ -21,7 +23,6 @@ WIDTHS: Final = {"match_exp": 64, "subst_exp": 64, "repl_exp": 32, "timerec": 25
 MAX_OUTPUT: Final = 126
 """Bytes that a translation may have; a longer one fails."""
 
-_MAX_GROUP: Final = 64
 Unstorable = Callable[[str, str], str]
 """The characters of a text that a column's character set lacks."""
 
@@ -78,13 +79,47 @@ def _surprises(values: Values, loaded: LoadedRule) -> Iterator[Finding]:
     if values.match_op == MatchOperator.REGEX and not _is_anchored(values.match_exp):
         told = "Not anchored by ^ and $: it matches any text that holds a match."
         yield Finding("match_exp", Severity.WARNING, told, "not_anchored")
-    replacement = loaded.replacement
-    if replacement is None:
-        return
-    fixed = len((values.repl_exp or "").encode())
-    if replacement.highest_group and fixed + _MAX_GROUP > MAX_OUTPUT:
-        told = f"The output can pass {MAX_OUTPUT} bytes: the translation then fails."
+    yield from _risks(loaded)
+
+
+def _risks(loaded: LoadedRule) -> Iterator[Finding]:
+    """What goes wrong for some inputs, each with one that shows it."""
+    length = longest_output(loaded)
+    if length is not None and length > MAX_OUTPUT:
+        told = f"The output can have {length} bytes: beyond {MAX_OUTPUT} the translation fails, or worse."
         yield Finding("repl_exp", Severity.WARNING, told, "long_output")
+    if undefined := input_of_undefined(loaded):
+        told = f"For {_quoted(undefined)} a group is unset: what comes out is left to chance."
+        yield Finding("repl_exp", Severity.WARNING, told, "undefined_output")
+    for column, pattern in (("match_exp", loaded.pattern), ("subst_exp", loaded.substitution)):
+        if pattern and (attack := input_that_backtracks(pattern, loaded.caseless)):
+            told = f"Backtracks badly: {_quoted(attack)} takes the proxy very long, for each call."
+            yield Finding(column, Severity.WARNING, told, "backtracks")
+
+
+def order_findings(loaded: LoadedRule, others: Sequence[LoadedRule]) -> Iterator[Finding]:
+    """What is to be said of a rule among the others of its dialplan; `others` hold it too, in order."""
+    order = order_of(others, loaded)
+    for each in order.never_reached:
+        if each.rule is loaded:
+            told = f"Never reached: {_named(each.earlier)} matches first, whatever this one matches."
+        else:
+            told = f"With it {_named(each.rule)} is never reached: this one matches first."
+        yield Finding("match_exp", Severity.WARNING, told, "never_reached")
+    for clash in order.clashes:
+        other = clash.other if clash.one is loaded else clash.one
+        told = f"{_named(other)} has the same priority and matches {_quoted(clash.example)} too: which is"
+        yield Finding(
+            "pr", Severity.WARNING, f"{told} tried first is the database's affair.", "same_priority"
+        )
+
+
+def _named(rule: LoadedRule) -> str:
+    return f"“{rule.rule.match_exp}” (priority {rule.rule.pr})"
+
+
+def _quoted(text: bytes) -> str:
+    return f"“{text.decode(errors='backslashreplace')}”"
 
 
 def _is_anchored(expression: str) -> bool:

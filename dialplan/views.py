@@ -12,8 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dialplan import selectors, services
 from dialplan.cases.effects import CaseEffect, Standing, effect_of_deleting, standing
 from dialplan.forms import DeleteForm, NameForm, RuleForm
-from dialplan.listing import SIZES, ListQuery
+from dialplan.listing import MAX_DPID, SIZES, ListQuery
 from dialplan.models import Rule
+from dialplan.neighbours import order_of_dialplan
 from dialplan.order import NoRoomError
 from efcp.accounts.typed import take_typed
 from efcp.audit.selectors import find_record
@@ -151,6 +152,16 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
     others = f", and {count - 1} behind it got a new priority" if count > 1 else ""
     messages.success(request, f"{row.match_exp} was moved{others}. Proxies know it after a reload.")
     return _to_dialplan(request, row.dpid, before)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def order(request: HttpRequest, dpid: int) -> HttpResponse:
+    """What of the order of a dialplan's rules is wrong: as a fragment, or as a page."""
+    number = min(dpid, MAX_DPID)
+    is_fragment = request.headers.get("HX-Request") == "true"
+    context = {"dpid": number, "order": order_of_dialplan(number)}
+    return render(request, f"dialplan/order{'' if is_fragment else '_page'}.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -328,3 +328,42 @@ def test_rules_are_moved_only_where_they_stand_in_their_order(
     add_rule("^b$", pr=2)
     (band,) = administrator.get(reverse("dialplan:list"), {"sort": "match_exp"}).context["page"].bands
     assert {(each.before, each.behind) for each in band.rules} == {(None, None)}
+
+
+def test_a_rule_that_is_never_reached_is_warned_of(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("^0", pr=-1)
+    checked = administrator.post(reverse("dialplan:check"), typed(), headers={"HX-Trigger-Name": "match_exp"})
+    told = {finding.code: finding.text for finding in checked.context["field"].form.all_warnings()}
+    assert told["never_reached"].startswith("Never reached: “^0” (priority -1)")
+
+
+def test_a_rule_of_the_same_priority_that_matches_the_same_is_warned_of(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    add_rule("^05")
+    checked = administrator.post(reverse("dialplan:check"), typed(), headers={"HX-Trigger-Name": "pr"})
+    assert "same_priority" in {finding.code for finding in checked.context["field"].form.all_warnings()}
+
+
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [
+        ({"match_exp": "^(a+)+$"}, "backtracks"),
+        ({"match_exp": "^a?b$", "subst_exp": "^(a)?b$", "repl_exp": "\\1"}, "undefined_output"),
+        ({"subst_exp": "^(.*)$", "repl_exp": "\\1\\1\\1"}, "long_output"),
+    ],
+)
+def test_what_goes_wrong_for_some_inputs_is_warned_of(
+    administrator: Client, columns: dict[str, str], code: str
+) -> None:
+    assert code in warnings(administrator, **columns)
+
+
+@pytest.mark.parametrize("fragment", [True, False])
+def test_the_order_of_a_dialplan_is_told(client_as: ClientAs, add_rule: AddRule, fragment: bool) -> None:
+    add_rule("^0", pr=1)
+    add_rule("^00", pr=2)
+    headers = {"HX-Request": "true"} if fragment else {}
+    page = client_as(Role.VIEWER).get(reverse("dialplan:order", args=[1]), headers=headers).content.decode()
+    assert "is never reached" in page
+    assert ("<html" in page) is not fragment

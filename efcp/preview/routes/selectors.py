@@ -62,7 +62,7 @@ class Branch:
 
 
 def leading_of(dpid: int, attributes: str) -> Leading | None:
-    """Where a translation with these attributes leads: by their lead, by themselves, by the dialplan's lead."""
+    """Where a translation with these attributes leads: by their lead, themselves, the dialplan's lead."""
     leads = {
         lead.attributes: lead for lead in Lead.objects.filter(dpid=dpid, attributes__in=("", attributes))
     }
