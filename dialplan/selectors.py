@@ -7,6 +7,7 @@ from django.http import QueryDict
 
 from dialplan.listing import MAX_DPID, ListQuery, Sort
 from dialplan.models import DialplanName, Rule
+from dialplan.schedules.telling import short_words
 from dialplan.services import Values
 from dialplan.translation.rules import Environment, Rejected, read_rule
 from dialplan.validation import as_rule
@@ -33,6 +34,11 @@ class ListedRule:
     before: int | None = None
     """The id of the rule before it in its band; `behind` that of the one behind it."""
     behind: int | None = None
+
+    @property
+    def when(self) -> str:
+        """When it applies, in words."""
+        return short_words(self.row.timerec or "")
 
     @property
     def caseless(self) -> bool:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from dialplan import trying_views, views
 from dialplan.cases import views as cases
+from dialplan.schedules import views as schedules
 
 app_name = "dialplan"
 
@@ -24,5 +25,7 @@ urlpatterns = [
     path("case/<int:case_id>/delete/", cases.delete, name="delete-case"),
     path("restore/<int:record_id>/", views.restore, name="restore"),
     path("order/<int:dpid>/", views.order, name="order"),
+    path("schedule/", schedules.schedule, name="schedule"),
+    path("schedule/words/", schedules.words, name="words"),
     path("names/<int:dpid>/", views.name_dialplan, name="name"),
 ]

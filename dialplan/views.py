@@ -39,6 +39,7 @@ def add(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         given = request.GET.get("dpid", "")
         initial = {"dpid": given} if given.isascii() and given.isdigit() else {}
+        initial |= _recurrence_in(request)
         return _show_form(request, RuleForm.to_add(initial, take_typed(request)))
     form = RuleForm(request.POST)
     if not form.is_valid():
@@ -55,7 +56,9 @@ def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Edit a rule; only what was changed is written, and only if nobody else changed it meanwhile."""
     row = _find(rule_id)
     if request.method != "POST":
-        return _show_form(request, RuleForm.to_edit(row, take_typed(request)), row)
+        form = RuleForm.to_edit(row, take_typed(request))
+        form.initial = {**form.initial, **_recurrence_in(request)}
+        return _show_form(request, form, row)
     form = RuleForm(request.POST, row=row)
     if not form.is_valid():
         return _show_form(request, form, row)
@@ -185,6 +188,12 @@ def check(request: HttpRequest) -> HttpResponse:
     form = RuleForm(request.POST, row=selectors.row_asked_for(request.GET))
     form.is_valid()
     return render(request, "editing/field_findings.html", {"field": form[name]})
+
+
+def _recurrence_in(request: HttpRequest) -> dict[str, str]:
+    """The recurrence that the form for it has written, as it comes back in the address."""
+    text = request.GET.get("timerec", "")
+    return {"timerec": text} if text else {}
 
 
 def _find(rule_id: int) -> Rule:

@@ -367,3 +367,63 @@ def test_the_order_of_a_dialplan_is_told(client_as: ClientAs, add_rule: AddRule,
     page = client_as(Role.VIEWER).get(reverse("dialplan:order", args=[1]), headers=headers).content.decode()
     assert "is never reached" in page
     assert ("<html" in page) is not fragment
+
+
+OFFICE = {"weekdays": ["0", "4"], "begins": "08:00", "ends": "18:00", "start": "2026-01-01"}
+SCHEDULE = "dialplan:schedule"
+
+
+def test_a_recurrence_is_written_by_a_form_and_taken_into_a_rule(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    rule = add_rule("^0")
+    page = administrator.get(reverse(SCHEDULE), OFFICE | {"rule": str(rule), "zone": "Europe/Berlin"})
+    text = "Europe/Berlin|20260101T080000||PT10H|weekly|||mo,fr"
+    assert page.context["text"] == text
+    edit = administrator.get(reverse("dialplan:edit", args=[rule]) + "?" + page.context["carried"])
+    assert edit.context["form"]["timerec"].value() == text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"weekdays": []}, "weekdays"),
+        ({"weekdays": ["9"]}, "weekdays"),
+        ({"ends": "07:00"}, "ends"),
+        ({"begins": "x"}, "begins"),
+        ({"start": "2026-13-01"}, "start"),
+        ({"until": "2025-01-01"}, "until"),
+        ({"zone": "Mars/Olympus"}, "zone"),
+    ],
+)
+def test_a_schedule_without_sense_is_refused_at_its_field(
+    administrator: Client, wrong: dict[str, Any], field: str
+) -> None:
+    page = administrator.get(reverse(SCHEDULE), OFFICE | wrong)
+    assert (page.status_code, field in page.context["form"].errors) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("timerec", "told"),
+    [
+        ("20240101T090000||PT8H|daily", "every day, 09:00 to 17:00"),
+        ("garbage", ""),
+        ("", ""),
+        ("x" * 300, ""),
+    ],
+)
+def test_a_recurrence_is_told_in_words_while_it_is_typed(
+    administrator: Client, timerec: str, told: str
+) -> None:
+    page = administrator.post(reverse("dialplan:words"), {"timerec": timerec}).content.decode()
+    assert (told in page) if told else not page.strip()
+
+
+@pytest.mark.parametrize(("role", "status"), [(None, 302), (Role.VIEWER, 200), (Role.ADMINISTRATOR, 200)])
+def test_everybody_may_write_a_recurrence(client_as: ClientAs, role: Role | None, status: int) -> None:
+    assert client_as(role).get(reverse(SCHEDULE)).status_code == status
+
+
+def test_the_list_says_in_words_when_a_rule_applies(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("^0", timerec="20240101T090000||PT8H|daily")
+    assert "every day, 09:00 to 17:00" in administrator.get(reverse("dialplan:list")).content.decode()

@@ -1,0 +1,160 @@
+"""When a recurrence applies, in words; and the next times at which that changes, found by trying.
+
+The words tell what the proxy has read, not what was likely meant: a list that does not parse is no filter.
+"""
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dialplan.translation.localtime import SECONDS_PER_DAY
+from dialplan.translation.recurrence import UNIT_SECONDS, Filters, Frequency, Items, Recurrence, smallest_unit
+from dialplan.translation.timerec import Operator, TimeExpression, Timing
+
+LOOKED_AHEAD_DAYS = 8
+"""How far changes are looked for, minute by minute."""
+
+_DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+    "November", "December",
+)  # fmt: skip
+_UNITS = {
+    Frequency.DAILY: "day",
+    Frequency.WEEKLY: "week",
+    Frequency.MONTHLY: "month",
+    Frequency.YEARLY: "year",
+}
+_ORDINALS = {1: "st", 2: "nd", 3: "rd"}
+_TEENS = range(11, 14)
+_FOREVER = 4_294_967_295
+_MINUTE_S = 60
+
+
+def words(expression: TimeExpression) -> str:
+    """When the expression applies."""
+    told = [
+        f"{'not ' if index in expression.inverted else ''}{_operand(operand)}"
+        for index, operand in enumerate(expression.operands)
+    ]
+    joined = (", and " if expression.operator is Operator.AND else ", or ").join(told)
+    return f"not ({joined})" if expression.ends_inverted else joined
+
+
+def next_change(expression: TimeExpression, now: int) -> tuple[bool, int | None]:
+    """Whether it applies at the Unix time `now`, and the minute at which that changes next.
+
+    None where it does not within LOOKED_AHEAD_DAYS. What lasts under a minute may be missed.
+    """
+    applies = expression.check(now) is Timing.APPLIES
+    first = now - now % _MINUTE_S + _MINUTE_S
+    for moment in range(first, first + LOOKED_AHEAD_DAYS * SECONDS_PER_DAY, _MINUTE_S):
+        if (expression.check(moment) is Timing.APPLIES) is not applies:
+            return applies, moment
+    return applies, None
+
+
+def _operand(operand: Recurrence | TimeExpression) -> str:
+    return _recurrence(operand) if isinstance(operand, Recurrence) else f"({words(operand)})"
+
+
+def _recurrence(recurrence: Recurrence) -> str:
+    if recurrence.frequency is None:
+        begin = f"from {_moment(recurrence.start, recurrence.zone)}"
+        if recurrence.end >= _FOREVER:
+            return f"{begin} on"
+        return f"{begin} until {_moment(recurrence.end, recurrence.zone)}"
+    filters = recurrence.filters or Filters()
+    parts = [
+        _every(recurrence),
+        *_listed(filters, recurrence.frequency),
+        _span(recurrence, filters),
+        f"from {_date(recurrence.start, recurrence.zone)} on",
+    ]
+    if recurrence.until is not None:
+        last = _local(recurrence.until, recurrence.zone)
+        parts.append(f"until {_date(recurrence.until, recurrence.zone)} {last:%H:%M}")
+    return f"{', '.join(part for part in parts if part)} ({recurrence.zone})"
+
+
+def _every(recurrence: Recurrence) -> str:
+    unit = _UNITS.get(recurrence.frequency or Frequency.NONE)
+    if unit is None:
+        return "never: the frequency is not known"
+    interval = recurrence.interval
+    return f"every {unit}" if interval in (None, 1) else f"every {_ordinal(interval or 0)} {unit}"
+
+
+def _listed(filters: Filters, frequency: Frequency) -> list[str]:
+    """The lists that the proxy looks at; weeks count for yearly recurrences only."""
+    counted = frequency in (Frequency.MONTHLY, Frequency.YEARLY)
+    told = []
+    if filters.weekdays:
+        named = [_weekday(item.request, item.value, counted=counted) for item in filters.weekdays]
+        told.append(f"on {_joined(named)}")
+    for items, what in ((filters.monthdays, "of the month"), (filters.yeardays, "of the year")):
+        if items:
+            told.append(f"on the {_joined(_numbered(items))} day {what}")
+    if filters.weeks and frequency is Frequency.YEARLY:
+        told.append(f"in the {_joined(_numbered(filters.weeks))} week of the year")
+    if filters.months:
+        told.append(
+            f"in {_joined([_MONTHS[(item.value * item.request - 1) % 12] for item in filters.months])}"
+        )
+    return told
+
+
+def _weekday(request: int, day: int, *, counted: bool) -> str:
+    name = _DAYS[day % 7]
+    if not counted:
+        return name
+    return f"the last {name}" if request < 0 else f"the {_ordinal(request + 1)} {name}"
+
+
+def _numbered(items: Items) -> list[str]:
+    return [f"{_ordinal(item.value)} last" if item.request < 0 else _ordinal(item.value) for item in items]
+
+
+def _span(recurrence: Recurrence, filters: Filters) -> str:
+    """From when to when within the unit in which the recurrence repeats."""
+    unit = smallest_unit(recurrence.frequency, filters)
+    if unit is Frequency.NONE or recurrence.duration >= UNIT_SECONDS[unit]:
+        return "all the time"
+    start, end = _local(recurrence.start, recurrence.zone), _local(recurrence.end, recurrence.zone)
+    if unit is Frequency.DAILY:
+        return f"{start:%H:%M} to {end:%H:%M}{' of the next day' if start.day != end.day else ''}"
+    if unit is Frequency.WEEKLY:
+        days = (start.isoweekday() % 7, end.isoweekday() % 7)
+        return f"{_DAYS[days[0]]} {start:%H:%M} to {_DAYS[days[1]]} {end:%H:%M}"
+    if unit is Frequency.MONTHLY:
+        return f"the {_ordinal(start.day)} {start:%H:%M} to the {_ordinal(end.day)} {end:%H:%M}"
+    first, last = (f"{each.day} {_MONTHS[each.month - 1]} {each:%H:%M}" for each in (start, end))
+    return f"{first} to {last}"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in _TEENS else _ORDINALS.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _joined(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _moment(at: int, zone: str) -> str:
+    return f"{_date(at, zone)} {_local(at, zone):%H:%M} ({zone})"
+
+
+def _date(at: int, zone: str) -> str:
+    local = _local(at, zone)
+    return f"{local.day} {_MONTHS[local.month - 1]} {local.year}"
+
+
+def _local(at: int, zone: str) -> datetime:
+    return datetime.fromtimestamp(max(0, min(at, _FOREVER)), _zone(zone))
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
