@@ -11,10 +11,12 @@ class PreviewConfig(AppConfig):
     verbose_name = "Preview"
 
     def ready(self) -> None:
-        """Register the count of logs, and the deletion of old ones."""
+        """Register the work on logs, and the deletion of old ones."""
         from efcp.jobs import housekeeping, kinds
+        from efcp.preview.numbers.work import TRANSLATE_NUMBERS
         from efcp.preview.spread import services
         from efcp.preview.spread.log_work import COUNT_LOG
 
         kinds.register(COUNT_LOG)
+        kinds.register(TRANSLATE_NUMBERS)
         housekeeping.register("call logs", services.delete_old)

@@ -5,6 +5,7 @@ from django.http import HttpRequest
 TABS = (
     ("preview:call", "One call"),
     ("preview:routes", "Number to destination"),
+    ("preview:numbers", "Many numbers"),
     ("preview:spread", "Spread"),
     ("preview:algorithms", "Which algorithm"),
     ("preview:outage", "Outage"),

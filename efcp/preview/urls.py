@@ -11,6 +11,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="preview:call", query_string=True), name="home"),
     path("call/", include("efcp.preview.calls.urls")),
     path("routes/", include("efcp.preview.routes.urls")),
+    path("numbers/", include("efcp.preview.numbers.urls")),
     path("effect/", include("efcp.preview.effects.urls")),
     path("takes/<int:destination_id>/", takes, name="takes"),
     path("spread/", include("efcp.preview.spread.urls")),

@@ -205,6 +205,7 @@ def main() -> None:
     probing.measure()
     script.measure()
     translation.measure()
+    translation.measure_many()
     takeover.measure()
     outages.measure()
 

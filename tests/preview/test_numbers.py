@@ -1,0 +1,146 @@
+"""Many numbers through a dialplan: the report is what one translation after the other gives."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from dialplan import services
+from efcp.accounts.roles import Role
+from efcp.audit.services import Actor
+from efcp.jobs.kinds import JobError
+from efcp.jobs.models import JobRun, Outcome
+from efcp.jobs.progress import Progress
+from efcp.preview.models import CallLog
+from efcp.preview.numbers.reading import Numbers, number_in
+from efcp.preview.numbers.work import translate_numbers
+
+ClientAs = Callable[[Role | None], Client]
+LOG = "time,number\n1,0301\n2,0302\n3,112\n4,sip:0303@example.org\n5,112\n6\n7,\n"
+
+
+@pytest.fixture
+def operator(client_as: ClientAs) -> Client:
+    """Who may ask."""
+    return client_as(Role.OPERATOR)
+
+
+@pytest.fixture
+def log(operator: Client) -> CallLog:
+    """An uploaded log with numbers in its second column."""
+    operator.post(reverse("preview:spread-upload"), {"log": SimpleUploadedFile("calls.csv", LOG.encode())})
+    return CallLog.objects.get()
+
+
+def add_rule(match_exp: str, **columns: Any) -> int:
+    return services.add(services.Values(dpid=1, match_exp=match_exp, **columns), Actor("somebody"))
+
+
+def ask(client: Client, log: CallLog, **more: Any) -> Any:
+    data = {"dpid": "1", "column": "1", "has_header": "on"} | more
+    return client.post(reverse("preview:numbers-log", args=[log.pk]), data)
+
+
+def result(client: Client, log: CallLog) -> dict[str, Any]:
+    """What the job gives, done here and not by a worker."""
+    ask(client, log)
+    job = JobRun.objects.get()
+    JobRun.objects.update(outcome=Outcome.RUNNING)
+    told = translate_numbers(job.arguments, Progress(job.pk))
+    JobRun.objects.update(outcome=Outcome.DONE, result=told)
+    job.refresh_from_db()
+    assert isinstance(job.result, dict)
+    return job.result
+
+
+def test_the_report_tells_hits_and_rules_never_hit(operator: Client, log: CallLog) -> None:
+    national = add_rule("^0([0-9]+)$", pr=1, subst_exp="^0(.*)$", repl_exp="+49\\1")
+    never = add_rule("^00", pr=2)
+    told = result(operator, log)
+    assert (told["numbers"], told["broken"]) == (5, 2)
+    assert told["outcomes"] == {"translated": 3, "no rule matches": 2}
+    assert told["rules"] == [
+        [national, 1, "^0([0-9]+)$", 3, "0301", "+49301"],
+        [never, 2, "^00", 0, "", ""],
+    ]
+    assert told["misses"] == [["112", 2]]
+
+
+def test_the_page_shows_the_report_and_gives_it_as_csv(operator: Client, log: CallLog) -> None:
+    add_rule("^0", pr=1)
+    add_rule("^77", pr=2)
+    result(operator, log)
+    job = JobRun.objects.get()
+    page = operator.get(reverse("preview:numbers-run", args=[job.pk]))
+    assert [line[3] for line in page.context["lines"]] == [3]
+    assert page.context["never_count"] == 1
+    told = operator.get(reverse("preview:numbers-download", args=[job.pk])).content.decode()
+    assert "^77,0" in told
+
+
+def test_without_a_rule_that_loads_the_job_says_so(operator: Client, log: CallLog) -> None:
+    ask(operator, log)
+    job = JobRun.objects.get()
+    with pytest.raises(JobError, match="No rule of dialplan 1"):
+        translate_numbers(job.arguments, Progress(job.pk))
+
+
+def test_of_a_log_that_was_deleted_the_job_says_so(operator: Client, log: CallLog) -> None:
+    ask(operator, log)
+    job = JobRun.objects.get()
+    CallLog.objects.all().delete()
+    with pytest.raises(JobError, match="deleted"):
+        translate_numbers(job.arguments, Progress(job.pk))
+
+
+@pytest.mark.parametrize("wrong", [{"dpid": ""}, {"dpid": "-1"}, {"column": "9"}, {"column": "x"}])
+def test_a_question_without_sense_is_refused(operator: Client, log: CallLog, wrong: dict[str, str]) -> None:
+    assert ask(operator, log, **wrong).status_code == 422
+    assert not JobRun.objects.exists()
+
+
+def test_it_can_be_cancelled(operator: Client, log: CallLog) -> None:
+    ask(operator, log)
+    job = JobRun.objects.get()
+    operator.post(reverse("preview:numbers-cancel", args=[job.pk]))
+    assert JobRun.objects.get().outcome == Outcome.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("role", "seen", "asked"),
+    [(None, 302, 302), (Role.VIEWER, 200, 403), (Role.ADMINISTRATOR, 200, 302)],
+)
+def test_everybody_sees_reports_and_operators_ask(
+    client_as: ClientAs, log: CallLog, role: Role | None, seen: int, asked: int
+) -> None:
+    client = client_as(role)
+    assert client.get(reverse("preview:numbers")).status_code == seen
+    assert ask(client, log).status_code == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0301", "0301"),
+        ("sip:0301@example.org", "0301"),
+        ("<sip:+49301@example.org;user=phone>", "+49301"),
+        ('"A" <SIP:alice@example.org>', "alice"),
+        ("tel:+49301;phone-context=x", "+49301"),
+        ("sip:example.org", "example.org"),
+        ("", ""),
+    ],
+)
+def test_of_a_uri_the_user_part_is_the_number(text: str, number: str) -> None:
+    assert number_in(text) == number
+
+
+def test_lines_that_are_too_long_or_broken_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(b"1,2\n" + b"x" * 35_000 + b",7\n3,4\n")
+    numbers = Numbers(path, ",", 1, has_header=False)
+    assert list(numbers) == [b"2", b"4"]
+    assert (numbers.broken, numbers.position) == (1, numbers.size)
