@@ -5,10 +5,14 @@ from collections.abc import Callable
 import pytest
 from django.db import connections
 from django.test import Client
+from hypothesis import settings
 from pytest_django.fixtures import Settings
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+
+settings.register_profile("efcp", deadline=None)  # no test asserts how long it takes
+settings.load_profile("efcp")
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", "live_server"}
 

@@ -111,7 +111,11 @@ def _weekday(request: int, day: int, *, counted: bool) -> str:
 
 
 def _numbered(items: Items) -> list[str]:
-    return [f"{_ordinal(item.value)} last" if item.request < 0 else _ordinal(item.value) for item in items]
+    return [_from_end(item.value) if item.request < 0 else _ordinal(item.value) for item in items]
+
+
+def _from_end(number: int) -> str:
+    return "last" if number == 1 else f"{_ordinal(number)} last"
 
 
 def _span(recurrence: Recurrence, filters: Filters) -> str:

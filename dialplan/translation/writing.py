@@ -1,10 +1,12 @@
-"""Writing a recurrence from what people say: on which weekdays, from when to when."""
+"""Writing a recurrence from what people say: on which days, from when to when."""
 
-from dataclasses import dataclass
-from datetime import date, time
+from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
+from typing import Final
 
 _DAYS = ("mo", "tu", "we", "th", "fr", "sa", "su")
-ALL_DAYS = frozenset(range(7))
+ALL_DAYS: Final = frozenset(range(7))
+_A_DAY = timedelta(days=1)
 
 
 class ScheduleError(Exception):
@@ -19,7 +21,9 @@ class ScheduleError(Exception):
 class Schedule:
     """On `weekdays` (Monday is 0) from `begins` to `ends`, by the clock of `zone`; `ends` 00:00 is midnight.
 
-    `zone` "" is the proxy's own. It holds from the day `start` on, up to and with the day `until`, if any.
+    Where `ends` is before `begins`, it is of the next day. Of `monthdays` (1 to 31, -1 is the last) and
+    `months` (1 to 12) none are all. `zone` "" is the proxy's own. The first day is `start`; the last on which
+    it begins is `until`, if any.
     """
 
     weekdays: frozenset[int]
@@ -28,6 +32,8 @@ class Schedule:
     start: date
     until: date | None = None
     zone: str = ""
+    monthdays: frozenset[int] = frozenset()
+    months: frozenset[int] = frozenset()
 
     def text(self) -> str:
         """The column `timerec`; raises ScheduleError."""
@@ -35,23 +41,41 @@ class Schedule:
             raise ScheduleError("weekdays", "Choose a day.")
         if self.until is not None and self.until < self.start:
             raise ScheduleError("until", "That is before its start.")
+        if self.begins == self.ends != time(0):
+            raise ScheduleError("ends", "That is when it begins. For the whole day write 00:00 twice.")
+        if self.begins < self.ends or self.ends == time(0):
+            return self._within_a_day()
+        if self.monthdays or self.months:
+            raise ScheduleError(
+                "ends", "Over midnight on days of the month, or in months, needs two rules: one up to 00:00."
+            )
+        evening = replace(self, ends=time(0))
+        morning = replace(
+            self,
+            begins=time(0),
+            weekdays=frozenset((day + 1) % 7 for day in self.weekdays),
+            start=self.start + _A_DAY,
+            until=self.until and self.until + _A_DAY,
+        )
+        return f"{evening._within_a_day()} / {morning._within_a_day()}"
+
+    def _within_a_day(self) -> str:
         seconds = (_second(self.ends) or 86_400) - _second(self.begins)
-        if seconds <= 0:
-            raise ScheduleError("ends", "Over midnight needs two rules: one up to 00:00, one from 00:00 on.")
         hours, rest = divmod(seconds // 60, 60)
-        duration = f"PT{f'{hours}H' if hours else ''}{f'{rest}M' if rest else ''}"
-        until = f"{self.until:%Y%m%d}T235959" if self.until else ""
-        days = "" if self.weekdays == ALL_DAYS else ",".join(_DAYS[day] for day in sorted(self.weekdays))
-        frequency = "weekly" if days else "daily"
+        weekdays = "" if self.weekdays == ALL_DAYS else ",".join(_DAYS[day] for day in sorted(self.weekdays))
         fields = [
             *([self.zone] if self.zone else []),
             f"{self.start:%Y%m%d}T{self.begins:%H%M}00",
             "",
-            duration,
-            frequency,
-            until,
+            f"PT{f'{hours}H' if hours else ''}{f'{rest}M' if rest else ''}",
+            "weekly" if weekdays else "daily",
+            f"{self.until:%Y%m%d}T235959" if self.until else "",
             "",
-            days,
+            weekdays,
+            ",".join(map(str, sorted(self.monthdays))),
+            "",
+            "",
+            ",".join(map(str, sorted(self.months))),
         ]
         return "|".join(fields).rstrip("|")
 

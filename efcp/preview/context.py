@@ -12,6 +12,8 @@ TABS = (
 )
 
 
-def preview_tabs(_request: HttpRequest) -> dict[str, object]:
-    """The variable `preview_tabs`: address name and label of each page."""
-    return {"preview_tabs": TABS}
+def preview_tabs(request: HttpRequest) -> dict[str, object]:
+    """The variable `preview_tabs`: each tab's address name and label, and whether the page is its own."""
+    shown = request.resolver_match.view_name if request.resolver_match else ""
+    tabs = [(name, label, shown == name or shown.startswith(f"{name}-")) for name, label in TABS]
+    return {"preview_tabs": tabs}

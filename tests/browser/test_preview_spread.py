@@ -52,7 +52,7 @@ def test_a_log_is_uploaded_and_counted_and_its_pages_fit_a_phone(
     browser.wait_for("First rows of calls.csv")
     assert "00000001@example.org" in browser.text
     browser.press("Count")
-    browser.wait_for(f"{CALLS} calls, 1 broken rows left out")
+    browser.wait_for(f"{CALLS:,} calls, 1 broken rows left out")
     assert "1 column instead of 2" in browser.text
     assert browser.problems() == []
     metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}

@@ -384,12 +384,27 @@ def test_a_recurrence_is_written_by_a_form_and_taken_into_a_rule(
     assert edit.context["form"]["timerec"].value() == text
 
 
+def test_days_of_a_month_are_written_as_numbers_ranges_and_the_last(administrator: Client) -> None:
+    asked = OFFICE | {"weekdays": list("0123456"), "monthdays": "24-26, 1,LAST", "months": ["12", "1"]}
+    page = administrator.get(reverse(SCHEDULE), asked)
+    assert page.context["text"] == "20260101T080000||PT10H|daily||||-1,1,24,25,26|||1,12"
+    assert "on the last, 1st, 24th, 25th and 26th day of the month, in January and December" in (
+        page.content.decode()
+    )
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
         ({"weekdays": []}, "weekdays"),
         ({"weekdays": ["9"]}, "weekdays"),
-        ({"ends": "07:00"}, "ends"),
+        ({"ends": "08:00"}, "ends"),
+        ({"ends": "07:00", "months": ["12"]}, "ends"),
+        ({"months": ["13"]}, "months"),
+        ({"monthdays": "0"}, "monthdays"),
+        ({"monthdays": "32"}, "monthdays"),
+        ({"monthdays": "9-3"}, "monthdays"),
+        ({"monthdays": "first"}, "monthdays"),
         ({"begins": "x"}, "begins"),
         ({"start": "2026-13-01"}, "start"),
         ({"until": "2025-01-01"}, "until"),

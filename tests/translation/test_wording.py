@@ -54,27 +54,65 @@ def test_a_recurrence_in_words(text: str, told: str) -> None:
     assert words(parsed(text)) == told
 
 
+MONTHDAYS = st.integers(1, 31) | st.just(-1)
+MINUTES = st.times().map(lambda each: each.replace(second=0, microsecond=0))
+MOMENTS = st.integers(1_767_400_000, 1_843_000_000).map(lambda at: datetime.fromtimestamp(at, UTC))
+
+
+def can_be_written(schedule: Schedule) -> bool:
+    if schedule.begins < schedule.ends or schedule.ends == time(0):
+        return True
+    return schedule.begins != schedule.ends and not schedule.monthdays and not schedule.months
+
+
 SCHEDULES = st.builds(
     Schedule,
     weekdays=st.frozensets(st.integers(0, 6), min_size=1),
-    begins=st.times(max_value=time(12)).map(lambda each: each.replace(second=0, microsecond=0)),
-    ends=st.times(min_value=time(13)).map(lambda each: each.replace(second=0, microsecond=0)),
+    begins=MINUTES,
+    ends=MINUTES,
     start=st.dates(date(2020, 1, 1), date(2026, 1, 1)),
     until=st.one_of(st.none(), st.dates(date(2026, 1, 2), date(2027, 12, 31))),
     zone=st.sampled_from(["", "UTC", "Asia/Tokyo", "America/Sao_Paulo"]),
-)
-MOMENTS = st.integers(1_767_400_000, 1_843_000_000).map(lambda at: datetime.fromtimestamp(at, UTC))
+    monthdays=st.just(frozenset()) | st.frozensets(MONTHDAYS),
+    months=st.just(frozenset()) | st.frozensets(st.integers(1, 12)),
+).filter(can_be_written)
+
+
+def begins_on(schedule: Schedule, day: date) -> bool:
+    """Whether its days are said to include `day`."""
+    last = (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+    return (
+        day.weekday() in schedule.weekdays
+        and schedule.start <= day
+        and (schedule.until is None or day <= schedule.until)
+        and (not schedule.months or day.month in schedule.months)
+        and (
+            not schedule.monthdays
+            or day.day in schedule.monthdays
+            or (-1 in schedule.monthdays and day == last)
+        )
+    )
+
+
+def is_meant(schedule: Schedule, local: datetime) -> bool:
+    """Whether it is said to apply at that time of its own clock."""
+    today, clock = local.date(), local.time()
+    if schedule.begins < schedule.ends or schedule.ends == time(0):
+        return (
+            begins_on(schedule, today)
+            and schedule.begins <= clock
+            and (clock < schedule.ends or schedule.ends == time(0))
+        )
+    if clock >= schedule.begins:
+        return begins_on(schedule, today)
+    return clock < schedule.ends and begins_on(schedule, today - timedelta(days=1))
 
 
 @given(SCHEDULES, MOMENTS)
 def test_what_was_written_applies_when_it_was_said_to(schedule: Schedule, moment: datetime) -> None:
     local = moment.astimezone(ZoneInfo(schedule.zone or "UTC"))
-    meant = (
-        local.weekday() in schedule.weekdays
-        and schedule.begins <= local.time() < schedule.ends
-        and (schedule.until is None or local.date() <= schedule.until)
-    )
-    assert (parsed(schedule.text()).check(int(moment.timestamp())) is Timing.APPLIES) == meant
+    applies = parsed(schedule.text()).check(int(moment.timestamp())) is Timing.APPLIES
+    assert applies == is_meant(schedule, local)
 
 
 @given(SCHEDULES)
@@ -86,7 +124,7 @@ def test_what_is_written_fits_its_column(schedule: Schedule) -> None:
     ("changes", "field"),
     [
         ({"weekdays": frozenset()}, "weekdays"),
-        ({"begins": time(18), "ends": time(8)}, "ends"),
+        ({"begins": time(18), "ends": time(8), "months": frozenset({12})}, "ends"),
         ({"begins": time(8), "ends": time(8)}, "ends"),
         ({"until": date(2019, 1, 1)}, "until"),
     ],
@@ -106,6 +144,13 @@ def test_what_no_recurrence_says_is_refused_at_its_field(changes: dict[str, obje
 def test_midnight_ends_the_day() -> None:
     text = Schedule(frozenset(range(7)), time(0), time(0), date(2026, 1, 1)).text()
     assert text == "20260101T000000||PT24H|daily"
+
+
+def test_over_midnight_the_mornings_are_those_of_the_next_days() -> None:
+    friday = Schedule(frozenset({4}), time(22), time(6), date(2026, 1, 1), date(2026, 12, 31))
+    assert friday.text() == (
+        "20260101T220000||PT2H|weekly|20261231T235959||fr / 20260102T000000||PT6H|weekly|20270101T235959||sa"
+    )
 
 
 @given(SCHEDULES, MOMENTS)

@@ -11,7 +11,7 @@ from efcp.preview.routes.selectors import DEFAULT_FLAGS
 
 
 class LeadForm(forms.Form):
-    """Where translations lead."""
+    """Where translations lead. Its fields have ids of their own beside the TraceForm's."""
 
     dpid = forms.IntegerField(label="Dialplan", min_value=0, max_value=MAX_SET)
     attributes = forms.CharField(
@@ -26,6 +26,9 @@ class LeadForm(forms.Form):
     route = forms.CharField(
         label="Route", max_length=64, required=False, help_text="That the script calls, such as to_media_vbb."
     )
+
+    def __init__(self, data: Any = None, **options: Any) -> None:
+        super().__init__(data, auto_id="lead_%s", **options)
 
     def clean_flags(self) -> str:
         """The flags as letters; one that is none is named."""

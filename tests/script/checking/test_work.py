@@ -119,7 +119,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(WORDS, max_size=30), st.sampled_from(["3.4", "3.6", "4.0"]))
 def test_whatever_is_read_is_checked(lines: list[str], version: str) -> None:
     found = check(parse("\n".join(lines), "t.cfg"), knowledge_of(version)).findings
