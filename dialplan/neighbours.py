@@ -19,10 +19,9 @@ UNSAVED = 0
 
 def findings_among(values: Values, rule_id: int | None) -> Iterator[Finding]:
     """What is to be said of a rule that is not saved among the others; nothing of very large dialplans."""
-    if values.disabled:
-        return
-    others = [row for row in _rows(values.dpid) if row.id != rule_id]
-    if not others or len(others) >= MAX_COMPARED:
+    rows = None if values.disabled else _rows(values.dpid)
+    others = [row for row in rows or () if row.id != rule_id]
+    if not others:
         return
     rules = _loaded([*others, as_rule(values, rule_id or UNSAVED)], values.dpid)
     own = next((rule for rule in rules if rule.rule.id == (rule_id or UNSAVED)), None)
@@ -31,19 +30,17 @@ def findings_among(values: Values, rule_id: int | None) -> Iterator[Finding]:
 
 
 def order_of_dialplan(dpid: int) -> Order | None:
-    """What is to be said of the order of a dialplan; None where it is too large, or does not load."""
+    """What is to be said of the order of a dialplan; None where it is too large for that."""
     rows = _rows(dpid)
-    if len(rows) >= MAX_COMPARED:
-        return None
-    rules = _loaded(rows, dpid)
-    return order_of(rules)
+    return None if rows is None else order_of(_loaded(rows, dpid))
 
 
-def _rows(dpid: int) -> list[Rule]:
+def _rows(dpid: int) -> list[Rule] | None:
+    """The rules of a dialplan, None for more than MAX_COMPARED."""
     try:
-        return [as_rule(Values.of(row), row.pk) for row in rules_of(dpid)]
+        return [as_rule(Values.of(row), row.pk) for row in rules_of(dpid, MAX_COMPARED)]
     except TooManyRulesError:
-        return []
+        return None
 
 
 def _loaded(rows: list[Rule], dpid: int) -> list[LoadedRule]:

@@ -13,16 +13,16 @@ from dialplan.translation.rules import Environment, Rejected, read_rule
 from dialplan.validation import as_rule
 from efcp.editing.listing import integer
 
-MAX_RULES = 10_000
+MAX_RULES = 20_000
 """Of one dialplan, loaded for a trial; a page can't wait for more."""
 
 
-MAX_ALL_RULES = 20_000
+MAX_ALL_RULES = 50_000
 """Of all dialplans, loaded to foretell a reload."""
 
 
 class TooManyRulesError(Exception):
-    """A dialplan of more than MAX_RULES rules."""
+    """More rules than are loaded for a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +123,12 @@ def list_page(query: ListQuery) -> ListPage:
     )
 
 
-def rules_of(dpid: int) -> list[Rule]:
-    """The rows of a dialplan in the database's order. Raises TooManyRulesError."""
-    found = list(Rule.objects.filter(dpid=dpid).order_by("id")[: MAX_RULES + 1])
-    if len(found) > MAX_RULES:
-        raise TooManyRulesError(f"Dialplan {dpid} has more than {MAX_RULES} rules.")
+def rules_of(dpid: int, most: int | None = None) -> list[Rule]:
+    """The rows of a dialplan in the database's order. Raises TooManyRulesError beyond `most`."""
+    bound = MAX_RULES if most is None else most
+    found = list(Rule.objects.filter(dpid=dpid).order_by("id")[: bound + 1])
+    if len(found) > bound:
+        raise TooManyRulesError(f"Dialplan {dpid} has more than {bound:,} rules.")
     return found
 
 

@@ -7,7 +7,7 @@ from efcp.audit.services import Actor, Subject, record
 from efcp.editing.guarded import only_writer
 
 MAX_CASES = 50
-"""Of one dialplan: all of them are run at each edit, against up to 10,000 rules."""
+"""Of one dialplan: all of them are run at each edit, against all its rules."""
 
 
 class TooManyCasesError(Exception):

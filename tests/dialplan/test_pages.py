@@ -256,6 +256,20 @@ def test_trying_needs_an_input_and_a_dialplan(administrator: Client) -> None:
         assert administrator.post(reverse("dialplan:try"), posted).content == b""
 
 
+def test_of_a_dialplan_too_large_to_be_loaded_that_is_said(
+    administrator: Client, add_rule: AddRule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for bound in ("dialplan.selectors.MAX_RULES", "dialplan.selectors.MAX_ALL_RULES"):
+        monkeypatch.setattr(bound, 1)
+    monkeypatch.setattr("dialplan.neighbours.MAX_COMPARED", 1)
+    add_rule("^0$")
+    add_rule("^1$")
+    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "1"}).context["tried"]
+    assert (tried.words, tried.is_certain) == ("Dialplan 1 has more than 1 rules.", False)
+    assert "too large" in administrator.get(reverse("dialplan:order", args=[1])).content.decode()
+    assert "too large" in administrator.get(reverse("operations_dialplan:reload")).content.decode()
+
+
 def test_a_dialplan_has_a_name(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^1$")
     administrator.post(reverse("dialplan:name", args=[1]), {"name": "Outbound"})

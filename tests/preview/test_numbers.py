@@ -60,7 +60,10 @@ def result(client: Client, log: CallLog) -> dict[str, Any]:
 def test_the_report_tells_hits_and_rules_never_hit(operator: Client, log: CallLog) -> None:
     national = add_rule("^0([0-9]+)$", pr=1, subst_exp="^0(.*)$", repl_exp="+49\\1")
     never = add_rule("^00", pr=2)
+    add_rule("^0", pr=0, disabled=1)
+    add_rule("^0(", pr=0)
     told = result(operator, log)
+    assert (told["discarded"], told["disabled"]) == (1, 1)
     assert (told["numbers"], told["broken"]) == (5, 2)
     assert told["outcomes"] == {"translated": 3, "no rule matches": 2}
     assert told["rules"] == [

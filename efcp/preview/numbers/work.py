@@ -42,7 +42,12 @@ def translate_numbers(arguments: dict[str, Any], progress: Progress) -> dict[str
         report.add(number, bulk)
         if count % _REPORTS_EVERY == 0:
             progress.report(numbers.position, f"{count:,} numbers")
-    return {**report.as_json(), "broken": numbers.broken}
+    return {
+        **report.as_json(),
+        "broken": numbers.broken,
+        "discarded": loaded.discarded,
+        "disabled": sum(row.disabled != 0 for row in rows),
+    }
 
 
 TRANSLATE_NUMBERS = Kind(KIND, translate_numbers, LIMITS)
