@@ -147,3 +147,10 @@ def test_lines_that_are_too_long_or_broken_are_counted(tmp_path: Path) -> None:
     numbers = Numbers(path, ",", 1, has_header=False)
     assert list(numbers) == [b"2", b"4"]
     assert (numbers.broken, numbers.position) == (1, numbers.size)
+
+
+@pytest.mark.parametrize(
+    "name", ["numbers-log", "numbers-run", "numbers-download", "spread-log", "spread-count"]
+)
+def test_an_id_larger_than_any_column_is_not_found(operator: Client, name: str) -> None:
+    assert operator.get(reverse(f"preview:{name}", args=[10**30])).status_code == 404

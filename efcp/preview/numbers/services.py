@@ -23,12 +23,3 @@ def translate(log: CallLog, dpid: int, column: int, actor: Actor, *, has_header:
         job = jobs.start(KIND, f"{log.name} through dialplan {dpid}", actor.name, arguments)
         record(actor, "translate", Subject("call log", str(log.pk), log.name), after={"dialplan": dpid})
     return job
-
-
-def cancel(job: JobRun, actor: Actor) -> bool:
-    """Cancel it; False where it has its end already."""
-    with transaction.atomic():
-        if not jobs.cancel(job):
-            return False
-        record(actor, "cancel", Subject("job", str(job.pk), job.title))
-    return True

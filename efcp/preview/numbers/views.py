@@ -2,15 +2,14 @@
 
 import csv
 
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from efcp.audit.services import actor_of
 from efcp.jobs.models import JobRun
+from efcp.preview import long_work
 from efcp.preview.models import CallLog
 from efcp.preview.numbers import services
 from efcp.preview.numbers.forms import NumbersForm
@@ -19,7 +18,6 @@ from efcp.preview.spread.sniffing import Format
 
 SHOWN = 500
 LOGS_SHOWN = 50
-MAX_ID = 2**31 - 1
 _COLUMNS = ("id", "pr", "match_exp", "hits", "first input", "its output")
 
 
@@ -38,7 +36,7 @@ def numbers(request: HttpRequest) -> HttpResponse:
 @permission_required("efcp.operate", raise_exception=True)
 def ask(request: HttpRequest, log_id: int) -> HttpResponse:
     """Choose a dialplan and a column; a POST begins."""
-    log = get_object_or_404(CallLog, pk=min(log_id, MAX_ID), format=Format.CSV)
+    log = get_object_or_404(CallLog, pk=log_id, format=Format.CSV)
     initial = {"dpid": 1, "has_header": log.has_header}
     form = NumbersForm(request.POST if request.method == "POST" else None, log, initial=initial)
     if form.is_valid():
@@ -55,26 +53,25 @@ def ask(request: HttpRequest, log_id: int) -> HttpResponse:
 @permission_required("efcp.view", raise_exception=True)
 def run(request: HttpRequest, job_id: int) -> HttpResponse:
     """How far it is, and what came of it; htmx asks for that part alone while it is under way."""
-    job = get_object_or_404(JobRun, pk=min(job_id, MAX_ID), kind=KIND)
-    context: dict[str, object] = {"job": job, "is_abandoned": job.is_abandoned(timezone.now())}
+    job = get_object_or_404(JobRun, pk=job_id, kind=KIND)
+    context: dict[str, object] = {}
     if job.result is not None:
         lines = sorted(job.result["rules"], key=lambda line: -line[3])
         most = max((line[3] for line in lines), default=0) or 1
-        context |= {
+        context = {
             "result": job.result,
             "lines": [(*line, 100 * line[3] / most) for line in lines[:SHOWN] if line[3]],
             "never": [line for line in lines if not line[3]][:SHOWN],
             "never_count": sum(not line[3] for line in lines),
         }
-    fragment = "#run" if request.headers.get("HX-Target") == "run" else ""
-    return render(request, f"preview/numbers_run.html{fragment}", context)
+    return long_work.show(request, job, "preview/numbers_run.html", context)
 
 
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def download(request: HttpRequest, job_id: int) -> HttpResponse:
     """The report per rule as CSV."""
-    job = get_object_or_404(JobRun, pk=min(job_id, MAX_ID), kind=KIND)
+    job = get_object_or_404(JobRun, pk=job_id, kind=KIND)
     if job.result is None:
         raise Http404
     answer = HttpResponse(
@@ -91,9 +88,8 @@ def download(request: HttpRequest, job_id: int) -> HttpResponse:
 @permission_required("efcp.operate", raise_exception=True)
 def cancel(request: HttpRequest, job_id: int) -> HttpResponse:
     """Cancel it."""
-    job = get_object_or_404(JobRun, pk=min(job_id, MAX_ID), kind=KIND)
-    if not services.cancel(job, actor_of(request)):
-        messages.info(request, "It had its end already.")
+    job = get_object_or_404(JobRun, pk=job_id, kind=KIND)
+    long_work.cancel(request, job)
     return redirect("preview:numbers-run", job.pk)
 
 

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from efcp.audit.services import actor_of
 from efcp.preview.asking import with_defaults
 from efcp.preview.calls.explaining import Explained, explain
-from efcp.preview.calls.forms import DEFAULTS, MAX_SET, CallForm
+from efcp.preview.calls.forms import DEFAULTS, CallForm
 from efcp.preview.models import Lead
 from efcp.preview.picking.picked import handling_of_route
 from efcp.preview.routes import services
@@ -58,7 +58,7 @@ def save(request: HttpRequest) -> HttpResponse:
 @permission_required("efcp.administer", raise_exception=True)
 def delete(request: HttpRequest, lead_id: int) -> HttpResponse:
     """Forget where a dialplan leads."""
-    lead = get_object_or_404(Lead, pk=min(lead_id, MAX_SET))
+    lead = get_object_or_404(Lead, pk=lead_id)
     services.delete(lead, actor_of(request))
     messages.success(request, f"It is forgotten that dialplan {lead.dpid} leads to set {lead.setid}.")
     return redirect("preview:routes")

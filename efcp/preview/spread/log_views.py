@@ -7,13 +7,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 
 from efcp.audit.services import actor_of
 from efcp.jobs.chores import RESULTS_KEPT_FOR
 from efcp.jobs.models import JobRun
+from efcp.preview import long_work
 from efcp.preview.models import CallLog
 from efcp.preview.sources import sources
 from efcp.preview.spread import services, uploading
@@ -90,11 +90,10 @@ def delete(request: HttpRequest, log_id: int) -> HttpResponse:
 def run(request: HttpRequest, job_id: int) -> HttpResponse:
     """How far a count is, and what came of it; htmx asks for that part alone while it is under way."""
     job = get_object_or_404(JobRun, pk=job_id, kind=services.KIND)
-    context: dict[str, Any] = {"job": job, "is_abandoned": job.is_abandoned(timezone.now())}
+    context: dict[str, object] = {}
     if job.result is not None:
-        context |= {"result": job.result, "counted": Counted.from_json(job.result["counted"])}
-    fragment = "#run" if request.headers.get("HX-Target") == "run" else ""
-    return render(request, f"preview/spread_run.html{fragment}", context)
+        context = {"result": job.result, "counted": Counted.from_json(job.result["counted"])}
+    return long_work.show(request, job, "preview/spread_run.html", context)
 
 
 @require_POST
@@ -102,8 +101,7 @@ def run(request: HttpRequest, job_id: int) -> HttpResponse:
 def cancel(request: HttpRequest, job_id: int) -> HttpResponse:
     """Cancel a count."""
     job = get_object_or_404(JobRun, pk=job_id, kind=services.KIND)
-    if not services.cancel(job, actor_of(request)):
-        messages.info(request, "It had its end already.")
+    long_work.cancel(request, job)
     return redirect("preview:spread-count", job.pk)
 
 

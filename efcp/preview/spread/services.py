@@ -74,15 +74,6 @@ def count(log: CallLog, question: Question, reading: Reading, sources: list[str]
     return job
 
 
-def cancel(job: JobRun, actor: Actor) -> bool:
-    """Cancel a count; False where it has its end already."""
-    with transaction.atomic():
-        if not jobs.cancel(job):
-            return False
-        record(actor, "cancel", Subject("job", str(job.pk), job.title))
-    return True
-
-
 def delete_old(now: datetime) -> int:
     """Delete logs that are older than KEPT_FOR, and files that belong to none."""
     deleted = 0
