@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from efcp.accounts.roles import Role
+from efcp.jobs.models import JobRun, Outcome
 from efcp.operations.metrics import collecting
 from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
 from efcp.proxies.models import Proxy, ProxyContact
@@ -102,6 +103,13 @@ def test_reloads_by_outcome(edge: Proxy, client: Client) -> None:
         ("dispatcher", "edge-1", "done"): 2,
         ("dispatcher", "edge-1", "refused"): 1,
     }
+
+
+@pytest.mark.django_db
+def test_jobs_that_have_no_end_yet(client: Client) -> None:
+    for outcome in (Outcome.WAITING, Outcome.WAITING, Outcome.RUNNING, Outcome.DONE):
+        JobRun.objects.create(kind="spread", title="a", actor="ann", asked_at=timezone.now(), outcome=outcome)
+    assert read(client)["efcp_jobs"] == {("waiting",): 2, ("running",): 1}
 
 
 def test_drift_is_what_a_reload_would_change(

@@ -1,4 +1,4 @@
-"""What the panel knows, as metrics: states by proxy, how old that knowledge is, reloads, drift.
+"""What the panel knows, as metrics: states by proxy, how old that knowledge is, reloads, drift, jobs.
 
 The number of series is bounded: beyond MAX_DESTINATIONS destinations those that take no calls come first, and
 `efcp_destinations_hidden` tells how many are left out. Counts by set are whole at any size.
@@ -12,6 +12,7 @@ from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from dispatcher.changes import compare
+from efcp.jobs.models import UNDER_WAY, JobRun
 from efcp.operations.models import ReloadResult
 from efcp.proxies.models import KnownDestination, State, WatcherHeartbeat
 from efcp.proxies.selectors import WatchedProxy
@@ -37,6 +38,7 @@ class PanelMetrics:
         yield self._sets()
         yield self._reloads()
         yield self._drift()
+        yield _jobs()
         yield from _watcher()
 
     def _of_proxies(self) -> Iterator[Metric]:
@@ -135,6 +137,15 @@ class PanelMetrics:
                 family.add_metric([name, "change"], each.changed.count)
                 family.add_metric([name, "remove"], each.removed.count)
         return family
+
+
+def _jobs() -> Metric:
+    family = GaugeMetricFamily("efcp_jobs", "Jobs of the worker that have no end yet", labels=["outcome"])
+    under_way = JobRun.objects.filter(outcome__in=UNDER_WAY).order_by().values_list("outcome")
+    counts = dict(under_way.annotate(count=Count("pk")))
+    for outcome in UNDER_WAY:
+        family.add_metric([outcome.value], counts.get(outcome.value, 0))
+    return family
 
 
 def _watcher() -> Iterator[Metric]:
