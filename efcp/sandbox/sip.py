@@ -21,8 +21,10 @@ FROM = "sip:ds@sip.domain.com"
 """Who asks: the default of ds_probing_from."""
 _STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9]{2})[ \r\n]")
 _VIA = re.compile(rb"^(?:via|v)[ \t]*:([^\r\n,]*)", re.IGNORECASE | re.MULTILINE)
-_BRANCH = re.compile(rb";[ \t]*branch[ \t]*=[ \t]*([\w.!%*+`'~-]+)", re.IGNORECASE)
-_CSEQ = re.compile(rb"^cseq[ \t]*:[ \t]*[0-9]+[ \t]+OPTIONS[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_BRANCH = re.compile(rb";[ \t]*branch[ \t]*=[ \t]*([\w.!%*+`'~-]+)[ \t]*(?:;|$)", re.IGNORECASE)
+_CSEQ = re.compile(rb"^cseq[ \t]*:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
+_OPTIONS = re.compile(rb"[ \t]*[0-9]+[ \t]+OPTIONS[ \t]*")
+_FOLD = re.compile(rb"\r?\n[ \t]+")
 
 Done = Callable[[int | None], None]
 """Told the final code, or None when no answer came in time."""
@@ -38,10 +40,10 @@ class Response:
 
 def read_response(datagram: bytes) -> Response | None:
     """The answer to an OPTIONS in a datagram; None for anything else."""
-    head = datagram[:MAX_HEAD_BYTES].partition(b"\r\n\r\n")[0]
-    status, via = _STATUS.match(head), _VIA.search(head)
+    head = _FOLD.sub(b" ", datagram[:MAX_HEAD_BYTES].partition(b"\r\n\r\n")[0])
+    status, via, cseq = _STATUS.match(head), _VIA.search(head), _CSEQ.search(head)
     branch = _BRANCH.search(via[1]) if via else None
-    if status is None or branch is None or not _CSEQ.search(head):
+    if status is None or branch is None or cseq is None or not _OPTIONS.fullmatch(cseq[1]):
         return None
     return Response(int(status[1]), branch[1].decode("latin-1"))
 

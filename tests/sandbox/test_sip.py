@@ -123,6 +123,7 @@ REPLY = REQUEST.replace(b"OPTIONS sip:gw SIP/2.0", b"SIP/2.0 200 OK")
         REPLY.replace(b"Via:", b"v :"),
         REPLY.replace(b"branch=", b" BRANCH = "),
         REPLY.replace(b"200 OK", b"200 "),
+        REPLY.replace(b";branch", b"\r\n ;branch").replace(b"10 OPTIONS", b"10\r\n\tOPTIONS"),
         REPLY.replace(b"Via:", b"Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKabc, "),
     ],
 )
@@ -140,6 +141,9 @@ def test_an_answer_names_its_transaction_by_the_topmost_branch(datagram: bytes) 
         REPLY.replace(b"SIP/2.0 200", b"SIP/3.0 200"),
         REPLY.replace(b";branch=z9hG4bKabc", b""),
         REPLY.replace(b"OPTIONS", b"INVITE"),
+        REPLY.replace(b"CSeq:", b"CSeq: 1 INVITE\r\nCSeq:"),
+        REPLY.replace(b"z9hG4bKabc", b"z9hG4bKabc\0"),
+        REPLY.replace(b"z9hG4bKabc", b'"z9hG4bKabc"'),
         b"SIP/2.0 200 OK\r\n\r\n" + REPLY,
         REPLY.replace(b"Via:", b"Via: SIP/2.0/UDP other:5060\r\nVia:"),
         b"SIP/2.0 200 OK\r\n" + b"v:;" * 20_000,
