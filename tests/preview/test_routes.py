@@ -189,3 +189,12 @@ def test_everybody_follows_numbers_and_administrators_say_where_they_lead(
 def test_what_is_typed_becomes_no_markup(administrator: Client) -> None:
     page = administrator.get(reverse(ROUTES), {"number": "<script>alert(1)</script>"})
     assert "<script>alert" not in page.content.decode()
+
+
+@pytest.mark.usefixtures("guide")
+def test_a_way_that_is_not_known_leads_to_a_form_that_names_it(administrator: Client) -> None:
+    page = administrator.get(reverse(ROUTES))
+    assert 'href="?of=1&amp;attributes=#lead"' in page.content.decode()
+    asked = administrator.get(reverse(ROUTES), {"of": "1", "attributes": "a&b"}).context
+    form = asked["lead_form"]
+    assert (form["dpid"].value(), form["attributes"].value(), asked["is_saying"]) == (1, "a&b", True)

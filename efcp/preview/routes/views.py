@@ -7,9 +7,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from efcp.audit.services import actor_of
+from efcp.editing.listing import integer
 from efcp.preview.asking import with_defaults
 from efcp.preview.calls.explaining import Explained, explain
-from efcp.preview.calls.forms import DEFAULTS, CallForm
+from efcp.preview.calls.forms import DEFAULTS, MAX_SET, CallForm
 from efcp.preview.models import Lead
 from efcp.preview.picking.picked import handling_of_route
 from efcp.preview.routes import services
@@ -25,9 +26,15 @@ _TRACE_DEFAULTS = {"dpid": "1", "number": "", "domain": "example.org", "failures
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def routes(request: HttpRequest) -> HttpResponse:
-    """Which dialplan leads where; with `number`, its path from there to a destination."""
+    """Which dialplan leads where; with `number`, its path from there; with `of`, the lead to be said."""
     form = TraceForm(with_defaults(request.GET, _TRACE_DEFAULTS))
-    context: dict[str, object] = {"form": form, "lead_form": LeadForm(initial={"flags": "f"})}
+    of = integer(request.GET.get("of"), 0, MAX_SET)
+    lead = {"dpid": of, "attributes": request.GET.get("attributes", "")}
+    context: dict[str, object] = {
+        "form": form,
+        "lead_form": LeadForm(initial=lead),
+        "is_saying": of is not None,
+    }
     if "number" in request.GET and form.is_valid():
         trace = follow(form.cleaned_data["dpid"], form.cleaned_data["number"])
         context |= {"trace": trace, "tried": trace.tried, "dpid": form.cleaned_data["dpid"]}
