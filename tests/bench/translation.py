@@ -47,14 +47,19 @@ def measure() -> None:
 
 
 def measure_many() -> None:
-    """A million different numbers through 1,000 regex rules."""
+    """Different numbers through 1,000 regex rules: of known beginnings, and of none."""
+    _measure_numbers(NUMBERS, "^00{:03d}([0-9]+)$", "1,000 regex rules")
+    _measure_numbers(NUMBERS // 50, "00{:03d}([0-9]+)$", "1,000 regex rules not anchored, each of them tried")
+
+
+def _measure_numbers(count: int, expression: str, words: str) -> None:
     rows = [
         Rule(
             id=number,
             dpid=1,
             pr=number,
             match_op=1,
-            match_exp=f"^00{number:03d}([0-9]+)$",
+            match_exp=expression.format(number),
             subst_exp="^00(.*)$",
             repl_exp="+\\1",
         )
@@ -66,10 +71,10 @@ def measure_many() -> None:
     rules = result.dialplans[1]
     bulk, report = Bulk(rules, NOW), Report(tuple(rules.rules))
     started = time.perf_counter()
-    for number in range(NUMBERS):
-        report.add(b"00%09d" % (number * 1_009 % 10**9), bulk)
+    for number in range(count):
+        report.add(b"00%09d" % (number * 179_424_673 % 10**9), bulk)
     took = time.perf_counter() - started
-    print(f"{NUMBERS:,} numbers through 1,000 regex rules: {took:.1f} s, {NUMBERS / took:,.0f} a second")
+    print(f"{count:,} numbers through {words}: {took:.1f} s, {count / took:,.0f} a second")
 
 
 def _seconds(work: Callable[[], object]) -> float:
