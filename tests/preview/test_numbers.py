@@ -85,6 +85,18 @@ def test_the_page_shows_the_report_and_gives_it_as_csv(operator: Client, log: Ca
     assert "^77,0" in told
 
 
+@pytest.mark.parametrize(
+    ("number", "cell"),
+    [("+49301", "+49301"), ("-1", "-1"), ("=1+1", "'=1+1"), ("+1+cmd", "'+1+cmd"), ("@x", "'@x"), ("7", "7")],
+)
+def test_no_cell_of_the_csv_is_a_formula(operator: Client, log: CallLog, number: str, cell: str) -> None:
+    own = add_rule("^")
+    result(operator, log)
+    JobRun.objects.update(result={"rules": [[own, 0, "^", 1, number, ""]]})
+    told = operator.get(reverse("preview:numbers-download", args=[JobRun.objects.get().pk]))
+    assert told.content.decode().splitlines()[1] == f"{own},0,^,1,{cell},"
+
+
 def test_without_a_rule_that_loads_the_job_says_so(operator: Client, log: CallLog) -> None:
     ask(operator, log)
     job = JobRun.objects.get()

@@ -1,6 +1,7 @@
 """Many numbers through a dialplan: which logs there are, the question, and the report per rule."""
 
 import csv
+import re
 
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -18,6 +19,7 @@ from efcp.preview.spread.sniffing import Format
 
 SHOWN = 500
 LOGS_SHOWN = 50
+_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d+\Z)")
 _COLUMNS = ("id", "pr", "match_exp", "hits", "first input", "its output")
 
 
@@ -94,5 +96,5 @@ def cancel(request: HttpRequest, job_id: int) -> HttpResponse:
 
 
 def _harmless(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in {"=", "+", "-", "@"} else cell
+    """A cell that no spreadsheet takes for a formula; a number may have its sign."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
