@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dialplan import selectors, services
 from dialplan.cases.effects import CaseEffect, Standing, effect_of_deleting, standing
 from dialplan.forms import DeleteForm, NameForm, RuleForm
-from dialplan.listing import MAX_DPID, SIZES, ListQuery
+from dialplan.listing import SIZES, ListQuery
 from dialplan.models import Rule
 from dialplan.neighbours import order_of_dialplan
 from dialplan.order import NoRoomError
@@ -161,9 +161,8 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
 @permission_required("efcp.view", raise_exception=True)
 def order(request: HttpRequest, dpid: int) -> HttpResponse:
     """What of the order of a dialplan's rules is wrong: as a fragment, or as a page."""
-    number = min(dpid, MAX_DPID)
     is_fragment = request.headers.get("HX-Request") == "true"
-    context = {"dpid": number, "order": order_of_dialplan(number)}
+    context = {"dpid": dpid, "order": order_of_dialplan(dpid)}
     return render(request, f"dialplan/order{'' if is_fragment else '_page'}.html", context)
 
 

@@ -15,5 +15,5 @@ urlpatterns = [
     path("<int:destination_id>/clone/", views.clone, name="clone"),
     path("<int:destination_id>/delete/", views.delete, name="delete"),
     path("restore/<int:record_id>/", views.restore, name="restore"),
-    path("sets/<int:setid>/name/", views.name_set, name="name-set"),
+    path("sets/<number:setid>/name/", views.name_set, name="name-set"),
 ]

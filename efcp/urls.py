@@ -1,10 +1,13 @@
 """The panel's addresses, all under /cp/."""
 
-from django.urls import include, path
+from django.urls import include, path, register_converter
 from django.views.generic import RedirectView
 
+from efcp.editing.converters import NumberConverter
 from efcp.health import healthz
 from efcp.operations.metrics.views import metrics
+
+register_converter(NumberConverter, "number")
 
 urlpatterns = [
     path("cp/healthz", healthz, name="healthz"),

@@ -12,9 +12,10 @@ import sys
 
 from tests import mariadb
 
+_ON_LATIN1 = ("tests/dispatcher", "tests/dialplan", "tests/proxies", "tests/test_hostile_requests.py")
 RUNS = (
     ("utf8mb4", ["--database-only"]),
-    ("latin1", ["--database-only", "tests/dispatcher", "tests/proxies"]),
+    ("latin1", ["--database-only", *_ON_LATIN1]),
 )
 
 _SETTINGS_OF_A_SITE = ("DATABASE_URL", "EFCP_")

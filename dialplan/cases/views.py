@@ -12,7 +12,6 @@ from dialplan.cases.forms import CaseForm
 from dialplan.cases.running import run_cases
 from dialplan.cases.selectors import cases_of
 from dialplan.forms import RuleForm
-from dialplan.listing import MAX_DPID
 from dialplan.models import SavedCase
 from dialplan.selectors import names, row_asked_for
 from efcp.audit.services import actor_of
@@ -30,7 +29,7 @@ def cases(request: HttpRequest, dpid: int) -> HttpResponse:
 def save(request: HttpRequest, dpid: int) -> HttpResponse:
     """Save a case; one of the same input is changed."""
     form = CaseForm(request.POST)
-    if not form.is_valid() or dpid > MAX_DPID:
+    if not form.is_valid():
         return _show(request, dpid, form, status=422)
     try:
         services.save(dpid, form.cleaned_data["input"], form.expected_output(), actor_of(request))
@@ -65,7 +64,6 @@ def with_rule(request: HttpRequest) -> HttpResponse:
 
 
 def _show(request: HttpRequest, dpid: int, form: CaseForm, status: int) -> HttpResponse:
-    dpid = min(dpid, MAX_DPID)
     context = {
         "dpid": dpid,
         "name": names().get(dpid, ""),

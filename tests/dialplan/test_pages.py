@@ -178,6 +178,13 @@ def test_the_list_has_the_order_in_which_a_proxy_tries(administrator: Client, ad
     assert shown == [["^1$", "^3$", "^2$"], ["^9$"]]
 
 
+@pytest.mark.parametrize("character", ["é", "٣", "💥"])
+def test_any_character_can_be_searched_for(administrator: Client, add_rule: AddRule, character: str) -> None:
+    add_rule("^é")
+    page = administrator.get(reverse("dialplan:list"), {"q": character})
+    assert page.context["page"].total == (character == "é")
+
+
 def test_the_list_is_filtered_and_paged_by_its_address(administrator: Client, add_rule: AddRule) -> None:
     for number in range(40):
         add_rule(f"^{number}$", disabled=number % 2)
@@ -268,6 +275,12 @@ def test_of_a_dialplan_too_large_to_be_loaded_that_is_said(
     assert (tried.words, tried.is_certain) == ("Dialplan 1 has more than 1 rules.", False)
     assert "too large" in administrator.get(reverse("dialplan:order", args=[1])).content.decode()
     assert "too large" in administrator.get(reverse("operations_dialplan:reload")).content.decode()
+
+
+@pytest.mark.parametrize("page", ["name", "cases", "order"])
+def test_there_is_no_dialplan_that_its_column_can_t_hold(administrator: Client, page: str) -> None:
+    assert administrator.get(reverse(f"dialplan:{page}", args=[2**31])).status_code == 404
+    assert administrator.get(reverse(f"dialplan:{page}", args=[2**31 - 1])).status_code == 200
 
 
 def test_a_dialplan_has_a_name(administrator: Client, add_rule: AddRule) -> None:

@@ -102,6 +102,13 @@ def test_the_list_sorts_by_a_column_either_way(
     assert "".join(sorted("abc", key=lambda name: page.index(f">sip:{name}<"))) == order
 
 
+@pytest.mark.parametrize("character", ["é", "٣", "💥"])
+def test_any_character_can_be_searched_for(viewer: Client, add_row: AddRow, character: str) -> None:
+    add_row("sip:10.0.0.1", description="rack é")
+    page = viewer.get(reverse("dispatcher:list"), {"q": character}).content.decode()
+    assert ("sip:10.0.0.1" in page) is (character == "é")
+
+
 def test_pages_keep_the_filters_in_their_links(viewer: Client, add_row: AddRow) -> None:
     for number in range(1, 6):
         add_row(f"sip:10.0.0.{number}", setid=4)
