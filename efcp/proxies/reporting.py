@@ -8,7 +8,14 @@ from typing import Any
 from efcp.proxies.changes import Told
 from efcp.proxies.models import ProxyContact
 from efcp.proxies.snapshot import Reports
-from efcp.proxies.switches import Mark, Switch, switches, unread
+from efcp.proxies.switches import (
+    FLAG_REPORTS_KEPT,
+    LOAD_REPORTS_KEPT,
+    Mark,
+    Switch,
+    switches,
+    unread,
+)
 
 _LOADED = "DB data loading successfully completed"
 
@@ -34,8 +41,8 @@ def take(contact: ProxyContact, reports: Reports | None) -> Taken:
         return Taken(Told())
     late = _read(contact.late_switches)
     former = Mark.parse(contact.switches_mark)
-    flags = unread(reports.switches, former)
-    loads = unread(reports.loads, Mark.parse(contact.loads_mark))
+    flags = unread(reports.switches, former, FLAG_REPORTS_KEPT)
+    loads = unread(reports.loads, Mark.parse(contact.loads_mark), LOAD_REPORTS_KEPT)
     contact.reports_asked_at = reports.asked_at
     contact.switches_mark = str(flags.mark)
     contact.loads_mark = str(loads.mark)

@@ -9,10 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Flag, auto
-from typing import NamedTuple
+from typing import Final, NamedTuple
+from zlib import crc32
 
 from efcp.mi.reports import IdentifierReports, Report
 from efcp.sip.uri import uri_key
+
+FLAG_REPORTS_KEPT: Final = 200
+LOAD_REPORTS_KEPT: Final = 20
+"""How many reports the proxy keeps of flags, and of loads (dispatch.c)."""
 
 DOWN = "down"
 """A state between two lists of which the reports only tell that no calls were taken: inactive or probing."""
@@ -22,19 +27,28 @@ PROBE_ANSWERED = "200 OK probing reply"
 
 
 class Mark(NamedTuple):
-    """How far a ring of reports was read: the newest report's second, and how many of that second."""
+    """How far a ring of reports was read: the newest report's second, how many of that second, and which."""
 
     second: int
     reports: int
+    digest: int
 
     @classmethod
     def parse(cls, text: str) -> "Mark | None":
-        """The mark as `str` wrote it; None for an empty text: nothing was read yet."""
-        second, _, reports = text.partition(":")
-        return cls(int(second), int(reports)) if reports else None
+        """The mark as `str` wrote it; None for any other text: what was read is not known."""
+        parts = text.split(":")
+        return cls(*map(int, parts)) if len(parts) == len(cls._fields) else None
+
+    @classmethod
+    def of(cls, reports: Sequence[Report]) -> "Mark":
+        """The mark at the end of a ring."""
+        if not reports:
+            return cls(0, 0, 0)
+        newest = [report.text for report in reports if report.at == reports[-1].at]
+        return cls(int(reports[-1].at.timestamp()), len(newest), crc32("\0".join(newest).encode()))
 
     def __str__(self) -> str:
-        return f"{self.second}:{self.reports}"
+        return f"{self.second}:{self.reports}:{self.digest}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +63,19 @@ class Unread:
     lost: bool
 
 
-def unread(ring: IdentifierReports | None, mark: Mark | None) -> Unread:
-    """What is new in a ring; without a mark nothing is, since nobody knows what was before."""
+def unread(ring: IdentifierReports | None, mark: Mark | None, kept: int) -> Unread:
+    """What is new in a ring of at most `kept` reports; without a mark none is, as nobody knows what was.
+
+    Reports have no number. So where the ring is full and begins in the second of the mark, how many of that
+    second were pushed out is not known, and they count as lost.
+    """
     reports = ring.reports if ring else ()
     seconds = [int(report.at.timestamp()) for report in reports]
-    newest = Mark(seconds[-1], seconds.count(seconds[-1])) if seconds else Mark(0, 0)
-    if mark is None:
+    newest = Mark.of(reports)
+    if mark is None or newest == mark:
         return Unread((), newest, lost=False)
-    if seconds.count(mark.second) < mark.reports:
+    begins_unknown = len(reports) >= kept and (not mark.reports or seconds[0] == mark.second)
+    if begins_unknown or seconds.count(mark.second) < mark.reports:
         return Unread(reports, newest, lost=True)
     first = seconds.index(mark.second) + mark.reports if mark.reports else 0
     return Unread(reports[first:], newest, lost=False)

@@ -1,5 +1,6 @@
 """Putting a proxy's reports of flags together to states."""
 
+from collections import deque
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +13,7 @@ from dispatcher.routing.states import Mark as Flags
 from efcp.mi.reports import IdentifierReports, Report
 from efcp.proxies.switches import DOWN, Mark, Path, Step, Switch, path, switches, unread
 
+KEPT = 200
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FAILED, ANSWERED = "negative probing reply", "200 OK probing reply"
 
@@ -38,21 +40,21 @@ def words(found: Path) -> list[str]:
 
 
 def test_at_first_sight_nothing_is_new() -> None:
-    found = unread(ring(0, 5, 5), None)
+    found = unread(ring(0, 5, 5), None, KEPT)
     assert (found.reports, found.lost) == ((), False)
-    assert found.mark == Mark(int(START.timestamp()) + 5, 2)
+    assert found.mark[:2] == (int(START.timestamp()) + 5, 2)
 
 
 def test_what_came_after_the_mark_is_new_within_its_second_too() -> None:
-    mark = unread(ring(0, 5), None).mark
-    found = unread(ring(0, 5, 5, 6), mark)
+    mark = unread(ring(0, 5), None, KEPT).mark
+    found = unread(ring(0, 5, 5, 6), mark, KEPT)
     assert [report.text for report in found.reports] == ["report 2", "report 3"]
     assert not found.lost
 
 
 def test_an_empty_ring_that_fills_has_lost_nothing() -> None:
-    mark = unread(None, None).mark
-    found = unread(ring(1, 2), Mark.parse(str(mark)))
+    mark = unread(None, None, KEPT).mark
+    found = unread(ring(1, 2), Mark.parse(str(mark)), KEPT)
     assert (len(found.reports), found.lost) == (2, False)
 
 
@@ -60,12 +62,32 @@ def test_an_empty_ring_that_fills_has_lost_nothing() -> None:
 def test_where_the_mark_is_pushed_out_or_the_ring_new_reports_are_lost(
     later: IdentifierReports | None,
 ) -> None:
-    mark = unread(ring(0, 5), None).mark
-    assert unread(later, mark).lost
+    mark = unread(ring(0, 5), None, KEPT).mark
+    assert unread(later, mark, KEPT).lost
+
+
+LOOKS = st.lists(st.lists(st.integers(0, 2), max_size=8), min_size=2, max_size=12)
+"""Between two looks: how many seconds after the last one each report came."""
+
+
+@given(LOOKS)
+def test_what_is_new_is_what_came_since_or_is_said_to_be_lost(looks: list[list[int]]) -> None:
+    kept: deque[Report] = deque(maxlen=5)
+    mark, now, number = None, 0, 0
+    for waits in looks:
+        since = []
+        for wait in waits:
+            now, number = now + wait, number + 1
+            since.append(Report(START + timedelta(seconds=now), f"report {number}"))
+        kept.extend(since)
+        found = unread(IdentifierReports("dispatcher", "default;events", tuple(kept)), mark, 5)
+        if mark is not None and not found.lost:
+            assert list(found.reports) == since
+        mark = found.mark
 
 
 def test_a_mark_reads_as_it_was_written() -> None:
-    assert Mark.parse(str(Mark(1795426721, 3))) == Mark(1795426721, 3)
+    assert Mark.parse(str(Mark(1795426721, 3, 9))) == Mark(1795426721, 3, 9)
     assert Mark.parse("") is None
 
 
