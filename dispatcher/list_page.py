@@ -13,8 +13,9 @@ from dispatcher.secrets import mask_weight
 from dispatcher.services import Values
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
 from efcp.proxies.ages import in_words
-from efcp.proxies.models import KnownDestination
+from efcp.proxies.models import KnownDestination, Proxy, State
 from efcp.proxies.selectors import WatchedProxy, live_states
+from efcp.proxies.set_counts import SameCount, SetOnProxy, StateCount, same_counts, set_counts
 from efcp.sip.uri import uri_key
 
 MAX_PROXY_COLUMNS = 12
@@ -27,6 +28,7 @@ _WORDS = {
     "absent": "Not in memory",
     "unknown": "Unknown",
 }
+_LAST_KNOWN = "Last known: {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class LiveCell:
 
     `state` is "active", "probing", "inactive", "absent" (the proxy does not hold it) or "unknown" (never
     seen); it has lasted for `age`, as far as is known. Where `fresh` is False, the proxy does not answer and
-    `state` is as old as `seen_at`, which was `seen_age` ago; a fresh cell has no `seen_at`.
+    `state` is the last known, as of `seen_at`, which was `seen_age` ago; a fresh cell has no `seen_at`.
     """
 
     proxy: str
@@ -50,8 +52,9 @@ class LiveCell:
 
     @property
     def word(self) -> str:
-        """The state as a word for people."""
-        return _WORDS[self.state]
+        """The state as a word for people; what a silent proxy said last is told as such."""
+        word = _WORDS[self.state]
+        return word if self.fresh or self.state == "unknown" else _LAST_KNOWN.format(word.lower())
 
     @property
     def since_iso(self) -> str:
@@ -134,14 +137,17 @@ class GoneLine:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """One set, or the part of it that is on this page."""
+    """One set, or the part of it that is on this page.
+
+    `counts` tell how many of its destinations take calls on which proxies, the worst first.
+    """
 
     setid: int
     name: str
     rows: int
-    active: int
     weight_sum: int
     lines: tuple[Line, ...]
+    counts: tuple[SameCount, ...]
     gone: tuple[GoneLine, ...] = ()
 
     @property
@@ -187,16 +193,21 @@ class ListPage:
 
 def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     """Read the page that `query` asks for. The number of queries does not depend on the table's size."""
-    proxies = [each.proxy for each in watched[:MAX_PROXY_COLUMNS]]
+    proxies = [each.proxy for each in watched[:MAX_PROXY_COLUMNS] if each.fresh]
     reference = next((each.proxy for each in watched if each.fresh), None)
     page = selectors.page_of(selectors.matching(query, proxies), query)
     shown = page.rows
     setids = {row.setid for row in shown} or ({query.setid} if query.setid is not None else set())
     totals = selectors.set_totals(setids, reference)
-    memory_totals = selectors.memory_totals(setids, reference)
     known = live_states((row.setid, uri_key(row.destination)) for row in shown)
     occurrences = _occurrences(shown, totals)
     names = selectors.set_names()
+    gone = (
+        _gone_lines(_comparable(totals, setids), watched, query, query.page >= page.pages)
+        if query.by_set
+        else {}
+    )
+    counts = set_counts(watched, {*setids, *gone})
 
     def line(row: Destination) -> Line:
         values = Values.of(row)
@@ -209,23 +220,14 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
             id=row.pk,
             values=values,
             weight=mask_weight(values.weight),
-            share_now=_share_now(mine, memory_totals.get(row.setid)) if reference else None,
+            share_now=_share_now(mine, _active_on(reference, counts[row.setid])) if reference else None,
             share_after=_share_after(values, mine, totals[row.setid]),
             live=cells,
             duplicate=duplicate,
         )
 
     lines = tuple(line(row) for row in shown)
-    bands = (
-        _bands(
-            lines,
-            totals,
-            names,
-            _gone_lines(_comparable(totals, setids), watched, query, query.page >= page.pages),
-        )
-        if query.by_set
-        else ()
-    )
+    bands = _bands(lines, totals, names, counts, gone) if query.by_set else ()
     return ListPage(
         query=query,
         sort_urls={column.value: query.sorted_by(column) for column in Sort},
@@ -258,8 +260,6 @@ def _occurrences(
 
 
 def _cell(each: WatchedProxy, held: Sequence[KnownDestination], occurrence: int, values: Values) -> LiveCell:
-    if each.seen_at is None:
-        return LiveCell(each.proxy.name, "unknown", fresh=False)
     if occurrence >= len(held):
         return _cell_of(each, None)
     mine = held[occurrence]
@@ -269,7 +269,9 @@ def _cell(each: WatchedProxy, held: Sequence[KnownDestination], occurrence: int,
 def _cell_of(
     each: WatchedProxy, held: KnownDestination | None, changed: tuple[ColumnDifference, ...] = ()
 ) -> LiveCell:
-    """The cell of a proxy that has answered before, and holds `held` or nothing."""
+    """The cell of a proxy that holds `held` or nothing, which is known only of one that has answered."""
+    if not each.known:
+        return LiveCell(each.proxy.name, "unknown", fresh=False)
     seen_at = None if each.fresh else each.seen_at
     return LiveCell(
         proxy=each.proxy.name,
@@ -284,11 +286,17 @@ def _cell_of(
     )
 
 
-def _share_now(mine: KnownDestination | None, totals: selectors.MemoryTotals | None) -> float:
+def _active_on(reference: Proxy, on_proxies: Sequence[SetOnProxy]) -> StateCount:
+    """What `reference` holds active of the set."""
+    mine = next((each for each in on_proxies if each.watched.proxy.pk == reference.pk), None)
+    return mine.states.get(State.ACTIVE, StateCount()) if mine else StateCount()
+
+
+def _share_now(mine: KnownDestination | None, active: StateCount) -> float:
     """The percentage of calls that the destination gets now, by the weighted algorithms."""
-    if mine is None or mine.state != "active" or totals is None:
+    if mine is None or mine.state != "active":
         return 0.0
-    return percentage(mine.weight or 0, totals.active_weight, totals.active)
+    return percentage(mine.weight or 0, active.weight, active.count)
 
 
 def _share_after(values: Values, mine: KnownDestination | None, totals: selectors.SetTotals) -> float | None:
@@ -305,6 +313,7 @@ def _bands(
     lines: Sequence[Line],
     totals: dict[int, selectors.SetTotals],
     names: dict[int, str],
+    counts: dict[int, tuple[SetOnProxy, ...]],
     gone: dict[int, tuple[GoneLine, ...]],
 ) -> tuple[Band, ...]:
     """The lines grouped by set, in their order; a set of which only the memory knows follows at the end."""
@@ -317,9 +326,9 @@ def _bands(
             setid=setid,
             name=names.get(setid, ""),
             rows=totals.get(setid, empty).rows,
-            active=totals.get(setid, empty).active,
             weight_sum=totals.get(setid, empty).weight,
             lines=tuple(by_set.get(setid, ())),
+            counts=same_counts(counts[setid]),
             gone=gone.get(setid, ()),
         )
         for setid in [*by_set, *(setid for setid in gone if setid not in by_set)]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
@@ -42,7 +43,7 @@ def set_names() -> dict[int, str]:
 
 
 def matching(query: ListQuery, proxies: Sequence[Proxy]) -> QuerySet[Destination]:
-    """The rows that `query` asks for, unordered; live states are those of `proxies`."""
+    """The rows that `query` asks for, unordered; live states are those of `proxies`, which have to answer."""
     rows = Destination.objects.all()
     if query.setid is not None:
         rows = rows.filter(setid=query.setid)
@@ -106,7 +107,10 @@ def _page(rows: QuerySet[Destination], query: ListQuery, number: int) -> tuple[l
     are fetched by them. The count stands beside each row, or alone where the page has none.
     """
     order = _order(query)
-    ids, parameters = rows.order_by().values("id").query.sql_with_params()
+    try:
+        ids, parameters = rows.order_by().values("id").query.sql_with_params()
+    except EmptyResultSet:  # a live state is asked for, and no proxy answers
+        return [], 0
     inner, outer = (
         ", ".join(f"{table}{name.removeprefix('-')}{' DESC' if name[0] == '-' else ''}" for name in order)
         for table in ("dispatcher.", "d.")
@@ -177,31 +181,6 @@ def set_totals(setids: Iterable[int], reference: Proxy | None) -> dict[int, SetT
             row[0]: SetTotals(row[0], row[1], int(row[2]), int(row[3]), int(row[4]), row[5])
             for row in cursor.fetchall()
         }
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryTotals:
-    """Sums over what one proxy holds of one set now."""
-
-    active: int
-    active_weight: int
-
-
-def memory_totals(setids: Iterable[int], reference: Proxy | None) -> dict[int, MemoryTotals]:
-    """What the memory of `reference` holds of these sets, active destinations only."""
-    if reference is None:
-        return {}
-    wanted = sorted(set(setids))
-    if not wanted:
-        return {}
-    sql = (
-        "SELECT setid, COUNT(*), SUM(weight) FROM efcp_known_destination"  # noqa: S608 - no value in the text
-        " WHERE proxy_id = %s AND `partition` = %s AND state = 'active'"
-        f" AND setid IN ({', '.join(['%s'] * len(wanted))}) GROUP BY setid"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [reference.pk, reference.partition, *wanted])
-        return {setid: MemoryTotals(count, int(weight or 0)) for setid, count, weight in cursor.fetchall()}
 
 
 def identities_in_order(setids: Iterable[int]) -> QuerySet[Destination, tuple[int, int, str]]:

@@ -34,5 +34,5 @@ class ProxiesField(forms.MultipleChoiceField):
 def _label(each: WatchedProxy) -> str:
     sandbox = " (the sandbox: it carries no calls)" if each.proxy.is_sandbox else ""
     cluster = f" · cluster {each.proxy.cluster}" if each.proxy.cluster else ""
-    silent = "" if each.fresh else " — no answer at the moment"
+    silent = "" if each.fresh else f" — {each.words}"
     return f"{each.proxy.name}{sandbox}{cluster}{silent}"

@@ -36,8 +36,16 @@ class Which(StrEnum):
     TABLE = "table"
 
 
-class TooManyRowsError(Exception):
+class NoPreviewError(Exception):
+    """A set of which nothing can be worked out; the message says why."""
+
+
+class TooManyRowsError(NoPreviewError):
     """A set of more than MAX_ROWS rows."""
+
+
+class UnknownMemoryError(NoPreviewError):
+    """The memory of a proxy that never answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +114,10 @@ def sources(watched: Sequence[WatchedProxy]) -> list[Source]:
 def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview:
     """The set as `source` has it, with `edit`, or else its own, made to the table's rows.
 
-    Raises TooManyRowsError, and LoadBrokenError where the proxy's whole reload would fail.
+    Raises NoPreviewError, and LoadBrokenError where the proxy's whole reload would fail.
     """
+    if source.which is Which.MEMORY and source.proxy is not None and not source.proxy.known:
+        raise UnknownMemoryError(f"Unknown: {source.proxy.proxy.name} never answered.")
     memory = ProxyMemory(_environment(source.proxy))
     if source.proxy is not None:
         held = _held(source.proxy, setid)

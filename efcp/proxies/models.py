@@ -45,9 +45,24 @@ class Proxy(models.Model):
         return mi_password.decrypt(bytes(self.mi_password_encrypted))
 
 
+class TryOutcome(models.TextChoices):
+    """What became of the last try to read a proxy's list; the label completes "the proxy …"."""
+
+    NONE = "", "was not asked yet"
+    ANSWERED = "answered", "answers"
+    REFUSED = "refused", "refuses the connection"
+    CLOSED = "closed", "closes the connection without an answer"
+    UNREACHABLE = "unreachable", "can't be reached"
+    TOO_SLOW = "too slow", "does not answer in time"
+    UNUSABLE = "unusable", "gives no usable answer"
+    NOT_ASKED = "not asked", "can't be asked"
+
+
 class ProxyContact(models.Model):
     """The last exchange with one proxy, and the last good one.
 
+    `outcome` is that of the last try, at `tried_at`; `error` says more of a failed one, the first of which
+    was at `failing_since`.
     `asked_at` is when the request was sent whose list is stored: an answer to an earlier request never
     replaces it. `sets_digest` is the digest of that list, so that an unchanged one writes no destinations;
     first hits are not part of it and are stored at a pace of their own (`hits_stored_at`).
@@ -64,6 +79,7 @@ class ProxyContact(models.Model):
     asked_at = models.DateTimeField(null=True)
     known_since = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=12, choices=TryOutcome.choices, blank=True, default=TryOutcome.NONE)
     error = models.CharField(max_length=255, blank=True)
     version = models.CharField(max_length=64, blank=True)
     up_since = models.DateTimeField(null=True)

@@ -3,10 +3,21 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from efcp.mi import MiClient, MiError, RefusedError, TooLargeError, UnfinishedReplyError
+from efcp.mi import (
+    MiClient,
+    MiError,
+    NotMiError,
+    Obstacle,
+    RefusedError,
+    TooLargeError,
+    TooSlowError,
+    UnfinishedReplyError,
+    UnreachableError,
+)
 from efcp.proxies import services
-from efcp.proxies.asking import Answer
+from efcp.proxies.asking import Answer, NotAskedError
 from efcp.proxies.events import Subscribed, Subscription
+from efcp.proxies.models import TryOutcome
 from efcp.proxies.snapshot import Reports, Snapshot
 
 PLAIN_FOR = timedelta(minutes=10)
@@ -80,7 +91,7 @@ class Result:
 def store_answer(answer: Answer[Poll]) -> Result:
     """Store what `answer` tells, a failure too; raises only what the database raises."""
     if answer.error is not None:
-        return _failed(answer, str(answer.error))
+        return _failed(answer, answer.error)
     poll = answer.value
     stored = services.store_snapshot(answer.proxy, poll.snapshot)
     restarted = poll.identity is not None and services.store_identity(
@@ -89,8 +100,26 @@ def store_answer(answer: Answer[Poll]) -> Result:
     return Result("", restarted, stored.state_changes, stored.outcome)
 
 
-def _failed(answer: Answer[Poll], problem: str) -> Result:
-    return Result(problem, outcome=services.store_failure(answer.proxy, problem, answer.asked_at))
+def outcome_of(error: MiError) -> TryOutcome:
+    """What a failed try is stored as."""
+    match error:
+        case UnreachableError(obstacle=Obstacle.REFUSED):
+            return TryOutcome.REFUSED
+        case UnreachableError():
+            return TryOutcome.UNREACHABLE
+        case TooSlowError():
+            return TryOutcome.TOO_SLOW
+        case NotMiError(status=None):
+            return TryOutcome.CLOSED
+        case NotAskedError():
+            return TryOutcome.NOT_ASKED
+    return TryOutcome.UNUSABLE
+
+
+def _failed(answer: Answer[Poll], error: MiError) -> Result:
+    problem = str(error)
+    stored = services.store_failure(answer.proxy, problem, answer.asked_at, outcome_of(error))
+    return Result(problem, outcome=stored)
 
 
 def _reports(client: MiClient, partition: str) -> Reports | None:

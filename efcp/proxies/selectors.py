@@ -9,10 +9,17 @@ from django.conf import settings
 from django.db.models import QuerySet, Subquery
 from django.utils import timezone
 
-from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange, WatcherHeartbeat
+from efcp.proxies.models import (
+    KnownDestination,
+    Proxy,
+    ProxyContact,
+    StateChange,
+    TryOutcome,
+    WatcherHeartbeat,
+)
 
 FRESH_FOR = timedelta(seconds=10)
-"""Beside the proxy's own interval: how old the last good answer may be before the state is unknown."""
+"""Beside the proxy's own interval: how old the last good answer may be, where no later try failed."""
 
 PAIRS_AT_ONCE = 500
 """Destinations asked for in one query: SQLite takes no more than 1,000 conditions joined by OR."""
@@ -28,7 +35,7 @@ class Freshness(Enum):
 
     LIVE = "live"
     SILENT = "silent"
-    """The proxy does not answer."""
+    """The last try failed, or the last good answer is too old."""
     NEVER_SEEN = "never seen"
     UNWATCHED = "unwatched"
     """Nobody asks: the watcher does not run."""
@@ -53,6 +60,28 @@ class WatchedProxy:
     def seen_at(self) -> datetime | None:
         """When the proxy last gave a good answer."""
         return self.contact.seen_at
+
+    @property
+    def known(self) -> bool:
+        """Whether the proxy ever told what it holds: without that nothing may be said of its memory."""
+        return self.contact.seen_at is not None
+
+    @property
+    def words(self) -> str:
+        """What the proxy does, as the end of a sentence that begins with its name."""
+        match self.freshness:
+            case Freshness.LIVE:
+                return "answers"
+            case Freshness.DISABLED:
+                return "is disabled"
+            case Freshness.UNWATCHED:
+                return (
+                    "is not watched" if self.silent_since is None else "does not answer, and is not watched"
+                )
+        outcome = TryOutcome(self.contact.outcome)
+        if self.silent_since is not None and outcome not in {TryOutcome.NONE, TryOutcome.ANSWERED}:
+            return outcome.label
+        return "does not answer" if self.known or self.silent_since else "was not asked yet"
 
     @property
     def silent_since(self) -> datetime | None:
@@ -153,7 +182,8 @@ def _freshness(proxy: Proxy, contact: ProxyContact, beat_at: datetime | None, no
     if not proxy.enabled:
         return Freshness.DISABLED
     limit = FRESH_FOR + timedelta(seconds=contact.interval_s)
-    if contact.seen_at is not None and now - contact.seen_at <= limit:
+    is_failing = contact.failing_since is not None
+    if contact.seen_at is not None and not is_failing and abs(now - contact.seen_at) <= limit:
         return Freshness.LIVE
     if _is_silent(beat_at, now):
         return Freshness.UNWATCHED

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from django.db import transaction
+from django.utils import timezone
 
 from efcp.proxies import reporting
 from efcp.proxies.changes import Interval, happened
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.models import HistoryGap, KnownDestination, KnownSet, Proxy, ProxyContact
+from efcp.proxies.models import HistoryGap, KnownDestination, KnownSet, Proxy, ProxyContact, TryOutcome
 from efcp.proxies.reporting import Taken
 from efcp.proxies.snapshot import Snapshot
 from efcp.proxies.storing import MemoryRows
@@ -60,7 +61,7 @@ def store_snapshot(proxy: Proxy, snapshot: Snapshot) -> Stored:
         contact = _lock_contact(proxy)
         if contact is None:
             return Stored(Outcome.PROXY_CHANGED)
-        if contact.asked_at is not None and contact.asked_at > snapshot.asked_at:
+        if _is_outdated(contact, snapshot.asked_at):
             return Stored(Outcome.OUTDATED)
         stored = _store_memory(contact, snapshot)
         _store_good_contact(contact, snapshot)
@@ -68,18 +69,21 @@ def store_snapshot(proxy: Proxy, snapshot: Snapshot) -> Stored:
 
 
 @retried_on_lock
-def store_failure(proxy: Proxy, problem: str, asked_at: datetime) -> Outcome:
+def store_failure(
+    proxy: Proxy, problem: str, asked_at: datetime, outcome: TryOutcome = TryOutcome.UNUSABLE
+) -> Outcome:
     """Store that a request sent at `asked_at` got no usable answer; what is known of the memory stays."""
     with transaction.atomic():
         contact = _lock_contact(proxy)
         if contact is None:
             return Outcome.PROXY_CHANGED
-        if contact.asked_at is not None and contact.asked_at > asked_at:
+        if _is_outdated(contact, asked_at):
             return Outcome.OUTDATED
         contact.tried_at = asked_at
         contact.failing_since = contact.failing_since or asked_at
+        contact.outcome = outcome
         contact.error = problem[:255]
-        contact.save(update_fields=["tried_at", "failing_since", "error"])
+        contact.save(update_fields=["tried_at", "failing_since", "outcome", "error"])
     return Outcome.STORED
 
 
@@ -131,6 +135,11 @@ def _lock_contact(proxy: Proxy) -> ProxyContact | None:
         return None
     contact, _created = ProxyContact.objects.get_or_create(proxy_id=proxy.pk)
     return contact
+
+
+def _is_outdated(contact: ProxyContact, asked_at: datetime) -> bool:
+    """Whether a later answer is stored; one of the future is from before the clock was set back."""
+    return contact.asked_at is not None and asked_at < contact.asked_at <= timezone.now()
 
 
 def _store_memory(contact: ProxyContact, snapshot: Snapshot) -> Stored:
@@ -186,6 +195,7 @@ def _store_good_contact(contact: ProxyContact, snapshot: Snapshot) -> None:
     contact.known_since = contact.known_since or snapshot.asked_at
     contact.seen_at = snapshot.asked_at + timedelta(seconds=snapshot.round_trip_s)
     contact.failing_since = None
+    contact.outcome = TryOutcome.ANSWERED
     contact.error = ""
     contact.round_trip_ms = snapshot.round_trip_s * 1000
     contact.sets_digest = snapshot.digest

@@ -7,11 +7,12 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from dispatcher import services
 from dispatcher.models import Destination
 from efcp.accounts.roles import Role
-from efcp.proxies.models import Proxy
+from efcp.proxies.models import Proxy, ProxyContact, TryOutcome
 from tests.dispatcher.conftest import SOMEBODY, hold, make_proxy
 
 ClientAs = Callable[[Role | None], Client]
@@ -188,6 +189,44 @@ def test_a_silent_proxy_shows_old_states_with_their_age(viewer: Client, add_row:
     page = shown(viewer)
     assert "edge-9</b> does not answer" in page
     assert "data-stale" in page
+
+
+def test_a_silent_proxy_s_state_is_last_known_and_counts_nowhere(viewer: Client, add_row: AddRow) -> None:
+    silent = make_proxy("edge-9")
+    ProxyContact.objects.update(failing_since=timezone.now(), outcome=TryOutcome.TOO_SLOW)
+    add_row("sip:10.0.0.1")
+    hold(silent, "sip:10.0.0.1")
+    page = shown(viewer)
+    assert "edge-9</b> does not answer in time" in page
+    assert "Last known: active" in page
+    assert "Last known: 1 of 1 takes calls on edge-9" in page
+    assert ">sip:10.0.0.1<" not in shown(viewer, "?live=active")
+
+
+def test_a_proxy_that_never_answered_is_unknown_everywhere_on_the_list(
+    viewer: Client, add_row: AddRow
+) -> None:
+    make_proxy("edge-1")
+    Proxy.objects.create(name="edge-2", mi_url="http://127.0.0.1:9/mi")
+    add_row("sip:10.0.0.1")
+    hold(Proxy.objects.get(name="edge-1"), "sip:10.0.0.1")
+    hold(Proxy.objects.get(name="edge-1"), "sip:10.0.0.9")  # gone from the table
+    page = shown(viewer)
+    assert "Unknown on edge-2" in page
+    assert page.count("chip-unknown") == 3  # both lines, and the set's header
+    assert "Not in memory" not in page
+    assert ">sip:10.0.0.1<" not in shown(viewer, "?live=absent")
+
+
+def test_the_header_says_of_which_proxies_its_count_speaks(
+    viewer: Client, add_row: AddRow, proxy: Proxy
+) -> None:
+    add_row("sip:10.0.0.1")
+    assert "Not held by edge-1" in shown(viewer)
+    hold(proxy, "sip:10.0.0.1")
+    hold(make_proxy("edge-2"), "sip:10.0.0.1", state="inactive")
+    page = shown(viewer)
+    assert page.index("No destination takes calls on edge-2") < page.index("1 of 1 takes calls on edge-1")
 
 
 def test_the_same_uri_in_two_sets_has_a_state_in_each(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:

@@ -12,7 +12,14 @@ from pytest_django import DjangoAssertNumQueries
 
 from efcp.accounts.roles import Role
 from efcp.operations.board.selectors import Board, Level
-from efcp.proxies.models import KnownDestination, KnownSet, Proxy, ProxyContact, WatcherHeartbeat
+from efcp.proxies.models import (
+    KnownDestination,
+    KnownSet,
+    Proxy,
+    ProxyContact,
+    TryOutcome,
+    WatcherHeartbeat,
+)
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
@@ -138,7 +145,8 @@ def test_a_proxy_that_does_not_answer_and_one_of_another_partition_differ_from_n
     ProxyContact.objects.filter(proxy__name="edge-2").update(seen_at=long_ago, failing_since=long_ago)
     apart = play(sets={1: [listed(OTHER)]}, partition="other")
     apart.remembered(apart.row("edge-3", partition="other"))
-    [told] = shown(viewer).quiet
+    [told] = shown(viewer).troubled
+    assert told.level is Level.UNKNOWN
     assert told.differing is None
 
 
@@ -149,6 +157,67 @@ def test_what_a_silent_proxy_holds_is_unknown_and_told_as_old(edge: PlayingProxy
     page = viewer.get(reverse("operations:board"))
     assert [each.level for each in page.context["board"].troubled] == [Level.UNKNOWN]
     assert "does not answer" in page.text
+
+
+def falls_silent(name: str) -> None:
+    """Have the last try to reach the proxy refused, a moment after a good answer."""
+    ProxyContact.objects.filter(proxy__name=name).update(
+        failing_since=timezone.now(), outcome=TryOutcome.REFUSED
+    )
+    now = timezone.now()
+    WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
+
+
+def test_a_dead_proxy_is_never_counted_as_in_full(play: Play, viewer: Client) -> None:
+    hold(play(), "edge-1", a="Active")
+    hold(play(), "edge-2", a="Active")
+    assert "All 1 set in full on edge-1, edge-2" in viewer.get(reverse("operations:board")).text
+    falls_silent("edge-2")
+    page = viewer.get(reverse("operations:board")).text
+    assert "in full" not in page
+    assert "1 set unknown on edge-2 (1 of 2 proxies)" in page
+    assert "edge-2 last known 1 of 1" in page
+    assert "edge-2</b> refuses the connection" in page
+
+
+def test_a_trouble_on_a_silent_proxy_is_last_known(edge: PlayingProxy, viewer: Client) -> None:
+    hold(edge, a="Active", b="Probing")
+    falls_silent("edge-1")
+    page = viewer.get(reverse("operations:board")).text
+    assert "Last known: probing" in page
+    assert "impaired" not in page
+
+
+def test_a_count_of_sets_says_on_which_proxies(play: Play, viewer: Client) -> None:
+    for number in (1, 2, 3):
+        hold(play(), f"edge-{number}", a="Active", b="Active")
+    hold(play(), "edge-4", a="Inactive", b="Inactive")
+    hold(play(), "edge-5", a="Active", b="Inactive")
+    page = viewer.get(reverse("operations:board")).text
+    assert "1 set takes no calls on edge-4 (1 of 5 proxies)" in page
+
+
+def test_every_set_is_counted_beyond_those_that_are_shown(edge: PlayingProxy, viewer: Client) -> None:
+    edge.sets = {setid: [listed(URI, "Inactive")] for setid in range(70)}
+    edge.remembered(edge.row())
+    assert "70 sets take no calls on edge-1" in viewer.get(reverse("operations:board")).text
+
+
+def test_a_proxy_that_never_answered_leaves_every_set_unknown(
+    play: Play, edge: PlayingProxy, viewer: Client
+) -> None:
+    edge.row("edge-2")
+    assert "edge-2 never answered, so what is held there is unknown" in shown_text(viewer)
+    hold(play(), "edge-1", a="Active")
+    page = shown_text(viewer)
+    assert "in full" not in page
+    assert "edge-2 unknown" in page
+    assert "not held" not in page
+
+
+def shown_text(client: Client) -> str:
+    """The board's page."""
+    return client.get(reverse("operations:board")).text
 
 
 def test_nothing_is_sent_while_nothing_changed(edge: PlayingProxy, viewer: Client) -> None:

@@ -94,6 +94,22 @@ def test_proxies_their_age_and_latency(edge: Proxy, client: Client) -> None:
     assert found["efcp_watcher_beat_age_seconds"].keys() == {()}
 
 
+def test_what_a_silent_proxy_said_last_is_not_told_as_its_state_now(edge: Proxy, client: Client) -> None:
+    ProxyContact.objects.update(failing_since=timezone.now(), outcome="refused")
+    found = read(client)
+    assert found["efcp_proxy_up"] == {("edge-1",): 0}
+    assert not found.get("efcp_destination_state")
+    assert not found.get("efcp_set_destinations")
+    assert found["efcp_set_destinations_last_known"]["edge-1", "1", "active"] == 1
+    assert found["efcp_destination_state_last_known"]["edge-1", "1", OTHER, "0"] == 2
+
+
+def test_the_worst_proxy_of_a_set_is_named(edge: Proxy, play: Play, client: Client) -> None:
+    playing = play(sets={1: [listed(URI, "Inactive"), listed(OTHER, "Inactive")]})
+    playing.remembered(playing.row("edge-2"))
+    assert read(client)["efcp_set_active_worst"] == {("edge-2", "1"): 0}
+
+
 def test_reloads_by_outcome(edge: Proxy, client: Client) -> None:
     now = timezone.now()
     for outcome in (ReloadOutcome.DONE, ReloadOutcome.DONE, ReloadOutcome.REFUSED):

@@ -29,7 +29,8 @@ class MiServer:
     """Answers version, uptime, which and ds_list from `sets`; `asked` counts the requests by command.
 
     `full_is_too_large` has ds_list with `full` answered as httpd does beyond its buffer (status 500, a body
-    that never ends), `hangs` has every request wait, `refusal` has ds_list refused with that message,
+    that never ends), `hangs` has every request wait, `closes` ends each connection without an answer,
+    `refusal` has ds_list refused with that message,
     `requires` is the Authorization header without which the answer is 401. `reports` are those of flags that
     sr_list_reports tells, None where it is refused, `loads` those of loading; `subscribers` are the sockets
     that events are asked for to, unless it `refuses_events`.
@@ -42,6 +43,7 @@ class MiServer:
     commands: tuple[str, ...] = ("ds_list", "ds_reload", "ds_set_state", "dp_reload")
     full_is_too_large: bool = False
     hangs: bool = False
+    closes: bool = False
     refusal: str = ""
     requires: str = ""
     asked: Counter[str] = field(default_factory=Counter)
@@ -123,6 +125,9 @@ def _handler_of(mi: MiServer) -> type[BaseHTTPRequestHandler]:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             params = request.get("params") or {}
             mi.asked[request["method"] + (" full" if "full" in params else "")] += 1
+            if mi.closes:
+                self.close_connection = True
+                return
             if mi.hangs:
                 mi.ending.wait(30)
                 return

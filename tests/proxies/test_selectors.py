@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 import pytest
 from django.template import engines
 from django.test import RequestFactory
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from efcp.proxies import services
 from efcp.proxies.context import proxy_dots
-from efcp.proxies.models import KnownDestination, Proxy, WatcherHeartbeat
+from efcp.proxies.models import KnownDestination, Proxy, TryOutcome, WatcherHeartbeat
 from efcp.proxies.selectors import (
     Freshness,
     live_states,
@@ -20,7 +21,7 @@ from efcp.proxies.selectors import (
     watched_proxies,
     watcher_is_silent,
 )
-from efcp.proxies.services import Stored
+from efcp.proxies.services import Outcome, Stored
 from tests.proxies.conftest import START
 from tests.proxies.mi_server import MiServer, listed
 
@@ -51,6 +52,47 @@ def test_a_proxy_is_silent_ten_seconds_and_its_interval_after_its_last_answer(
     services.store_pace(proxy, 20.0, None)
     assert freshness_after(29) is Freshness.LIVE
     assert freshness_after(31) is Freshness.SILENT
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (TryOutcome.REFUSED, "refuses the connection"),
+        (TryOutcome.CLOSED, "closes the connection without an answer"),
+        (TryOutcome.TOO_SLOW, "does not answer in time"),
+        (TryOutcome.UNUSABLE, "gives no usable answer"),
+    ],
+)
+def test_a_failed_try_counts_at_once_however_young_the_last_good_answer_is(
+    store: Store, proxy: Proxy, outcome: TryOutcome, words: str
+) -> None:
+    store()
+    services.store_failure(proxy, "It broke.", START + timedelta(seconds=2), outcome)
+    assert freshness_after(2.1) is Freshness.SILENT
+    [watched] = watched_proxies(now=START + timedelta(seconds=2.1))
+    assert (watched.words, watched.silent_since) == (words, START + timedelta(seconds=2))
+
+
+def test_a_good_answer_ends_a_silence_at_once(store: Store, proxy: Proxy) -> None:
+    store()
+    services.store_failure(proxy, "It broke.", START + timedelta(seconds=2), TryOutcome.REFUSED)
+    store(4)
+    assert freshness_after(4.1) is Freshness.LIVE
+    assert proxy.contact.outcome == TryOutcome.ANSWERED
+
+
+def test_an_answer_of_the_future_is_not_live_for_good(store: Store, proxy: Proxy) -> None:
+    store(3600)
+    assert freshness_after(1) is Freshness.SILENT
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_watching(
+    store: Store, proxy: Proxy, mi: MiServer
+) -> None:
+    far = (timezone.now() - START).total_seconds() + 3600
+    store(far)
+    mi.sets = {1: [listed("sip:a")]}
+    assert store(far - 3000).outcome is Outcome.STORED
 
 
 def test_a_proxy_that_was_never_reached_is_told_apart(proxy: Proxy) -> None:

@@ -19,8 +19,10 @@ from efcp.proxies.models import (
     Proxy,
     ProxyContact,
     StateChange,
+    TryOutcome,
     WatcherHeartbeat,
 )
+from efcp.proxies.selectors import FRESH_FOR, watched_proxies
 from efcp.proxies.watch import EventPlace, Watcher
 from tests.proxies.mi_server import MiServer, listed, wait_until
 
@@ -144,6 +146,36 @@ def test_a_proxy_that_vanishes_and_returns_is_followed_again(mi: MiServer, proxy
         assert wait_until(lambda: state_of("sip:a") == "inactive")
         assert wait_until(lambda: contact_of(proxy).up_since_text == mi.up_since)
     assert contact_of(proxy).failing_since is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("breaks", "outcome"),
+    [
+        ("stops", TryOutcome.REFUSED),
+        ("closes", TryOutcome.CLOSED),
+        ("hangs", TryOutcome.TOO_SLOW),
+        ("refuses", TryOutcome.UNUSABLE),
+    ],
+)
+def test_the_next_try_tells_that_a_proxy_is_gone(
+    mi: MiServer, proxy: Proxy, breaks: str, outcome: TryOutcome
+) -> None:
+    mi.sets = {1: [listed("sip:a")]}
+    with watching():
+        assert wait_until(lambda: [each.fresh for each in watched_proxies()] == [True])
+        if breaks == "stops":
+            mi.stop()
+        mi.closes, mi.hangs = breaks == "closes", breaks == "hangs"
+        mi.refusal = "ERROR" if breaks == "refuses" else ""
+        assert wait_until(lambda: contact_of(proxy).outcome == outcome)
+        [watched] = watched_proxies()
+        assert not watched.fresh
+        # Far sooner than an answer's age alone would tell it.
+        assert watched.seen_at is not None
+        assert watched.now - watched.seen_at < FRESH_FOR
+    if breaks == "stops":
+        mi.start()
 
 
 @pytest.mark.django_db(transaction=True)

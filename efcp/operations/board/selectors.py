@@ -10,13 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 
-from django.db.models import Count
-
 from dispatcher.selectors import set_names
 from efcp.operations.maintenance.selectors import last_change, out_of_service
 from efcp.operations.models import Maintenance
 from efcp.proxies.models import KnownDestination, KnownSet, State
 from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
+from efcp.proxies.set_counts import (
+    SameCount,
+    Service,
+    SetOnProxy,
+    listed_names,
+    same_counts,
+    set_counts,
+)
 from efcp.sip.uri import host_of
 
 MAX_TROUBLES = 500
@@ -37,41 +43,29 @@ class Level(IntEnum):
     DIFFERING = 2
     """All destinations take calls, but proxies hold the set differently."""
     UNKNOWN = 3
-    """No proxy that holds the set answers."""
+    """Where it is known all destinations take calls, but of some proxy nothing is known now."""
     GOOD = 4
 
 
-@dataclass(frozen=True, slots=True)
-class SetOnProxy:
-    """How many of a set's destinations one proxy holds, and how many of them take calls."""
-
-    proxy: str
-    held: int
-    active: int
-    fresh: bool
-
-    @property
-    def level(self) -> Level:
-        """How bad it is on this proxy; one that does not hold the set is no problem of the set."""
-        if not self.fresh:
-            return Level.UNKNOWN
-        if not self.held or self.active == self.held:
-            return Level.GOOD
-        return Level.IMPAIRED if self.active else Level.DOWN
-
-    @property
-    def words(self) -> str:
-        """The numbers for people."""
-        return f"{self.active} of {self.held}" if self.held else "not held"
+_LEVELS = {Service.DOWN: Level.DOWN, Service.IMPAIRED: Level.IMPAIRED}
 
 
 @dataclass(frozen=True, slots=True)
 class TroubleOnProxy:
-    """What one proxy holds of a destination; `fresh` is whether the proxy answers."""
+    """What one proxy holds of a destination, or last held where it does not answer."""
 
-    proxy: str
+    watched: WatchedProxy
     known: KnownDestination
-    fresh: bool
+
+    @property
+    def proxy(self) -> str:
+        """The proxy's name."""
+        return self.watched.proxy.name
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the proxy answers."""
+        return self.watched.fresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +101,10 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class BoardSet:
-    """One set. `troubles` are at most MAX_SHOWN_OF_A_SET; `further` is how many are left out."""
+    """One set. `troubles` are at most MAX_SHOWN_OF_A_SET; `further` is how many are left out.
+
+    `proxies` are all that are watched, whether they hold the set or not.
+    """
 
     setid: int
     name: str
@@ -118,16 +115,53 @@ class BoardSet:
 
     @property
     def level(self) -> Level:
-        """The worst of what the proxies that answer hold; unknown where none of them holds it."""
-        holding = [each for each in self.proxies if each.held]
-        known = [each.level for each in holding if each.fresh]
-        worst = min(known, default=Level.UNKNOWN if holding else Level.GOOD)
-        return min(worst, Level.DIFFERING) if self.differing else worst
+        """The worst of all proxies; a proxy that answers and does not hold the set is no problem of it."""
+        worst = min((_LEVELS.get(each.service, Level.GOOD) for each in self.proxies), default=Level.GOOD)
+        if self.differing:
+            worst = min(worst, Level.DIFFERING)
+        return min(worst, Level.UNKNOWN) if self.unclear else worst
+
+    @property
+    def unclear(self) -> tuple[SetOnProxy, ...]:
+        """The proxies of which nothing is known now: those that held it and are silent, or never answered."""
+        return tuple(
+            each for each in self.proxies if not each.fresh and (each.held or not each.watched.known)
+        )
+
+    @property
+    def same(self) -> tuple[SameCount, ...]:
+        """What the proxies tell of it, the worst first."""
+        return same_counts(self.proxies)
+
+    def at(self, level: Level) -> tuple[str, ...]:
+        """The proxies on which it is as bad as `level` says."""
+        if level is Level.UNKNOWN:
+            return tuple(each.proxy for each in self.unclear)
+        return tuple(each.proxy for each in self.proxies if _LEVELS.get(each.service) is level)
+
+
+@dataclass(frozen=True, slots=True)
+class BoardTally:
+    """How many sets are at a level, and on which proxies some of them are."""
+
+    count: int
+    names: tuple[str, ...]
+    watched: int
+
+    @property
+    def where(self) -> str:
+        """The proxies for people: "on edge-2 (1 of 5 proxies)"."""
+        of_all = f" ({len(self.names)} of {self.watched} proxies)" if self.watched > 1 else ""
+        return f"on {listed_names(self.names)}{of_all}"
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything on the board. Sets beyond what is shown are counted in `hidden`."""
+    """Everything on the board. Sets beyond what is shown are counted in `hidden`, and in the tallies.
+
+    A tally is None where no set is at its level; `unknown` counts every set of which some proxy tells nothing
+    now, whatever its level.
+    """
 
     version: str
     watched: tuple[WatchedProxy, ...]
@@ -135,26 +169,20 @@ class Board:
     quiet: tuple[BoardSet, ...]
     sets: int
     hidden: int
+    down: BoardTally | None
+    impaired: BoardTally | None
+    unknown: BoardTally | None
+    differing: int
 
     @property
-    def down(self) -> int:
-        """How many sets take no calls on some proxy."""
-        return sum(each.level is Level.DOWN for each in self.troubled)
+    def full_on(self) -> str:
+        """The proxies of which the counts speak when every set is in full."""
+        return listed_names([each.proxy.name for each in self.watched])
 
     @property
-    def impaired(self) -> int:
-        """How many sets have destinations that take no calls."""
-        return sum(each.level is Level.IMPAIRED for each in self.troubled)
-
-    @property
-    def differing(self) -> int:
-        """How many sets proxies hold differently."""
-        return sum(each.differing is not None for each in self.troubled)
-
-    @property
-    def unknown(self) -> int:
-        """Of how many sets nothing is known at the moment."""
-        return sum(each.level is Level.UNKNOWN for each in self.troubled)
+    def never_answered(self) -> str:
+        """The proxies of which nothing at all is known."""
+        return listed_names([each.proxy.name for each in self.watched if not each.known])
 
 
 def version_of(watched: Sequence[WatchedProxy]) -> str:
@@ -171,7 +199,7 @@ def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str], maintaine
             each.proxy.partition,
             each.contact.sets_digest,
             each.freshness.value,
-            None if each.fresh else each.seen_at,
+            None if each.fresh else (each.seen_at, each.words, each.silent_since),
         )
         for each in watched
     ]
@@ -181,19 +209,19 @@ def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str], maintaine
 def board(watched: Sequence[WatchedProxy]) -> Board:
     """Read the board."""
     names, maintained = set_names(), last_change()
-    counts = _counts(watched)
+    counts = set_counts(watched)
     troubles = _troubles(watched)
     differing = _differing(watched)
     sets = [
         BoardSet(
             setid=setid,
             name=names.get(setid, ""),
-            proxies=tuple(_on_proxy(each, by_proxy.get(each.proxy.pk, {})) for each in watched),
+            proxies=on_proxies,
             troubles=tuple(troubles.get(setid, ())[:MAX_SHOWN_OF_A_SET]),
-            further=max(0, _not_active(by_proxy) - MAX_SHOWN_OF_A_SET),
+            further=max(0, _not_active(on_proxies) - MAX_SHOWN_OF_A_SET),
             differing=differing.get(setid),
         )
-        for setid, by_proxy in sorted(counts.items())
+        for setid, on_proxies in sorted(counts.items())
     ]
     troubled = sorted((each for each in sets if each.level is not Level.GOOD), key=lambda each: each.level)
     quiet = [each for each in sets if each.level is Level.GOOD]
@@ -205,27 +233,21 @@ def board(watched: Sequence[WatchedProxy]) -> Board:
         quiet=tuple(quiet[:MAX_QUIET_SETS]),
         sets=len(sets),
         hidden=hidden,
+        down=_tally(sets, Level.DOWN, watched),
+        impaired=_tally(sets, Level.IMPAIRED, watched),
+        unknown=_tally(sets, Level.UNKNOWN, watched),
+        differing=sum(each.differing is not None for each in sets),
     )
 
 
-Counts = Mapping[str, int]
-"""How many destinations are in each state."""
-
-
-def _counts(watched: Sequence[WatchedProxy]) -> dict[int, dict[int, Counts]]:
-    """By set and proxy."""
-    partitions = {each.proxy.pk: each.proxy.partition for each in watched}
-    rows = (
-        KnownDestination.objects.filter(proxy__in=partitions)
-        .values_list("setid", "proxy_id", "partition", "state")
-        .annotate(count=Count("pk"))
-        .order_by("setid")
-    )
-    found: dict[int, dict[int, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
-    for setid, proxy_id, partition, state, count in rows:
-        if partitions[proxy_id] == partition:
-            found[setid][proxy_id][state] = count
-    return {setid: dict(by_proxy) for setid, by_proxy in found.items()}
+def _tally(sets: Sequence[BoardSet], level: Level, watched: Sequence[WatchedProxy]) -> BoardTally | None:
+    """How many sets are at this level, which every proxy counts for that brings one to it."""
+    at_level = [each for each in sets if each.level is level or (level is Level.UNKNOWN and each.unclear)]
+    if not at_level:
+        return None
+    found = {name for each in at_level for name in each.at(level)}
+    names = tuple(each.proxy.name for each in watched if each.proxy.name in found)
+    return BoardTally(len(at_level), names, len(watched))
 
 
 def _differing(watched: Sequence[WatchedProxy]) -> dict[int, Differing]:
@@ -259,15 +281,9 @@ def _compared(members: Mapping[int, str], by_proxy: Mapping[int, KnownSet]) -> D
     return Differing(tuple(most_first), max(each.since for each in by_proxy.values()))
 
 
-def _on_proxy(each: WatchedProxy, counts: Counts) -> SetOnProxy:
-    return SetOnProxy(each.proxy.name, sum(counts.values()), counts.get(State.ACTIVE, 0), each.fresh)
-
-
-def _not_active(by_proxy: Mapping[int, Counts]) -> int:
+def _not_active(on_proxies: Sequence[SetOnProxy]) -> int:
     """The most that are not active on one proxy."""
-    return max(
-        (sum(counts.values()) - counts.get(State.ACTIVE, 0) for counts in by_proxy.values()), default=0
-    )
+    return max((each.held - each.active for each in on_proxies), default=0)
 
 
 def _troubles(watched: Sequence[WatchedProxy]) -> dict[int, list[Trouble]]:
@@ -299,7 +315,7 @@ def _trouble(
 ) -> Trouble:
     held = known[setid, key]
     on_proxies = tuple(
-        TroubleOnProxy(each.proxy.name, one, each.fresh)
+        TroubleOnProxy(each, one)
         for each in watched
         for one in held.get(each.proxy.pk, ())
         if one.occurrence == occurrence

@@ -4,7 +4,6 @@ The number of series is bounded: beyond MAX_DESTINATIONS destinations those that
 `efcp_destinations_hidden` tells how many are left out. Counts by set are whole at any size.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from django.db.models import Case, Count, IntegerField, Value, When
@@ -16,6 +15,7 @@ from efcp.jobs.models import UNDER_WAY, JobRun
 from efcp.operations.models import ReloadResult
 from efcp.proxies.models import KnownDestination, State, WatcherHeartbeat
 from efcp.proxies.selectors import WatchedProxy
+from efcp.proxies.set_counts import set_counts
 
 MAX_DESTINATIONS = 20_000
 
@@ -29,13 +29,14 @@ class PanelMetrics:
     def __init__(self, watched: Sequence[WatchedProxy]) -> None:
         self._watched = watched
         self._names = {each.proxy.pk: each.proxy.name for each in watched}
+        self._fresh = {each.proxy.pk for each in watched if each.fresh}
         self._partitions = {each.proxy.pk: each.proxy.partition for each in watched}
 
     def collect(self) -> Iterator[Metric]:
         """Every family."""
         yield from self._of_proxies()
         yield from self._of_destinations()
-        yield self._sets()
+        yield from self._sets()
         yield self._reloads()
         yield self._drift()
         yield _jobs()
@@ -44,7 +45,7 @@ class PanelMetrics:
     def _of_proxies(self) -> Iterator[Metric]:
         labels = ["proxy"]
         up = GaugeMetricFamily(
-            "efcp_proxy_up", "1 while the proxy answers, 0 while it does not", labels=labels
+            "efcp_proxy_up", "1 if the last try to read the proxy's list succeeded, else 0", labels=labels
         )
         age = GaugeMetricFamily(
             "efcp_proxy_known_age_seconds", "How old the last good answer of the proxy is", labels=labels
@@ -67,10 +68,16 @@ class PanelMetrics:
         yield from (up, age, latency, info)
 
     def _of_destinations(self) -> Iterator[Metric]:
+        labels = ["proxy", "set", "uri", "occurrence"]
         states = GaugeMetricFamily(
             "efcp_destination_state",
-            "State in the proxy's memory as last read: 0 active, 1 inactive, 2 probing",
-            labels=["proxy", "set", "uri", "occurrence"],
+            "State in the memory of a proxy that answers: 0 active, 1 inactive, 2 probing",
+            labels=labels,
+        )
+        last_known = GaugeMetricFamily(
+            "efcp_destination_state_last_known",
+            "The same of a proxy that does not answer, as last read: see efcp_proxy_known_age_seconds",
+            labels=labels,
         )
         known = KnownDestination.objects.filter(proxy__in=self._names)
         worst_first = Case(
@@ -81,35 +88,44 @@ class PanelMetrics:
         )
         for proxy_id, partition, setid, uri, occurrence, state in rows[:MAX_DESTINATIONS]:
             if partition == self._partitions[proxy_id]:
-                labels = [self._names[proxy_id], str(setid), uri, str(occurrence)]
-                states.add_metric(labels, _NUMBERS[State(state)])
+                family = states if proxy_id in self._fresh else last_known
+                values = [self._names[proxy_id], str(setid), uri, str(occurrence)]
+                family.add_metric(values, _NUMBERS[State(state)])
         hidden = GaugeMetricFamily(
             "efcp_destinations_hidden", "Destinations without a series of their own", labels=[]
         )
         hidden.add_metric([], max(0, known.count() - MAX_DESTINATIONS))
-        yield from (states, hidden)
+        yield from (states, last_known, hidden)
 
-    def _sets(self) -> Metric:
-        family = GaugeMetricFamily(
+    def _sets(self) -> Iterator[Metric]:
+        """Counts by set: of what proxies hold now, and of what those held last that do not answer."""
+        labels = ["proxy", "set", "state"]
+        now = GaugeMetricFamily(
             "efcp_set_destinations",
-            "Destinations of a set in the proxy's memory, by state",
-            labels=["proxy", "set", "state"],
+            "Destinations of a set in the memory of a proxy that answers, by state",
+            labels=labels,
         )
-        rows = (
-            KnownDestination.objects.filter(proxy__in=self._names)
-            .values_list("proxy_id", "partition", "setid", "state")
-            .annotate(count=Count("pk"))
-            .order_by("proxy_id", "setid", "state")
+        last_known = GaugeMetricFamily(
+            "efcp_set_destinations_last_known",
+            "The same of a proxy that does not answer, as last read: see efcp_proxy_known_age_seconds",
+            labels=labels,
         )
-        counts: dict[tuple[int, int], Counter[str]] = {}
-        for proxy_id, partition, setid, state, count in rows:
-            if partition == self._partitions[proxy_id]:
-                counts.setdefault((proxy_id, setid), Counter())[state] = count
-        for (proxy_id, setid), by_state in counts.items():
-            # A state that none is in counts 0: a rule on "active == 0" must find it.
-            for state in State:
-                family.add_metric([self._names[proxy_id], str(setid), state.value], by_state[state.value])
-        return family
+        worst = GaugeMetricFamily(
+            "efcp_set_active_worst",
+            "The fewest active destinations of a set among the proxies that answer and hold it, and where",
+            labels=["set", "proxy"],
+        )
+        for setid, on_proxies in set_counts(self._watched).items():
+            holding = [each for each in on_proxies if each.held]
+            for each in holding:
+                # A state that none is in counts 0: a rule on "active == 0" must find it.
+                for state in State:
+                    family = now if each.fresh else last_known
+                    family.add_metric([each.proxy, str(setid), state.value], each.count_of(state))
+            least = min((each for each in holding if each.fresh), key=lambda each: each.active, default=None)
+            if least is not None:
+                worst.add_metric([str(setid), least.proxy], least.active)
+        yield from (now, last_known, worst)
 
     def _reloads(self) -> Metric:
         family = CounterMetricFamily(

@@ -7,6 +7,7 @@ from efcp.operations.registry import views
 app_name = "proxies"
 urlpatterns = [
     path("", views.proxy_list, name="list"),
+    path("dots/", views.dots, name="dots"),
     path("add/", views.add, name="add"),
     path("try/", views.try_new, name="try-new"),
     path("<int:proxy_id>/edit/", views.edit, name="edit"),

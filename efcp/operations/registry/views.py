@@ -28,6 +28,13 @@ def proxy_list(request: HttpRequest) -> HttpResponse:
     return render(request, f"proxies/list.html{fragment}", context)
 
 
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def dots(request: HttpRequest) -> HttpResponse:
+    """The top bar's own part, which refreshes itself on every page."""
+    return render(request, "proxies/dots.html")
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.administer", raise_exception=True)
 def add(request: HttpRequest) -> HttpResponse:

@@ -1,26 +1,38 @@
 """What setting states would do to the sets that they are in."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-from django.db.models import Count, F
 
 from dispatcher.selectors import set_names
 from efcp.operations.states.selectors import ChosenLine
-from efcp.proxies.models import KnownDestination, Proxy, State
+from efcp.proxies.models import Proxy, State
 from efcp.proxies.selectors import WatchedProxy
+from efcp.proxies.set_counts import SetOnProxy, set_counts
 
 
 @dataclass(frozen=True, slots=True)
 class EffectOnProxy:
     """How many of a set's destinations take calls on a proxy: now, and once the chosen ones have a state."""
 
-    proxy: Proxy
-    held: int
-    active: int
+    now: SetOnProxy
     if_inactive: int
     if_active: int
+
+    @property
+    def proxy(self) -> Proxy:
+        """The proxy."""
+        return self.now.watched.proxy
+
+    @property
+    def held(self) -> int:
+        """How many of the set it holds, as last read."""
+        return self.now.held
+
+    @property
+    def active(self) -> int:
+        """How many of them take calls, as last read."""
+        return self.now.active
 
     @property
     def would_be_empty(self) -> bool:
@@ -48,41 +60,20 @@ def set_effects(lines: Sequence[ChosenLine], watched: Sequence[WatchedProxy]) ->
     by_set: dict[int, list[ChosenLine]] = defaultdict(list)
     for line in lines:
         by_set[line.row.setid].append(line)
-    counts = _counts(by_set, watched)
+    counts = set_counts(watched, by_set)
     names = set_names()
     effects = []
     for setid, of_set in by_set.items():
         chosen = [(on.proxy.pk, on.state) for line in of_set for on in line.states]
-        on_proxies = tuple(
-            _effect_on(each.proxy, counts.get((setid, each.proxy.pk), {}), chosen) for each in watched
-        )
+        on_proxies = tuple(_effect_on(each, chosen) for each in counts[setid])
         effects.append(SetEffect(setid, names.get(setid, ""), len(of_set), on_proxies))
     return sorted(effects, key=lambda each: (not each.emptied_on, each.setid))
 
 
-def _counts(sets: Iterable[int], watched: Sequence[WatchedProxy]) -> dict[tuple[int, int], Mapping[str, int]]:
-    """By set and proxy: how many destinations are in each state."""
-    counted = (
-        KnownDestination.objects.filter(
-            proxy__in=[each.proxy for each in watched], partition=F("proxy__partition"), setid__in=sets
-        )
-        .values_list("setid", "proxy_id", "state")
-        .annotate(count=Count("pk"))
-        .order_by()
-    )
-    found: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
-    for setid, proxy_id, state, count in counted:
-        found[setid, proxy_id][state] = count
-    return dict(found)
-
-
-def _effect_on(proxy: Proxy, counts: Mapping[str, int], chosen: Iterable[tuple[int, str]]) -> EffectOnProxy:
-    states = Counter(state for proxy_id, state in chosen if proxy_id == proxy.pk)
-    active = counts.get(State.ACTIVE, 0)
+def _effect_on(now: SetOnProxy, chosen: Iterable[tuple[int, str]]) -> EffectOnProxy:
+    states = Counter(state for proxy_id, state in chosen if proxy_id == now.watched.proxy.pk)
     return EffectOnProxy(
-        proxy=proxy,
-        held=sum(counts.values()),
-        active=active,
-        if_inactive=active - states[State.ACTIVE],
-        if_active=active + states[State.INACTIVE] + states[State.PROBING],
+        now=now,
+        if_inactive=now.active - states[State.ACTIVE],
+        if_active=now.active + states[State.INACTIVE] + states[State.PROBING],
     )

@@ -56,14 +56,24 @@ class StateOnProxy:
     It is "absent" where the proxy does not hold it, "unknown" where nothing is known of the proxy's memory.
     """
 
-    proxy: Proxy
+    watched: WatchedProxy
     state: str
-    is_fresh: bool
+
+    @property
+    def proxy(self) -> Proxy:
+        """The proxy."""
+        return self.watched.proxy
+
+    @property
+    def is_last_known(self) -> bool:
+        """Whether it is what a proxy said last that does not answer now."""
+        return not self.watched.fresh and self.state != "unknown"
 
     @property
     def word(self) -> str:
         """The state as a word for people."""
-        return "Not in memory" if self.state == "absent" else self.state.capitalize()
+        word = "Not in memory" if self.state == "absent" else self.state.capitalize()
+        return f"Last known: {word.lower()}" if self.is_last_known else word
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +132,7 @@ def chosen_lines(rows: Sequence[Destination], watched: Sequence[WatchedProxy]) -
     for row in rows:
         on_proxies = held.get((row.setid, uri_key(row.destination)), {})
         states = tuple(
-            StateOnProxy(each.proxy, _state_on(each, on_proxies.get(each.proxy.pk, ())), each.fresh)
-            for each in watched
+            StateOnProxy(each, _state_on(each, on_proxies.get(each.proxy.pk, ()))) for each in watched
         )
         lines.append(ChosenLine(row, states, any(len(found) > 1 for found in on_proxies.values())))
     return lines
@@ -150,7 +159,7 @@ def emptied_sets(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[
 
 
 def _state_on(each: WatchedProxy, held: Sequence[KnownDestination]) -> str:
-    return _first_state(held) or ("unknown" if each.contact.asked_at is None else "absent")
+    return _first_state(held) or ("absent" if each.known else "unknown")
 
 
 def _first_state(held: Sequence[KnownDestination]) -> str:

@@ -10,7 +10,7 @@ from dispatcher.routing.selection import Algorithm
 from dispatcher.routing.weights import shares
 from efcp.preview.algorithms.simulation import SLICES, Evenness, Indices, balanced, evenness
 from efcp.preview.algorithms.traffic import Traffic
-from efcp.preview.sources import Source, TooManyRowsError, set_preview
+from efcp.preview.sources import NoPreviewError, Source, set_preview
 from efcp.preview.spread.generated import generated_calls
 from efcp.preview.spread.question import ALGORITHMS, Question
 
@@ -69,7 +69,7 @@ def compare(source: Source, setid: int, traffic: Traffic, capacity: int, seed: i
     """Send the same calls by each algorithm; `capacity` is how many calls a weight of 1 stands for."""
     try:
         preview = set_preview(source, setid)
-    except (TooManyRowsError, LoadBrokenError) as error:
+    except (NoPreviewError, LoadBrokenError) as error:
         return Comparison(source.name, problem=str(error))
     live = preview.memory.sets.get(setid)
     problem = _problem(live, setid, traffic)

@@ -14,7 +14,7 @@ from dispatcher.routing.requests import Request
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import Algorithm, Basis, NoSelection, Pick, Refusal, SelectFlag, Selection
 from dispatcher.routing.states import State
-from efcp.preview.sources import Source, TooManyRowsError, set_preview
+from efcp.preview.sources import NoPreviewError, Source, set_preview
 from efcp.script.picking.routes import THE_GUIDES, Handling
 
 WIDTH = 1000
@@ -162,7 +162,7 @@ def explain(source: Source, asked: Asked) -> Explained:
     """Work the call out as the proxy would, by the set as `source` has it."""
     try:
         preview = set_preview(source, asked.setid)
-    except TooManyRowsError as error:
+    except NoPreviewError as error:
         return Explained(source.name, (), problem=str(error))
     except LoadBrokenError as error:
         return Explained(source.name, (), problem=f"The whole reload would fail: {error}")

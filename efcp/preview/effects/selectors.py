@@ -11,7 +11,7 @@ from dispatcher.routing.rows import Row
 from dispatcher.routing.states import State, state_of_word
 from dispatcher.secrets import mask_weight
 from efcp.preview.effects.effect import Effect, effect
-from efcp.preview.sources import Edit, Source, TooManyRowsError, Which, set_preview
+from efcp.preview.sources import Edit, NoPreviewError, Source, Which, set_preview
 from efcp.proxies.selectors import WatchedProxy
 
 MAX_SETS = 10
@@ -76,7 +76,7 @@ def of_state(rows: Sequence[Destination], word: str, watched: Sequence[WatchedPr
     for setid, uris in by_set.items():
         try:
             sides.append((setid, _set_of(source, setid), _with_states(source, setid, uris, state)))
-        except (TooManyRowsError, LoadBrokenError) as error:
+        except (NoPreviewError, LoadBrokenError) as error:
             problems.append(f"Set {setid}: {error}")
     return _ranked(source, sides, problems)
 
@@ -96,7 +96,7 @@ def of_reload(sets: Sequence[int], watched: Sequence[WatchedProxy]) -> Told:
     for setid in sets[:MAX_COMPARED]:
         try:
             sides.append((setid, _set_of(memory, setid), _set_of(table, setid)))
-        except (TooManyRowsError, LoadBrokenError) as error:
+        except (NoPreviewError, LoadBrokenError) as error:
             problems.append(f"Set {setid}: {error}")
     return _ranked(memory, sides, problems)
 
@@ -109,7 +109,7 @@ def _told(source: Source, sets: Sequence[int], edit_of: Callable[[int], Edit]) -
             sides.append((setid, _set_of(source, setid), _set_of(source, setid, edit_of(setid))))
         except LoadBrokenError as error:
             problems.append(f"Set {setid}: the whole reload would fail. {error}")
-        except TooManyRowsError as error:
+        except NoPreviewError as error:
             problems.append(str(error))
     return _ranked(source, sides, problems)
 

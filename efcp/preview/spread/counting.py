@@ -11,7 +11,7 @@ from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.replay import NOWHERE, Calls, Replay, moves
 from dispatcher.routing.selection import Algorithm, Refusal, SelectFlag
 from dispatcher.routing.weights import shares
-from efcp.preview.sources import Source, TooManyRowsError, Which, set_preview
+from efcp.preview.sources import NoPreviewError, Source, Which, set_preview
 from efcp.preview.spread.bars import MOVES_SHOWN, Bar, Counted, Move, Moves, Refused, Spread
 from efcp.preview.spread.question import WEIGHTED_BY_HASH, Question
 from efcp.sip.uri import uri_key
@@ -66,7 +66,7 @@ class _Tally:
         setid = self._question.setid
         try:
             preview = set_preview(source, setid)
-        except TooManyRowsError as error:
+        except NoPreviewError as error:
             return str(error)
         except LoadBrokenError as error:
             return f"A reload would fail as a whole: {error}"

@@ -7,7 +7,7 @@ from itertools import islice
 from dispatcher.routing.live import LiveSet
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.weights import shares
-from efcp.preview.sources import Source, TooManyRowsError, set_preview, sources
+from efcp.preview.sources import NoPreviewError, Source, set_preview, sources
 from efcp.proxies.selectors import WatchedProxy
 from efcp.sip.uri import uri_key
 
@@ -48,7 +48,7 @@ def taken_calls(setid: int, uri: str, watched: Sequence[WatchedProxy]) -> TakenC
 def _takes(source: Source, setid: int, key: str) -> Takes:
     try:
         live = set_preview(source, setid).memory.sets.get(setid)
-    except TooManyRowsError as error:
+    except NoPreviewError as error:
         return Takes(source.name, problem=str(error))
     except LoadBrokenError as error:
         return Takes(source.name, problem=f"A reload would fail as a whole: {error}")

@@ -1,0 +1,172 @@
+"""How many destinations of each set take calls, by proxy: the counts of the list, the board and the metrics.
+
+A count names its proxies. Where they differ, the worst comes first; what is not known now is told apart.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from django.db.models import Count, Sum
+
+from efcp.proxies.models import KnownDestination, State
+from efcp.proxies.selectors import WatchedProxy
+
+NAMES_SHOWN = 3
+
+
+class Service(IntEnum):
+    """How a proxy serves a set, the worst first."""
+
+    DOWN = 0
+    """It holds the set, and no destination takes calls."""
+    IMPAIRED = 1
+    """Some destinations take no calls."""
+    UNKNOWN = 2
+    """The proxy does not answer now, or never did."""
+    ABSENT = 3
+    """It does not hold the set."""
+    FULL = 4
+
+
+_LOOKS = {
+    Service.DOWN: "bad",
+    Service.IMPAIRED: "probing",
+    Service.UNKNOWN: "unknown",
+    Service.ABSENT: "absent",
+    Service.FULL: "active",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many destinations are in one state, and the sum of their weights as far as they are known."""
+
+    count: int = 0
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SetOnProxy:
+    """What one proxy holds of a set, by state, as last read."""
+
+    watched: WatchedProxy
+    states: Mapping[str, StateCount]
+
+    @property
+    def proxy(self) -> str:
+        """The proxy's name."""
+        return self.watched.proxy.name
+
+    @property
+    def held(self) -> int:
+        """How many destinations it holds."""
+        return sum(each.count for each in self.states.values())
+
+    @property
+    def active(self) -> int:
+        """How many of them take calls."""
+        return self.count_of(State.ACTIVE)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the proxy answers."""
+        return self.watched.fresh
+
+    @property
+    def service(self) -> Service:
+        """How it serves the set now; nothing is known of a proxy that does not answer."""
+        if not self.fresh:
+            return Service.UNKNOWN
+        if not self.held:
+            return Service.ABSENT
+        if self.active == self.held:
+            return Service.FULL
+        return Service.IMPAIRED if self.active else Service.DOWN
+
+    @property
+    def words(self) -> str:
+        """The numbers for people, without the proxy's name."""
+        if not self.watched.known:
+            return "unknown"
+        numbers = f"{self.active} of {self.held}" if self.held else "not held"
+        return numbers if self.fresh else f"last known {numbers}"
+
+    @property
+    def chip(self) -> str:
+        """The look of a chip for it."""
+        return _LOOKS[self.service]
+
+    def count_of(self, state: str) -> int:
+        """How many are in `state`."""
+        return self.states.get(state, StateCount()).count
+
+
+@dataclass(frozen=True, slots=True)
+class SameCount:
+    """Proxies that tell the same of a set."""
+
+    members: tuple[SetOnProxy, ...]
+
+    @property
+    def first(self) -> SetOnProxy:
+        """One of them."""
+        return self.members[0]
+
+    @property
+    def names(self) -> str:
+        """Whom it speaks of."""
+        return listed_names([each.proxy for each in self.members])
+
+    @property
+    def words(self) -> str:
+        """What they tell, as a sentence's beginning."""
+        first = self.first
+        if not first.watched.known:
+            return f"Unknown on {self.names}"
+        if not first.held:
+            return f"Not held by {self.names}" if first.fresh else f"Last known: not held by {self.names}"
+        if first.fresh and not first.active:
+            return f"No destination takes calls on {self.names} (0 of {first.held})"
+        begin = "" if first.fresh else "Last known: "
+        take = "takes" if first.active == 1 else "take"
+        return f"{begin}{first.active} of {first.held} {take} calls on {self.names}"
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """At most NAMES_SHOWN names, and how many further ones there are."""
+    shown = ", ".join(names[:NAMES_SHOWN])
+    further = len(names) - NAMES_SHOWN
+    return f"{shown} and {further} more" if further > 0 else shown
+
+
+def set_counts(
+    watched: Sequence[WatchedProxy], setids: Iterable[int] | None = None
+) -> dict[int, tuple[SetOnProxy, ...]]:
+    """By set, what each of these proxies holds of it: those that some proxy holds, or `setids`. One query."""
+    partitions = {each.proxy.pk: each.proxy.partition for each in watched}
+    rows = KnownDestination.objects.filter(proxy__in=partitions)
+    wanted = None if setids is None else sorted(set(setids))
+    if wanted is not None:
+        rows = rows.filter(setid__in=wanted)
+    found: dict[int, dict[int, dict[str, StateCount]]] = defaultdict(lambda: defaultdict(dict))
+    for setid, proxy_id, partition, state, count, weight in (
+        rows.values_list("setid", "proxy_id", "partition", "state")
+        .annotate(count=Count("pk"), weights=Sum("weight"))
+        .order_by("setid")
+    ):
+        if partitions[proxy_id] == partition:
+            found[setid][proxy_id][state] = StateCount(count, int(weight or 0))
+    return {
+        setid: tuple(SetOnProxy(each, found[setid].get(each.proxy.pk, {})) for each in watched)
+        for setid in (list(found) if wanted is None else wanted)
+    }
+
+
+def same_counts(on_proxies: Iterable[SetOnProxy]) -> tuple[SameCount, ...]:
+    """The proxies grouped by what they tell, the worst first."""
+    groups: dict[tuple[int, int, int, str], list[SetOnProxy]] = defaultdict(list)
+    for each in on_proxies:
+        groups[each.service, each.active, -each.held, each.words].append(each)
+    return tuple(SameCount(tuple(groups[key])) for key in sorted(groups))

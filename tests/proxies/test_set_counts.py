@@ -1,0 +1,95 @@
+"""The counts of sets: each names its proxies, the worst comes first, what is not known is told apart."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, TryOutcome, WatcherHeartbeat
+from efcp.proxies.selectors import watched_proxies
+from efcp.proxies.set_counts import same_counts, set_counts
+
+MakeProxy = Callable[..., Proxy]
+
+
+@pytest.fixture
+def make(db: None) -> MakeProxy:
+    """Return a function that stores a proxy whose set 1 is in these states; None: it never answered."""
+    now = timezone.now()
+    WatcherHeartbeat.objects.create(pk=1, started_at=now, beat_at=now)
+
+    def make_proxy(name: str, states: str | None, *, silent: bool = False) -> Proxy:
+        proxy = Proxy.objects.create(name=name, mi_url="http://127.0.0.1:9/mi")
+        if states is None:
+            return proxy
+        failing_since, outcome = (now, TryOutcome.REFUSED) if silent else (None, TryOutcome.ANSWERED)
+        ProxyContact.objects.create(
+            proxy=proxy, seen_at=now - timedelta(seconds=2), failing_since=failing_since, outcome=outcome
+        )
+        for number, state in enumerate(states.split()):
+            uri = f"sip:10.0.0.{number}"
+            KnownDestination.objects.create(
+                proxy=proxy,
+                partition="default",
+                setid=1,
+                uri=uri,
+                uri_key=uri,
+                position=number,
+                state=state,
+                since=now,
+                weight=2,
+            )
+        return proxy
+
+    return make_proxy
+
+
+def told() -> list[str]:
+    """What is told of set 1, the worst first."""
+    return [each.words for each in same_counts(set_counts(watched_proxies(), [1])[1])]
+
+
+def test_where_proxies_differ_the_worst_comes_first_and_each_is_named(make: MakeProxy) -> None:
+    make("edge-1", "active active")
+    make("edge-2", "inactive probing")
+    make("edge-3", "active inactive")
+    make("edge-4", "active active")
+    assert told() == [
+        "No destination takes calls on edge-2 (0 of 2)",
+        "1 of 2 takes calls on edge-3",
+        "2 of 2 take calls on edge-1, edge-4",
+    ]
+
+
+def test_what_is_not_held_is_not_told_as_served(make: MakeProxy) -> None:
+    make("edge-1", "")
+    assert told() == ["Not held by edge-1"]
+
+
+def test_a_proxy_that_never_answered_is_unknown_and_a_silent_one_last_known(make: MakeProxy) -> None:
+    make("edge-1", "active")
+    make("edge-2", None)
+    make("edge-3", "active", silent=True)
+    make("edge-4", "", silent=True)
+    assert told() == [
+        "Last known: not held by edge-4",
+        "Unknown on edge-2",
+        "Last known: 1 of 1 takes calls on edge-3",
+        "1 of 1 takes calls on edge-1",
+    ]
+
+
+def test_many_names_are_cut(make: MakeProxy) -> None:
+    for number in range(5):
+        make(f"edge-{number}", "active")
+    assert told() == ["1 of 1 takes calls on edge-0, edge-1, edge-2 and 2 more"]
+
+
+def test_it_is_one_query(make: MakeProxy, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    make("edge-1", "active")
+    watched = watched_proxies()
+    with django_assert_num_queries(1):
+        counts = set_counts(watched)
+    assert [each.states["active"].weight for each in counts[1]] == [2]
