@@ -16,6 +16,7 @@ from dispatcher.secrets import mask_weight
 from dispatcher.selectors import same_destination
 from efcp.audit.services import Actor, Subject, record
 from efcp.editing.guarded import only_writer, update_guarded
+from efcp.sip.uri import same_uri
 
 INSERTED_COLUMNS = (
     "setid",
@@ -104,7 +105,8 @@ def update(destination_id: int, seen: Values, wanted: Values, actor: Actor, reas
     """Write the columns in which `wanted` differs from `seen`, if the row still holds what was seen.
 
     `seen` is the row as its editor saw it. The identity (set and URI) is guarded along with the changed
-    columns: a weight typed for one gateway is never given to another. Returns the row as it stands then.
+    columns: a weight typed for one gateway is never given to another. A row that has a twin already may keep
+    it, and is edited like any other. Returns the row as it stands then.
     Raises DestinationGoneError, ChangedMeanwhileError or DuplicateDestinationError.
     """
     changes = {
@@ -117,7 +119,7 @@ def update(destination_id: int, seen: Values, wanted: Values, actor: Actor, reas
     guards = {name: getattr(seen, name) for name in (*_IDENTITY_COLUMNS, *changes)}
     with only_writer("dispatcher"), transaction.atomic():
         before = _locked(destination_id)
-        if changes.keys() & {"setid", "destination"}:
+        if wanted.setid != seen.setid or not same_uri(wanted.destination, seen.destination):
             _refuse_duplicate(wanted, destination_id)
         if not update_guarded("dispatcher", destination_id, changes, guards, _TEXT_COLUMNS):
             raise ChangedMeanwhileError(before)

@@ -17,6 +17,7 @@ from dispatcher.routing.rows import Row
 from dispatcher.routing.weights import shares
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text
 from efcp.editing.findings import Finding, Severity
+from efcp.sip.uri import same_uri
 
 WRONG_SHARES_TOLD = 4
 NOTICEABLE_PERCENT = 1.0
@@ -132,11 +133,7 @@ def _set(
     own_id = before["id"] if before else None
     setid = values["setid"]
     if values.get("destination"):
-        other = environment.duplicate(setid, values["destination"].rstrip(" "), own_id)
-        if other is not None:
-            yield Finding(
-                "destination", Severity.ERROR, f"Row {other} has the same set and URI already.", "duplicate"
-            )
+        yield from _twin(values, environment, before)
     others = _without(environment.set_of(setid), before if before and before["setid"] == setid else None)
     yield from _shares(values, others, environment, own_id)
     yield from _who_takes_calls(values, others)
@@ -147,6 +144,27 @@ def _set(
             "A proxy that holds this destination keeps its own state, also on a reload. To change it now, set"
             " the live state instead.",
         )
+
+
+def _twin(
+    values: Mapping[str, Any], environment: FormEnvironment, before: Mapping[str, Any] | None
+) -> Iterator[Finding]:
+    """Another row of this set and URI: an error where the edit makes one, a warning where it had one before."""
+    setid, uri = values["setid"], values["destination"].rstrip(" ")
+    other = environment.duplicate(setid, uri, before["id"] if before else None)
+    if other is None:
+        return
+    if before is None or before["setid"] != setid or not same_uri(before["destination"], uri):
+        yield Finding(
+            "destination", Severity.ERROR, f"Row {other} has the same set and URI already.", "duplicate"
+        )
+        return
+    yield Finding(
+        "destination",
+        Severity.WARNING,
+        f"Row {other} has the same set and URI: over MI only the first of them can be changed.",
+        "duplicate",
+    )
 
 
 def _without(total: SetOfRow, before: Mapping[str, Any] | None) -> SetOfRow:

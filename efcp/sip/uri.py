@@ -68,6 +68,11 @@ def uri_key(uri: str) -> str:
     return uri.translate(_ASCII_LOWER)
 
 
+def same_uri(one: str, other: str) -> bool:
+    """Whether a proxy takes two columns `destination` for one URI; spaces at the end do not count."""
+    return uri_key(one.rstrip(" ")) == uri_key(other.rstrip(" "))
+
+
 def parse(text: str) -> SipUri:
     """Read `text` as the proxy does; raise UriError for what it refuses."""
     scheme, start = _scheme(text)

@@ -167,6 +167,33 @@ def test_a_form_that_is_sent_twice_adds_one_row(administrator: Client) -> None:
     assert Destination.objects.count() == 1
 
 
+@pytest.fixture
+def twins(add_row: AddRow) -> tuple[int, int]:
+    """Two rows of one set and URI, which other hands made; the second differs by case."""
+    first, second = add_row("sip:10.0.0.1", 3), add_row("sip:10.0.0.2", 3)
+    Destination.objects.filter(pk=second).update(destination="SIP:10.0.0.1")
+    return first, second
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_row_that_has_a_twin_is_edited_like_any_other(
+    administrator: Client, twins: tuple[int, int], which: int
+) -> None:
+    url = reverse("dispatcher:edit", args=[twins[which]])
+    page = unescape(post(administrator, url, description="carrier A", weight="5"))
+    row = Destination.objects.get(pk=twins[which])
+    assert (row.description, row.weight) == ("carrier A", "5")
+    assert f"Row {twins[1 - which]} has the same set and URI: over MI only the first" in page
+
+
+def test_a_twin_may_be_moved_away_and_not_back(administrator: Client, twins: tuple[int, int]) -> None:
+    url = reverse("dispatcher:edit", args=[twins[1]])
+    post(administrator, url, setid="4")
+    assert Destination.objects.get(pk=twins[1]).setid == 4
+    assert "has the same set and URI already" in post(administrator, url, setid="3")
+    assert Destination.objects.get(pk=twins[1]).setid == 4
+
+
 def test_an_edit_that_changes_nothing_writes_nothing(administrator: Client, add_row: AddRow) -> None:
     url = reverse("dispatcher:edit", args=[add_row("sip:10.0.0.1")])
     assert "Nothing was changed" in post(administrator, url)
