@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from efcp.proxies.memory import Difference, HeldDestination, Identity, Memory
@@ -17,6 +17,10 @@ _CAUSES = {
     "script function ds_mark()": Cause.SCRIPT,
     "replicated info": Cause.REPLICATION,
 }
+
+
+CLOCKS_APART = timedelta(seconds=5)
+"""How far a proxy's clock may be off for its reports to date a change exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +147,7 @@ def _change(held: HeldDestination, step: Step, interval: Interval, unexplained: 
     if step.at is None:
         return Change(held, step.before, step.after, unexplained, interval.end, interval.exact)
     cause = _CAUSES.get(step.reason, Cause.UNKNOWN)
-    return Change(held, step.before, step.after, cause, interval.clamped(step.at), True)
+    at = interval.clamped(step.at)
+    # A clock that is wrong, or told in another zone, dates nothing: the lists alone do.
+    is_exact = interval.exact or abs(at - step.at) <= CLOCKS_APART
+    return Change(held, step.before, step.after, cause, at, is_exact)

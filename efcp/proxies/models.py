@@ -67,6 +67,8 @@ class ProxyContact(models.Model):
     replaces it. `sets_digest` is the digest of that list, so that an unchanged one writes no destinations;
     first hits are not part of it and are stored at a pace of their own (`hits_stored_at`).
     `plain_until`: until then the proxy is asked without `full`, since a full reply was too large for it.
+    `mixed_at` is when another proxy than the known one answered last, `stranger_start` its text where that
+    was the last answer of all.
     `interval_s` is the pace at which the watcher asks this proxy. `known_since` is the first good answer.
     `switches_mark` and `loads_mark` tell how far the proxy's reports were read, those that it gave at
     `reports_asked_at`; `late_switches` are read ones that no list has shown yet. `events_problem` tells why
@@ -84,6 +86,8 @@ class ProxyContact(models.Model):
     version = models.CharField(max_length=64, blank=True)
     up_since = models.DateTimeField(null=True)
     up_since_text = models.CharField(max_length=64, blank=True)
+    stranger_start = models.CharField(max_length=64, blank=True, default="")
+    mixed_at = models.DateTimeField(null=True)
     round_trip_ms = models.FloatField(null=True)
     interval_s = models.FloatField(default=2.0)
     sets_digest = models.CharField(max_length=64, blank=True)

@@ -18,17 +18,25 @@ from efcp.proxies import services
 from efcp.proxies.asking import Answer, NotAskedError
 from efcp.proxies.events import Subscribed, Subscription
 from efcp.proxies.models import TryOutcome
+from efcp.proxies.services import Met
 from efcp.proxies.snapshot import Reports, Snapshot
 
 PLAIN_FOR = timedelta(minutes=10)
 """How long a proxy whose full list was too large is asked without `full` before that is tried again."""
 
+LONGEST_UP = timedelta(days=36_500)
+MAX_START_TEXT = 64
+"""Bounds of what a proxy may say of its start."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a proxy says of itself: its version, when it started, and its own text of that moment."""
+    """What a proxy says of itself: its version, when it started, and its own text of that moment.
 
-    version: str
+    `version` is None where it was not asked for: the proxy did not start since it told it.
+    """
+
+    version: str | None
     up_since: datetime
     up_since_text: str
 
@@ -47,43 +55,61 @@ class Poll:
 class Question:
     """What to ask a proxy for in one poll.
 
-    The reports are asked for with `reports`, and where the list is not the one of `known_digest`. With
-    `subscription`, the proxy is asked to send its events.
+    The version is asked for with `version`, and the reports with `reports`; both where the proxy started
+    since it told the text `known_start`, the reports also where the list is not the one of `known_digest`.
+    With `subscription`, the proxy is asked to send its events.
     """
 
     partition: str
     full: bool = True
-    identity: bool = False
+    version: bool = False
     reports: bool = True
     known_digest: str = ""
+    known_start: str = ""
     subscription: Subscription | None = None
 
     def __call__(self, client: MiClient) -> Poll:
         """Ask `client`; the list without `full` where the full one is too large. Raises MiError."""
-        identity = _identity(client) if self.identity else None
+        identity = self._identity(client)
         events = self.subscription(client) if self.subscription else None
+        wants_reports = self.reports or (identity is not None and identity.up_since_text != self.known_start)
         if not self.full:
-            return Poll(self._snapshot(client, full=False), False, identity, events)
+            return Poll(self._snapshot(client, wants_reports, full=False), False, identity, events)
         try:
-            return Poll(self._snapshot(client, full=True), False, identity, events)
+            return Poll(self._snapshot(client, wants_reports, full=True), False, identity, events)
         except (TooLargeError, UnfinishedReplyError):
-            return Poll(self._snapshot(client, full=False), True, identity, events)
+            return Poll(self._snapshot(client, wants_reports, full=False), True, identity, events)
 
-    def _snapshot(self, client: MiClient, *, full: bool) -> Snapshot:
+    def _identity(self, client: MiClient) -> Identity | None:
+        """When the proxy started, and its version if asked for or changed; None where it refuses to tell."""
+        try:
+            uptime = client.uptime()
+            wants_version = self.version or uptime.up_since != self.known_start
+            version = client.version().version if wants_version else None
+        except RefusedError:
+            return None
+        up_since = datetime.now(UTC) - min(LONGEST_UP, timedelta(seconds=min(uptime.up_time_s, 10**10)))
+        return Identity(version, up_since, uptime.up_since[:MAX_START_TEXT])
+
+    def _snapshot(self, client: MiClient, wants_reports: bool, *, full: bool) -> Snapshot:
         asked_at = datetime.now(UTC)
         listing = client.ds_list(partition=self.partition, full=full)
         found = Snapshot.of(listing, self.partition, asked_at)
-        if not self.reports and found.digest == self.known_digest:
+        if not wants_reports and found.digest == self.known_digest:
             return found
         return replace(found, reports=_reports(client, self.partition))
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a poll: whether the proxy answered usably, restarted, and what was stored."""
+    """What became of a poll: whether the proxy answered usably, restarted, and what was stored.
+
+    `start` is the proxy's text of its start as it is stored now.
+    """
 
     problem: str = ""
     restarted: bool = False
+    start: str = ""
     state_changes: int = 0
     outcome: services.Outcome = services.Outcome.STORED
 
@@ -93,11 +119,18 @@ def store_answer(answer: Answer[Poll]) -> Result:
     if answer.error is not None:
         return _failed(answer, answer.error)
     poll = answer.value
+    met = Met.SAME
+    if poll.identity is not None:
+        met = services.store_identity(
+            answer.proxy, poll.identity.version, poll.identity.up_since, poll.identity.up_since_text
+        )
+    if met is Met.STRANGER:
+        return Result("Another proxy answers at this address in turn with the one that is known.")
     stored = services.store_snapshot(answer.proxy, poll.snapshot)
-    restarted = poll.identity is not None and services.store_identity(
-        answer.proxy, poll.identity.version, poll.identity.up_since, poll.identity.up_since_text
-    )
-    return Result("", restarted, stored.state_changes, stored.outcome)
+    if met is Met.RESTARTED:
+        services.date_from_start(answer.proxy, poll.snapshot)
+    start = poll.identity.up_since_text if poll.identity else ""
+    return Result("", met is Met.RESTARTED, start, stored.state_changes, stored.outcome)
 
 
 def outcome_of(error: MiError) -> TryOutcome:
@@ -129,14 +162,3 @@ def _reports(client: MiClient, partition: str) -> Reports | None:
         return Reports.of(client.sr_list_reports("dispatcher"), partition, asked_at)
     except MiError:
         return None
-
-
-def _identity(client: MiClient) -> Identity | None:
-    """The proxy's version and start, None where it refuses to tell."""
-    try:
-        version = client.version()
-        uptime = client.uptime()
-    except RefusedError:
-        return None
-    up_since = datetime.now(UTC) - timedelta(seconds=uptime.up_time_s)
-    return Identity(version.version, up_since, uptime.up_since)

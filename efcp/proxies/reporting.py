@@ -1,6 +1,6 @@
 """How far a proxy's reports were read, kept with its contact."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,6 +50,14 @@ def take(contact: ProxyContact, reports: Reports | None) -> Taken:
     reloaded = any(report.text.startswith(_LOADED) for report in loads.reports)
     told = Told(new=switches(flags.reports), late=late, reloaded=reloaded)
     return Taken(told, reaches=former is not None and not flags.lost, lost=flags.lost)
+
+
+def last_switches(reports: Reports | None) -> Iterator[tuple[int, str, datetime]]:
+    """Set, URI key and moment of the last flag that is reported of each destination."""
+    ring = reports.switches.reports if reports and reports.switches else ()
+    yield from {
+        (each.setid, each.uri_key): (each.setid, each.uri_key, each.at) for each in switches(ring)
+    }.values()
 
 
 def keep_late(contact: ProxyContact, late: Iterable[Switch]) -> None:

@@ -21,6 +21,9 @@ from efcp.proxies.models import (
 FRESH_FOR = timedelta(seconds=10)
 """Beside the proxy's own interval: how old the last good answer may be, where no later try failed."""
 
+MIXED_FOR = timedelta(seconds=60)
+"""How long an address counts as that of several proxies after the last answer that shows it."""
+
 PAIRS_AT_ONCE = 500
 """Destinations asked for in one query: SQLite takes no more than 1,000 conditions joined by OR."""
 
@@ -40,6 +43,8 @@ class Freshness(Enum):
     UNWATCHED = "unwatched"
     """Nobody asks: the watcher does not run."""
     DISABLED = "disabled"
+    MIXED = "mixed"
+    """Several proxies answer at its address in turn, so that no list is this proxy's for sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class WatchedProxy:
                 return "answers"
             case Freshness.DISABLED:
                 return "is disabled"
+            case Freshness.MIXED:
+                return "answers for several proxies in turn"
             case Freshness.UNWATCHED:
                 return (
                     "is not watched" if self.silent_since is None else "does not answer, and is not watched"
@@ -181,6 +188,8 @@ def _watched(proxy: Proxy, beat_at: datetime | None, now: datetime) -> WatchedPr
 def _freshness(proxy: Proxy, contact: ProxyContact, beat_at: datetime | None, now: datetime) -> Freshness:
     if not proxy.enabled:
         return Freshness.DISABLED
+    if contact.mixed_at is not None and abs(now - contact.mixed_at) <= MIXED_FOR:
+        return Freshness.MIXED
     limit = FRESH_FOR + timedelta(seconds=contact.interval_s)
     is_failing = contact.failing_since is not None
     if contact.seen_at is not None and not is_failing and abs(now - contact.seen_at) <= limit:

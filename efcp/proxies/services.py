@@ -26,6 +26,9 @@ CONTINUOUS_FOR = timedelta(seconds=10)
 """Beside three of the proxy's intervals, how far apart two lists may be for a change to be dated exactly."""
 
 
+SAME_START = timedelta(seconds=5)
+"""How far apart two readings of one start may lie: both are computed from an uptime in whole seconds."""
+
 _LOST = "The proxy restarted, or reported more than it keeps."
 _UNSEEN = "Nobody looked, and the proxy has no reports of that time."
 
@@ -87,23 +90,62 @@ def store_failure(
     return Outcome.STORED
 
 
+class Met(Enum):
+    """Whom an answer is of, by when it says that it started."""
+
+    SAME = "same"
+    RESTARTED = "restarted"
+    STRANGER = "stranger"
+    """A proxy that started before the one that is known: two of them answer at one address."""
+
+
 @retried_on_lock
-def store_identity(proxy: Proxy, version: str, up_since: datetime, up_since_text: str) -> bool:
-    """Store `proxy`'s version and when it started; tell whether it restarted since they were stored last.
+def store_identity(proxy: Proxy, version: str | None, up_since: datetime, up_since_text: str) -> Met:
+    """Store `proxy`'s version, where it was asked for, and when it started; tell whom the answer is of.
 
     `up_since_text` is the proxy's own text, in its own zone and to the second: it changes with a restart
-    and only then, while the moment computed from its uptime may be a second off.
+    and only then, while the moment computed from its uptime may be a second off. No restart leads to an
+    earlier start; where that is told twice together, another proxy has taken the address over for good.
     """
     with transaction.atomic():
         contact = _lock_contact(proxy)
-        if contact is None or (contact.version, contact.up_since_text) == (version, up_since_text):
-            return False
-        restarted = bool(contact.up_since_text) and contact.up_since_text != up_since_text
-        contact.version = version
-        contact.up_since_text = up_since_text
-        contact.up_since = up_since
-        contact.save(update_fields=["version", "up_since", "up_since_text"])
-    return restarted
+        if contact is None:
+            return Met.SAME
+        met = _meet(contact, up_since, up_since_text)
+        contact.stranger_start = up_since_text if met is Met.STRANGER else ""
+        if met is Met.STRANGER:
+            contact.mixed_at = timezone.now()
+        else:
+            contact.version = contact.version if version is None else version
+        if met is Met.RESTARTED or (met is Met.SAME and not contact.up_since_text):
+            contact.up_since_text = up_since_text
+            contact.up_since = up_since
+        contact.save(update_fields=["version", "up_since", "up_since_text", "stranger_start", "mixed_at"])
+    return met
+
+
+def _meet(contact: ProxyContact, up_since: datetime, up_since_text: str) -> Met:
+    if contact.up_since_text in {"", up_since_text}:
+        return Met.SAME
+    is_earlier = contact.up_since is not None and up_since < contact.up_since - SAME_START
+    return Met.STRANGER if is_earlier and contact.stranger_start != up_since_text else Met.RESTARTED
+
+
+@retried_on_lock
+def date_from_start(proxy: Proxy, snapshot: Snapshot) -> None:
+    """Have no state of `proxy` last since before its start; `snapshot` is the first list after it.
+
+    Where the proxy reports that a flag changed since then, the state dates from that.
+    """
+    with transaction.atomic():
+        contact = _lock_contact(proxy)
+        if contact is None or contact.up_since is None:
+            return
+        mine = KnownDestination.objects.filter(proxy_id=contact.proxy_id)
+        mine.filter(since__lt=contact.up_since).update(since=contact.up_since, since_is_exact=True)
+        for setid, key, at in reporting.last_switches(snapshot.reports):
+            began = min(snapshot.asked_at, at)
+            mine.filter(setid=setid, uri_key=key, occurrence=0, since__lt=began).update(since=began)
 
 
 @retried_on_lock

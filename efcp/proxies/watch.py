@@ -54,6 +54,7 @@ class Watched:
     interval_s: float
     plain_until: datetime | None
     digest: str
+    start: str = ""
     identity_due_at: float = 0.0
     extra_at: float = 0.0
     wants_reports: bool = True
@@ -209,9 +210,10 @@ class Watcher:
         question = Question(
             partition=watched.proxy.partition,
             full=watched.plain_until is None or watched.plain_until <= datetime.now(UTC),
-            identity=looks_around,
+            version=looks_around,
             reports=looks_around or watched.wants_reports,
             known_digest=watched.digest,
+            known_start=watched.start,
             subscription=self._subscription if looks_around else None,
         )
         watched.wants_reports = False
@@ -262,11 +264,12 @@ class Watcher:
         watched.plain_until = plain_until
 
     def _remember(self, watched: Watched, answer: Answer[Poll], result: Result) -> None:
-        if answer.error is not None:
+        if answer.error is not None or result.problem:
             watched.identity_due_at = 0.0
             watched.wants_reports = True
         else:
             watched.digest = answer.value.snapshot.digest
+            watched.start = result.start
             self._remember_identity(watched, answer.value)
         if result.problem != watched.problem:
             log.warning("%s: %s", watched.proxy.name, result.problem or "answers again")
@@ -275,7 +278,7 @@ class Watcher:
         watched.problem = result.problem
 
     def _remember_identity(self, watched: Watched, poll: Poll) -> None:
-        if poll.identity is not None:
+        if poll.identity is not None and poll.identity.version is not None:
             watched.identity_due_at = time.monotonic() + IDENTITY_EVERY_S
         if poll.events is None:
             return

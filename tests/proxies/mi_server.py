@@ -39,6 +39,7 @@ class MiServer:
     sets: dict[int, list[JSON]] = field(default_factory=dict)
     partition: str = "default"
     up_since: str = "Mon Nov 23 09:38:34 2026"
+    up_s: int = 17
     version: str = "OpenSIPS (3.4.18 (x86_64/linux))"
     commands: tuple[str, ...] = ("ds_list", "ds_reload", "ds_set_state", "dp_reload")
     full_is_too_large: bool = False
@@ -79,7 +80,7 @@ class MiServer:
         if method == "version":
             return {"result": {"Server": self.version}}
         if method == "uptime":
-            return {"result": {"Now": "x", "Up since": self.up_since, "Up time": "17 [sec]"}}
+            return {"result": {"Now": "x", "Up since": self.up_since, "Up time": f"{self.up_s} [sec]"}}
         if method == "which":
             return {"result": list(self.commands)}
         if method == "sr_list_reports" and self.reports is not None:

@@ -159,3 +159,12 @@ def test_of_two_destinations_of_one_uri_the_first_has_the_reports(mi: MiServer, 
     flaps = StateChange.objects.exclude(state_before="")
     assert set(flaps.values_list("occurrence", flat=True)) == {0}
     assert flaps.count() == 2
+
+
+def test_a_report_by_a_wrong_clock_dates_nothing_exactly(mi: MiServer, store: Store) -> None:
+    mi.sets = {1: [listed("sip:a", "Probing")]}
+    mi.switch(START + timedelta(hours=5), "sip:a", "inactive", "negative probing reply")
+    store(600)
+    [change] = StateChange.objects.all()
+    assert (change.cause, change.at_is_exact) == ("probing", False)
+    assert change.at == START + timedelta(seconds=600)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -23,6 +23,7 @@ from efcp.proxies.models import (
     WatcherHeartbeat,
 )
 from efcp.proxies.selectors import FRESH_FOR, watched_proxies
+from efcp.proxies.services import Met
 from efcp.proxies.watch import EventPlace, Watcher
 from tests.proxies.mi_server import MiServer, listed, wait_until
 
@@ -117,9 +118,58 @@ def test_the_full_list_is_tried_again_after_a_time(proxy: Proxy, mi: MiServer) -
 
 def test_a_restart_is_noticed_by_the_proxys_own_text(proxy: Proxy) -> None:
     now = datetime.now(UTC)
-    assert not services.store_identity(proxy, "3.4.18", now, "Mon Nov 23 09:38:34 2026")
-    assert not services.store_identity(proxy, "3.4.18", now, "Mon Nov 23 09:38:34 2026")
-    assert services.store_identity(proxy, "3.4.18", now, "Mon Nov 23 09:38:35 2026")
+    text = "Mon Nov 23 09:38:34 2026"
+    assert services.store_identity(proxy, "3.4.18", now, text) is Met.SAME
+    assert services.store_identity(proxy, None, now, text) is Met.SAME
+    assert services.store_identity(proxy, "3.6.8", now, "Mon Nov 23 09:38:35 2026") is Met.RESTARTED
+    assert contact_of(proxy).version == "3.6.8"
+
+
+def test_no_state_lasts_since_before_a_restart(mi: MiServer, proxy: Proxy) -> None:
+    mi.sets = {1: [listed("sip:a"), listed("sip:b")]}
+    mi.up_s = 20_000
+    watcher = Watcher(2.0, threading.Event())
+    watcher.poll_once()
+    long_ago = datetime.now(UTC) - timedelta(hours=3)
+    KnownDestination.objects.update(since=long_ago)
+    mi.up_since, mi.up_s = "Fri Nov 27 12:00:00 2026", 600
+    switched_at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=2)
+    mi.switch(switched_at, "sip:b", "active", "200 OK probing reply")
+    assert watcher.poll_once()["edge-1"].restarted
+    started_at = contact_of(proxy).up_since
+    found = {each.uri: each.since for each in KnownDestination.objects.all()}
+    assert found == {"sip:a": started_at, "sip:b": switched_at}
+
+
+def test_two_proxies_at_one_address_are_told_and_neither_s_list_is_taken_for_the_other_s(
+    mi: MiServer, proxy: Proxy
+) -> None:
+    watcher = Watcher(2.0, threading.Event())
+    mine = {1: [listed("sip:a")]}
+    for _ in range(3):
+        mi.sets, mi.up_since, mi.up_s = mine, "Fri Nov 27 12:00:00 2026", 60
+        assert watcher.poll_once()["edge-1"].problem == ""
+        mi.sets, mi.up_since, mi.up_s = {1: [listed("sip:a", "Probing")]}, "Thu Nov 26 12:00:00 2026", 90_000
+        assert "Another proxy" in watcher.poll_once()["edge-1"].problem
+    assert state_of("sip:a") == "active"
+    assert not StateChange.objects.exists()
+    [watched] = watched_proxies()
+    assert (watched.fresh, watched.words) == (False, "answers for several proxies in turn")
+
+
+def test_another_proxy_may_take_an_address_over(mi: MiServer, proxy: Proxy) -> None:
+    watcher = Watcher(2.0, threading.Event())
+    watcher.poll_once()
+    mi.sets, mi.up_since, mi.up_s = {1: [listed("sip:a")]}, "Thu Nov 26 12:00:00 2026", 90_000
+    assert watcher.poll_once()["edge-1"].problem
+    assert watcher.poll_once()["edge-1"].restarted
+    assert state_of("sip:a") == "active"
+
+
+@pytest.mark.parametrize("up_s", [10**18 - 1, 0])
+def test_a_start_that_can_t_be_meant_breaks_nothing(mi: MiServer, proxy: Proxy, up_s: int) -> None:
+    mi.up_s, mi.up_since = up_s, "x" * 300
+    assert Watcher(2.0, threading.Event()).poll_once()["edge-1"].problem == ""
 
 
 @pytest.mark.django_db(transaction=True)
