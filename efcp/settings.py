@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "efcp.accounts.middleware.PasswordChangeMiddleware",
     "efcp.accounts.middleware.SessionAgeMiddleware",
+    "efcp.accounts.middleware.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -76,7 +77,7 @@ TEMPLATES = [
         "DIRS": [configuration.PROJECT_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["efcp.addresses"],
+            "builtins": ["efcp.addresses", "efcp.proxies.templatetags.moments"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -1,7 +1,8 @@
 """`python -m tests.lint`: what no off-the-shelf linter checks in templates and lock files.
 
 Templates compile; none holds an inline script, style or on* attribute, which the Content-Security-Policy
-would silently not run; and no lock file names the host that its packages were found on.
+would silently not run; pages show times by efcp/clock.py only; and no
+lock file names the host that its packages were found on.
 """
 
 import os
@@ -17,6 +18,11 @@ from django.template.loader import get_template
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 _TAG_OR_COMMENT = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
+_OTHER_CLOCK = re.compile(
+    r"\{\{[^}]*\|\s*(?:date|time|timesince|timeuntil)\b"  # a filter of Django's
+    r"|<time\s+datetime=\"\{\{"  # an element that a template writes itself
+    r"|\{[^{}:(]+:%Y-%m-%d"  # an f-string
+)
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:org|com|net|io|dev|local|internal)\b|\blocalhost\b", re.IGNORECASE)
 _INDEX_OPTION = re.compile(r"^\s*(?:-i|-f|--(?:extra-)?index-url|--find-links|--trusted-host)\b")
@@ -41,8 +47,13 @@ def findings(project: Path) -> Iterator[str]:
             get_template(str(path.relative_to(templates)))
         except TemplateSyntaxError as error:
             yield f"{name}:1: does not compile: {error}"
-        for line, what in inline_code(path.read_text(encoding="utf-8")):
+        text = path.read_text(encoding="utf-8")
+        for line, what in (*inline_code(text), *other_clocks(text)):
             yield f"{name}:{line}: {what}"
+    for package in ("efcp", "dispatcher", "dialplan"):
+        for path in sorted((project / package).rglob("*.py")):
+            for line, what in other_clocks(path.read_text(encoding="utf-8")):
+                yield f"{path.relative_to(project)}:{line}: {what}"
     for path in sorted((project / "requirements").glob("*.lock")):
         for line, what in named_hosts(path.read_text(encoding="utf-8")):
             yield f"{path.relative_to(project)}:{line}: {what}"
@@ -54,6 +65,16 @@ def inline_code(template: str) -> list[tuple[int, str]]:
     parser.feed(_TAG_OR_COMMENT.sub(_blank, template))
     parser.close()
     return parser.found
+
+
+def other_clocks(text: str) -> Iterator[tuple[int, str]]:
+    """The line and kind of each time in a template or module that is not on the user's clock."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if _OTHER_CLOCK.search(line):
+            yield (
+                number,
+                "a time beside the user's clock: use {% moment %}, {% age %} or efcp.clock.moment_text",
+            )
 
 
 def named_hosts(lock: str) -> Iterator[tuple[int, str]]:

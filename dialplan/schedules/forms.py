@@ -56,7 +56,7 @@ class ScheduleForm(forms.Form):
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         """Office hours, from today on."""
-        today = timezone.now().date()
+        today = timezone.localdate()
         return {
             "weekdays": ["0", "1", "2", "3", "4"],
             "begins": "08:00",

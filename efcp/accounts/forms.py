@@ -1,10 +1,12 @@
 """The forms of signing in and of the users' pages."""
 
+from collections.abc import Mapping
 from typing import Any
 from unicodedata import normalize
 
 from django import forms
 
+from efcp.accounts import time_zones
 from efcp.accounts.models import User
 from efcp.accounts.passwords import LONGEST_PASSWORD, password_faults
 from efcp.accounts.roles import Role
@@ -105,6 +107,22 @@ class OwnPasswordForm(NewPasswordForm):
         if self.data.get("new_password") and self.data["new_password"] == self.data.get("current_password"):
             self.add_error("new_password", "This is the current password: choose another one.")
         return cleaned
+
+
+class TimeZoneForm(forms.Form):
+    """The zone of the user's clock; empty: the browser's."""
+
+    def __init__(self, data: Mapping[str, Any] | None, *, user: User) -> None:
+        super().__init__(data, initial={"time_zone": user.time_zone if user.time_zone_is_chosen else ""})
+        browser = "the browser's zone"
+        if user.time_zone and not user.time_zone_is_chosen:
+            browser += f", now {user.time_zone}"
+        self.fields["time_zone"] = forms.ChoiceField(
+            label="Show and read times in",
+            required=False,
+            choices=[("", browser), *((name, name) for name in time_zones.names())],
+            help_text="Without JavaScript the browser's zone can't be found: then choose one here.",
+        )
 
 
 class UserForm(forms.Form):

@@ -6,13 +6,16 @@ Django's LoginRequiredMiddleware reads anyway.
 
 import time
 from collections.abc import Callable
+from datetime import UTC
 from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 
+from efcp.accounts import time_zones
 from efcp.accounts.next_page import page_of
 from efcp.accounts.session_age import renew_session
 from efcp.accounts.typed import keep_typed
@@ -92,6 +95,22 @@ class SessionAgeMiddleware(_BeforeView):
         polled = request.method == "GET" and "HX-Request" in request.headers
         if not polled and request.user.is_authenticated:
             renew_session(request.session, time.time())
+
+
+class TimeZoneMiddleware(_BeforeView):
+    """Shows and reads all times of a page in the zone of the user's profile; UTC where none is known."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on, and leave no zone behind for the next one of this thread."""
+        with timezone.override(None):
+            return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: View, _args: tuple[Any, ...], _kwargs: dict[str, Any]
+    ) -> None:
+        """Activate the user's zone; a name that this machine doesn't know any more counts as none."""
+        if getattr(view, "login_required", True) and request.user.is_authenticated:
+            timezone.activate(time_zones.known(request.user.time_zone) or UTC)
 
 
 def _came_for(request: HttpRequest) -> str:

@@ -19,6 +19,10 @@ class User(AbstractBaseUser):
     role = models.CharField(max_length=16, choices=Role.choices, default=Role.VIEWER)
     is_active = models.BooleanField(default=True)
     must_change_password = models.BooleanField(default=False)
+    time_zone = models.CharField(max_length=64, blank=True, default="")
+    """The IANA name of the zone of this user's clock; empty, which means UTC, until it is known."""
+    time_zone_is_chosen = models.BooleanField(default=False)
+    """Whether the user chose the zone; otherwise it follows the browser."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[UserQueries] = UserQueries()

@@ -13,8 +13,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from efcp.accounts import services, signing_in
-from efcp.accounts.forms import OwnPasswordForm, SignInForm
+from efcp.accounts import services, signing_in, time_zones
+from efcp.accounts.forms import OwnPasswordForm, SignInForm, TimeZoneForm
 from efcp.accounts.known_browser import remember_browser
 from efcp.accounts.middleware import reachable_before_password_change
 from efcp.accounts.models import User
@@ -46,6 +46,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return _sign_in_page(request, form, target)
     result = signing_in.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"])
     if isinstance(result, User):
+        time_zones.follow_browser(result, request.POST.get("time_zone", ""))
         response = HttpResponseRedirect(target)
         remember_browser(response, result.username)
         return response
@@ -109,6 +110,25 @@ def _current_password_is_right(request: HttpRequest, user: User, form: OwnPasswo
     text = TOO_EARLY if isinstance(result, TooEarly) else "This is not your current password."
     form.add_error("current_password", text.format(wait=_in_words(wait)))
     return False
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def time_zone(request: HttpRequest) -> HttpResponse:
+    """The zone in which all pages show times to this user, and read those that he types."""
+    user = cast(User, request.user)
+    form = TimeZoneForm(request.POST if request.method == "POST" else None, user=user)
+    if form.is_valid():
+        time_zones.choose(user, form.cleaned_data["time_zone"], actor_of(request))
+        messages.success(request, f"Times are shown in {user.time_zone or 'UTC'}.")
+        return redirect("home")
+    return render(request, "accounts/time_zone.html", {"form": form})
+
+
+@require_POST
+def browser_time_zone(request: HttpRequest) -> HttpResponse:
+    """Keep the zone that a script found the browser to be in, for the next pages."""
+    time_zones.follow_browser(cast(User, request.user), request.POST.get("time_zone", ""))
+    return HttpResponse(status=204)
 
 
 @never_cache

@@ -1,10 +1,13 @@
 """What a record's write changed, column by column."""
 
+import contextlib
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from efcp.audit.models import AuditRecord
+from efcp.clock import moment_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +44,7 @@ def _shown(values: dict[str, Any], column: str) -> str | None:
     value = values[column]
     if value is None:
         return "NULL"
+    if column.endswith("_at") and isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return moment_text(datetime.fromisoformat(value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -13,20 +13,26 @@
     return `${seconds} s`;
   }
 
-  /** Show times in the reader's own zone, and let ages grow. Both are <time datetime="…Z">. */
-  function tellTimes(root) {
+  /** Let ages grow: <time datetime="…Z" data-show="age">. Other times stay as the panel wrote them. */
+  function growAges(root) {
     const now = Date.now();
-    for (const element of root.querySelectorAll("time[datetime]")) {
+    for (const element of root.querySelectorAll('time[datetime][data-show="age"]')) {
       const moment = new Date(element.dateTime);
-      if (Number.isNaN(moment.getTime())) continue;
-      const local = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
-      if (element.dataset.show === "age") {
-        element.textContent = age(now - moment.getTime());
-        element.title = local;
-      } else {
-        element.textContent = local;
-      }
+      if (!Number.isNaN(moment.getTime())) element.textContent = age(now - moment.getTime());
     }
+  }
+
+  /** Tell the panel which time zone this browser is in: with the sign-in, or when it is another than before. */
+  function sendTimeZone() {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (!zone) return;
+    const field = document.querySelector("input[data-time-zone]");
+    if (field) field.value = zone;
+    const { timeZone, timeZoneUrl } = document.body.dataset;
+    if (timeZoneUrl === undefined || timeZone === zone) return;
+    const headers = JSON.parse(document.body.getAttribute("hx-headers"));
+    const body = new URLSearchParams({ time_zone: zone });
+    fetch(timeZoneUrl, { method: "POST", headers, body, keepalive: true }).catch(() => {}); // the next page tries again
   }
 
   /** One box that chooses all boxes of its table, and a count of what is chosen. */
@@ -88,8 +94,11 @@
     element.querySelector("[data-stale-notice]").hidden = !stale;
   }
 
-  document.addEventListener("DOMContentLoaded", () => tellTimes(document));
-  document.addEventListener("htmx:load", (event) => tellTimes(event.detail.elt));
+  document.addEventListener("DOMContentLoaded", () => {
+    growAges(document);
+    sendTimeZone();
+  });
+  document.addEventListener("htmx:load", (event) => growAges(event.detail.elt));
   document.addEventListener("change", followChoices);
   document.addEventListener("input", countCharacters);
   document.addEventListener("click", closeMenus);
@@ -113,6 +122,6 @@
   setInterval(() => {
     if (document.hidden) return;
     tellStale();
-    tellTimes(document);
+    growAges(document);
   }, 1000);
 })();

@@ -1,6 +1,8 @@
 """A destination is taken out for a time in a browser, and put back; a setting of many is undone."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -32,6 +34,35 @@ def test_a_destination_is_taken_out_and_put_back_by_the_watcher(panel: Panel, br
     browser.wait_for("Put back")
     browser.see(panel.url("system/dispatcher/1/"))
     browser.wait_for("End of maintenance: new board")
+    assert browser.problems() == []
+
+
+@pytest.mark.browser
+def test_every_page_goes_by_the_clock_of_the_browser(panel: Panel, browser: Browser) -> None:
+    """Typed, shown and read in one zone, although the panel's machine is in another."""
+    browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
+    sign_in(panel, browser)
+    begins_at = datetime.now(ZoneInfo("Asia/Tokyo")).replace(second=0) + timedelta(hours=30)
+    browser.see(panel.url("system/dispatcher/3/maintenance/"))
+    browser.wait_for("Begin, in Asia/Tokyo (JST)")
+    script = "document.querySelector('[name=begins_at]').value = arguments[0]"
+    browser.driver.execute_script(script, f"{begins_at:%Y-%m-%dT%H:%M}")
+    browser.type("reason", "new rack")
+    browser.press("Take it out")
+    begin, end = f"{begins_at:%Y-%m-%d %H:%M} JST", f"{begins_at + timedelta(hours=1):%Y-%m-%d %H:%M} JST"
+    for page in ("maintenance/", "3/", "3/maintenance/"):
+        browser.see(panel.url(f"system/dispatcher/{page}"))
+        browser.wait_for(end)
+        assert (begin in browser.text) == (page != "3/maintenance/")
+    # Who travels is shown his new zone from the next page on.
+    browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "America/Phoenix"})
+    browser.see(panel.url("system/dispatcher/maintenance/"))
+    there = f"{begins_at.astimezone(ZoneInfo('America/Phoenix')):%Y-%m-%d %H:%M} MST"
+    for _ in range(50):
+        browser.see(panel.url("system/dispatcher/maintenance/"))
+        if there in browser.text:
+            break
+    assert there in browser.text
     assert browser.problems() == []
 
 

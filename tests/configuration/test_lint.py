@@ -51,3 +51,21 @@ def test_a_lock_file_that_names_a_host_is_found(line: str) -> None:
 def test_a_lock_file_of_names_versions_and_hashes_passes() -> None:
     lock = "django==5.2.1 \\\n    --hash=sha256:0a1b\n    # via efcp (pyproject.toml)\n"
     assert list(lint.named_hosts(lock)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '<p>{{ record.at|date:"Y-m-d H:i" }} UTC</p>',
+        "<p>{{ record.at|timesince }}</p>",
+        '<time datetime="{{ record.iso }}">',
+        'f"is put back at {ends_at:%Y-%m-%d %H:%M} UTC."',
+    ],
+)
+def test_a_time_that_is_not_on_the_users_clock_is_found(line: str) -> None:
+    assert [number for number, _what in lint.other_clocks(f"\n{line}")] == [2]
+
+
+def test_times_on_the_users_clock_pass() -> None:
+    page = '{% moment at %} {% age at "minutes" %}\nf"{moment_text(ends_at)} {start:%Y%m%d} {name}"'
+    assert list(lint.other_clocks(page)) == []

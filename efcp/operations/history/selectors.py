@@ -12,6 +12,7 @@ from dispatcher.models import Destination
 from dispatcher.services import Values, subject
 from efcp.audit.models import AuditRecord
 from efcp.audit.selectors import AuditFilter, audit_page
+from efcp.clock import moment_text
 from efcp.operations.history.causes import ToldChange, with_causes
 from efcp.operations.history.timeline import Change, Gap, Period, Segment, Timeline, timeline
 from efcp.operations.maintenance.selectors import open_of
@@ -198,6 +199,6 @@ def _hits_per_hour(
 def _bar(line: Timeline, segment: Segment) -> Bar:
     x = line.place(segment.begin)
     word = _WORDS.get(segment.state, segment.state.capitalize())
-    title = f"{word} from {segment.begin:%Y-%m-%d %H:%M:%S} to {segment.end:%Y-%m-%d %H:%M:%S} UTC"
+    title = f"{word} from {moment_text(segment.begin)} to {moment_text(segment.end)}"
     width = max(1.0, line.place(segment.end) - x)
     return Bar(segment.state or "unknown", x, width, _HEIGHTS.get(segment.state, HEIGHT), title)

@@ -1,7 +1,7 @@
 """The question before a destination is taken out for a time."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -39,12 +39,11 @@ class MaintenanceForm(forms.Form):
         self._setid = setid
 
     def clean_begins_at(self) -> datetime:
-        """The moment in UTC, as it is asked for; now where none is given."""
-        given: datetime | None = self.cleaned_data["begins_at"]
+        """The moment, typed on the user's clock; now where none is given."""
+        begins_at: datetime | None = self.cleaned_data["begins_at"]
         now = timezone.now()
-        if given is None:
+        if begins_at is None:
             return now
-        begins_at = given.replace(tzinfo=UTC)
         if begins_at < now - _SOON:
             raise forms.ValidationError("That moment is over. Leave it empty to begin now.")
         if begins_at > now + MAX_AHEAD:

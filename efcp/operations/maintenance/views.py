@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dispatcher.models import Destination
 from dispatcher.selectors import find
 from efcp.audit.services import actor_of
+from efcp.clock import moment_text
 from efcp.operations.maintenance import selectors, services
 from efcp.operations.maintenance.forms import ExtendForm, MaintenanceForm
 from efcp.operations.models import Maintenance
@@ -76,7 +77,7 @@ def extend(request: HttpRequest, maintenance_id: int) -> HttpResponse:
         return redirect("operations:maintenance")
     ends_at = max(timezone.now(), planned.begins_at) + timedelta(minutes=form.cleaned_data["minutes"])
     services.extend(planned, ends_at, actor_of(request))
-    messages.success(request, f"{planned.uri} is put back at {ends_at:%Y-%m-%d %H:%M} UTC.")
+    messages.success(request, f"{planned.uri} is put back at {moment_text(ends_at, seconds=False)}.")
     return redirect("operations:maintenance")
 
 

@@ -1,20 +1,41 @@
-"""`{% age moment %}`: how long ago a moment was, as an element that a script lets grow."""
+"""`{% age at %}` and `{% moment at %}`: how long ago something was, and when, on the user's own clock."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from efcp import clock
 from efcp.proxies.ages import in_words
 
 register = template.Library()
 
 
 @register.simple_tag
-def age(moment: datetime) -> SafeString:
-    """How long ago `moment` was, without "ago"."""
+def age(at: datetime) -> SafeString:
+    """How long ago `at` was, without "ago", as an element that a script lets grow; its title says when."""
     return format_html(
-        '<time datetime="{}" data-show="age">{}</time>', moment.isoformat(), in_words(timezone.now() - moment)
+        '<time datetime="{}" data-show="age" title="{}">{}</time>',
+        at.isoformat(),
+        clock.moment_text(at),
+        in_words(timezone.now() - at),
     )
+
+
+@register.simple_tag
+def moment(at: datetime, precision: str = "seconds") -> SafeString:
+    """When it was, or will be, to the second or (`"minutes"`) the minute; the title says it in UTC."""
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        at.isoformat(),
+        f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+        clock.moment_text(at, seconds=precision == "seconds"),
+    )
+
+
+@register.simple_tag
+def zone() -> str:
+    """The user's time zone, for the label of an input: "Europe/Berlin (CET)"."""
+    return clock.zone_in_full()
