@@ -47,4 +47,4 @@ VOLUME /var/lib/efcp
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
   CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8000/cp/healthz', timeout=4)"]
-CMD ["gunicorn", "--config", "efcp/launch/gunicorn_config.py", "efcp.wsgi"]
+CMD ["gunicorn", "--config", "efcp/launch/gunicorn_config.py", "efcp.asgi"]

@@ -4,12 +4,14 @@ import random
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from dialplan import services as rules
 from dispatcher import names
 from dispatcher import services as destinations
+from efcp.accounts.models import WrongTries
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 
@@ -114,6 +116,21 @@ def administrator(client_as: Callable[[Role | None], Client]) -> Client:
     for number in range(2):
         rules.add(rules.Values(dpid=1, match_exp=f"^{number}"), SOMEBODY)
     return client_as(Role.ADMINISTRATOR)
+
+
+@pytest.mark.django_db
+def test_nothing_that_an_anonymous_client_sends_is_stored() -> None:
+    chance = random.Random("anonymous")
+    before = {model: model._default_manager.count() for model in apps.get_models() if model is not WrongTries}
+    client = Client(headers={"Origin": "http://testserver"})
+    for name, numbers in ADDRESSES:
+        address = reverse(name, args=[1] * numbers)
+        for method in ("get", "post", "put"):
+            sent = {field: chance.choice(VALUES) for field in FIELDS}
+            getattr(client, method)(address, sent, headers=chance.choice(HEADERS))
+        client.cookies.clear()
+    # Wrong tries are limited by their own rows' number (tests/accounts/test_throttle.py).
+    assert {model: model._default_manager.count() for model in before} == before
 
 
 @pytest.mark.parametrize(("name", "numbers"), ADDRESSES)

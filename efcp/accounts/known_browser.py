@@ -21,11 +21,21 @@ _SALT = "efcp.accounts.known_browser"
 
 def known_browser(request: HttpRequest, username: str) -> str:
     """The name of this browser if `username` has signed in with it before; else empty."""
+    owner, name = _owner_and_name(request)
+    return name if constant_time_compare(owner, _digest(username)) else ""
+
+
+def anyone_s_browser(request: HttpRequest) -> str:
+    """The name of this browser if any user has signed in with it before; else empty."""
+    return _owner_and_name(request)[1]
+
+
+def _owner_and_name(request: HttpRequest) -> tuple[str, str]:
     try:
         owner, name = signing.loads(request.COOKIES.get(COOKIE, ""), salt=_SALT, max_age=REMEMBERED_FOR)
     except (signing.BadSignature, TypeError, ValueError):
-        return ""
-    return str(name) if constant_time_compare(owner, _digest(username)) else ""
+        return "", ""
+    return str(owner), str(name)
 
 
 def remember_browser(response: HttpResponse, username: str) -> None:
@@ -34,7 +44,7 @@ def remember_browser(response: HttpResponse, username: str) -> None:
         COOKIE,
         signing.dumps([_digest(username), secrets.token_hex(8)], salt=_SALT),
         max_age=REMEMBERED_FOR,
-        path="/cp/accounts/",
+        path="/cp/",
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",

@@ -18,9 +18,13 @@ from django.utils.http import urlencode
 from efcp.accounts import time_zones
 from efcp.accounts.next_page import page_of
 from efcp.accounts.session_age import renew_session
-from efcp.accounts.typed import keep_typed
+from efcp.accounts.typed import Keeping, keep_typed
 
 API = "/cp/api/"
+NOT_KEPT = {
+    Keeping.TOO_LARGE: "Your session had ended, and what you sent was too large to be kept.",
+    Keeping.UNKNOWN_BROWSER: "You are not signed in. Nothing was saved, and what you sent was not kept.",
+}
 
 View = Callable[..., HttpResponse]
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -44,7 +48,7 @@ class _BeforeView:
 
 
 class EndedSessionMiddleware(_BeforeView):
-    """Sends who is not signed in to the sign-in page, keeping what was typed.
+    """Redirects anonymous users to the sign-in page, keeping what was typed (efcp/accounts/typed.py).
 
     A script gets 401 and JSON; htmx is told to leave the page rather than to put the sign-in form into it.
     """
@@ -57,8 +61,8 @@ class EndedSessionMiddleware(_BeforeView):
             return None
         if request.path.startswith(API):
             return _refused_to_script(401, "not_signed_in", "Sign in first.")
-        if request.method == "POST" and not keep_typed(request):
-            messages.warning(request, "Your session had ended, and what you sent was too large to be kept.")
+        if request.method == "POST" and (text := NOT_KEPT.get(keep_typed(request))):
+            messages.warning(request, text)
         return _redirect(request, reverse("accounts:sign-in") + "?" + urlencode({"next": _came_for(request)}))
 
 

@@ -60,7 +60,7 @@ class WrongTries(models.Model):
     """How many wrong passwords in a row were tried for one account or from one address.
 
     The row stands for all processes of the panel. An account is any name that was typed, whether a user
-    bears it or not; the key holds a keyed digest of it (efcp/accounts/throttle.py).
+    bears it or not; the key comes from a keyed digest of it. efcp/accounts/throttle.py limits the rows too.
     """
 
     key = models.CharField(max_length=80, primary_key=True)

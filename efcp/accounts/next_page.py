@@ -1,6 +1,6 @@
 """Where a person goes after signing in."""
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -23,6 +23,9 @@ def is_own_page(request: HttpRequest, target: str) -> bool:
     ):
         return False
     path = urlsplit(target).path
+    # Browsers resolve these, percent-encoded too (WHATWG URL, "double-dot path segment").
+    if not {".", ".."}.isdisjoint(unquote(path).split("/")):
+        return False
     return path.startswith(PANEL) and not path.startswith(reverse("accounts:sign-in"))
 
 

@@ -5,6 +5,7 @@ backend hashes a password for an unknown name too, and an inactive user counts a
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.contrib.auth import authenticate, login, logout
 from django.db import transaction
@@ -14,8 +15,9 @@ from django.utils import timezone
 from efcp.accounts.known_browser import known_browser
 from efcp.accounts.models import User
 from efcp.accounts.services import subject
-from efcp.accounts.throttle import ACCOUNT, Counted, TooEarly, count_try, forgive
+from efcp.accounts.throttle import ACCOUNT, RECORDS_AN_HOUR, Counted, TooEarly, count_try, forgive
 from efcp.audit.addresses import client_address
+from efcp.audit.selectors import throttles_since
 from efcp.audit.services import Actor, Subject, actor_of, record
 
 
@@ -59,11 +61,13 @@ def sign_out(request: HttpRequest) -> None:
 
 
 def _record_throttles(counted: Counted, username: str, address: str) -> None:
-    """Record once per row of wrong tries that they are slowed down from now on.
+    """Record once per row of wrong tries that they are slowed down, at most RECORDS_AN_HOUR times.
 
     The name stands as it was typed, known or not. By then it was typed too often to be a password that
     slipped into the wrong field.
     """
+    if not counted.began or throttles_since(timezone.now() - timedelta(hours=1)) >= RECORDS_AN_HOUR:
+        return
     for kind in counted.began:
         label = username if kind == ACCOUNT else address
         record(Actor("", address), "throttle", Subject(f"sign-in {kind}", label[:64], label))

@@ -22,6 +22,19 @@ from efcp.proxies.locking import retried_on_lock
 FORGOTTEN_AFTER = timedelta(hours=24)
 """A count that saw no wrong try for so long starts anew."""
 
+ACCOUNTS = 4096
+"""Rows for names that are tried: names share them by a keyed digest, whether a user bears them or not, so
+that neither the number of rows nor a wait tells anything of a name. A known browser has a row of its own."""
+
+MOST_ROWS = 20_000
+"""Rows of all kinds; beyond that those go that were counted longest ago."""
+
+SESSIONS_A_DAY = 20
+"""How often one known browser may begin a session before anyone signs in."""
+
+RECORDS_AN_HOUR = 100
+"""How many begun throttles are recorded in the audit within an hour; the counting itself goes on."""
+
 IPV6_SITE_BITS = 64
 """A site has at least a whole /64 (RFC 6177), and could try from a new address of it each time."""
 
@@ -109,6 +122,24 @@ def forgive(counted: Counted) -> None:
         WrongTries.objects.filter(pk=counted.address_key, count__gt=0).update(count=F("count") - 1)
 
 
+@retried_on_lock
+def may_begin_session(browser: str, now: datetime) -> bool:
+    """Count one more session that a known browser begins before signing in; False where it began too many."""
+    key = f"session:{browser}"
+    _make_rows([key], now)
+    with transaction.atomic():
+        row = WrongTries.objects.select_for_update().filter(pk=key).first() or WrongTries(
+            key=key, last_at=now
+        )
+        _forget_old(row, now)
+        if row.count >= SESSIONS_A_DAY:
+            return False
+        row.count += 1
+        row.last_at = now
+        row.save()
+    return True
+
+
 def forgive_account(username: str) -> None:
     """Start the account's count anew, whoever tried: for the way back in from the server's own shell."""
     WrongTries.objects.filter(pk=_account_key(username, "")).update(count=0)
@@ -123,9 +154,20 @@ def thin_throttle(now: datetime) -> int:
 def _make_rows(keys: Iterable[str], now: datetime) -> None:
     """Have a row to lock for each key; inserted before the counting transaction, so none is waited for."""
     missing = set(keys) - set(WrongTries.objects.filter(pk__in=keys).values_list("key", flat=True))
+    if not missing:
+        return
+    _make_room(len(missing))
     WrongTries.objects.bulk_create(
         [WrongTries(key=key, last_at=now) for key in sorted(missing)], ignore_conflicts=True
     )
+
+
+def _make_room(wanted: int) -> None:
+    """Have room for `wanted` more rows."""
+    beyond = WrongTries.objects.count() + wanted - MOST_ROWS
+    if beyond > 0:
+        oldest = WrongTries.objects.order_by("last_at").values_list("key", flat=True)
+        WrongTries.objects.filter(pk__in=list(oldest[: max(beyond, MOST_ROWS // 20)])).delete()
 
 
 def _forget_old(row: WrongTries, now: datetime) -> None:
@@ -140,9 +182,11 @@ def _wait_left(kind: str, row: WrongTries, now: datetime) -> int:
 
 
 def _account_key(username: str, browser: str) -> str:
-    """A keyed digest: what is typed as a name is now and then a password."""
-    text = f"{browser}:{username.casefold()}"
-    return f"account:{salted_hmac('efcp.accounts.throttle', text, algorithm='sha256').hexdigest()}"
+    """The row of a name: a keyed digest, since what is typed as a name is now and then a password."""
+    if browser:
+        return f"browser:{browser}"
+    digest = salted_hmac("efcp.accounts.throttle", username.casefold(), algorithm="sha256").digest()
+    return f"account:{int.from_bytes(digest[:8]) % ACCOUNTS}"
 
 
 def _address_key(address: str) -> str:

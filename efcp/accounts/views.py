@@ -21,7 +21,7 @@ from efcp.accounts.models import User
 from efcp.accounts.next_page import page_of, safe_next
 from efcp.accounts.signing_in import WrongPassword
 from efcp.accounts.throttle import TooEarly
-from efcp.accounts.typed import keep_typed, typed_waits
+from efcp.accounts.typed import Keeping, keep_typed, typed_waits
 from efcp.audit.services import actor_of
 
 WRONG = "The user name or the password is wrong."
@@ -142,7 +142,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.path == reverse("accounts:sign-in"):
         return _sign_in_again(request)
     forged = "Origin" not in request.headers or reason.startswith(REASON_BAD_ORIGIN.partition("%")[0])
-    kept = not forged and request.method == "POST" and keep_typed(request)
+    kept = not forged and request.method == "POST" and keep_typed(request) is Keeping.KEPT
     context = {"kept": kept, "page": page_of(request) if kept else reverse("home")}
     return render(request, "accounts/csrf_failure.html", context, status=403)
 

@@ -1,6 +1,7 @@
 """Reading audit records, newest first, at a bounded cost however many there are."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import CharField, Max, Min, QuerySet, Value
 from django.db.models.functions import Concat, Lower
@@ -101,3 +102,8 @@ def _containing(records: QuerySet[AuditRecord], text: str) -> QuerySet[AuditReco
     blank = Value(" ", output_field=CharField())
     words = Concat("subject_label", blank, "reason", blank, "action", blank, "address", blank, "actor")
     return records.annotate(words=Lower(words)).filter(words__contains=text.lower())
+
+
+def throttles_since(moment: datetime) -> int:
+    """How many throttles of signing in were recorded since then."""
+    return AuditRecord.objects.filter(at__gte=moment, action="throttle").count()

@@ -1,4 +1,4 @@
-"""How gunicorn serves the panel: `gunicorn --config efcp/launch/gunicorn_config.py efcp.wsgi`."""
+"""How gunicorn serves the panel: `gunicorn --config efcp/launch/gunicorn_config.py efcp.asgi`."""
 
 import gc
 import sys
@@ -12,10 +12,12 @@ except ConfigurationError as error:
     sys.exit(str(error))
 
 bind = f"{in_url(_configuration.host)}:{_configuration.port}"
-worker_class = "gthread"
+# Threads are counted per kind of request (efcp/launch/serving/lanes.py).
+worker_class = "efcp.launch.serving.connections.LimitedWorker"
 workers = 2
-threads = 4
-# No view waits for a proxy longer than about a second, and uploads are streamed by threads of their own.
+asgi_loop = "asyncio"
+asgi_lifespan = "off"
+# How long the event loop of a process may stand still; requests have their own limits.
 timeout = 60
 graceful_timeout = 10
 keepalive = 30

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from efcp.accounts import signing_in, throttle
 from efcp.accounts.models import User, WrongTries
 from efcp.accounts.roles import Role
 from efcp.accounts.throttle import (
@@ -44,6 +45,36 @@ def from_everywhere(number: int, username: str = "ada") -> None:
     """Try wrongly so often for one account, each time from another address."""
     for last in range(number):
         count_try(username, f"198.51.100.{last}", NOW)
+
+
+@pytest.mark.django_db
+class TestWhatIsStored:
+    def test_however_many_names_are_tried_the_rows_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(throttle, "ACCOUNTS", 16)
+        for number in range(200):
+            count_try(f"name-{number}", f"198.51.100.{number % 5}", NOW)
+
+        assert WrongTries.objects.count() <= 16 + 5
+
+    def test_however_many_addresses_try_the_rows_are_limited_and_the_latest_stay(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(throttle, "MOST_ROWS", 40)
+        for number in range(200):
+            count_try("ada", f"198.51.100.{number}", NOW + timedelta(minutes=number))
+
+        assert WrongTries.objects.count() <= 40
+        assert WrongTries.objects.filter(pk="address:198.51.100.199").exists()
+
+    def test_however_many_throttles_begin_the_records_are_limited(
+        self, monkeypatch: pytest.MonkeyPatch, make_user: Callable[..., User], try_sign_in: Try
+    ) -> None:
+        monkeypatch.setattr(signing_in, "RECORDS_AN_HOUR", 3)
+        for number in range(8):
+            for last in range(ACCOUNT_PACE.free + 1):
+                try_sign_in(f"name-{number}", "wrong", address=f"203.0.113.{last}")
+
+        assert AuditRecord.objects.filter(action="throttle").count() == 3
 
 
 @pytest.mark.django_db

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.http import QueryDict
 from django.test import Client
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+from efcp.accounts.throttle import SESSIONS_A_DAY
 from efcp.accounts.typed import LARGEST, NOTICE
 from tests.accounts.conftest import PASSWORD, SIGN_IN, Try
 
@@ -25,6 +27,15 @@ TYPED = {
 def ada(make_user: Callable[..., User]) -> User:
     """An administrator."""
     return make_user(Role.ADMINISTRATOR, "ada")
+
+
+@pytest.fixture
+def client(client: Client, ada: User, try_sign_in: Try) -> Client:
+    """A browser in which ada had signed in; her session has ended."""
+    try_sign_in("ada", PASSWORD, client=client)
+    Session.objects.all().delete()
+    del client.cookies[settings.SESSION_COOKIE_NAME]
+    return client
 
 
 def test_the_form_is_not_carried_out_and_the_sign_in_page_leads_back(client: Client, ada: User) -> None:
@@ -156,4 +167,27 @@ def test_a_form_of_another_site_leaves_nothing_behind(ada: User) -> None:
     client = Client(enforce_csrf_checks=True)
 
     assert client.post(FORM, TYPED, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert not Session.objects.exists()
+
+
+def test_a_browser_that_nobody_has_signed_in_with_has_nothing_kept_and_is_told(ada: User) -> None:
+    page = Client().post(FORM, TYPED, headers={"Origin": "http://testserver"}, follow=True).content.decode()
+
+    assert "what you sent was not kept" in page
+    assert "comes back" not in page
+    assert not Session.objects.exists()
+
+
+def test_a_known_browser_begins_only_so_many_sessions(client: Client) -> None:
+    for _ in range(2 * SESSIONS_A_DAY):
+        client.post(FORM, TYPED)
+        client.cookies.pop(settings.SESSION_COOKIE_NAME, None)
+
+    assert Session.objects.count() == SESSIONS_A_DAY
+
+
+def test_a_large_body_is_not_read(client: Client) -> None:
+    response = client.post(FORM, {"username": "x" * 5 * LARGEST})
+
+    assert response.status_code == 302
     assert not Session.objects.exists()

@@ -17,6 +17,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.urls import path
 
+from efcp.launch.serving.bridge import Bridge
+from efcp.launch.serving.lanes import Kind
+
 ROWS = 30
 TEMPLATE = """<!doctype html><title>Bare</title><p>{{ user.username }}</p><table>
 {% for row in rows %}<tr><td>{{ row.codename }}</td><td>{{ row.name }}</td>
@@ -49,7 +52,7 @@ settings.configure(
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     USE_TZ=True,
 )
-application = get_wsgi_application()
+application = Bridge(get_wsgi_application(), lambda _method, _path: Kind.PAGE)
 
 
 def page(request: HttpRequest) -> HttpResponse:

@@ -79,7 +79,7 @@ def running_site() -> Iterator[Site]:
         subprocess.run([sys.executable, "manage.py", "prepare"], cwd=PROJECT, env=environment, check=True)
         session = _output_of(["-m", "tests.bench.bare"], bare)
         with (
-            _served("efcp.wsgi", environment, "/cp/healthz") as origin,
+            _served("efcp.asgi", environment, "/cp/healthz") as origin,
             _served("tests.bench.bare", bare, "/") as yardstick,
         ):
             yield Site(origin, environment, yardstick, session)

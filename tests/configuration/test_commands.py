@@ -36,7 +36,7 @@ def test_a_bad_setting_ends_a_command_with_one_line_and_without_a_trace(tmp_path
 
 def test_a_bad_setting_ends_gunicorn_with_one_line_and_without_a_trace(tmp_path: Path) -> None:
     gunicorn = ("-m", "gunicorn", "--config", "efcp/launch/gunicorn_config.py")
-    ended = manage("efcp.wsgi", {"EFCP_PORT": "http"}, folder=tmp_path, program=gunicorn)
+    ended = manage("efcp.asgi", {"EFCP_PORT": "http"}, folder=tmp_path, program=gunicorn)
     assert ended.returncode != 0
     assert ended.stderr == "EFCP_PORT is 'http'; it must be a whole number from 1 to 65535.\n"
 

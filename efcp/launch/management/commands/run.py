@@ -96,7 +96,7 @@ def _free_port(name: str, port: int, is_set: bool, kind: socket.SocketKind) -> i
 def _programs(sandbox: Sandbox) -> list[Program]:
     manage = [sys.executable, str(PROJECT_DIR / "manage.py")]
     served_as = str(PROJECT_DIR / "efcp" / "launch" / "gunicorn_config.py")
-    gunicorn = [sys.executable, "-m", "gunicorn", "--config", served_as, "efcp.wsgi"]
+    gunicorn = [sys.executable, "-m", "gunicorn", "--config", served_as, "efcp.asgi"]
     programs = [
         Program("panel", gunicorn, {"PYTHONPATH": str(PROJECT_DIR)}),
         Program("watch", [*manage, "watch"]),

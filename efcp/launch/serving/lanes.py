@@ -1,0 +1,62 @@
+"""Threads apart by kind of request, so that no kind keeps another waiting; none is waited for long."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+PATIENCE_S = 1.0
+"""A request that waited so long for a thread is answered with 503: the queue is longer than that."""
+
+Result = TypeVar("Result")
+
+
+class Kind(StrEnum):
+    """What a request is for."""
+
+    HEALTH = "health"
+    ENTRANCE = "entrance"  # signing in
+    FILE = "file"  # of the panel's own: styles and scripts
+    UPLOAD = "upload"
+    PAGE = "page"
+
+
+THREADS = {Kind.HEALTH: 1, Kind.ENTRANCE: 2, Kind.FILE: 1, Kind.UPLOAD: 2, Kind.PAGE: 4}
+
+
+class BusyError(Exception):
+    """No thread became free in time; nothing was done."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """Some threads, and who waits for one, first come first served."""
+
+    pool: ThreadPoolExecutor
+    free: asyncio.Semaphore
+
+    @classmethod
+    def of(cls, kind: Kind) -> "Lane":
+        """The lane of a kind of request."""
+        count = THREADS[kind]
+        return cls(ThreadPoolExecutor(count, thread_name_prefix=f"efcp-{kind}"), asyncio.Semaphore(count))
+
+    async def run(self, call: Callable[[], Result]) -> "Future[Result]":
+        """Have a thread begin the call; raises BusyError where none is free within PATIENCE_S."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self.free.acquire()
+        except TimeoutError:
+            raise BusyError from None
+        loop = asyncio.get_running_loop()
+        future = self.pool.submit(call)
+        # Given back when the thread is free, whether or not anyone still waits for its response.
+        future.add_done_callback(lambda _done: _in_loop(loop, self.free.release))
+        return future
+
+
+def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(call)
