@@ -12,7 +12,10 @@ class DispatcherConfig(AppConfig):
     verbose_name = "Dispatcher"
 
     def ready(self) -> None:
-        """Have the module's table verified at start."""
+        """Have the module's table verified at start, and its names looked up by the leading watcher."""
+        from dispatcher import name_watch
         from dispatcher.table import DISPATCHER
+        from efcp.proxies import duties
 
         opensips.register(DISPATCHER)
+        duties.register("names", name_watch.EVERY_S, name_watch.carry_out)

@@ -6,22 +6,25 @@ are not equal at a glance go through the loader and the comparison column by col
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from django.db.models import CharField, Max, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 
-from dispatcher.drift import ColumnDifference, differing_columns
+from dispatcher.change import SHOWN_AT_MOST, Change, Changes
+from dispatcher.drift import differing_columns
 from dispatcher.foretold import Foretold, Loader, TableRow, is_breaking, is_dropped
 from dispatcher.models import Destination
+from dispatcher.name_changes import NameChanges, name_changes
+from dispatcher.name_watch import NUMERIC_HOST
 from dispatcher.services import Values
+from dispatcher.table_names import TableNames, look_up_names, stored_names
 from efcp.audit.models import AuditRecord
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import WatchedProxy
 from efcp.sip.uri import uri_key
 
-SHOWN_AT_MOST = 100
 _LATEST_RECORDS = 2000
 """Among how many audit records the one that took a destination out of the table is looked for."""
 
@@ -55,51 +58,35 @@ class Held(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """One destination that differs; `row_id` is None where only the memory holds it, `by` is who wrote it."""
-
-    row_id: int | None
-    setid: int
-    uri: str
-    differences: tuple[ColumnDifference, ...] = ()
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Changes of one kind: how many there are, and the first SHOWN_AT_MOST of them."""
-
-    count: int = 0
-    shown: tuple[Change, ...] = ()
-
-    @property
-    def unshown(self) -> int:
-        """How many are only counted."""
-        return self.count - len(self.shown)
-
-
-@dataclass(frozen=True, slots=True)
 class ProxyChanges:
     """What a reload would do to one proxy.
 
     Rows that it would drop are no additions: `warnings` says so of them, and of those that it would load
     otherwise than written (the first SHOWN_AT_MOST; `warning_count` counts all). Over `breaking` its whole
-    reload would fail. Where `is_known` is False, nothing is known of its memory.
+    reload would fail. Where `is_known` is False, nothing is known of its memory. `names` are destinations
+    whose names resolve otherwise now, and `unknown_names` counts those that could not be looked up.
     """
 
     watched: WatchedProxy
     is_known: bool
-    added: Changes = Changes()
-    changed: Changes = Changes()
-    removed: Changes = Changes()
+    added: Changes = field(default_factory=Changes)
+    changed: Changes = field(default_factory=Changes)
+    removed: Changes = field(default_factory=Changes)
     warnings: tuple[Foretold, ...] = ()
     warning_count: int = 0
     breaking: Foretold | None = None
+    names: NameChanges = field(default_factory=NameChanges)
+    unknown_names: int = 0
 
     @property
     def count(self) -> int:
-        """How many destinations a reload would change."""
-        return self.added.count + self.changed.count + self.removed.count
+        """How many destinations a reload would change; a name with other addresses is told apart."""
+        return self.added.count + self.changed.count + self.lost
+
+    @property
+    def lost(self) -> int:
+        """How many destinations a reload would remove, those that it drops over their names among them."""
+        return self.removed.count + self.names.dropped.count
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,33 +107,64 @@ class _Compared:
     added: list[tuple[Identity, TableRow]]
     changed: list[tuple[Identity, TableRow, Held]]
     removed: list[tuple[Identity, Held]]
+    dropped: list[Identity]
 
     def identities(self) -> Iterator[Identity]:
         """Everything that a reload would change."""
         yield from (identity for identity, _row in self.added)
         yield from (identity for identity, _row, _held in self.changed)
         yield from (identity for identity, _held in self.removed)
+        yield from self.dropped
 
 
 def pending_changes(watched: Sequence[WatchedProxy]) -> Pending:
     """Count what a reload would change; a destination that differs on several proxies counts once."""
     rows = _table()
-    loaders = _loaders(watched)
+    names = stored_names(_named_destinations())
+    loaders = _loaders(watched, names)
     identities: set[Identity] = set()
     for each in watched:
         if each.fresh:
-            identities.update(_compared(rows, _memory(each), loaders[each.proxy.pk]).identities())
+            loader = loaders[each.proxy.pk]
+            identities.update(_compared(rows, _memory(each), loader, names.unresolved).identities())
     by_set = Counter(setid for setid, *_rest in identities)
     return Pending(len(identities), tuple(setid for setid, _count in by_set.most_common()))
 
 
-def compare(watched: Sequence[WatchedProxy]) -> tuple[ProxyChanges, ...]:
-    """What a reload would do to each of these proxies, by what is known of its memory."""
+def compare(watched: Sequence[WatchedProxy], names: TableNames | None = None) -> tuple[ProxyChanges, ...]:
+    """What a reload would do to each of these proxies, by what is known of its memory.
+
+    `names` are those of the table where they were looked up before; else that is done now.
+    """
     rows = _table()
-    loaders = _loaders(watched)
-    found = [_changes_of(each, rows, loaders[each.proxy.pk]) for each in watched]
+    known = names_now() if names is None else names
+    loaders = _loaders(watched, known)
+    found = [_changes_of(each, rows, loaders[each.proxy.pk], known) for each in watched]
     authors = _authors(found)
     return tuple(_with_authors(changes, authors) for changes in found)
+
+
+def names_now() -> TableNames:
+    """The names of the table, looked up now (see dispatcher.table_names)."""
+    return look_up_names(_named_destinations())
+
+
+def losses(watched: Sequence[WatchedProxy]) -> dict[int, int]:
+    """By proxy id, how many destinations that take calls a reload would drop, or may, over their names.
+
+    Cheaper than `compare`: of the table only rows with names are read.
+    """
+    names = names_now()
+    at_risk = names.unresolved | names.unknown
+    if not at_risk:
+        return {}
+    rows = {identity: texts for identity, texts in _table().items() if identity[1] in at_risk}
+    return {each.proxy.pk: name_changes(each, rows, names).losses for each in watched}
+
+
+def _named_destinations() -> Iterable[str]:
+    texts = Destination.objects.exclude(destination__regex=NUMERIC_HOST)
+    return texts.values_list("destination", flat=True).distinct()
 
 
 def breaking_rows(watched: Sequence[WatchedProxy]) -> dict[int, Foretold]:
@@ -161,12 +179,13 @@ def breaking_rows(watched: Sequence[WatchedProxy]) -> dict[int, Foretold]:
     return {pk: breaking for pk, breaking in found.items() if breaking is not None}
 
 
-def _loaders(watched: Sequence[WatchedProxy]) -> dict[int, Loader]:
+def _loaders(watched: Sequence[WatchedProxy], names: TableNames | None = None) -> dict[int, Loader]:
     """The loader of each proxy, by its id; proxies of one release share it."""
     by_release: dict[str, Loader] = {}
     loaders = {}
+    resolve = (names or TableNames()).resolve
     for each in watched:
-        loader = Loader.of_version(each.contact.version)
+        loader = Loader.of_version(each.contact.version, resolve)
         loaders[each.proxy.pk] = by_release.setdefault(loader.release, loader)
     return loaders
 
@@ -218,11 +237,16 @@ def _memory(each: WatchedProxy) -> dict[Identity, Texts]:
     return {texts[:3]: texts[3:] for texts in known}
 
 
-def _compared(rows: dict[Identity, Texts], memory: dict[Identity, Texts], loader: Loader) -> _Compared:
-    compared = _Compared([], [], [])
+def _compared(
+    rows: dict[Identity, Texts], memory: dict[Identity, Texts], loader: Loader, unresolved: frozenset[str]
+) -> _Compared:
+    """Where `rows` and `memory` differ; `unresolved` are the URI keys whose names do not resolve."""
+    compared = _Compared([], [], [], [])
     for identity, texts in rows.items():
         held = memory.get(identity)
-        if held is None:
+        if held is not None and identity[1] in unresolved:
+            compared.dropped.append(identity)
+        elif held is None:
             row = TableRow._make(texts)
             if not is_dropped(loader.says(row)):
                 compared.added.append((identity, row))
@@ -240,12 +264,14 @@ def _values(row: TableRow) -> Values:
     return Values(**{name: value for name, value in row._asdict().items() if name != "id"})
 
 
-def _changes_of(each: WatchedProxy, rows: dict[Identity, Texts], loader: Loader) -> ProxyChanges:
+def _changes_of(
+    each: WatchedProxy, rows: dict[Identity, Texts], loader: Loader, names: TableNames
+) -> ProxyChanges:
     breaking = loader.breaks(map(TableRow._make, rows.values()))
     if each.contact.asked_at is None:
         return ProxyChanges(each, is_known=False, breaking=breaking)
     memory = _memory(each)
-    compared = _compared(rows, memory, loader)
+    compared = _compared(rows, memory, loader, names.unresolved)
     warnings = list(_warnings(rows, memory, compared, loader))
     return ProxyChanges(
         watched=each,
@@ -271,6 +297,8 @@ def _changes_of(each: WatchedProxy, rows: dict[Identity, Texts], loader: Loader)
         warnings=tuple(warnings[:SHOWN_AT_MOST]),
         warning_count=len(warnings),
         breaking=breaking,
+        names=name_changes(each, rows, names),
+        unknown_names=len(names.unknown),
     )
 
 

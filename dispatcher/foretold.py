@@ -1,6 +1,6 @@
 """What a proxy's loader would say of rows before they are sent to it, by the proxy's release.
 
-Names are taken as known: looking thousands of them up belongs to the proxy, not to a page.
+Of a name that nobody looked up nothing is said: whether it resolves is known only when a proxy loads it.
 """
 
 import re
@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dispatcher.environment import not_looked_up
 from dispatcher.routing.findings import Effect, Finding
-from dispatcher.routing.loading import Environment, LoadBrokenError, load_row
+from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, load_row
 from dispatcher.routing.rows import Row
 from dispatcher.secrets import mask_weight
 
@@ -63,18 +62,23 @@ class Foretold(NamedTuple):
     finding: Finding
 
 
+def _unknown(_host: str, _port: int | None, _transport: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Loader:
     """The loader of one release. What it says of a row is worked out once, for all proxies of the release."""
 
     release: str
+    resolve: Resolve = _unknown
     _said: dict[int, tuple[Foretold, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of_version(cls, version: str) -> "Loader":
+    def of_version(cls, version: str, resolve: Resolve = _unknown) -> "Loader":
         """The loader of a proxy that told `version` ("3.4.18"; empty for one that never told)."""
         found = _RELEASE.match(version)
-        return cls(found[0] if found else _STRICTEST_RELEASE)
+        return cls(found[0] if found else _STRICTEST_RELEASE, resolve)
 
     def says(self, row: TableRow) -> tuple[Foretold, ...]:
         """What becomes of `row` otherwise than written: dropped, misloaded, or the whole reload failing."""
@@ -94,7 +98,7 @@ class Loader:
         return next((each for row in suspects for each in self.says(row) if is_breaking(each)), None)
 
     def _findings(self, row: TableRow) -> list[Finding]:
-        environment = Environment(resolve=not_looked_up, version=self.release)
+        environment = Environment(resolve=self.resolve, version=self.release)
         found: list[Finding] = []
         try:
             load_row(_as_loaded(row), environment, found)

@@ -51,3 +51,38 @@ class DestinationSet(models.Model):
 
     def __str__(self) -> str:
         return f"{self.setid} · {self.name}"
+
+
+class NameOutcome(models.TextChoices):
+    """What the last look-up of a name came to that told anything."""
+
+    FOUND = "found", "Resolves"
+    NO_SUCH_NAME = "none", "Does not resolve"
+    NO_ANSWER = "silent", "No answer about it"
+
+
+class NameLookup(models.Model):
+    """What this machine's resolver says of the name in a destination, as the leading watcher looks it up.
+
+    `uri_key` is the destination in ASCII lower case. `addresses` are at most 32, in order; `address_count`
+    counts all of them. They stay as they were while the resolver gives no answer. `former_addresses` are
+    those before `moved_at`, None where they never changed since the name was first looked up.
+    """
+
+    uri_key = models.CharField(max_length=255, unique=True)
+    host = models.CharField(max_length=255)
+    outcome = models.CharField(max_length=6, choices=NameOutcome.choices)
+    outcome_since = models.DateTimeField()
+    addresses = models.JSONField(default=list)
+    address_count = models.PositiveIntegerField(default=0)
+    former_addresses = models.JSONField(default=list)
+    moved_at = models.DateTimeField(null=True)
+    looked_up_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "efcp_name_lookup"
+        indexes = (models.Index(fields=["outcome"], name="efcp_name_outcome"),)
+
+    def __str__(self) -> str:
+        return f"{self.host}: {self.outcome}"

@@ -1,12 +1,14 @@
 """Looking up a destination's host as the proxy does, within a bounded time.
 
 With a port the proxy asks for addresses (A, AAAA) through the system's resolver; without one for NAPTR, then
-SRV, then addresses (resolve.c; reference: Loading). The whole look-up takes less than a second here.
+SRV, then addresses (resolve.c; reference: Loading). The whole look-up takes less than a second here. It is
+this machine's resolver that answers, which may not be the proxy's.
 """
 
 import socket
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as StillRunningError
 from dataclasses import dataclass
 from enum import Enum
@@ -14,11 +16,15 @@ from enum import Enum
 import dns.exception
 import dns.resolver
 
+from dispatcher.routing.lookup import Name
+
 LIMIT_S = 0.9
 _SRV_PREFIXES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp", "sctp": "_sip._sctp"}
 # The system's resolver can't be interrupted: a look-up that outlasts the limit goes on here, and the number
 # of threads bounds how many can.
 _threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="names")
+# Many names at once have threads of their own, so that a form never waits behind a table full of dead ones.
+_batch_threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="name-batch")
 
 
 class Outcome(Enum):
@@ -27,14 +33,20 @@ class Outcome(Enum):
     FOUND = "found"
     NO_SUCH_NAME = "no such name"
     NO_ANSWER = "no answer"
+    NOT_ASKED = "not asked"
+    """The time for all names together was over before this one's turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The outcome, and the addresses as text where there are any."""
+    """The outcome, and the addresses as text where there are any.
+
+    `ttl_s` is how long DNS says that they hold, None where it does not tell (a name out of a hosts file).
+    """
 
     outcome: Outcome
     addresses: tuple[str, ...] = ()
+    ttl_s: float | None = None
 
 
 def look_up(host: str, port: int | None, transport: str) -> Lookup:
@@ -42,6 +54,37 @@ def look_up(host: str, port: int | None, transport: str) -> Lookup:
     deadline = time.monotonic() + LIMIT_S
     target = host if port else _service_target(host, transport, deadline) or host
     return _addresses(target, deadline)
+
+
+def look_up_all(names: Iterable[Name], limit_s: float, *, with_ttl: bool = False) -> dict[Name, Lookup]:
+    """Look all `names` up, many at once, each in less than a second, within `limit_s` seconds altogether.
+
+    With `with_ttl` DNS is asked for the time that each answer holds, which costs one more question.
+    """
+    deadline = time.monotonic() + limit_s
+    asked = {name: _batch_threads.submit(_look_up, name, deadline, with_ttl) for name in dict.fromkeys(names)}
+    wait(asked.values(), timeout=limit_s)
+    return {name: _result(future) for name, future in asked.items()}
+
+
+def _result(future: Future[Lookup]) -> Lookup:
+    if future.cancel() or future.cancelled():
+        return Lookup(Outcome.NOT_ASKED)
+    return future.result() if future.done() else Lookup(Outcome.NO_ANSWER)
+
+
+def _look_up(name: Name, end: float, with_ttl: bool) -> Lookup:
+    if time.monotonic() >= end:
+        return Lookup(Outcome.NOT_ASKED)
+    host, port, transport = name
+    deadline = min(end, time.monotonic() + LIMIT_S)
+    target = host if port else _service_target(host, transport, deadline) or host
+    found = _classified(lambda: _system_addresses(target))
+    if not with_ttl or found.outcome is not Outcome.FOUND:
+        return found
+    answer = _ask(target, "A", deadline) or _ask(target, "AAAA", deadline)
+    ttl_s = float(answer.rrset.ttl) if answer and answer.rrset else None
+    return Lookup(found.outcome, found.addresses, ttl_s)
 
 
 def _service_target(host: str, transport: str, deadline: float) -> str | None:
@@ -77,13 +120,21 @@ def _ask(name: str, record_type: str, deadline: float) -> dns.resolver.Answer | 
 def _addresses(host: str, deadline: float) -> Lookup:
     future: Future[list[str]] = _threads.submit(_system_addresses, host)
     try:
-        found = future.result(timeout=max(0.05, deadline - time.monotonic()))
+        return _classified(lambda: future.result(timeout=max(0.05, deadline - time.monotonic())))
     except StillRunningError:
         future.cancel()
         return Lookup(Outcome.NO_ANSWER)
+
+
+def _classified(addresses: Callable[[], list[str]]) -> Lookup:
+    """What came of a question to the system's resolver."""
+    try:
+        found = addresses()
     except socket.gaierror as error:
         no_name = error.errno in {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
         return Lookup(Outcome.NO_SUCH_NAME if no_name else Outcome.NO_ANSWER)
+    except StillRunningError:
+        raise
     except (OSError, UnicodeError):
         return Lookup(Outcome.NO_SUCH_NAME)
     return Lookup(Outcome.FOUND, tuple(dict.fromkeys(found)))

@@ -149,7 +149,7 @@ def _set(
 def _twin(
     values: Mapping[str, Any], environment: FormEnvironment, before: Mapping[str, Any] | None
 ) -> Iterator[Finding]:
-    """Another row of this set and URI: an error where the edit makes one, a warning where it had one before."""
+    """Another row of this set and URI: an error where the edit makes one, a warning where one was there."""
     setid, uri = values["setid"], values["destination"].rstrip(" ")
     other = environment.duplicate(setid, uri, before["id"] if before else None)
     if other is None:

@@ -10,6 +10,9 @@ from pytest_django.fixtures import Settings
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+from tests.dns_server import name_server
+
+__all__ = ["name_server"]
 
 settings.register_profile("efcp", deadline=None)  # no test asserts how long it takes
 settings.load_profile("efcp")

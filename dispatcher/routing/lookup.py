@@ -9,6 +9,23 @@ _COLUMN = "destination"
 _MAX_ADDRESSES = 32
 
 
+Name = tuple[str, int | None, str]
+"""Host, port or None, transport: what `Environment.resolve` is asked."""
+
+
+def name_of(uri: SipUri) -> Name | None:
+    """The name that a load of this URI looks up; None where it looks none up, or drops the row without."""
+    numeric = address.ipv4(uri.host) or address.ipv6(uri.host) or address.c_library_ipv4(uri.host)
+    if numeric or not uri.host or uri.scheme == "tel" or _looks_up_nothing(uri):
+        return None
+    return uri.host, uri.port, uri.effective_transport
+
+
+def _looks_up_nothing(uri: SipUri) -> bool:
+    """Whether the proxy drops the name unseen: no port, and a transport for which it has no service."""
+    return not uri.port and (uri.transport == "other" or (uri.secure and uri.effective_transport != "tls"))
+
+
 def addresses_of(uri: SipUri, environment: Environment, found: RowFindings) -> tuple[str, ...] | None:
     """The addresses with the port, as ds_list prints them; None where the proxy drops the destination.
 
@@ -29,7 +46,7 @@ def addresses_of(uri: SipUri, environment: Environment, found: RowFindings) -> t
 def _named(uri: SipUri, environment: Environment, found: RowFindings) -> tuple[str, ...] | None:
     """The addresses of a host that the proxy itself takes for a name."""
     transport = uri.effective_transport
-    if not uri.port and (uri.transport == "other" or (uri.secure and transport != "tls")):
+    if _looks_up_nothing(uri):
         found.add(
             Code.UNKNOWN_TRANSPORT,
             Effect.DROPPED,

@@ -134,12 +134,6 @@ def test_a_row_that_would_be_dropped_is_a_warning_and_no_addition(proxy: Proxy, 
     assert [row.id for row, _finding in changes.warnings] == [row_id]
 
 
-def test_names_are_not_looked_up(proxy: Proxy, add_row: AddRow) -> None:
-    add_row("sip:no-such-name.invalid:5060")
-    changes = found()
-    assert (changes.added.count, changes.warning_count) == (1, 0)
-
-
 @pytest.mark.parametrize(
     ("version", "breaks"), [("3.4.18", False), ("3.6.8", True), ("4.0.1", True), ("", True)]
 )

@@ -40,17 +40,6 @@ def test_a_reload_shows_its_result_at_once_where_the_proxy_is_quick(
     assert "hx-trigger" not in page.content.decode().split('id="results"')[1]
 
 
-def test_rows_that_were_dropped_for_a_reason_of_the_proxys_own_are_accounted_for(
-    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow
-) -> None:
-    add_row(URI)
-    add_row("sip:no-such-name.invalid:5060")
-    edge.discarded = 1
-    page = operator.post(reverse("operations:reload"), sent(proxy), follow=True)
-    assert [line.result.differs for line in page.context["lines"]] == [1]
-    assert "count as still different" in page.content.decode()
-
-
 def test_while_a_proxy_works_the_page_looks_again_by_itself(
     operator: Client, edge: PlayingProxy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

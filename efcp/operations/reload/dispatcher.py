@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
-from dispatcher.changes import breaking_rows, compare
+from dispatcher.changes import breaking_rows, compare, names_now
+from dispatcher.table_names import TableNames
 from efcp.mi import MiClient
-from efcp.operations.models import Module
+from efcp.operations.models import Module, ReloadOutcome
+from efcp.operations.reload import left_over
 from efcp.operations.reload.asking import Exchange, Reloaded, reload_and_read_back
 from efcp.operations.reload.kinds import ReadBack
 from efcp.proxies.asking import Target
@@ -18,6 +20,7 @@ class DispatcherReload:
 
     def __init__(self, inherit_state: bool) -> None:
         self._inherit_state = inherit_state
+        self._names = TableNames()
 
     def not_to_send(self, proxies: Iterable[Proxy]) -> dict[int, str]:
         """By proxy id the row over which its whole reload would fail."""
@@ -29,7 +32,8 @@ class DispatcherReload:
         }
 
     def prepare(self) -> None:
-        """Nothing: the proxy tells all that is compared."""
+        """Look the table's names up, as the proxies are about to."""
+        self._names = names_now()
 
     def ask(self, target: Target) -> Reloaded[Poll]:
         """Send ds_reload, then ask for the list and the reports."""
@@ -43,11 +47,20 @@ class DispatcherReload:
         return reload_and_read_back(target, Exchange(Module.DISPATCHER, target.partition, reload, question))
 
     def store(self, reloaded: Reloaded[Poll]) -> ReadBack:
-        """Store the list; count what a further reload would change, but for rows that the proxy drops."""
+        """Store the list; count what a further reload would change, and name it with its reason.
+
+        Rows that the proxy drops for a reason known here do not count, nor do names: it has just looked
+        them up itself.
+        """
         problem = store_answer(reloaded.read_back).problem
         if problem:
             return ReadBack(None, problem)
         watched = [
             each for each in watched_proxies(enabled_only=False) if each.proxy.pk == reloaded.target.proxy.pk
         ]
-        return ReadBack(sum(changes.count for changes in compare(watched)))
+        (changes,) = compare(watched, self._names)
+        differs = changes.added.count + changes.changed.count + changes.removed.count
+        if reloaded.outcome is not ReloadOutcome.DONE:
+            return ReadBack(differs)
+        discarded = reloaded.reports.count.discarded if reloaded.reports.count else None
+        return ReadBack(differs, notes=left_over.notes(changes, self._names, discarded))

@@ -1,6 +1,6 @@
 """The questions before a reload."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -53,7 +53,7 @@ class ReloadForm(forms.Form):
 
 
 class DispatcherReloadForm(ReloadForm):
-    """The question before ds_reload."""
+    """The question before ds_reload, and before calls are lost with a destination that it drops."""
 
     inherit_state = forms.TypedChoiceField(
         label="States",
@@ -65,6 +65,37 @@ class DispatcherReloadForm(ReloadForm):
         initial="y",
         widget=forms.RadioSelect,
     )
+    despite_losses = forms.BooleanField(
+        required=False, label="Reload although destinations that take calls would be dropped, or may be"
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | None,
+        watched: Sequence[WatchedProxy],
+        typed: QueryDict | None = None,
+        losses: Mapping[int, int] | None = None,
+    ) -> None:
+        """`losses` counts by proxy id what takes calls and would be dropped, or may be, over its name."""
+        super().__init__(data, watched, typed)
+        self.losses = losses or {}
+
+    def clean(self) -> dict[str, Any]:
+        """What was chosen; refused where calls would be lost and that was not said to be meant."""
+        data = super().clean()
+        losing = [proxy for proxy in data.get("proxy") or () if self.losses.get(proxy.pk)]
+        if losing and not data.get("despite_losses"):
+            names = ", ".join(proxy.name for proxy in losing)
+            self.add_error(
+                "despite_losses",
+                f"Destinations that take calls on {names} would be dropped, or may be: say that it is meant.",
+            )
+        return data
+
+    @property
+    def loses_calls(self) -> bool:
+        """Whether the question has to be asked."""
+        return any(self.losses.values())
 
     def wanted(self) -> Wanted:
         """How to reload them."""

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dispatcher import indexes
-from dispatcher.changes import compare
+from dispatcher.changes import ProxyChanges, compare, losses
 from efcp.accounts.typed import take_typed
 from efcp.operations.models import Module, ReloadRun
 from efcp.operations.reload import selectors
@@ -21,13 +21,16 @@ from efcp.proxies.context import watched_on
 @permission_required("efcp.view", raise_exception=True)
 def reload_page(request: HttpRequest) -> HttpResponse:
     """What a reload would change on each proxy; an operator's POST sends it."""
+    watched = watched_on(request)
     if request.method != "POST":
-        return _show(request, DispatcherReloadForm(None, watched_on(request), take_typed(request)))
+        changes = compare(watched)
+        losing = {each.watched.proxy.pk: each.names.losses for each in changes}
+        return _show(request, DispatcherReloadForm(None, watched, take_typed(request), losing), changes)
     if not request.user.has_perm("efcp.operate"):
         raise PermissionDenied
-    form = DispatcherReloadForm(request.POST, watched_on(request))
+    form = DispatcherReloadForm(request.POST, watched, losses=losses(watched))
     if not form.is_valid():
-        return _show(request, form)
+        return _show(request, form, compare(watched))
     return _start(request, form)
 
 
@@ -42,10 +45,12 @@ def run_page(request: HttpRequest, run_id: int, module: Module = Module.DISPATCH
     return render(request, f"operations/run.html{fragment}", context)
 
 
-def _show(request: HttpRequest, form: DispatcherReloadForm) -> HttpResponse:
+def _show(
+    request: HttpRequest, form: DispatcherReloadForm, changes: tuple[ProxyChanges, ...]
+) -> HttpResponse:
     context = {
         "form": form,
-        "changes": compare(watched_on(request)),
+        "changes": changes,
         "under_way": selectors.runs_under_way(Module.DISPATCHER),
         "recent": selectors.recent_runs(Module.DISPATCHER),
         "suggestion": indexes.suggestion() if request.user.has_perm("efcp.administer") else "",

@@ -1,0 +1,106 @@
+"""The names in the table, as a load would find them now by this machine's resolver."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from dispatcher.models import NameLookup, NameOutcome
+from dispatcher.name_watch import named
+from dispatcher.names import Lookup, Outcome, look_up_all
+from dispatcher.routing.lookup import Name
+
+LIMIT_S = 0.8
+"""What all look-ups of one page may take together."""
+
+MOST_ASKED = 500
+"""Names that one page looks up itself. Of more, the watcher's last look-ups count, where they are not old."""
+
+_GRACE = timedelta(seconds=30)
+"""How long after it was due again the watcher's last look-up still counts."""
+
+_AT_ONCE = 500
+_OUTCOMES = {
+    NameOutcome.FOUND: Outcome.FOUND,
+    NameOutcome.NO_SUCH_NAME: Outcome.NO_SUCH_NAME,
+    NameOutcome.NO_ANSWER: Outcome.NO_ANSWER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NameState:
+    """What is known of the name in one destination; since when, as far as the watcher saw it."""
+
+    host: str
+    outcome: Outcome
+    addresses: tuple[str, ...] = ()
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TableNames:
+    """By URI key, the names of the destinations that have one."""
+
+    by_key: Mapping[str, NameState] = field(default_factory=dict)
+    _by_name: Mapping[Name, NameState] = field(default_factory=dict)
+
+    def resolve(self, host: str, port: int | None, transport: str) -> tuple[str, ...] | None:
+        """What a loader is told: the addresses, none where there is no such name, None where not known."""
+        state = self._by_name.get((host.lower(), port, transport))
+        if state is None or state.outcome in {Outcome.NO_ANSWER, Outcome.NOT_ASKED}:
+            return None
+        return state.addresses
+
+    def with_outcome(self, *outcomes: Outcome) -> frozenset[str]:
+        """The URI keys whose names came to one of `outcomes`."""
+        return frozenset(key for key, state in self.by_key.items() if state.outcome in outcomes)
+
+    @property
+    def unresolved(self) -> frozenset[str]:
+        """The URI keys whose names do not resolve."""
+        return self.with_outcome(Outcome.NO_SUCH_NAME)
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """The URI keys of whose names nothing could be learnt in time."""
+        return self.with_outcome(Outcome.NO_ANSWER, Outcome.NOT_ASKED)
+
+
+def stored_names(destinations: Iterable[str]) -> TableNames:
+    """The names as the watcher looked them up last; one that it did not look up of late was not asked."""
+    wanted = dict(named(destinations))
+    return _table_names(wanted, _stored(wanted), {})
+
+
+def look_up_names(destinations: Iterable[str], limit_s: float = LIMIT_S) -> TableNames:
+    """The names as they are looked up now, within `limit_s` seconds; else as the watcher did of late."""
+    wanted = dict(named(destinations))
+    if not wanted:
+        return TableNames()
+    asked = list(dict.fromkeys(wanted.values()))[:MOST_ASKED]
+    return _table_names(wanted, _stored(wanted), look_up_all(asked, limit_s))
+
+
+def _stored(wanted: Mapping[str, Name]) -> dict[str, NameLookup]:
+    recent = NameLookup.objects.filter(due_at__gt=timezone.now() - _GRACE)
+    if len(wanted) <= _AT_ONCE:
+        recent = recent.filter(uri_key__in=list(wanted))
+    return {each.uri_key: each for each in recent} if wanted else {}
+
+
+def _table_names(
+    wanted: Mapping[str, Name], stored: Mapping[str, NameLookup], asked: Mapping[Name, Lookup]
+) -> TableNames:
+    by_key = {key: _state(name, stored.get(key), asked.get(name)) for key, name in wanted.items()}
+    return TableNames(by_key, {wanted[key]: state for key, state in by_key.items()})
+
+
+def _state(name: Name, stored: NameLookup | None, asked: Lookup | None) -> NameState:
+    outcome = _OUTCOMES[NameOutcome(stored.outcome)] if stored else Outcome.NOT_ASKED
+    if asked is None or asked.outcome is Outcome.NOT_ASKED:
+        addresses = tuple(stored.addresses) if stored else ()
+    else:
+        outcome, addresses = asked.outcome, asked.addresses
+    is_same = stored is not None and _OUTCOMES[NameOutcome(stored.outcome)] is outcome
+    return NameState(name[0], outcome, addresses, stored.outcome_since if stored and is_same else None)
