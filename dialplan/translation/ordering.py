@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dialplan.translation.effort import is_spent
 from dialplan.translation.expression.automaton import (
     Automaton,
     TooLargeError,
@@ -77,13 +78,13 @@ def order_of(rules: Sequence[LoadedRule], about: LoadedRule | None = None) -> Or
         if not (same_priority or may_hide):
             continue
         budget -= 1
-        if budget < 0:
+        if budget < 0 or is_spent():
             break
         if may_hide and includes(earlier.machine, later.machine):
             hidden[later.rule.position] = NeverReached(later.rule, earlier.rule)
         if same_priority and (example := _common(earlier, later)) is not None:
             clashes.append(Clash(earlier.rule, later.rule, example))
-    return Order(tuple(hidden.values()), tuple(clashes), budget >= 0)
+    return Order(tuple(hidden.values()), tuple(clashes), budget >= 0 and not is_spent())
 
 
 def _pairs(

@@ -15,6 +15,8 @@ from typing import Final
 
 from pcre2 import _cy
 
+from dialplan.translation.effort import spend
+
 # Match points before a search is given up. The proxy's own limit is PCRE2's default of 10,000,000, about
 # 0.1 s for one search; a tenth of that keeps a page quick.
 DEFAULT_EFFORT: Final = 1_000_000
@@ -107,15 +109,21 @@ class Pattern:
 
     def miss_of(self, error: Exception) -> Miss:
         """What an exception of `match_data` means for this pattern."""
-        is_limit_here = getattr(error, "code", None) in self._limits_here
+        is_limit_here = isinstance(error, EffortSpentError) or getattr(error, "code", 0) in self._limits_here
         return Miss.GAVE_UP if is_limit_here else Miss.ERROR
 
 
 MatchError: Final = _cy.LibraryError
 
 
+class EffortSpentError(_cy.LibraryError):  # type: ignore[misc]
+    """The request's effort for all rules together is spent (see effort)."""
+
+
 def match_data(code: object, subject: bytes) -> object | None:
     """PCRE2's match data for a compiled code, or None; raises `MatchError`. For loops over many patterns."""
+    if not spend():
+        raise EffortSpentError(_MATCH_LIMIT)
     data: object | None = _cy.match(code, subject, len(subject), 0, _CONTEXT)[0]
     return data
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from dialplan.translation.effort import is_spent
 from dialplan.translation.expression.automaton import TooLargeError, automaton, common, octets_of
 from dialplan.translation.expression.parsing import parse
 from dialplan.translation.expression.syntax import (
@@ -87,7 +88,7 @@ def input_that_backtracks(pattern: Pattern, caseless: bool) -> bytes | None:
     if not isinstance(limited, Pattern):
         return None
     for text, _ in zip(_attacks(node, b"", b""), range(_MAX_ATTACKS), strict=False):
-        if limited.search(text) is Miss.GAVE_UP:
+        if limited.search(text) is Miss.GAVE_UP and not is_spent():
             return text
     return None
 

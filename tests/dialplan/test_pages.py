@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from dialplan import services
 from dialplan.models import DialplanName, Rule
 from dialplan.services import Values
+from dialplan.translation import effort
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
@@ -469,3 +470,20 @@ def test_everybody_may_write_a_recurrence(client_as: ClientAs, role: Role | None
 def test_the_list_says_in_words_when_a_rule_applies(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^0", timerec="20240101T090000||PT8H|daily")
     assert "every day, 09:00 to 17:00" in administrator.get(reverse("dialplan:list")).content.decode()
+
+
+def test_rules_that_take_too_long_together_are_said_to(
+    administrator: Client, add_rule: AddRule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        add_rule(f"^{number}x")
+    monkeypatch.setattr(effort, "SEARCHES", 10)
+    page = administrator.post(reverse("dialplan:try"), {"dpid": 1, "input": "b"}).content.decode()
+    assert "These rules take too long to try" in page
+    assert "No rule matches" not in page
+
+
+def test_rules_that_are_quick_are_not_said_to_take_long(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("^1x")
+    page = administrator.post(reverse("dialplan:try"), {"dpid": 1, "input": "b"}).content.decode()
+    assert "These rules take too long to try" not in page

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from dialplan.translation.effort import spend
 from dialplan.translation.expression.syntax import (
     ALL,
     NEWLINE,
@@ -167,6 +168,8 @@ def _walk(one: Automaton, other: Automaton, wanted: tuple[bool, bool]) -> bytes 
     seen: set[tuple[frozenset[int], frozenset[int]]] = set()
     waiting = deque([((one.begin(), other.begin()), b"")])
     while waiting:
+        if not spend():
+            raise TooLargeError
         (left, right), text = waiting.popleft()
         ends = (one.matches_here(left, at_start=False), other.matches_here(right, at_start=False))
         if ends == wanted and text:
