@@ -7,6 +7,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from efcp.database.limits import took_too_long
+
 log = logging.getLogger(__name__)
 
 
@@ -17,5 +19,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     error = sys.exception()
     if isinstance(error, (OperationalError, InterfaceError)):
-        return render(request, "503.html", status=503)
+        return render(request, "503.html", {"took_too_long": took_too_long(error)}, status=503)
     return render(request, "500.html", status=500)

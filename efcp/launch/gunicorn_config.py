@@ -27,6 +27,9 @@ control_socket_disable = True
 
 
 def post_worker_init(_worker: object) -> None:
-    """Take what is loaded by now out of garbage collection: it stays, and looking through it delays pages."""
+    """Limit waits for the database; take what is loaded out of garbage collection, which delays pages."""
+    from efcp.database.limits import limit_pages  # Django is set up only now
+
+    limit_pages()
     gc.collect()
     gc.freeze()

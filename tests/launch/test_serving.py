@@ -170,10 +170,12 @@ def test_the_server_ends_although_connections_are_open(tmp_path: Path) -> None:
 class Browser:
     """Somebody signed in."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, *, signs_in: bool = True) -> None:
         self.origin = origin
         self.cookies = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
+        if not signs_in:
+            return
         self.get(SIGN_IN)
         fields = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": self.token}
         self._opener.open(origin + SIGN_IN, urllib.parse.urlencode(fields).encode()).close()

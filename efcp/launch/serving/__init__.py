@@ -10,6 +10,8 @@ slow clients hold connections and never threads. Compared for this:
   supervisor;
 - nginx in front is one more program to install for a trial.
 
+What waits for a thread for over a second is refused with 503 and Retry-After.
+
 gunicorn's own asyncio worker was installed already: `connections` adds the limits that it lacks, `bridge` and
 `lanes` lead to the WSGI application.
 """
