@@ -41,12 +41,14 @@ def known_sockets() -> Sequence[str]:
 
 
 def set_of_row(setid: int) -> SetOfRow:
-    """The sums over a set, its states inherited from the first proxy that answers."""
+    """The sums over a set after a reload; states are inherited from the first proxy that answers."""
     reference = next((each.proxy for each in watched_proxies() if each.fresh), None)
-    totals = selectors.set_totals([setid], reference).get(setid)
+    after = selectors.after_reload([setid], reference)
+    totals = after.totals.get(setid)
     if totals is None:
         return SetOfRow(rows=0, weight=0, active=0)
-    return SetOfRow(rows=totals.rows, weight=totals.weight, active=totals.active)
+    unloadable = frozenset(after.left_out)
+    return SetOfRow(totals.rows, totals.weight, totals.active, unloadable)
 
 
 def weighed_rows(setid: int) -> Sequence[WeighedRow]:

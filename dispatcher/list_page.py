@@ -9,6 +9,7 @@ from dispatcher import selectors
 from dispatcher.drift import ColumnDifference, differing_columns
 from dispatcher.listing import ListQuery, Sort
 from dispatcher.models import Destination, InitialState
+from dispatcher.name_facts import NameNote, name_facts
 from dispatcher.secrets import mask_weight
 from dispatcher.services import Values
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
@@ -74,7 +75,10 @@ class LiveCell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of the table, with its state on every proxy. Shares are percentages, None where unknowable."""
+    """One row of the table, with its state on every proxy. Shares are percentages, None where unknowable.
+
+    `left_out` says why no load would take the row, `name_note` what is to be said of the name in it.
+    """
 
     id: int
     values: Values
@@ -83,6 +87,8 @@ class Line:
     share_after: float | None
     live: tuple[LiveCell, ...]
     duplicate: bool
+    left_out: str = ""
+    name_note: NameNote | None = None
 
     @property
     def initial_state(self) -> str:
@@ -198,7 +204,9 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     page = selectors.page_of(selectors.matching(query, proxies), query)
     shown = page.rows
     setids = {row.setid for row in shown} or ({query.setid} if query.setid is not None else set())
-    totals = selectors.set_totals(setids, reference)
+    after = selectors.after_reload(setids, reference)
+    totals = after.totals
+    facts = name_facts((row.destination for row in shown), watched)
     known = live_states((row.setid, uri_key(row.destination)) for row in shown)
     occurrences = _occurrences(shown, totals)
     names = selectors.set_names()
@@ -216,14 +224,18 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
         cells = tuple(_cell(each, held.get(each.proxy.pk, ()), occurrence, values) for each in watched)
         in_reference = held.get(reference.pk, ()) if reference else ()
         mine = in_reference[occurrence] if occurrence < len(in_reference) else None
+        fact = facts.get(uri_key(row.destination))
+        finding = after.left_out.get(row.pk)
         return Line(
             id=row.pk,
             values=values,
             weight=mask_weight(values.weight),
             share_now=_share_now(mine, _active_on(reference, counts[row.setid])) if reference else None,
-            share_after=_share_after(values, mine, totals[row.setid]),
+            share_after=0.0 if finding else _share_after(values, mine, totals[row.setid]),
             live=cells,
             duplicate=duplicate,
+            left_out=finding.text if finding else "",
+            name_note=fact.note if fact else None,
         )
 
     lines = tuple(line(row) for row in shown)

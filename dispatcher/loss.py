@@ -36,10 +36,12 @@ class Loss:
 def loss_of(row: Destination) -> Loss:
     """What the set of `row` loses; states are those of the first proxy that answers, else the table's."""
     reference = next((each.proxy for each in watched_proxies() if each.fresh), None)
-    totals = selectors.set_totals([row.setid], reference)[row.setid]
+    after = selectors.after_reload([row.setid], reference)
+    totals = after.totals[row.setid]
     held = live_states([(row.setid, uri_key(row.destination))]) if reference else {}
     in_memory = held.get((row.setid, uri_key(row.destination)), {}).get(reference.pk if reference else 0, ())
-    active = in_memory[0].state == "active" if in_memory else row.state not in (1, 2)
+    state_is_active = in_memory[0].state == "active" if in_memory else row.state not in (1, 2)
+    active = state_is_active and row.pk not in after.left_out
     return Loss(
         rows=totals.rows,
         share=_share(row, active, totals),

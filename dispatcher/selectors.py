@@ -1,6 +1,6 @@
 """Every read of the table `dispatcher`. A list page costs the same few queries at any size of the table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -10,7 +10,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
 
 from dispatcher.listing import ListQuery, Live, Sort
-from dispatcher.models import Destination, DestinationSet
+from dispatcher.loadable import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
+from dispatcher.models import Destination, DestinationSet, NameOutcome
+from dispatcher.routing.findings import Finding
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.sip.uri import uri_key
 
@@ -140,7 +142,8 @@ class SetTotals:
     """Sums over all rows of one set, as they would be after a reload that inherits states.
 
     Weights are cut to 16 bits, each as the proxy cuts it. `active` counts what would take calls;
-    `distinct` counts different URIs, so that fewer than `rows` means duplicates.
+    `distinct` counts different URIs, so that fewer than `rows` means duplicates. Rows that no load would
+    take count in `rows` and `distinct` only.
     """
 
     setid: int
@@ -158,29 +161,58 @@ _STATE_AFTER = (
 )
 
 
-def set_totals(setids: Iterable[int], reference: Proxy | None) -> dict[int, SetTotals]:
-    """The totals of these sets; states are inherited from the memory of `reference`, if there is one."""
+@dataclass(frozen=True, slots=True)
+class AfterReload:
+    """Sets as a reload that inherits states would leave them.
+
+    `left_out` says, by row id, why a load would not take the row; names as the watcher knows them.
+    """
+
+    totals: dict[int, SetTotals]
+    left_out: dict[int, Finding]
+
+
+def after_reload(setids: Iterable[int], reference: Proxy | None) -> AfterReload:
+    """The totals of these sets; states are inherited from the memory of `reference`, if there is one.
+
+    One query where every row is sure to load, else three.
+    """
     wanted = sorted(set(setids))
     if not wanted:
-        return {}
+        return AfterReload({}, {})
+    totals, suspects = _set_totals(wanted, reference, ())
+    unloadable = left_out(wanted) if suspects else {}
+    if unloadable:
+        totals, _suspects = _set_totals(wanted, reference, unloadable)
+    return AfterReload(totals, unloadable)
+
+
+def _set_totals(
+    wanted: Sequence[int], reference: Proxy | None, without: Collection[int]
+) -> tuple[dict[int, SetTotals], int]:
+    """The totals by set, without the rows of these ids, and how many rows may not load."""
     weight = _LOADED_WEIGHT.format(integer="SIGNED" if connection.vendor == "mysql" else "INTEGER")
+    loads = f"d.id NOT IN ({', '.join(map(str, map(int, without)))})" if without else "1 = 1"
+    takes_calls = f"{loads} AND {_STATE_AFTER} = 'active'"
     sql = (
-        f"SELECT d.setid, COUNT(*), SUM({weight}),"  # noqa: S608 - no value is part of the text
-        f" SUM(CASE WHEN {_STATE_AFTER} = 'active' THEN 1 ELSE 0 END),"
-        f" SUM(CASE WHEN {_STATE_AFTER} = 'active' THEN {weight} ELSE 0 END),"
-        " COUNT(DISTINCT LOWER(d.destination))"
-        " FROM dispatcher d LEFT JOIN efcp_known_destination k"
+        f"SELECT d.setid, COUNT(*), SUM(CASE WHEN {loads} THEN {weight} ELSE 0 END),"  # noqa: S608 - ids only
+        f" SUM(CASE WHEN {takes_calls} THEN 1 ELSE 0 END),"
+        f" SUM(CASE WHEN {takes_calls} THEN {weight} ELSE 0 END),"
+        " COUNT(DISTINCT LOWER(d.destination)),"
+        f" SUM(CASE WHEN {SUSPECT} THEN 1 ELSE 0 END)"
+        f" FROM dispatcher d {WITH_UNRESOLVED} LEFT JOIN efcp_known_destination k"
         " ON k.proxy_id = %s AND k.`partition` = %s AND k.setid = d.setid"
         " AND k.uri_key = LOWER(d.destination) AND k.occurrence = 0"
         f" WHERE d.setid IN ({', '.join(['%s'] * len(wanted))}) GROUP BY d.setid"
     )
     proxy_id, partition = (reference.pk, reference.partition) if reference else (0, "")
     with connection.cursor() as cursor:
-        cursor.execute(sql, [proxy_id, partition, *wanted])
-        return {
-            row[0]: SetTotals(row[0], row[1], int(row[2]), int(row[3]), int(row[4]), row[5])
-            for row in cursor.fetchall()
-        }
+        cursor.execute(sql, [SOUND, NameOutcome.NO_SUCH_NAME.value, proxy_id, partition, *wanted])
+        rows = cursor.fetchall()
+    totals = {
+        row[0]: SetTotals(row[0], row[1], int(row[2]), int(row[3]), int(row[4]), row[5]) for row in rows
+    }
+    return totals, sum(int(row[6]) for row in rows)
 
 
 def identities_in_order(setids: Iterable[int]) -> QuerySet[Destination, tuple[int, int, str]]:

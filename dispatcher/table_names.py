@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from dispatcher.environment import not_looked_up
 from dispatcher.models import NameLookup, NameOutcome
 from dispatcher.name_watch import named
 from dispatcher.names import Lookup, Outcome, look_up_all
@@ -51,6 +52,11 @@ class TableNames:
         if state is None or state.outcome in {Outcome.NO_ANSWER, Outcome.NOT_ASKED}:
             return None
         return state.addresses
+
+    def resolve_or_assume(self, host: str, port: int | None, transport: str) -> tuple[str, ...]:
+        """As `resolve`, but a name that nobody could look up is taken to resolve."""
+        found = self.resolve(host, port, transport)
+        return not_looked_up(host, port, transport) if found is None else found
 
     def with_outcome(self, *outcomes: Outcome) -> frozenset[str]:
         """The URI keys whose names came to one of `outcomes`."""

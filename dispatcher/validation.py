@@ -7,7 +7,7 @@ next hop (`must` in the recorded acceptance vectors). A warning does not: it say
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dispatcher.routing.findings import Effect
@@ -37,11 +37,15 @@ _SEVERITY = {
 
 @dataclass(frozen=True, slots=True)
 class SetOfRow:
-    """Sums over the rows of a set as they stand in the table: count, loaded weights, active ones."""
+    """Sums over the rows of a set as they stand in the table: count, loaded weights, active ones.
+
+    `left_out` are the ids of rows that no load would take: they have part in `rows` only.
+    """
 
     rows: int
     weight: int
     active: int
+    left_out: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,8 @@ def _without(total: SetOfRow, before: Mapping[str, Any] | None) -> SetOfRow:
     """The sums over the other rows of the set."""
     if before is None:
         return total
+    if before["id"] in total.left_out:
+        return replace(total, rows=max(0, total.rows - 1))
     return SetOfRow(
         rows=max(0, total.rows - 1),
         weight=max(0, total.weight - number_of(before["weight"])),

@@ -1,7 +1,7 @@
 """Which table a preview goes by: the rows of the database, or what a proxy holds in memory."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from dispatcher.routing.findings import Finding
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.rows import Row
 from dispatcher.secrets import mask_weight
+from dispatcher.table_names import stored_names
 from efcp.proxies.ages import in_words
 from efcp.proxies.models import KnownDestination, State
 from efcp.proxies.selectors import WatchedProxy
@@ -124,9 +125,12 @@ def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview
         memory.reload(_held_rows(held), inherit_state=False)
         if source.which is Which.MEMORY:
             return Preview(memory, weights_known=all(each.weight is not None for each in held))
-    rows = _table_rows(setid)
     change = edit or source.edit
-    loaded = memory.reload(change(rows) if change else rows)
+    rows = _table_rows(setid)
+    wanted = change(rows) if change else rows
+    names = stored_names(row.destination or "" for row in wanted)
+    memory.environment = replace(memory.environment, resolve=names.resolve_or_assume)
+    loaded = memory.reload(wanted)
     return Preview(memory, loaded.findings)
 
 

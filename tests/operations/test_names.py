@@ -1,6 +1,7 @@
 """Names: what a reload would make of them, what it did, and what is asked before calls are lost."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -191,3 +192,35 @@ def test_what_the_proxy_found_although_this_machine_does_not_is_clean(
     assert "loaded, although the name does not resolve by this machine's resolver" in unescape(
         answer.content.decode()
     )
+
+
+def test_the_destination_s_page_tells_both_addresses_and_when_they_changed(
+    operator: Client, held: Proxy, name_server: NameServer
+) -> None:
+    now = timezone.now()
+    name_server.addresses["gw.example.test"] = ["127.0.0.5"]
+    carry_out(now - timedelta(minutes=5))
+    name_server.addresses["gw.example.test"] = ["127.0.0.6"]
+    carry_out(now - timedelta(minutes=3))
+    page = destination_page(operator)
+    assert "127.0.0.5:5060" in page
+    assert "127.0.0.6" in page
+    assert "not those of today" in page
+    assert "The addresses changed by" in page
+    assert "by this machine's resolver" in page
+
+
+def test_the_destination_s_page_tells_since_when_its_name_does_not_resolve(
+    operator: Client, held: Proxy, name_server: NameServer
+) -> None:
+    carry_out(timezone.now() - timedelta(minutes=3))
+    page = destination_page(operator)
+    assert "Does not resolve here, for <time" in page
+    assert "its next reload drops it" in page
+
+
+def destination_page(client: Client) -> str:
+    """The text of the only row's page, on one line."""
+    row_id = Destination.objects.get().pk
+    page = client.get(reverse("operations:destination", args=[row_id])).content.decode()
+    return " ".join(unescape(page).split())

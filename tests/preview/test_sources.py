@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispatcher.models import Destination
+from dispatcher.name_watch import carry_out
 from dispatcher.routing.rows import Row
 from dispatcher.routing.states import State
 from efcp.accounts.roles import Role
@@ -17,6 +18,7 @@ from efcp.preview.sources import Source, TooManyRowsError, Which, set_preview, s
 from efcp.preview.spread.edits import GONE, UnsavedEdit
 from efcp.proxies.models import ProxyContact
 from efcp.proxies.selectors import watched_proxies
+from tests.dns_server import NameServer
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
 
@@ -123,3 +125,14 @@ def test_a_set_of_too_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     row(B)
     with pytest.raises(TooManyRowsError):
         set_preview(Source(Which.TABLE, None), 1)
+
+
+def test_a_name_of_which_the_watcher_knows_that_it_does_not_resolve_is_not_loaded(
+    name_server: NameServer,
+) -> None:
+    row(A)
+    row("sip:gw.example.test:5060")
+    [table] = sources(())
+    assert len(members(table)) == 2
+    carry_out(timezone.now())
+    assert members(table) == [(A, State.ACTIVE, 1)]

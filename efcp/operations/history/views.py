@@ -5,11 +5,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from dispatcher.name_facts import name_facts
 from dispatcher.selectors import find
 from efcp.operations.history.selectors import history
 from efcp.operations.history.timeline import Period
 from efcp.proxies.context import watched_on
-from efcp.sip.uri import host_of
+from efcp.sip.uri import host_of, uri_key
 
 
 @require_safe
@@ -21,8 +22,10 @@ def destination(request: HttpRequest, destination_id: int) -> HttpResponse:
         raise Http404
     wanted = request.GET.get("period", "")
     period = next((each for each in Period if each.label == wanted), Period.DAY)
+    watched = watched_on(request)
     context = {
-        "history": history(row, period, watched_on(request)),
+        "history": history(row, period, watched),
+        "name": name_facts([row.destination], watched).get(uri_key(row.destination)),
         "periods": list(Period),
         "host": host_of(row.destination),
     }
