@@ -36,11 +36,6 @@ class NameNote:
     age: str = ""
     is_bad: bool = False
 
-    @property
-    def since_iso(self) -> str:
-        """Since when, for a script to read."""
-        return self.since.isoformat() if self.since else ""
-
 
 @dataclass(frozen=True, slots=True)
 class NameFact:

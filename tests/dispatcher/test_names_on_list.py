@@ -1,5 +1,6 @@
 """Rows that no load takes, and names that do not resolve or moved: what the list and the forms say."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
@@ -93,7 +94,7 @@ def test_a_name_that_stopped_resolving_says_since_when_and_that_a_load_drops_it(
     assert "a load drops it" in page
     assert "name does not resolve here" in page
     since = NameLookup.objects.get().outcome_since.isoformat()
-    assert f'<time datetime="{since}" data-show="age">3 min</time>' in page
+    assert re.search(rf'<time datetime="{re.escape(since)}" data-show="age"[^>]*>3 min</time>', page)
 
 
 def test_a_name_that_moved_says_both_addresses(
