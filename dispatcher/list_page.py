@@ -15,6 +15,7 @@ from dispatcher.services import Values
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
 from efcp.proxies.ages import in_words
 from efcp.proxies.models import KnownDestination, Proxy, State
+from efcp.proxies.probing import Check, live_check
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.proxies.set_counts import SameCount, SetOnProxy, StateCount, same_counts, set_counts
 from efcp.sip.uri import uri_key
@@ -39,6 +40,7 @@ class LiveCell:
     `state` is "active", "probing", "inactive", "absent" (the proxy does not hold it) or "unknown" (never
     seen); it has lasted for `age`, as far as is known. Where `fresh` is False, the proxy does not answer and
     `state` is the last known, as of `seen_at`, which was `seen_age` ago; a fresh cell has no `seen_at`.
+    `check` tells of an active one whether the proxy probes it.
     """
 
     proxy: str
@@ -50,6 +52,7 @@ class LiveCell:
     seen_at: datetime | None = None
     seen_age: str = ""
     changed: tuple[ColumnDifference, ...] = ()
+    check: Check | None = None
 
     @property
     def word(self) -> str:
@@ -295,6 +298,7 @@ def _cell_of(
         seen_at=seen_at,
         seen_age=in_words(each.now - seen_at) if seen_at else "",
         changed=changed,
+        check=live_check(each, held) if held else None,
     )
 
 

@@ -56,13 +56,25 @@ class HeldDestination(NamedTuple):
         return self.setid, self.uri_key, self.occurrence
 
 
+class Probes(NamedTuple):
+    """What is known of a destination's being probed: columns of KnownDestination."""
+
+    probe_mode: int | None = None
+    always_probed: bool = False
+    probe_answered_at: datetime | None = None
+
+
 class StoredDestination(NamedTuple):
-    """A destination as stored before: its row's id, since when it is in its state, and the values then."""
+    """A destination as stored before: its row's id, since when it is in its state, and the values then.
+
+    `probes` is what is known of its being probed, which no list tells.
+    """
 
     row_id: int
     since: datetime
     since_is_exact: bool
     held: HeldDestination
+    probes: Probes
 
 
 @dataclass(frozen=True, slots=True)

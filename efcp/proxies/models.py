@@ -13,6 +13,15 @@ partition_charset = RegexValidator(
 )
 
 
+class ProbingRule(models.TextChoices):
+    """Which active destinations a proxy probes, as an administrator says: MI does not tell."""
+
+    UNKNOWN = "", "Not known"
+    NONE = "none", "None: ds_ping_interval is 0"
+    MARKED = "marked", "Those of probe mode “always” (ds_probing_mode 0)"
+    ALL = "all", "Every one (ds_probing_mode 1)"
+
+
 class Proxy(models.Model):
     """One OpenSIPS proxy that the panel asks over MI.
 
@@ -25,6 +34,9 @@ class Proxy(models.Model):
     mi_password_encrypted = models.BinaryField(default=b"", blank=True)
     partition = models.CharField(max_length=64, default="default", validators=[partition_charset])
     cluster = models.CharField(max_length=64, blank=True)
+    probing = models.CharField(
+        max_length=8, choices=ProbingRule.choices, blank=True, default=ProbingRule.UNKNOWN
+    )
     enabled = models.BooleanField(default=True)
     is_sandbox = models.BooleanField(default=False)
 
@@ -69,6 +81,8 @@ class ProxyContact(models.Model):
     `plain_until`: until then the proxy is asked without `full`, since a full reply was too large for it.
     `mixed_at` is when another proxy than the known one answered last, `stranger_start` its text where that
     was the last answer of all.
+    Of its probes, since its start: `probes_seen_at` is the last one that a report tells of, `probes_read_at`
+    how far these were read; `probes_all` where a report shows that it probes what is not marked for it.
     `interval_s` is the pace at which the watcher asks this proxy. `known_since` is the first good answer.
     `switches_mark` and `loads_mark` tell how far the proxy's reports were read, those that it gave at
     `reports_asked_at`; `late_switches` are read ones that no list has shown yet. `events_problem` tells why
@@ -88,6 +102,9 @@ class ProxyContact(models.Model):
     up_since_text = models.CharField(max_length=64, blank=True)
     stranger_start = models.CharField(max_length=64, blank=True, default="")
     mixed_at = models.DateTimeField(null=True)
+    probes_seen_at = models.DateTimeField(null=True)
+    probes_read_at = models.DateTimeField(null=True)
+    probes_all = models.BooleanField(default=False)
     round_trip_ms = models.FloatField(null=True)
     interval_s = models.FloatField(default=2.0)
     sets_digest = models.CharField(max_length=64, blank=True)
@@ -142,6 +159,8 @@ class KnownDestination(models.Model):
     weight, priority and description are null where the proxy was asked without `full`.
     `since` is when the state was first seen; `since_is_exact` is False where nobody watched before that
     moment, so that the destination has been in this state at least since then.
+    `probe_mode` is the column as it was loaded, null where that is not known. `always_probed`: since its last
+    load a probe failed while it was active. `probe_answered_at` is the last answer that a report tells of.
     """
 
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="destinations")
@@ -161,6 +180,9 @@ class KnownDestination(models.Model):
     description = models.CharField(max_length=MAX_TEXT, null=True)
     addresses = models.JSONField(default=list)
     first_hits = models.PositiveBigIntegerField(default=0)
+    probe_mode = models.PositiveSmallIntegerField(null=True)
+    always_probed = models.BooleanField(default=False)
+    probe_answered_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "efcp_known_destination"

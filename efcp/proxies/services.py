@@ -15,6 +15,7 @@ from efcp.proxies import reporting
 from efcp.proxies.changes import Interval, happened
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import HistoryGap, KnownDestination, KnownSet, Proxy, ProxyContact, TryOutcome
+from efcp.proxies.probing import forget_probes, note_probes
 from efcp.proxies.reporting import Taken
 from efcp.proxies.snapshot import Snapshot
 from efcp.proxies.storing import MemoryRows
@@ -146,6 +147,9 @@ def date_from_start(proxy: Proxy, snapshot: Snapshot) -> None:
         for setid, key, at in reporting.last_switches(snapshot.reports):
             began = min(snapshot.asked_at, at)
             mine.filter(setid=setid, uri_key=key, occurrence=0, since__lt=began).update(since=began)
+        forget_probes(contact)
+        note_probes(contact, snapshot.reports, reloaded=True)
+        contact.save(update_fields=["probes_seen_at", "probes_read_at", "probes_all"])
 
 
 @retried_on_lock
@@ -188,6 +192,12 @@ def _store_memory(contact: ProxyContact, snapshot: Snapshot) -> Stored:
     """Write what differs from the stored list, and what was reported since it."""
     rows = MemoryRows(contact.proxy_id, snapshot.memory)
     taken = reporting.take(contact, snapshot.reports)
+    stored = _store_rows(contact, snapshot, rows, taken)
+    note_probes(contact, snapshot.reports, reloaded=taken.told.reloaded)
+    return stored
+
+
+def _store_rows(contact: ProxyContact, snapshot: Snapshot, rows: MemoryRows, taken: Taken) -> Stored:
     if contact.asked_at is None:
         return _store_first(contact, rows, snapshot.asked_at)
     interval = Interval(contact.asked_at, snapshot.asked_at, _is_continuous(contact, snapshot.asked_at))

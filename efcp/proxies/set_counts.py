@@ -5,12 +5,13 @@ A count names its proxies. Where they differ, the worst comes first; what is not
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from django.db.models import Count, Sum
 
 from efcp.proxies.models import KnownDestination, State
+from efcp.proxies.probing import Check, check_of
 from efcp.proxies.selectors import WatchedProxy
 
 NAMES_SHOWN = 3
@@ -41,10 +42,19 @@ _LOOKS = {
 
 @dataclass(frozen=True, slots=True)
 class StateCount:
-    """How many destinations are in one state, and the sum of their weights as far as they are known."""
+    """How many destinations are in one state, and the sum of their weights as far as they are known.
+
+    `checks` counts them by whether they are probed, which is told of active ones only.
+    """
 
     count: int = 0
     weight: int = 0
+    checks: Mapping[Check, int] = field(default_factory=dict)
+
+    def with_more(self, count: int, weight: int, check: Check) -> "StateCount":
+        """The sum with `count` more destinations."""
+        checks = {**self.checks, check: self.checks.get(check, 0) + count}
+        return StateCount(self.count + count, self.weight + weight, checks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +100,32 @@ class SetOnProxy:
         """The numbers for people, without the proxy's name."""
         if not self.watched.known:
             return "unknown"
-        numbers = f"{self.active} of {self.held}" if self.held else "not held"
-        return numbers if self.fresh else f"last known {numbers}"
+        if not self.fresh:
+            return f"last known {self.active} of {self.held}" if self.held else "last known not held"
+        if not self.held:
+            return "not held"
+        return f"{self.active} of {self.held}{self.checks_words}"
+
+    @property
+    def checks(self) -> Mapping[Check, int]:
+        """How many of the active ones are checked, never checked, or not known to be."""
+        return self.states.get(State.ACTIVE, StateCount()).checks
+
+    @property
+    def checks_words(self) -> str:
+        """The same for people, in brackets; empty where none is active."""
+        found = [(check, self.checks.get(check, 0)) for check in Check]
+        told = [f"{count} {check.value}" for check, count in found if count]
+        if len(told) == 1:
+            check = next(check for check, count in found if count)
+            return f" ({check.value})"
+        return f" ({', '.join(told)})" if told else ""
 
     @property
     def chip(self) -> str:
-        """The look of a chip for it."""
+        """The look of a chip for it; in full is plain green only where every destination is checked."""
+        if self.service is Service.FULL and set(self.checks) - {Check.CHECKED}:
+            return "active chip-unchecked" if Check.UNCHECKED in self.checks else "active chip-maybe-checked"
         return _LOOKS[self.service]
 
     def count_of(self, state: str) -> int:
@@ -131,7 +161,8 @@ class SameCount:
             return f"No destination takes calls on {self.names} (0 of {first.held})"
         begin = "" if first.fresh else "Last known: "
         take = "takes" if first.active == 1 else "take"
-        return f"{begin}{first.active} of {first.held} {take} calls on {self.names}"
+        checks = first.checks_words if first.fresh else ""
+        return f"{begin}{first.active} of {first.held} {take} calls on {self.names}{checks}"
 
 
 def listed_names(names: Sequence[str]) -> str:
@@ -151,13 +182,16 @@ def set_counts(
     if wanted is not None:
         rows = rows.filter(setid__in=wanted)
     found: dict[int, dict[int, dict[str, StateCount]]] = defaultdict(lambda: defaultdict(dict))
-    for setid, proxy_id, partition, state, count, weight in (
-        rows.values_list("setid", "proxy_id", "partition", "state")
+    by_id = {each.proxy.pk: each for each in watched}
+    for setid, proxy_id, partition, state, mode, always, count, weight in (
+        rows.values_list("setid", "proxy_id", "partition", "state", "probe_mode", "always_probed")
         .annotate(count=Count("pk"), weights=Sum("weight"))
         .order_by("setid")
     ):
         if partitions[proxy_id] == partition:
-            found[setid][proxy_id][state] = StateCount(count, int(weight or 0))
+            known = found[setid][proxy_id].get(state, StateCount())
+            check = check_of(by_id[proxy_id], mode, always)
+            found[setid][proxy_id][state] = known.with_more(count, int(weight or 0), check)
     return {
         setid: tuple(SetOnProxy(each, found[setid].get(each.proxy.pk, {})) for each in watched)
         for setid in (list(found) if wanted is None else wanted)

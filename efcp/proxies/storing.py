@@ -19,6 +19,7 @@ from efcp.proxies.memory import (
     HeldDestination,
     Identity,
     Memory,
+    Probes,
     StoredDestination,
     difference,
 )
@@ -127,11 +128,12 @@ class MemoryRows:
     def _stored(self) -> dict[Identity, StoredDestination]:
         known = KnownDestination.objects.filter(proxy_id=self.proxy_id, partition=self.memory.partition)
         stored = {}
-        for row_id, since, exact, *values, addresses in known.values_list(
-            "pk", "since", "since_is_exact", *_HELD_COLUMNS
+        for row_id, since, exact, mode, always, answered_at, *values, addresses in known.values_list(
+            "pk", "since", "since_is_exact", *Probes._fields, *_HELD_COLUMNS
         ).iterator():
             held = HeldDestination._make((*values, tuple(addresses)))
-            stored[held.identity] = StoredDestination(row_id, since, exact, held)
+            probes = Probes(mode, always, answered_at)
+            stored[held.identity] = StoredDestination(row_id, since, exact, held, probes)
         return stored
 
     def _delete(self, found: Difference) -> None:
@@ -143,7 +145,8 @@ class MemoryRows:
     def _insert(self, found: Difference, since: Since) -> None:
         hits = dict(zip((d.identity for d in self.memory.destinations), self.memory.first_hits, strict=True))
 
-        def row(held: HeldDestination, began: datetime, exact: bool) -> tuple[Any, ...]:
+        def row(held: HeldDestination, began: datetime, exact: bool, probes: Probes) -> tuple[Any, ...]:
+            answered_at = probes.probe_answered_at
             return (
                 self.proxy_id,
                 self.memory.partition,
@@ -152,11 +155,15 @@ class MemoryRows:
                 self._moment(began),
                 exact,
                 hits[held.identity],
+                probes.probe_mode,
+                probes.always_probed,
+                answered_at and self._moment(answered_at),
             )
 
-        rows = [row(held, *since[held.identity]) for held in found.appeared]
+        rows = [row(held, *since[held.identity], Probes()) for held in found.appeared]
         for before, held in found.changed:
-            rows.append(row(held, *since.get(held.identity, (before.since, before.since_is_exact))))
+            began, exact = since.get(held.identity, (before.since, before.since_is_exact))
+            rows.append(row(held, began, exact, before.probes))
         _insert_rows(KnownDestination._meta.db_table, _KNOWN_COLUMNS, rows)
 
     @staticmethod
@@ -165,7 +172,15 @@ class MemoryRows:
         return connection.ops.adapt_datetimefield_value(at)
 
 
-_KNOWN_COLUMNS = ("proxy_id", "partition", *_HELD_COLUMNS, "since", "since_is_exact", "first_hits")
+_KNOWN_COLUMNS = (
+    "proxy_id",
+    "partition",
+    *_HELD_COLUMNS,
+    "since",
+    "since_is_exact",
+    "first_hits",
+    *Probes._fields,
+)
 _SET_COLUMNS = ("proxy_id", "partition", "setid", "content", "since")
 _CHANGE_COLUMNS = (
     "proxy_id",

@@ -218,6 +218,25 @@ def test_a_proxy_that_never_answered_is_unknown_everywhere_on_the_list(
     assert ">sip:10.0.0.1<" not in shown(viewer, "?live=absent")
 
 
+@pytest.mark.parametrize(
+    ("probing", "look", "words"),
+    [
+        ("all", "checked", "checked"),
+        ("none", "unchecked", "never checked"),
+        ("", "maybe-checked", "check unknown"),
+    ],
+)
+def test_active_says_whether_it_is_checked(
+    viewer: Client, add_row: AddRow, proxy: Proxy, probing: str, look: str, words: str
+) -> None:
+    Proxy.objects.update(probing=probing)
+    add_row("sip:10.0.0.1")
+    hold(proxy, "sip:10.0.0.1")
+    page = shown(viewer)
+    assert f'<span class="chip chip-active chip-{look}">Active' in page
+    assert f">{words}<" in page
+
+
 def test_the_header_says_of_which_proxies_its_count_speaks(
     viewer: Client, add_row: AddRow, proxy: Proxy
 ) -> None:

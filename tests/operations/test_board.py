@@ -215,6 +215,30 @@ def test_a_proxy_that_never_answered_leaves_every_set_unknown(
     assert "not held" not in page
 
 
+def test_what_is_active_is_counted_by_whether_it_is_checked(edge: PlayingProxy, viewer: Client) -> None:
+    proxy = hold(edge, a="Active", b="Active")
+    Proxy.objects.update(probing="marked")
+    KnownDestination.objects.filter(proxy=proxy).update(probe_mode=0)
+    KnownDestination.objects.filter(uri=URI).update(probe_mode=1)
+    page = shown_text(viewer)
+    assert '<span class="chip chip-active chip-checked">1 active, checked</span>' in page
+    assert '<span class="chip chip-active chip-unchecked">1 active, never checked</span>' in page
+    assert "2 of 2 (1 checked, 1 never checked) on edge-1" in page
+    # In full, but in the plain green look only where everything is checked.
+    assert '<strong class="chip chip-active">' not in page
+
+
+def test_a_word_on_what_a_proxy_probes_is_a_change(edge: PlayingProxy, viewer: Client) -> None:
+    hold(edge, a="Active")
+    version = shown(viewer).version
+    Proxy.objects.update(probing="all")
+    assert polled(viewer, version).status_code == 200
+    version = shown(viewer).version
+    KnownDestination.objects.update(probe_mode=1)
+    ProxyContact.objects.update(probes_seen_at=timezone.now())
+    assert polled(viewer, version).status_code == 200
+
+
 def shown_text(client: Client) -> str:
     """The board's page."""
     return client.get(reverse("operations:board")).text

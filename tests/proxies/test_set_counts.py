@@ -20,8 +20,8 @@ def make(db: None) -> MakeProxy:
     now = timezone.now()
     WatcherHeartbeat.objects.create(pk=1, started_at=now, beat_at=now)
 
-    def make_proxy(name: str, states: str | None, *, silent: bool = False) -> Proxy:
-        proxy = Proxy.objects.create(name=name, mi_url="http://127.0.0.1:9/mi")
+    def make_proxy(name: str, states: str | None, *, silent: bool = False, probing: str = "all") -> Proxy:
+        proxy = Proxy.objects.create(name=name, mi_url="http://127.0.0.1:9/mi", probing=probing)
         if states is None:
             return proxy
         failing_since, outcome = (now, TryOutcome.REFUSED) if silent else (None, TryOutcome.ANSWERED)
@@ -58,8 +58,8 @@ def test_where_proxies_differ_the_worst_comes_first_and_each_is_named(make: Make
     make("edge-4", "active active")
     assert told() == [
         "No destination takes calls on edge-2 (0 of 2)",
-        "1 of 2 takes calls on edge-3",
-        "2 of 2 take calls on edge-1, edge-4",
+        "1 of 2 takes calls on edge-3 (checked)",
+        "2 of 2 take calls on edge-1, edge-4 (checked)",
     ]
 
 
@@ -77,14 +77,14 @@ def test_a_proxy_that_never_answered_is_unknown_and_a_silent_one_last_known(make
         "Last known: not held by edge-4",
         "Unknown on edge-2",
         "Last known: 1 of 1 takes calls on edge-3",
-        "1 of 1 takes calls on edge-1",
+        "1 of 1 takes calls on edge-1 (checked)",
     ]
 
 
 def test_many_names_are_cut(make: MakeProxy) -> None:
     for number in range(5):
         make(f"edge-{number}", "active")
-    assert told() == ["1 of 1 takes calls on edge-0, edge-1, edge-2 and 2 more"]
+    assert told() == ["1 of 1 takes calls on edge-0, edge-1, edge-2 and 2 more (checked)"]
 
 
 def test_it_is_one_query(make: MakeProxy, django_assert_num_queries: DjangoAssertNumQueries) -> None:
@@ -93,3 +93,23 @@ def test_it_is_one_query(make: MakeProxy, django_assert_num_queries: DjangoAsser
     with django_assert_num_queries(1):
         counts = set_counts(watched)
     assert [each.states["active"].weight for each in counts[1]] == [2]
+
+
+def test_active_counts_by_whether_it_is_checked(make: MakeProxy) -> None:
+    proxy = make("edge-1", "active active active inactive", probing="marked")
+    KnownDestination.objects.filter(position=0).update(probe_mode=1)
+    KnownDestination.objects.filter(position=1).update(probe_mode=0)
+    assert told() == ["3 of 4 take calls on edge-1 (1 checked, 1 never checked, 1 check unknown)"]
+    KnownDestination.objects.update(probe_mode=0)
+    [on_proxy] = set_counts(watched_proxies(), [1])[1]
+    assert (on_proxy.words, on_proxy.proxy) == ("3 of 4 (never checked)", proxy.name)
+
+
+@pytest.mark.parametrize(
+    ("probing", "chip"),
+    [("all", "active"), ("none", "active chip-unchecked"), ("", "active chip-maybe-checked")],
+)
+def test_only_what_is_checked_is_plain_green(make: MakeProxy, probing: str, chip: str) -> None:
+    make("edge-1", "active", probing=probing)
+    [on_proxy] = set_counts(watched_proxies(), [1])[1]
+    assert on_proxy.chip == chip

@@ -14,6 +14,7 @@ from dispatcher.selectors import set_names
 from efcp.operations.maintenance.selectors import last_change, out_of_service
 from efcp.operations.models import Maintenance
 from efcp.proxies.models import KnownDestination, KnownSet, State
+from efcp.proxies.probing import Check, live_check
 from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
 from efcp.proxies.set_counts import (
     SameCount,
@@ -66,6 +67,11 @@ class TroubleOnProxy:
     def fresh(self) -> bool:
         """Whether the proxy answers."""
         return self.watched.fresh
+
+    @property
+    def check(self) -> Check | None:
+        """Whether an active one is probed."""
+        return live_check(self.watched, self.known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +165,7 @@ class BoardTally:
 class Board:
     """Everything on the board. Sets beyond what is shown are counted in `hidden`, and in the tallies.
 
+    `checks` counts what is active on the proxies that answer, once for each, by whether it is probed.
     A tally is None where no set is at its level; `unknown` counts every set of which some proxy tells nothing
     now, whatever its level.
     """
@@ -173,6 +180,17 @@ class Board:
     impaired: BoardTally | None
     unknown: BoardTally | None
     differing: int
+    checks: tuple[tuple[Check, int], ...]
+
+    @property
+    def answering(self) -> str:
+        """The proxies that answer."""
+        return listed_names([each.proxy.name for each in self.watched if each.fresh])
+
+    @property
+    def all_checked(self) -> bool:
+        """Whether everything that is active is known to be probed."""
+        return not [check for check, _count in self.checks if check is not Check.CHECKED]
 
     @property
     def full_on(self) -> str:
@@ -198,6 +216,7 @@ def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str], maintaine
             each.proxy.name,
             each.proxy.partition,
             each.contact.sets_digest,
+            (each.proxy.probing, each.contact.probes_seen_at, each.contact.probes_all),
             each.freshness.value,
             None if each.fresh else (each.seen_at, each.words, each.silent_since),
         )
@@ -237,7 +256,14 @@ def board(watched: Sequence[WatchedProxy]) -> Board:
         impaired=_tally(sets, Level.IMPAIRED, watched),
         unknown=_tally(sets, Level.UNKNOWN, watched),
         differing=sum(each.differing is not None for each in sets),
+        checks=_checks(sets),
     )
+
+
+def _checks(sets: Sequence[BoardSet]) -> tuple[tuple[Check, int], ...]:
+    fresh = [on for each in sets for on in each.proxies if on.fresh]
+    counts = [(check, sum(on.checks.get(check, 0) for on in fresh)) for check in Check]
+    return tuple((check, count) for check, count in counts if count)
 
 
 def _tally(sets: Sequence[BoardSet], level: Level, watched: Sequence[WatchedProxy]) -> BoardTally | None:

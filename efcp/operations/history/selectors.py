@@ -18,6 +18,7 @@ from efcp.operations.history.timeline import Change, Gap, Period, Segment, Timel
 from efcp.operations.maintenance.selectors import open_of
 from efcp.operations.models import Maintenance, Module, ReloadOutcome, ReloadResult
 from efcp.proxies.models import HistoryGap, KnownDestination, StateChange
+from efcp.proxies.probing import Check, live_check, why_check
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
 
@@ -61,6 +62,16 @@ class OnProxy:
     timeline: Timeline
     gaps: tuple[Gap, ...]
     hits_per_hour: float | None
+
+    @property
+    def check(self) -> Check | None:
+        """Whether it is probed, if it is active."""
+        return live_check(self.watched, self.known) if self.known else None
+
+    @property
+    def why_check(self) -> str:
+        """From what that is known."""
+        return why_check(self.watched, self.known) if self.known and self.check else ""
 
     @property
     def availability(self) -> str:

@@ -14,6 +14,7 @@ from dispatcher.changes import compare
 from efcp.jobs.models import UNDER_WAY, JobRun
 from efcp.operations.models import ReloadResult
 from efcp.proxies.models import KnownDestination, State, WatcherHeartbeat
+from efcp.proxies.probing import Check
 from efcp.proxies.selectors import WatchedProxy
 from efcp.proxies.set_counts import set_counts
 
@@ -115,6 +116,11 @@ class PanelMetrics:
             "The fewest active destinations of a set among the proxies that answer and hold it, and where",
             labels=["set", "proxy"],
         )
+        checks = GaugeMetricFamily(
+            "efcp_set_active_by_check",
+            "Active destinations of a set on a proxy that answers, by whether it probes them",
+            labels=["proxy", "set", "check"],
+        )
         for setid, on_proxies in set_counts(self._watched).items():
             holding = [each for each in on_proxies if each.held]
             for each in holding:
@@ -122,10 +128,13 @@ class PanelMetrics:
                 for state in State:
                     family = now if each.fresh else last_known
                     family.add_metric([each.proxy, str(setid), state.value], each.count_of(state))
+            for each in (each for each in holding if each.fresh):
+                for check in Check:
+                    checks.add_metric([each.proxy, str(setid), check.look], each.checks.get(check, 0))
             least = min((each for each in holding if each.fresh), key=lambda each: each.active, default=None)
             if least is not None:
                 worst.add_metric([str(setid), least.proxy], least.active)
-        yield from (now, last_known, worst)
+        yield from (now, last_known, worst, checks)
 
     def _reloads(self) -> Metric:
         family = CounterMetricFamily(

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from efcp.mi import Endpoint, EndpointError
 from efcp.operations.registry.services import ProxyValues
 from efcp.proxies.mi_password import UnreadablePasswordError
-from efcp.proxies.models import Proxy, partition_charset
+from efcp.proxies.models import ProbingRule, Proxy, partition_charset
 
 _SEEN_PURPOSE = "efcp: the values that a proxy's editor saw"
 
@@ -50,6 +50,13 @@ class ProxyForm(forms.Form):
         help_text="Only where the dispatcher module has a cluster_id: one name for all its members. "
         "A state is then set through one of them and read back from all.",
     )
+    probing = forms.ChoiceField(
+        choices=ProbingRule.choices,
+        required=False,
+        label="Active destinations that it probes",
+        help_text="MI does not tell ds_probing_mode and ds_ping_interval: say here what opensips.cfg has. "
+        "Without it, most destinations are shown as active with “check unknown”.",
+    )
     enabled = forms.BooleanField(required=False)
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -80,6 +87,7 @@ class ProxyForm(forms.Form):
             cleaned["partition"],
             cleaned["enabled"],
             cleaned["cluster"],
+            cleaned["probing"],
         )
 
     def seen_values(self) -> ProxyValues | None:

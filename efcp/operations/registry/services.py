@@ -34,11 +34,20 @@ class ProxyValues:
     partition: str
     enabled: bool
     cluster: str = ""
+    probing: str = ""
 
     @classmethod
     def of(cls, proxy: Proxy) -> "ProxyValues":
         """The stored values of `proxy`."""
-        return cls(proxy.name, proxy.mi_url, proxy.mi_username, proxy.partition, proxy.enabled, proxy.cluster)
+        return cls(
+            proxy.name,
+            proxy.mi_url,
+            proxy.mi_username,
+            proxy.partition,
+            proxy.enabled,
+            proxy.cluster,
+            proxy.probing,
+        )
 
 
 def add_proxy(actor: Actor, values: ProxyValues, password: str = "") -> Proxy:

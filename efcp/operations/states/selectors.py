@@ -10,6 +10,7 @@ from django.http import QueryDict
 from dispatcher.models import Destination
 from dispatcher.selectors import set_names
 from efcp.proxies.models import KnownDestination, Proxy, State
+from efcp.proxies.probing import Check, live_check
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
 
@@ -58,6 +59,7 @@ class StateOnProxy:
 
     watched: WatchedProxy
     state: str
+    check: Check | None = None
 
     @property
     def proxy(self) -> Proxy:
@@ -73,7 +75,9 @@ class StateOnProxy:
     def word(self) -> str:
         """The state as a word for people."""
         word = "Not in memory" if self.state == "absent" else self.state.capitalize()
-        return f"Last known: {word.lower()}" if self.is_last_known else word
+        if self.is_last_known:
+            return f"Last known: {word.lower()}"
+        return f"{word}, {self.check.value}" if self.check else word
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +135,7 @@ def chosen_lines(rows: Sequence[Destination], watched: Sequence[WatchedProxy]) -
     lines = []
     for row in rows:
         on_proxies = held.get((row.setid, uri_key(row.destination)), {})
-        states = tuple(
-            StateOnProxy(each, _state_on(each, on_proxies.get(each.proxy.pk, ()))) for each in watched
-        )
+        states = tuple(_on_proxy(each, on_proxies.get(each.proxy.pk, ())) for each in watched)
         lines.append(ChosenLine(row, states, any(len(found) > 1 for found in on_proxies.values())))
     return lines
 
@@ -156,6 +158,10 @@ def emptied_sets(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[
         for proxy_id, setid in sorted(held - left)
         if proxy_id == proxy.pk
     ]
+
+
+def _on_proxy(each: WatchedProxy, held: Sequence[KnownDestination]) -> StateOnProxy:
+    return StateOnProxy(each, _state_on(each, held), live_check(each, held[0]) if held else None)
 
 
 def _state_on(each: WatchedProxy, held: Sequence[KnownDestination]) -> str:

@@ -122,6 +122,7 @@ def test_adding_stores_the_proxy_and_who_added_it(administrator: Client) -> None
         "partition": "default",
         "enabled": True,
         "cluster": "",
+        "probing": "",
         "mi_password": "•••",
     }
 

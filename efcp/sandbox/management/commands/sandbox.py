@@ -7,7 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from efcp.configuration import Configuration
+from efcp.configuration import Configuration, Sandbox
+from efcp.proxies.models import ProbingRule
 from efcp.sandbox.process import PortBusyError, SandboxProcess
 from efcp.sandbox.registration import register
 from efcp.sandbox.seed import sample_gateways, seed_once
@@ -25,11 +26,17 @@ class Command(BaseCommand):
             raise CommandError("The sandbox is off here: set EFCP_SANDBOX=1 to run it.")
         if seed_once():
             self.stdout.write("Sample sets were written; their gateways are played by the sandbox.")
-        register(configuration.sandbox.mi_port)
+        register(configuration.sandbox.mi_port, _probing(configuration.sandbox))
         try:
             asyncio.run(_run(SandboxProcess(configuration.sandbox, sample_gateways())))
         except PortBusyError as error:
             raise CommandError(str(error)) from None
+
+
+def _probing(sandbox: Sandbox) -> ProbingRule:
+    if not sandbox.ping_interval_s:
+        return ProbingRule.NONE
+    return ProbingRule.ALL if sandbox.probing_mode == 1 else ProbingRule.MARKED
 
 
 async def _run(process: SandboxProcess) -> None:
