@@ -32,14 +32,15 @@ LIVE_LABELS = (
 @permission_required("efcp.view", raise_exception=True)
 def destination_list(request: HttpRequest) -> HttpResponse:
     """All destinations by set, filtered, sorted and paged by the URL."""
+    is_fragment = request.headers.get("HX-Target") == "destinations"
     context = {
+        "is_fragment": is_fragment,
         "page": list_page.build(ListQuery.parse(request.GET.dict()), watched_on(request)),
         "initial_states": InitialState.choices,
         "live_states": LIVE_LABELS,
         "sizes": SIZES,
     }
-    fragment = "#destinations" if request.headers.get("HX-Target") == "destinations" else ""
-    return render(request, f"dispatcher/list.html{fragment}", context)
+    return render(request, f"dispatcher/list.html{'#destinations' if is_fragment else ''}", context)
 
 
 @require_safe

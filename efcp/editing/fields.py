@@ -105,7 +105,7 @@ class CheckedForm(forms.Form):
                 "hx-trigger": "input changed delay:400ms, change",
                 "hx-target": f"#findings-{name}",
                 "hx-swap": "outerHTML",
-                "hx-sync": "this:replace",
+                "hx-sync": "this:queue last",
                 "autocomplete": "off",
                 "spellcheck": "false",
             }

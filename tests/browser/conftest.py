@@ -26,6 +26,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = 90.0
 END_WITHIN_S = 30.0
 PATIENCE_S = 30.0
+CUT_SHORT = ('"htmx:sendAbort"', '"htmx:sendError"', '"htmx:afterRequest"')
 CHROMIUM_FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -172,7 +173,7 @@ class Browser:
 
     def wait_for(self, words: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until `words` can be read on the page."""
-        self._wait(lambda: words in self.text, f"{words!r} is not on the page", patience_s)
+        self.wait_until(lambda: words in self.text, f"{words!r} is not on the page", patience_s)
 
     def type(self, field: str, text: str) -> WebElement:
         """Type into a field by its name, in the place of what is there."""
@@ -199,7 +200,7 @@ class Browser:
             return True
 
         # A part of the page may be fetched anew between the finding and the click.
-        self._wait(pressed, f"{label!r} can't be pressed", PATIENCE_S)
+        self.wait_until(pressed, f"{label!r} can't be pressed", PATIENCE_S)
 
     def row_of(self, words: str) -> str:
         """The text of the table row that says `words`, empty where there is none."""
@@ -215,27 +216,29 @@ class Browser:
 
     def wait_for_live(self, words: str, state: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until the live state of the row that says `words` is `state`."""
-        self._wait(
+        self.wait_until(
             lambda: self.live_state(words).startswith(state), f"{words} is not live {state!r}", patience_s
         )
 
     def wait_for_row(self, words: str, says: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until the row that says `words` also says `says`."""
-        self._wait(
+        self.wait_until(
             lambda: says in self.row_of(words), f"the row of {words} does not say {says!r}", patience_s
         )
 
     def problems(self) -> list[str]:
-        """What the browser's console complains of: answers that failed, scripts refused, errors thrown.
+        """Errors and warnings in the browser's console since the last call: failed answers, refused scripts.
 
-        htmx tells of a poll that a click cut short in the same tone; that is none, and a poll that failed is
-        told by the browser itself as well.
+        A poll that a click cut short is none, though htmx logs it as an error; one that failed is logged by
+        the browser itself as well.
         """
         entries = self.driver.execute("getLog", {"type": "browser"})["value"]
-        severe = [entry["message"] for entry in entries if entry["level"] == "SEVERE"]
-        return [message for message in severe if '"htmx:' not in message]
+        told = [entry["message"] for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
+        return [message for message in told if not message.endswith(CUT_SHORT)]
 
-    def _wait(self, is_so: Callable[[], bool], what: str, patience_s: float) -> None:
+    def wait_until(self, is_so: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+        """Wait until `is_so`; AssertionError that says `what` where it never is."""
+
         def holds(_driver: webdriver.Chrome) -> bool:
             with contextlib.suppress(Exception):
                 return is_so()

@@ -1,0 +1,128 @@
+"""On every page of the URL conf: a quiet console, and parts that refresh themselves keep what is shown."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select
+
+from tests.browser.conftest import Browser, Panel, running_browser, running_panel
+from tests.browser.samples import Samples
+from tests.browser.test_pages import sign_in
+
+REFRESHES = ":is([data-refresh], [hx-trigger*='every ']):not(.proxy-dots)"
+COUNT_REFRESHES = f"""
+const isHurried = arguments[0];
+const hurry = () => document.querySelectorAll("[data-refresh]:not(.proxy-dots)").forEach(
+  (element) => isHurried && element.dispatchEvent(new CustomEvent("efcp:refresh")));
+window.refreshes = 0;
+hurry();
+document.addEventListener("htmx:afterRequest", (event) => {{
+  if (event.detail.requestConfig.elt.matches("{REFRESHES}")) setTimeout(hurry, 20, window.refreshes += 1);
+}});
+"""
+IS_AT_REST = "return document.readyState === 'complete' && !document.querySelector('.htmx-request')"
+SHOWN = """
+const text = (selector) => [...document.querySelectorAll(selector)].map((each) => each.innerText);
+const fields = [...document.querySelectorAll("main [role=search] :is(input, select)")];
+return JSON.stringify({
+  address: location.href,
+  fields: fields.map((field) => [field.name, field.value]),
+  rows: text("main tbody :is(code, .mono)"),
+  heads: text("main h1, main h2"),
+  counts: text("main .pager, .page-head > p"),
+});
+"""
+LINKS = "main thead a, main nav[aria-label=Pages] a"
+Act = Callable[[], None]
+
+
+@pytest.fixture(scope="module")
+def samples() -> Iterator[Samples]:
+    """Return a trial with one of everything, and a browser signed in to it."""
+    with running_panel() as panel, running_browser() as browser:
+        sign_in(panel, browser)
+        yield Samples(panel, browser).make()
+
+
+def open_page(panel: Panel, browser: Browser, page: str) -> None:
+    """Open a page, and wait until what it fetches by itself is there."""
+    browser.see(panel.url(page))
+    come_to_rest(browser)
+
+
+def come_to_rest(browser: Browser) -> None:
+    """Wait until the browser fetches nothing, twice in a row: what was fetched may fetch more."""
+    for _ in range(2):
+        browser.wait_until(lambda: bool(browser.driver.execute_script(IS_AT_REST)), "it never comes to rest")
+
+
+@pytest.mark.browser
+def test_no_page_complains_in_the_console(samples: Samples) -> None:
+    browser, pages = samples.browser, list(samples.pages())
+    browser.problems()  # those of asking pages that answer only POST
+    complaints = []
+    for page in pages:
+        open_page(samples.panel, browser, page)
+        complaints += [(page, problem) for problem in browser.problems()]
+    assert complaints == []
+
+
+def ways_to_narrow(browser: Browser) -> Iterator[tuple[str, Act]]:
+    """Each way to filter, sort or page on the open page, with what it is called."""
+    driver = browser.driver
+    for name in [
+        str(each.get_attribute("name"))
+        for each in driver.find_elements(By.CSS_SELECTOR, "[role=search] select")
+    ]:
+        yield name, lambda name=name: choose_last(browser, name)  # type: ignore[misc]
+    if driver.find_elements(By.CSS_SELECTOR, "main [role=search] input[type=search]"):
+        yield (
+            "search",
+            lambda: driver.find_element(By.CSS_SELECTOR, "main input[type=search]").send_keys("127"),
+        )
+    links = len(driver.find_elements(By.CSS_SELECTOR, LINKS))
+    for number in {0, links - 1} if links else ():  # one that sorts, and one that pages where there is any
+        yield (
+            f"link {number}",
+            lambda number=number: driver.find_elements(By.CSS_SELECTOR, LINKS)[number].click(),
+        )  # type: ignore[misc]
+
+
+def choose_last(browser: Browser, name: str) -> None:
+    """Choose the last option of a filter that is not chosen yet."""
+    select = Select(browser.driver.find_element(By.CSS_SELECTOR, f"main [role=search] select[name={name}]"))
+    [option for option in select.options if not option.is_selected()][-1].click()
+
+
+@pytest.mark.browser
+def test_what_refreshes_itself_keeps_filter_order_and_page(samples: Samples) -> None:
+    browser, tried = samples.browser, []
+    for page in samples.pages():
+        open_page(samples.panel, browser, page)
+        if not browser.driver.find_elements(By.CSS_SELECTOR, REFRESHES):
+            continue
+        wait_for_refreshes(browser, page)
+        for name, narrow in ways_to_narrow(browser):
+            open_page(samples.panel, browser, page)
+            wait_for_refreshes(browser, f"{page} after {name}", narrow)
+            tried.append((page, name))
+    assert {("system/dispatcher/", name) for name in ("setid", "live", "search", "link 0")} <= set(tried)
+
+
+def wait_for_refreshes(browser: Browser, where: str, narrow: Act | None = None) -> None:
+    """Narrow what the page shows, and wait for three refreshes: AssertionError where it then shows else.
+
+    Where nothing is narrowed, they come at the pace of the page, else one after the other.
+    """
+    driver, before = browser.driver, browser.driver.current_url
+    if narrow is not None:
+        narrow()
+        browser.wait_until(lambda: driver.current_url != before, f"{where}: nothing happens")
+        come_to_rest(browser)
+    shown = driver.execute_script(SHOWN)
+    driver.execute_script(COUNT_REFRESHES, narrow is not None)
+    browser.wait_until(
+        lambda: bool(driver.execute_script("return window.refreshes >= 3")), f"{where}: no refresh"
+    )
+    assert driver.execute_script(SHOWN) == shown, where
