@@ -76,6 +76,7 @@ def test_everything_on_a_host_is_set_and_that_is_undone(panel: Panel, browser: B
     browser.wait_for("Accepted")
     browser.wait_for("2 back to active")
     browser.press("Put the former states back")
+    browser.wait_for("Former states put back by")
     browser.wait_for("Accepted")
     browser.see(panel.url("system/dispatcher/state/"))
     browser.wait_for("2 · Recording 2 of 2")
