@@ -107,6 +107,8 @@ class Configuration:
     url: str
     allowed_hosts: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
+    proxy_networks: tuple[Network, ...]
+    webhook_networks: tuple[Network, ...]
     insecure_http: bool
     admin_password: str
     metrics_token: str
@@ -153,7 +155,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         data_dir=data_dir,
         url=url,
         allowed_hosts=_allowed_hosts(settings, url, host),
-        trusted_proxies=_networks(settings.text("EFCP_TRUSTED_PROXIES", "127.0.0.1,::1" if url else "")),
+        trusted_proxies=_networks(settings, "EFCP_TRUSTED_PROXIES", "127.0.0.1,::1" if url else ""),
+        proxy_networks=_networks(settings, "EFCP_PROXY_NETWORKS"),
+        webhook_networks=_networks(settings, "EFCP_WEBHOOK_NETWORKS"),
         insecure_http=settings.flag("EFCP_INSECURE_HTTP", default=False),
         admin_password=settings.text("EFCP_ADMIN_PASSWORD"),
         metrics_token=_metrics_token(settings.text("EFCP_METRICS_TOKEN")),
@@ -298,14 +302,14 @@ def _allowed_hosts(settings: Settings, url: str, host: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(hosts))
 
 
-def _networks(text: str) -> tuple[Network, ...]:
+def _networks(settings: Settings, name: str, default: str = "") -> tuple[Network, ...]:
     networks = []
-    for item in filter(None, (part.strip() for part in text.split(","))):
+    for item in filter(None, (part.strip() for part in settings.text(name, default).split(","))):
         try:
             networks.append(ipaddress.ip_network(item))
         except ValueError:
             raise ConfigurationError(
-                f"EFCP_TRUSTED_PROXIES holds {item!r}; it takes addresses or networks such as 10.0.0.0/24."
+                f"{name} holds {item!r}; it takes addresses or networks such as 10.0.0.0/24."
             ) from None
     return tuple(networks)
 

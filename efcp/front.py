@@ -7,6 +7,19 @@ from django.http import HttpRequest, HttpResponse
 from efcp.audit.addresses import is_trusted_proxy
 
 
+class NotStoredMiddleware:
+    """Has browsers and proxies store no page behind the sign-in: it may show secrets."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Mark what the panel's own views answer."""
+        response = self.get_response(request)
+        response.headers["Cache-Control"] = "no-store, private"
+        return response
+
+
 class TrustedProxyMiddleware:
     """Drops headers in which anyone but a trusted proxy tells how the client reached the panel."""
 

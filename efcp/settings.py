@@ -53,6 +53,8 @@ MIDDLEWARE = [
     "efcp.front.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Behind the one above: the panel's own styles and scripts may be stored.
+    "efcp.front.NotStoredMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -216,6 +218,10 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = MAIL_SERVER.sender if MAIL_SERVER else "efcp@localhost"
 # Stands in front of addresses in messages, where it is set.
 PUBLIC_URL = CONFIGURATION.url
+
+# What proxies and webhooks may be at; link-local and metadata addresses never (efcp/mi/reach.py).
+PROXY_NETWORKS = CONFIGURATION.proxy_networks
+WEBHOOK_NETWORKS = CONFIGURATION.webhook_networks
 
 # The watcher's pace and the place that events come to; what is kept of the past.
 WATCHING = CONFIGURATION.watching

@@ -118,6 +118,12 @@ def administrator(client_as: Callable[[Role | None], Client]) -> Client:
     return client_as(Role.ADMINISTRATOR)
 
 
+def test_no_page_behind_the_sign_in_may_be_stored(administrator: Client) -> None:
+    for name, numbers in ADDRESSES:
+        answer = administrator.get(reverse(name, args=[1] * numbers))
+        assert "no-store" in answer.headers["Cache-Control"], name
+
+
 @pytest.mark.django_db
 def test_nothing_that_an_anonymous_client_sends_is_stored() -> None:
     chance = random.Random("anonymous")

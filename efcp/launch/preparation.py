@@ -1,16 +1,20 @@
 """What has to be done once before the panel's processes start: tables, static files, the first sign-in."""
 
 import os
+import socket
 from dataclasses import dataclass
 
+from django.apps import apps
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
 
 from efcp.accounts import services as accounts
 from efcp.accounts.models import User
 from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, made_up_password, password_faults
 from efcp.configuration import Configuration
 from efcp.database.opensips import UnusableTableError, verify_all
+from efcp.launch.ports import is_free
 
 
 class PreparationError(Exception):
@@ -33,7 +37,9 @@ def prepare(configuration: Configuration) -> FirstSignIn | None:
     _require_good_password(configuration)
     _require_writable(configuration)
     try:
+        _refuse_newer_schema()
         call_command("migrate", interactive=False, verbosity=0)
+        _require_own_tables()
         verify_all()
     except UnusableTableError as error:
         raise PreparationError(str(error)) from error
@@ -48,6 +54,52 @@ def prepare(configuration: Configuration) -> FirstSignIn | None:
     first = _first_administrator(configuration)
     _refuse_first_password_beyond_loopback(configuration)
     return first
+
+
+def _refuse_newer_schema() -> None:
+    """Refuse to work on tables of a newer panel: this one would write what that one can't read."""
+    loader = MigrationLoader(connection)
+    own_apps = {app.label for app in apps.get_app_configs()}
+    newer = sorted(
+        f"{app}.{name}"
+        for app, name in loader.applied_migrations
+        if app in own_apps
+        and (app, name) not in loader.disk_migrations
+        and not _was_replaced(loader, app, name)
+    )
+    if newer:
+        raise PreparationError(
+            f"The database was made by a newer version of the panel ({newer[-1]}): install that, or restore a"
+            " backup."
+        )
+
+
+def _was_replaced(loader: MigrationLoader, app: str, name: str) -> bool:
+    return any((app, name) in migration.replaces for migration in loader.disk_migrations.values())
+
+
+def _require_own_tables() -> None:
+    """Tell of tables that are missing although their migrations ran: no page would say it as plainly."""
+    present = set(connection.introspection.table_names())
+    models = apps.get_models(include_auto_created=True)
+    wanted = {model._meta.db_table for model in models if model._meta.managed}
+    if missing := sorted(wanted - present):
+        raise PreparationError(
+            f"The database lacks the table {missing[0]}"
+            + (f" and {len(missing) - 1} more" if missing[1:] else "")
+            + ": restore a backup, or begin with an empty schema."
+        )
+
+
+def require_event_address(configuration: Configuration) -> None:
+    """Refuse to start a watcher here that no proxy could send its events to. Raises PreparationError."""
+    address = configuration.watching.event_address
+    try:
+        is_free(address, 0, socket.SOCK_DGRAM)
+    except OSError as error:
+        raise PreparationError(
+            f"EFCP_EVENT_ADDRESS is {address}, which is no address of this machine: {error.strerror}."
+        ) from None
 
 
 def _require_good_password(configuration: Configuration) -> None:

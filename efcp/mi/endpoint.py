@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
+from efcp.mi.reach import ANYWHERE, Reach
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -22,6 +24,8 @@ class EndpointError(ValueError):
 class Endpoint:
     """An MI address such as `http://10.0.0.1:8888/mi`, with a user name and password for basic auth if any.
 
+    `reach` limits what may be connected to.
+
     Raises EndpointError for an address that can't be used. `host` is ASCII and without brackets, `target`
     the path with the query, `tls` whether the scheme is https. The password is in no repr.
     """
@@ -29,15 +33,19 @@ class Endpoint:
     url: str
     username: str = ""
     password: str = field(default="", repr=False)
+    reach: Reach = field(default=ANYWHERE, repr=False, compare=False)
     host: str = field(init=False, repr=False, compare=False)
     port: int = field(init=False, repr=False, compare=False)
     target: str = field(init=False, repr=False, compare=False)
     tls: bool = field(init=False, repr=False, compare=False)
 
     @classmethod
-    def parse(cls, text: str, username: str = "", password: str = "") -> Self:
-        """Read an address as typed: blanks around it do not count."""
-        return cls(text.strip(), username, password)
+    def parse(cls, text: str, username: str = "", password: str = "", reach: Reach = ANYWHERE) -> Self:
+        """Read an address as typed: blanks around it do not count. `reach` refuses IP addresses."""
+        endpoint = cls(text.strip(), username, password, reach)
+        if refusal := reach.refusal_of_host(endpoint.host):
+            raise EndpointError(f"The MI address can't be used: {refusal}.")
+        return endpoint
 
     def __post_init__(self) -> None:
         parts = _split(self.url)

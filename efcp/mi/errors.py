@@ -1,6 +1,7 @@
 """What can go wrong in one MI request: one hierarchy, each error a sentence for people (`str(error)`).
 
-No text here ever holds a password; what a server sent is quoted as a short, printable excerpt.
+No text here ever holds a password. What a server sent that is no MI is in no text, but in `excerpt`, which is
+for administrators alone: whoever may name an address could else read what answers there.
 """
 
 from enum import Enum
@@ -22,6 +23,8 @@ class Obstacle(Enum):
     NAME = "name"
     REFUSED = "refused"
     NO_ROUTE = "no route"
+    FORBIDDEN = "forbidden"
+    """The panel may not connect there (efcp/mi/reach.py)."""
     TLS = "tls"
     OTHER = "other"
 
@@ -68,8 +71,7 @@ class NotMiError(MiError):
     def __init__(
         self, problem: str, status: int | None = None, content_type: str = "", excerpt: str = ""
     ) -> None:
-        quote = f" It begins with “{excerpt}”." if excerpt else ""
-        super().__init__(f"{self.lead}{problem}.{quote}")
+        super().__init__(f"{self.lead}{problem}.")
         self.may_have_run = status is None or not 300 <= status < 500
         self.status = status
         self.content_type = content_type

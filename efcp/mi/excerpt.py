@@ -2,7 +2,7 @@
 
 from efcp.mi.endpoint import Endpoint
 
-MAX_CHARACTERS = 120
+MAX_CHARACTERS = 200
 
 
 def excerpt(endpoint: Endpoint, text: str) -> str:

@@ -96,7 +96,7 @@ def _http_error(endpoint: Endpoint, response: urllib3.HTTPResponse, stream: Stre
         return UnfinishedReplyError(response.status, content_type, quoted)
     kind = f", {content_type}" if content_type else ""
     return NotMiError(
-        f"HTTP status {response.status}{kind}{_hint(endpoint, response)}",
+        f"HTTP status {response.status}{kind}{_hint(response)}",
         response.status,
         content_type,
         quoted,
@@ -117,10 +117,9 @@ def _error_body(response: urllib3.HTTPResponse, stream: Stream) -> tuple[bytes, 
     return bytes(start), True
 
 
-def _hint(endpoint: Endpoint, response: urllib3.HTTPResponse) -> str:
+def _hint(response: urllib3.HTTPResponse) -> str:
     if 300 <= response.status < 400:
-        target = excerpt(endpoint, response.headers.get("location", ""))
-        return f": it redirects to “{target}”, and redirects are not followed"
+        return ": it redirects, and redirects are not followed"
     if response.status in {401, 403}:
         return ": user name and password are missing or wrong"
     if response.status in {400, 404}:

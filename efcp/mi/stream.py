@@ -98,6 +98,10 @@ def _connect(endpoint: Endpoint, addresses: list[Address], deadline: Deadline) -
         endpoint.place, Obstacle.NAME, "its name has no address"
     )
     for index, address in enumerate(addresses):
+        # The very address that is connected to: a name may lead elsewhere the next time it is looked up.
+        if refusal := endpoint.reach.refusal(str(address.sockaddr[0])):
+            failure = UnreachableError(endpoint.place, Obstacle.FORBIDDEN, refusal)
+            continue
         # An address that never answers leaves the next ones their share of the time.
         share = deadline.remaining(Stage.CONNECTING) / (len(addresses) - index)
         try:

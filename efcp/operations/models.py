@@ -7,7 +7,11 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from efcp.proxies.mi_password import decrypt, encrypt
 from efcp.proxies.models import Proxy, State
+
+WEBHOOK_ADDRESS = b"efcp: addresses of webhooks"
+"""The purpose under which they are encrypted."""
 
 
 class Module(models.TextChoices):
@@ -268,7 +272,9 @@ class NotificationRule(models.Model):
     tells_back = models.BooleanField(default=True)
     channel = models.CharField(max_length=8, choices=Channel.choices)
     recipients = models.CharField(max_length=1000, blank=True)
-    url = models.CharField(max_length=255, blank=True)
+    masked_url = models.CharField(max_length=255, blank=True)
+    """Where the webhook is, without the path: with many receivers that is a secret itself."""
+    url_encrypted = models.BinaryField(default=b"", blank=True)
     secret_encrypted = models.BinaryField(default=b"", blank=True)
     since = models.DateTimeField()
 
@@ -280,10 +286,15 @@ class NotificationRule(models.Model):
         return self.name
 
     @property
-    def masked_url(self) -> str:
-        """Where the webhook is, without the path: with many receivers that is a secret itself."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc}/…" if parts.netloc else ""
+    def url(self) -> str:
+        """The webhook's whole address; raises UnreadablePasswordError under another secret key."""
+        return decrypt(bytes(self.url_encrypted), WEBHOOK_ADDRESS)
+
+    @url.setter
+    def url(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.masked_url = f"{parts.scheme}://{parts.netloc}/…" if parts.netloc else ""
+        self.url_encrypted = encrypt(url, WEBHOOK_ADDRESS)
 
 
 class NoticeState(models.TextChoices):

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
+from django.conf import settings
+
 from efcp.mi import Endpoint, MiClient, MiError
+from efcp.mi.reach import Reach
 from efcp.proxies.mi_password import UnreadablePasswordError
 from efcp.proxies.models import Proxy
 
@@ -64,7 +67,7 @@ class Answer(Generic[T]):
 def target_of(proxy: Proxy) -> Target:
     """Whom to ask for `proxy`; an unusable address or password becomes the answer's error."""
     try:
-        return Target(proxy, Endpoint.parse(proxy.mi_url, proxy.mi_username, proxy.mi_password()))
+        return Target(proxy, _endpoint(proxy))
     except UnreadablePasswordError:
         return Target(
             proxy,
@@ -74,6 +77,12 @@ def target_of(proxy: Proxy) -> Target:
         )
     except ValueError as error:
         return Target(proxy, NotAskedError(f"The MI address can't be used: {error}"))
+
+
+def _endpoint(proxy: Proxy) -> Endpoint:
+    return Endpoint.parse(
+        proxy.mi_url, proxy.mi_username, proxy.mi_password(), Reach(settings.PROXY_NETWORKS)
+    )
 
 
 def ask(target: Target, question: Callable[[MiClient], T], limit_s: float = DEFAULT_LIMIT_S) -> Answer[T]:

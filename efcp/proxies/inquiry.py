@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from efcp.mi import MiClient, RefusedError
+from efcp.mi import MiClient, NotMiError, RefusedError
 from efcp.proxies.ages import in_words
 from efcp.proxies.asking import DEFAULT_LIMIT_S, Answer, Target, ask
 from efcp.proxies.memory import UnusableListError, memory_of
@@ -28,6 +28,8 @@ class Finding:
     subject: str
     good: bool
     text: str
+    excerpt: str = ""
+    """The beginning of an answer that is no MI, for administrators alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,8 @@ def _questions(target: Target) -> tuple[tuple[str, Callable[[MiClient], Verdict]
 
 def _finding(subject: str, answer: Answer[Verdict]) -> Finding:
     if answer.error is not None:
-        return Finding(subject, False, str(answer.error))
+        excerpt = answer.error.excerpt if isinstance(answer.error, NotMiError) else ""
+        return Finding(subject, False, str(answer.error), excerpt)
     return Finding(subject, answer.value.good, answer.value.text)
 
 

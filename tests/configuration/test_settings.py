@@ -40,6 +40,8 @@ BAD = [
     ("EFCP_URL", "https://h/?a=1", "EFCP_URL is the origin alone: the panel always lives under /cp/."),
     ("EFCP_URL", "http://panel.example.org", "EFCP_URL begins with http://, so passwords would travel"),
     ("EFCP_TRUSTED_PROXIES", "10.0.0.0/33", "EFCP_TRUSTED_PROXIES holds '10.0.0.0/33'; it takes addresses"),
+    ("EFCP_PROXY_NETWORKS", "10.0.0.1/8", "EFCP_PROXY_NETWORKS holds '10.0.0.1/8'; it takes addresses"),
+    ("EFCP_WEBHOOK_NETWORKS", "hooks", "EFCP_WEBHOOK_NETWORKS holds 'hooks'; it takes addresses"),
     ("EFCP_TRUSTED_PROXIES", "127.0.0.1,front", "EFCP_TRUSTED_PROXIES holds 'front'; it takes addresses"),
     ("EFCP_INSECURE_HTTP", "maybe", "EFCP_INSECURE_HTTP is 'maybe'; it must be 1 or 0."),
     ("EFCP_SANDBOX", "2", "EFCP_SANDBOX is '2'; it must be 1 or 0."),

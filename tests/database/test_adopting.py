@@ -119,6 +119,31 @@ def test_a_table_that_changed_its_version_after_the_migrations_is_refused_at_sta
     )
 
 
+def test_tables_of_a_newer_panel_are_refused_at_start(schema: Schema) -> None:
+    assert schema.manage("prepare").returncode == 0
+    schema.execute(
+        "INSERT INTO django_migrations (app, name, applied)"
+        " VALUES ('audit', '9999_newer', '2026-11-27 12:00:00')"
+    )
+    ended = schema.manage("prepare")
+    assert ended.returncode != 0
+    assert ended.stderr == (
+        "CommandError: The database was made by a newer version of the panel (audit.9999_newer):"
+        " install that, or restore a backup.\n"
+    )
+
+
+def test_a_table_of_the_panel_that_is_missing_is_told_at_start(schema: Schema) -> None:
+    assert schema.manage("prepare").returncode == 0
+    schema.execute("DROP TABLE efcp_audit")
+    ended = schema.manage("prepare")
+    assert ended.returncode != 0
+    assert ended.stderr == (
+        "CommandError: The database lacks the table efcp_audit: restore a backup, or begin with an empty"
+        " schema.\n"
+    )
+
+
 @pytest.mark.parametrize("with_version_table", [True, False], ids=["no row", "no table version"])
 def test_a_table_without_a_version_row_is_refused(schema: Schema, with_version_table: bool) -> None:
     schema.execute(releases.dispatcher(schema.connection, "3.4"))

@@ -132,6 +132,16 @@ def test_an_address_of_another_machine_ends_the_start_with_one_line(start: Start
     assert panel.output == "CommandError: EFCP_HOST is 192.0.2.7: Cannot assign requested address.\n"
 
 
+def test_events_to_an_address_of_another_machine_end_the_start_with_one_line(start: Start) -> None:
+    panel = start(EFCP_EVENT_ADDRESS="192.0.2.7")
+    assert panel.top.wait(ENDS_WITHIN_S) == 1
+    panel.clean_up()
+    assert panel.output == (
+        "CommandError: EFCP_EVENT_ADDRESS is 192.0.2.7, which is no address of this machine:"
+        " Cannot assign requested address.\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("beyond", "way"),
     [

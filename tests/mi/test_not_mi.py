@@ -115,8 +115,10 @@ def test_missing_credentials_are_told(serve: Serve) -> None:
 @pytest.mark.parametrize("echo", ["s3cret-word", "b3BlbnNpcHM6czNjcmV0LXdvcmQ="])
 def test_a_password_that_comes_back_is_not_shown(serve: Serve, echo: str) -> None:
     server = serve(lambda peer: peer.answer(f"you sent {echo}".encode(), "403 Forbidden", "text/plain"))
-    with pytest.raises(NotMiError, match=r"you sent \*\*\*") as error:
+    with pytest.raises(NotMiError) as error:
         MiClient(Endpoint(server.url, "opensips", "s3cret-word")).version()
+    assert error.value.excerpt == "you sent ***"
+    assert "you sent" not in str(error.value)
     assert echo not in repr(error.value)
 
 

@@ -1,9 +1,12 @@
 """The pages of notifications: who may do what, what is kept, what is refused."""
 
 from collections.abc import Iterator
+from importlib import import_module
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -72,15 +75,45 @@ def test_the_secret_is_shown_to_nobody(administrator: Client) -> None:
     assert kept.after["secret"] == "***"
 
 
-def test_a_webhook_s_path_is_shown_to_administrators_only(administrator: Client, client_as: ClientAs) -> None:
-    address = reverse("notifications:rule", args=[add(administrator).pk])
-    assert "hooks.example.org/efcp" in administrator.get(address).content.decode()
-    shown = client_as(Role.OPERATOR).get(address).content.decode()
-    assert "https://hooks.example.org/…" in shown
-    assert "hooks.example.org/efcp" not in shown
+def test_a_webhook_s_path_is_encrypted_and_shown_to_nobody(administrator: Client) -> None:
+    rule = add(administrator)
+    assert b"hooks.example.org/efcp" not in bytes(rule.url_encrypted)
+    for name in ("rule", "edit"):
+        shown = administrator.get(reverse(f"notifications:{name}", args=[rule.pk])).content.decode()
+        assert "https://hooks.example.org/…" in shown
+        assert "hooks.example.org/efcp" not in shown
     kept = AuditRecord.objects.get(subject_kind="notification").after
     assert kept is not None
     assert kept["url"] == "https://hooks.example.org/…"
+
+
+def test_an_address_from_before_is_encrypted_by_the_migration(administrator: Client) -> None:
+    rule = add(administrator)
+    NotificationRule.objects.update(masked_url="https://hooks.example.org/old", url_encrypted=b"")
+    name = "efcp.operations.migrations.0008_webhook_addresses_are_encrypted"
+    import_module(name).encrypt_addresses(apps, None)
+    rule.refresh_from_db()
+    assert (rule.url, rule.masked_url) == ("https://hooks.example.org/old", "https://hooks.example.org/…")
+
+
+def test_an_address_that_is_not_typed_again_stays(administrator: Client) -> None:
+    rule = add(administrator)
+    edit = reverse("notifications:edit", args=[rule.pk])
+    assert administrator.post(edit, typed(url="", secret="", after_s="5")).status_code == 302
+    rule.refresh_from_db()
+    assert (rule.url, rule.after_s) == ("https://hooks.example.org/efcp", 5)
+
+
+def test_a_webhook_is_only_at_networks_that_the_site_permits(
+    administrator: Client, hook: HookServer, settings: Settings
+) -> None:
+    rule = add(administrator, url=hook.url)
+    settings.WEBHOOK_NETWORKS = (ip_network("10.0.0.0/8"),)
+    refused = administrator.post(reverse("notifications:add"), typed(name="b", url=hook.url))
+    assert "none of the networks" in refused.content.decode()
+    administrator.post(reverse("notifications:test", args=[rule.pk]))
+    assert "none of the networks" in Notice.objects.get().error
+    assert not hook.received
 
 
 def test_an_empty_secret_keeps_the_stored_one_for_the_same_address_only(administrator: Client) -> None:

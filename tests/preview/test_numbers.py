@@ -85,9 +85,26 @@ def test_the_page_shows_the_report_and_gives_it_as_csv(operator: Client, log: Ca
     assert "^77,0" in told
 
 
+FORMULAS = (
+    (" =1+1", "' =1+1"),
+    ("x;=HYPERLINK(1)", "x;'=HYPERLINK(1)"),
+    ("x; +1+2", "x;' +1+2"),
+    ("x|@y", "x|'@y"),
+    ("x\t=1", "x\t'=1"),
+)
+
+
 @pytest.mark.parametrize(
     ("number", "cell"),
-    [("+49301", "+49301"), ("-1", "-1"), ("=1+1", "'=1+1"), ("+1+cmd", "'+1+cmd"), ("@x", "'@x"), ("7", "7")],
+    [
+        ("+49301", "+49301"),
+        ("-1", "-1"),
+        ("=1+1", "'=1+1"),
+        ("+1+cmd", "'+1+cmd"),
+        ("@x", "'@x"),
+        ("7", "7"),
+        *FORMULAS,
+    ],
 )
 def test_no_cell_of_the_csv_is_a_formula(operator: Client, log: CallLog, number: str, cell: str) -> None:
     own = add_rule("^")

@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.validators import validate_email
 from django.http import QueryDict
 
 from efcp.mi import Endpoint, EndpointError
+from efcp.mi.reach import Reach
 from efcp.operations.models import Channel, NotificationRule
 from efcp.operations.notifications.mailing import can_send, recipients
 from efcp.operations.notifications.noticing import ABSENT
 from efcp.operations.notifications.services import RuleValues
+from efcp.proxies.mi_password import UnreadablePasswordError
 from efcp.proxies.models import Proxy, State
 
 STATES = (
@@ -74,6 +77,8 @@ class RuleForm(forms.Form):
         proxies = self.fields["proxies"]
         if isinstance(proxies, forms.ModelMultipleChoiceField):
             proxies.queryset = Proxy.objects.all()
+        if rule is not None and rule.url_encrypted:
+            self.fields["url"].help_text = f"One at {rule.masked_url} is stored. Left empty, it stays."
         if rule is not None and rule.secret_encrypted:
             self.fields["secret"].help_text = "One is stored. Left empty, it stays."
 
@@ -113,7 +118,7 @@ class RuleForm(forms.Form):
         if not url:
             return ""
         try:
-            return Endpoint.parse(url).url
+            return Endpoint.parse(url, reach=Reach(settings.WEBHOOK_NETWORKS)).url
         except EndpointError as error:
             raise forms.ValidationError(str(error).replace("MI address", "webhook's address")) from error
 
@@ -145,9 +150,14 @@ class RuleForm(forms.Form):
             tells_back=given["tells_back"],
             channel=Channel(given["channel"]),
             recipients=given["recipients"],
-            url=given["url"],
+            url=given["url"] or (None if self._keeps_address else ""),
             secret=given["secret"] or None,
         )
+
+    @property
+    def _keeps_address(self) -> bool:
+        """Whether a stored address stays where none is typed."""
+        return self.rule is not None and bool(self.rule.url_encrypted)
 
     def _need_mail(self) -> None:
         if "recipients" in self.cleaned_data and not self.cleaned_data["recipients"]:
@@ -157,14 +167,22 @@ class RuleForm(forms.Form):
 
     def _need_webhook(self) -> None:
         url = self.cleaned_data.get("url")
-        if url == "":
+        if url == "" and not self._keeps_address:
             self.add_error("url", "Where is it to be sent to?")
         has_secret = self.rule is not None and bool(self.rule.secret_encrypted)
         if self.cleaned_data.get("secret") == "":
             if not has_secret:
                 self.add_error("secret", "The receiver needs a secret to know that it is you.")
-            elif self.rule is not None and url and url != self.rule.url:
+            elif url and url != _stored_address(self.rule):
                 self.add_error("secret", "Another address: enter the secret again.")
+
+
+def _stored_address(rule: NotificationRule | None) -> str:
+    """The address that is stored; empty where it can't be read any more."""
+    try:
+        return rule.url if rule else ""
+    except UnreadablePasswordError:
+        return ""
 
 
 def _initial(rule: NotificationRule | None) -> dict[str, Any]:
@@ -180,7 +198,6 @@ def _initial(rule: NotificationRule | None) -> dict[str, Any]:
         "tells_back": rule.tells_back,
         "channel": rule.channel,
         "recipients": rule.recipients,
-        "url": rule.url,
     }
 
 

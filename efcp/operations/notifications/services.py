@@ -18,7 +18,7 @@ _SECRET_SHOWN = "***"  # noqa: S105 - what stands in its place
 
 @dataclass(frozen=True, slots=True)
 class RuleValues:
-    """What a rule's editor says; `secret` is None where the stored one stays."""
+    """What a rule's editor says; `url` and `secret` are None where the stored one stays."""
 
     name: str
     enabled: bool
@@ -29,7 +29,7 @@ class RuleValues:
     tells_back: bool
     channel: Channel
     recipients: str
-    url: str
+    url: str | None
     secret: str | None
 
 
@@ -43,9 +43,11 @@ def save(rule: NotificationRule | None, values: RuleValues, actor: Actor) -> Not
         before = _for_audit(rule) if rule else None
         begins_anew = rule is None or not rule.enabled or _looks_after(rule) != _wants(values)
         kept = rule or NotificationRule()
-        for name in ("name", "enabled", "after_s", "tells_back", "channel", "recipients", "url"):
+        for name in ("name", "enabled", "after_s", "tells_back", "channel", "recipients"):
             setattr(kept, name, getattr(values, name))
         kept.setids, kept.states = list(values.setids), list(values.states)
+        if values.url is not None:
+            kept.url = values.url
         if values.secret is not None:
             kept.secret_encrypted = sealed(values.secret)
         if begins_anew:

@@ -13,9 +13,11 @@ import time
 from typing import cast
 
 import urllib3
+from django.conf import settings
 
 from efcp.mi import Endpoint, EndpointError, MiError
 from efcp.mi.deadline import Deadline
+from efcp.mi.reach import Reach
 from efcp.mi.stream import open_stream
 from efcp.operations.models import Notice, NotificationRule
 from efcp.proxies.mi_password import UnreadablePasswordError, decrypt, encrypt
@@ -42,13 +44,13 @@ def signature(secret: str, moment: int, body: bytes) -> str:
 def send(rule: NotificationRule, notice: Notice) -> None:
     """Send a notice; any answer of 200 to 299 is a receipt. Raises WebhookError."""
     try:
-        endpoint = Endpoint.parse(rule.url)
+        endpoint = Endpoint.parse(rule.url, reach=Reach(settings.WEBHOOK_NETWORKS))
         secret = decrypt(bytes(rule.secret_encrypted), PURPOSE)
     except EndpointError as error:
         raise WebhookError(str(error)) from error
     except UnreadablePasswordError:
         raise WebhookError(
-            "The secret can't be read with this installation's secret key: enter it again."
+            "Its address and secret can't be read with this installation's secret key: enter them again."
         ) from None
     body = json.dumps(notice.content).encode()
     try:

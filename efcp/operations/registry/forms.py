@@ -4,10 +4,12 @@ from dataclasses import asdict
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.http import QueryDict
 
 from efcp.mi import Endpoint, EndpointError
+from efcp.mi.reach import Reach
 from efcp.operations.registry.services import ProxyValues
 from efcp.proxies.mi_password import UnreadablePasswordError
 from efcp.proxies.models import ProbingRule, Proxy, partition_charset
@@ -110,13 +112,18 @@ class ProxyForm(forms.Form):
     def endpoint(self) -> Endpoint:
         """Where the valid form says that MI is, with the stored password if the form keeps it."""
         cleaned = self.cleaned_data
-        return Endpoint.parse(cleaned["mi_url"], cleaned["mi_username"], self._effective_password())
+        return Endpoint.parse(
+            cleaned["mi_url"],
+            cleaned["mi_username"],
+            self._effective_password(),
+            Reach(settings.PROXY_NETWORKS),
+        )
 
     def clean_mi_url(self) -> str:
         """The address without blanks around it, if MI can be asked there."""
         text: str = self.cleaned_data["mi_url"]
         try:
-            return Endpoint.parse(text).url
+            return Endpoint.parse(text, reach=Reach(settings.PROXY_NETWORKS)).url
         except EndpointError as error:
             raise forms.ValidationError(str(error)) from error
 

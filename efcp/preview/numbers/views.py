@@ -19,7 +19,9 @@ from efcp.preview.spread.sniffing import Format
 
 SHOWN = 500
 LOGS_SHOWN = 50
-_FORMULA = re.compile(r"[=@\t\r]|[+-](?!\d+\Z)")
+_NUMBER = re.compile(r"[+-]?\d+", re.ASCII)
+# At a cell's begin, and behind what other spreadsheets divide cells at.
+_FORMULA = re.compile(r"(\A|[;,|\t\r\n])(?=\s*[=+\-@])|\A(?=[\t\r\n])")
 _COLUMNS = ("id", "pr", "match_exp", "hits", "first input", "its output")
 
 
@@ -96,5 +98,7 @@ def cancel(request: HttpRequest, job_id: int) -> HttpResponse:
 
 
 def _harmless(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula; a number may have its sign."""
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+    """A cell in which no spreadsheet finds a formula; a number may have its sign."""
+    if not isinstance(cell, str) or _NUMBER.fullmatch(cell):
+        return cell
+    return _FORMULA.sub(r"\1'", cell)

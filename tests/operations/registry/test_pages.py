@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Callable
 from html import unescape
+from ipaddress import ip_network
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
+from pytest_django.fixtures import Settings
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
@@ -364,3 +366,36 @@ def test_a_cluster_that_was_changed_meanwhile_is_shown(administrator: Client, pr
     answer = administrator.post(reverse("proxies:edit", args=[proxy.pk]), form)
     assert "<dd>west</dd>" in answer.content.decode()
     assert Proxy.objects.get().cluster == "west"
+
+
+def test_a_proxy_is_only_at_networks_that_the_site_permits(administrator: Client, settings: Settings) -> None:
+    settings.PROXY_NETWORKS = (ip_network("10.0.0.0/8"),)
+    refused = administrator.post(reverse("proxies:add"), NEW)
+    assert "127.0.0.1 is in none of the networks" in unescape(refused.content.decode())
+    assert not Proxy.objects.exists()
+    assert (
+        administrator.post(reverse("proxies:add"), NEW | {"mi_url": "http://10.1.2.3/mi"}).status_code == 302
+    )
+
+
+def test_a_proxy_at_another_network_is_not_asked(administrator: Client, settings: Settings) -> None:
+    server = MiServer()
+    server.start()
+    proxy = Proxy.objects.create(name="edge-1", mi_url=server.url)
+    settings.PROXY_NETWORKS = (ip_network("10.0.0.0/8"),)
+    page = administrator.post(reverse("proxies:test", args=[proxy.pk])).content.decode()
+    server.stop()
+    assert "127.0.0.1 is in none of the networks" in unescape(page)
+    assert not server.asked
+
+
+def test_what_answers_there_is_quoted_to_administrators_alone(
+    administrator: Client, client_as: ClientAs
+) -> None:
+    server = MiServer(requires="Basic x")
+    server.start()
+    proxy = Proxy.objects.create(name="edge-1", mi_url=server.url)
+    address = reverse("proxies:test", args=[proxy.pk])
+    shown = [client.post(address).content.decode() for client in (administrator, client_as(Role.OPERATOR))]
+    server.stop()
+    assert ["It begins with “{}”" in page for page in shown] == [True, False]

@@ -17,7 +17,7 @@ from django.db import connections
 
 from efcp.configuration import EVERY_ADDRESS, PROJECT_DIR, Configuration, Sandbox, in_url
 from efcp.launch.ports import NoFreePortError, is_free, next_free
-from efcp.launch.preparation import FirstSignIn, PreparationError, prepare
+from efcp.launch.preparation import FirstSignIn, PreparationError, prepare, require_event_address
 from efcp.launch.supervisor import Program, Supervisor, end_with_parent, say
 
 LOOPBACK = "127.0.0.1"
@@ -44,6 +44,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
             _require_panel_port(configuration)
+            require_event_address(configuration)
             sandbox = _with_free_ports(configuration.sandbox)
             first = prepare(configuration)
         except (PreparationError, NoFreePortError, OSError) as error:
