@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from dialplan import services as rules
-from dispatcher import names
+from dispatcher import names, table_names
 from dispatcher import services as destinations
 from efcp.accounts.models import WrongTries
 from efcp.accounts.roles import Role
@@ -107,6 +107,7 @@ ADDRESSES = sorted(set(named(get_resolver().url_patterns)))
 def _no_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no name looked up."""
     monkeypatch.setattr(names, "look_up", lambda *_asked: names.Lookup(names.Outcome.NO_ANSWER))
+    monkeypatch.setattr(table_names, "look_up_all", lambda *_asked: {})
 
 
 @pytest.fixture

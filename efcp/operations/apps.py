@@ -22,5 +22,6 @@ class OperationsConfig(AppConfig):
         housekeeping.register("runs", chores.thin_runs)
         housekeeping.register("maintenances", chores.thin_maintenances)
         housekeeping.register("notices", chores.thin_notices)
+        housekeeping.register("probes", chores.thin_probes)
         duties.register("notifications", notifications.EVERY_S, notifications.carry_out)
         duties.register("maintenance", maintenance.EVERY_S, maintenance.carry_out)

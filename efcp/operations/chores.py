@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from efcp.operations.models import Maintenance, Notice, ReloadRun, StateRun
+from efcp.operations.probes.models import ProbeRun
 from efcp.proxies.models import HistoryGap, StateChange
 
 NOTICES_KEPT_FOR = timedelta(days=90)
@@ -41,6 +42,11 @@ def thin_maintenances(now: datetime) -> int:
 def thin_notices(now: datetime) -> int:
     """Delete messages that were made longer ago than NOTICES_KEPT_FOR."""
     return _delete(Notice.objects.filter(made_at__lt=now - NOTICES_KEPT_FOR))
+
+
+def thin_probes(now: datetime) -> int:
+    """Delete probes that people sent longer ago than NOTICES_KEPT_FOR; the audit keeps who sent them."""
+    return _delete(ProbeRun.objects.filter(started_at__lt=now - NOTICES_KEPT_FOR))
 
 
 def _kept_from(now: datetime) -> datetime:

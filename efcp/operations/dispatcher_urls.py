@@ -5,6 +5,7 @@ from django.urls import path
 from efcp.operations.board import views as board
 from efcp.operations.history import views as history
 from efcp.operations.maintenance import views as maintenance
+from efcp.operations.probes import views as probes
 from efcp.operations.reload import views as reload
 from efcp.operations.states import views as states
 
@@ -14,6 +15,7 @@ urlpatterns = [
     path("reload/", reload.reload_page, name="reload"),
     path("reload/<int:run_id>/", reload.run_page, name="run"),
     path("<int:destination_id>/", history.destination, name="destination"),
+    path("<int:destination_id>/probe/", probes.probe, name="probe"),
     path("<int:destination_id>/state/", states.state_of_one, name="state"),
     path("maintenance/", maintenance.maintenance_list, name="maintenance"),
     path("maintenance/<int:maintenance_id>/end/", maintenance.end, name="maintenance-end"),

@@ -7,6 +7,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from efcp.operations.probes.models import ProbeRun as ProbeRun
 from efcp.proxies.mi_password import decrypt, encrypt
 from efcp.proxies.models import Proxy, State
 

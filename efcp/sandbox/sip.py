@@ -5,47 +5,22 @@ CSeq are read, and only those that name a transaction count.
 """
 
 import asyncio
-import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
 from efcp.sandbox.loopback import Address, is_loopback
+from efcp.sip.options import FIRST_FINAL_CODE, MAX_HEAD_BYTES, Response, read_response
+
+__all__ = ["MAX_HEAD_BYTES", "OptionsClient", "Response", "read_response"]
 
 T1_S = 0.5
 T2_S = 4.0
-MAX_HEAD_BYTES = 8192
-FIRST_FINAL_CODE = 200
 FROM = "sip:ds@sip.domain.com"
 """Who asks: the default of ds_probing_from."""
-_STATUS = re.compile(rb"SIP/2\.0 ([1-6][0-9]{2})[ \r\n]")
-_VIA = re.compile(rb"^(?:via|v)[ \t]*:([^\r\n,]*)", re.IGNORECASE | re.MULTILINE)
-_BRANCH = re.compile(rb";[ \t]*branch[ \t]*=[ \t]*([\w.!%*+`'~-]+)[ \t]*(?:;|$)", re.IGNORECASE)
-_CSEQ = re.compile(rb"^cseq[ \t]*:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
-_OPTIONS = re.compile(rb"[ \t]*[0-9]+[ \t]+OPTIONS[ \t]*")
-_FOLD = re.compile(rb"\r?\n[ \t]+")
-
 Done = Callable[[int | None], None]
 """Told the final code, or None when no answer came in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What counts of an answer: its code, and the transaction that it names."""
-
-    code: int
-    branch: str
-
-
-def read_response(datagram: bytes) -> Response | None:
-    """The answer to an OPTIONS in a datagram; None for anything else."""
-    head = _FOLD.sub(b" ", datagram[:MAX_HEAD_BYTES].partition(b"\r\n\r\n")[0])
-    status, via, cseq = _STATUS.match(head), _VIA.search(head), _CSEQ.search(head)
-    branch = _BRANCH.search(via[1]) if via else None
-    if status is None or branch is None or cseq is None or not _OPTIONS.fullmatch(cseq[1]):
-        return None
-    return Response(int(status[1]), branch[1].decode("latin-1"))
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ ClientAs = Callable[[Role | None], Client]
 
 URI = "sip:10.0.0.1:5060"
 SOMEBODY = Actor("somebody", "192.0.2.7")
-OUR_THREADS = ("reload", "set-state")
+OUR_THREADS = ("reload", "set-state", "probe")
 
 
 @pytest.fixture

@@ -1,0 +1,100 @@
+"""Starting a probe and storing what came of it; each with its audit record."""
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from efcp.audit.services import Actor, Subject, record
+from efcp.editing.guarded import only_writer
+from efcp.operations.probes.models import ProbeRun
+from efcp.operations.probes.sending import LIMIT_S, ProbeToSend, send
+from efcp.operations.threads import in_background
+from efcp.proxies.locking import retried_on_lock
+from efcp.sip.uri import uri_key
+
+MOST_AT_ONCE = 8
+"""Probes under way at any moment, of all people and processes together."""
+
+_SLACK_S = 4.0
+
+
+class ProbesBusyError(Exception):
+    """A probe of this destination is under way, or as many as may be; nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeWanted:
+    """A probe of the destination of row `row_id`, with the name of the proxy whose address is taken."""
+
+    row_id: int
+    setid: int
+    proxy: str
+    sent: ProbeToSend
+
+
+def start(wanted: ProbeWanted, actor: Actor) -> tuple[ProbeRun, threading.Event]:
+    """Begin the probe in a thread of its own; return it, and an event that is set at its end.
+
+    Raises ProbesBusyError.
+    """
+    probe = _create(wanted, actor)
+    return probe, in_background(lambda: _carry_out(probe, wanted.sent), "probe")
+
+
+@retried_on_lock
+def _create(wanted: ProbeWanted, actor: Actor) -> ProbeRun:
+    now = timezone.now()
+    sent = wanted.sent
+    key = uri_key(sent.uri)
+    with only_writer("efcp_probe"), transaction.atomic():
+        under_way = ProbeRun.objects.filter(ended_at=None, deadline__gte=now)
+        if under_way.filter(uri_key=key).exists():
+            raise ProbesBusyError("A probe of this destination is under way already.")
+        if under_way.count() >= MOST_AT_ONCE:
+            raise ProbesBusyError(f"{MOST_AT_ONCE} probes are under way: try again in a few seconds.")
+        probe = ProbeRun.objects.create(
+            setid=wanted.setid,
+            uri=sent.uri,
+            uri_key=key,
+            proxy=wanted.proxy,
+            method=sent.method,
+            from_uri=sent.from_uri,
+            transport=sent.transport,
+            address=sent.address,
+            port=sent.port,
+            actor=actor.name,
+            started_at=now,
+            deadline=now + timedelta(seconds=LIMIT_S + _SLACK_S),
+        )
+        record(
+            actor,
+            "probe",
+            Subject("dispatcher", str(wanted.row_id), f"{sent.uri} in set {wanted.setid}"),
+            after={
+                "method": sent.method,
+                "from": sent.from_uri,
+                "transport": sent.transport,
+                "address": f"{sent.address} port {sent.port}",
+            },
+        )
+    return probe
+
+
+def _carry_out(probe: ProbeRun, sent: ProbeToSend) -> None:
+    outcome = send(sent, LIMIT_S)
+    _store(
+        probe,
+        code=outcome.code,
+        reason=outcome.reason,
+        took_ms=outcome.took_s * 1000,
+        source=outcome.source[:64],
+        problem=outcome.problem[:255],
+    )
+
+
+@retried_on_lock
+def _store(probe: ProbeRun, **columns: object) -> None:
+    ProbeRun.objects.filter(pk=probe.pk).update(ended_at=timezone.now(), **columns)
