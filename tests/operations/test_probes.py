@@ -228,6 +228,17 @@ def test_what_can_t_be_probed_says_why(operator: Client, add_row: AddRow, uri: s
     assert ProbeRun.objects.count() == 0
 
 
+@pytest.mark.parametrize("address", ["169.254.169.254", "224.0.0.1", "100.100.100.200", "::ffff:a9fe:101"])
+def test_nothing_is_sent_to_addresses_that_are_never_connected_to(
+    operator: Client, add_row: AddRow, address: str
+) -> None:
+    host = f"[{address}]" if ":" in address else address
+    assert "It can't be probed." in posted(operator, add_row(f"sip:{host}"))
+    assert ProbeRun.objects.count() == 0
+    sent = ProbeToSend("OPTIONS", f"sip:{host}", FROM, "udp", address, 5060)
+    assert send(sent, 1.0).problem.startswith("Not sent: ")
+
+
 def test_a_row_that_would_smuggle_a_header_is_not_sent(operator: Client, add_row: AddRow) -> None:
     row = add_row("sip:127.0.0.1")
     Destination.objects.filter(pk=row).update(destination="sip:x@127.0.0.1;a=b\r\nEvil: yes")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from dispatcher.models import Destination, NameLookup
+from efcp.mi.reach import ANYWHERE
 from efcp.operations.probes.models import ProbeRun
 from efcp.operations.probes.sending import TRANSPORTS
 from efcp.proxies.models import KnownDestination
@@ -75,9 +76,13 @@ def probing(row: Destination, watched: Sequence[WatchedProxy]) -> ProbePlan:
     if transport not in TRANSPORTS:
         return ProbePlan(problem=f"From here nothing can be sent over {transport}.")
     port = uri.port or _PORTS[transport]
-    targets = dict.fromkeys((*_listed(row, watched, port), *_own(row, uri, port)))
-    if not targets:
+    known = dict.fromkeys((*_listed(row, watched, port), *_own(row, uri, port)))
+    if not known:
         return ProbePlan(transport, problem="No address is known of it yet, neither from a proxy nor here.")
+    targets = [each for each in known if not ANYWHERE.refusal(each.address)]
+    if not targets:
+        refusal = ANYWHERE.refusal(next(iter(known)).address)
+        return ProbePlan(transport, problem=f"Nothing is sent to its address: {refusal}.")
     return ProbePlan(transport, tuple(targets)[:MOST_ADDRESSES])
 
 

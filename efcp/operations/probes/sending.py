@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from efcp.mi.reach import ANYWHERE
 from efcp.sip.options import FIRST_FINAL_CODE, MAX_HEAD_BYTES, ProbeRequest, read_response, reason_of
 
 LIMIT_S = 6.0
@@ -53,6 +54,8 @@ class ProbeOutcome:
 def send(sent: ProbeToSend, limit_s: float) -> ProbeOutcome:
     """Send the probe and wait for its final answer, at most `limit_s` seconds in all."""
     exchange = _Exchange(sent, time.monotonic() + limit_s, limit_s)
+    if refusal := ANYWHERE.refusal(sent.address):
+        return exchange.failed(f"Not sent: {refusal}.")
     try:
         return exchange.over_udp() if sent.transport == "udp" else exchange.over_stream()
     except TimeoutError:
