@@ -4,6 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+MAXIMUM_PLACES = 100
+"""How many places besides the first are told of one finding."""
+
 
 class Severity(StrEnum):
     """How bad it is."""

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from efcp.script.checking import (
+    argument_values,
     armed,
     databases,
     dialplans,
@@ -13,15 +15,19 @@ from efcp.script.checking import (
     modules,
     parameters,
     reach,
+    regular_expressions,
     replies,
     results,
     routes,
     selection,
+    settings,
+    values,
+    variables,
 )
 from efcp.script.checking.accepting import Checked, accept
 from efcp.script.checking.overview import Overview, overview
 from efcp.script.checking.tables import Tables
-from efcp.script.findings import Finding, Severity, in_order
+from efcp.script.findings import MAXIMUM_PLACES, Finding, Severity, in_order
 from efcp.script.knowledge.facts import Knowledge
 from efcp.script.language.syntax import Script
 
@@ -30,7 +36,12 @@ Check = Callable[[Overview], Iterator[Finding]]
 CHECKS: tuple[Check, ...] = (
     *modules.CHECKS,
     *parameters.CHECKS,
+    *values.CHECKS,
+    *settings.CHECKS,
     *functions.CHECKS,
+    *variables.CHECKS,
+    *argument_values.CHECKS,
+    *regular_expressions.CHECKS,
     *routes.CHECKS,
     *armed.CHECKS,
     *selection.CHECKS,
@@ -55,7 +66,18 @@ def check(script: Script, knowledge: Knowledge, tables: Tables | None = None) ->
     seen = overview(script, knowledge, tables or Tables())
     found = in_order((*script.findings, *(finding for each in CHECKS for finding in each(seen))))
     checked = accept(found, script.accepts)
-    return Checked(in_order(_bounded(in_order(checked.findings))), checked.accepted)
+    return Checked(in_order(_bounded(_together(in_order(checked.findings)))), checked.accepted)
+
+
+def _together(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """One finding for what is said alike of several places: the first, with the others besides."""
+    alike: dict[tuple[Severity, str, str], list[Finding]] = {}
+    for finding in findings:
+        alike.setdefault((finding.severity, finding.code, finding.text), []).append(finding)
+    for first, *others in alike.values():
+        places = dict.fromkeys((*first.also, *(place for it in others for place in (it.place, *it.also))))
+        places.pop(first.place, None)
+        yield replace(first, also=tuple(places)[:MAXIMUM_PLACES])
 
 
 def _bounded(findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -1,21 +1,29 @@
 """Calls of functions: unknown, of a module that isn't loaded, in a wrong kind of route, wrong arguments."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from efcp.script.checking.argument_values import flags_of
 from efcp.script.checking.graph import RouteKey, key_of
 from efcp.script.checking.nearest import likely
 from efcp.script.checking.overview import Overview, Site
-from efcp.script.findings import Finding, Place, Severity
-from efcp.script.knowledge.facts import Function
-from efcp.script.language.syntax import ArgumentKind, RouteKind
+from efcp.script.checking.variables import lookup
+from efcp.script.findings import MAXIMUM_PLACES, Finding, Place, Severity
+from efcp.script.knowledge.facts import ArgumentType, Function
+from efcp.script.knowledge.loading import renamed
+from efcp.script.language.syntax import Argument, ArgumentKind, RouteKind
+from efcp.script.language.variables import reference, references
 
-_SHOWN_PLACES = 10
-_NO_INTEGERS = frozenset({ArgumentKind.STRING, ArgumentKind.NAME})
+_SHOWN_NAMES = 10
+_NEVER_JUDGED = frozenset({ArgumentKind.NAME, ArgumentKind.NONE, ArgumentKind.EXPRESSION})
+"""What is left out, or an error already."""
+_TOLD_OF_FLAGS = frozenset({("ds_select_dst", 3), ("ds_select_domain", 3)})
+"""The check of their flags says more of these."""
+_LIKE_AVP = frozenset({"avp", "bavp"})
 
 
 def _also(sites: Iterable[Site]) -> tuple[Place, ...]:
     places = dict.fromkeys(site.place for site in sites)
-    return tuple(places)[1 : _SHOWN_PLACES + 1]
+    return tuple(places)[1 : MAXIMUM_PLACES + 1]
 
 
 def _of_statements(sites: Iterable[Site]) -> tuple[Site, ...]:
@@ -26,8 +34,7 @@ def _of_statements(sites: Iterable[Site]) -> tuple[Site, ...]:
 def unknown(overview: Overview) -> Iterator[Finding]:
     """A function that no module has: the proxy does not start (cfg.y). Nothing is said where a module is
     loaded whose functions aren't described."""
-    described = overview.knowledge.modules
-    if not overview.is_whole or any(name not in described for name in overview.loaded):
+    if not overview.is_whole or overview.loads_undescribed:
         return
     asked = 0
     for name, called in overview.function_names.items():
@@ -35,15 +42,15 @@ def unknown(overview: Overview) -> Iterator[Finding]:
         if not sites or name in overview.knowledge.core_functions or overview.homes(name):
             continue
         text = f"OpenSIPS {overview.knowledge.version} has no function {name[:60]}: the proxy does not start."
-        said = text + likely(name, overview.known_functions, asked)
+        now = renamed()["functions"].get(name)
+        said = f"{text} {now}" if now else text + likely(name, overview.known_functions, asked)
         asked += 1
         yield Finding(Severity.ERROR, "function-unknown", sites[0].place, said, _also(sites))
 
 
 def without_module(overview: Overview) -> Iterator[Finding]:
     """A function of a module that is not loaded: the proxy does not start (cfg.y)."""
-    described = overview.knowledge.modules
-    if not overview.is_whole or any(name not in described for name in overview.loaded):
+    if not overview.is_whole or overview.loads_undescribed:
         return
     missing: dict[tuple[str, ...], list[Site]] = {}
     for name, called in overview.function_names.items():
@@ -58,7 +65,7 @@ def without_module(overview: Overview) -> Iterator[Finding]:
 
 
 def _without_module(modules: tuple[str, ...], sites: list[Site]) -> Finding:
-    names = ", ".join(sorted({site.call.name for site in sites})[:_SHOWN_PLACES])
+    names = ", ".join(sorted({site.call.name for site in sites})[:_SHOWN_NAMES])
     needed = modules[0] if len(modules) == 1 else f"one of {', '.join(modules)}"
     text = f"{names}: {needed} is not loaded, so the proxy does not start."
     said = f'{text} Write loadmodule "{modules[0]}.so" above the routes.'
@@ -116,15 +123,35 @@ def _refused(site: Site, function: Function, refused: list[RouteKind]) -> Findin
     return Finding(Severity.ERROR, "function-misplaced", site.place, f"{text} It may in {allowed}.")
 
 
-def arguments(overview: Overview) -> Iterator[Finding]:
-    """Too few arguments, too many, or a text where a number is wanted: the proxy does not start."""
+def async_calls(overview: Overview) -> Iterator[Finding]:
+    """async and launch call functions of their own (acmd_export_t): the proxy does not start with another."""
+    described = overview.knowledge.modules
+    if not overview.is_whole or overview.loads_undescribed:
+        return
     for site in overview.sites:
-        function = overview.function(site.call.name)
-        if function is None or site.later:
+        name = site.call.name
+        if not site.later or overview.async_function(name):
+            continue
+        homes = [module.name for module in described.values() if name in module.async_functions]
+        if homes:
+            text = f"{name}: {homes[0]} is not loaded, so the proxy does not start."
+            said = f'{text} Write loadmodule "{homes[0]}.so" above the routes.'
+            yield Finding(Severity.ERROR, "function-without-module", site.place, said)
+        else:
+            text = f"No module has a function {name[:60]} for async and launch: the proxy does not start."
+            yield Finding(Severity.ERROR, "function-unknown", site.place, text)
+
+
+def arguments(overview: Overview) -> Iterator[Finding]:
+    """Too few arguments, too many, or of another class than the function takes: the proxy does not start."""
+    for site in overview.sites:
+        name = site.call.name
+        function = overview.async_function(name) if site.later else overview.function(name, site.route.kind)
+        if function is None:
             continue
         given = len(site.call.arguments)
         if function.at_least <= given <= function.at_most:
-            yield from _integers(site, function)
+            yield from _classes(overview, site, function)
             continue
         text = f"{function.name} takes {_count(function)}, here it has {given}: the proxy does not start."
         yield Finding(Severity.ERROR, "function-arguments", site.place, text)
@@ -137,13 +164,93 @@ def _count(function: Function) -> str:
     return f"{least} to {most} arguments"
 
 
-def _integers(site: Site, function: Function) -> Iterator[Finding]:
-    for position, argument in enumerate(site.call.arguments, start=1):
-        if position not in function.integer_arguments or argument.kind not in _NO_INTEGERS:
+def _classes(overview: Overview, site: Site, function: Function) -> Iterator[Finding]:
+    """Each argument against its class, as check_cmd_call_params in cmds.c and fix_cmd in mod_fix.c do it."""
+    pairs = zip(site.call.arguments, function.takes, strict=False)
+    for position, (argument, wanted) in enumerate(pairs, start=1):
+        if argument.kind is ArgumentKind.NONE and not wanted.optional:
+            text = f"Argument {position} of {function.name} can't be left out: the proxy does not start."
+            yield Finding(Severity.ERROR, "function-arguments", site.place, text)
             continue
-        text = f"Argument {position} of {function.name} must be a number or a variable without quotes"
-        said = f"{text}: the proxy does not start.{_old_notation(site, position, argument.text)}"
+        problem = _WRONG[wanted.type](overview, argument)
+        if argument.kind in _NEVER_JUDGED or (function.name, position) in _TOLD_OF_FLAGS or not problem:
+            continue
+        text = f"Argument {position} of {function.name} must be {problem}: the proxy does not start."
+        advice = _names_of_flags(function, position, argument) or _advice(wanted.type, argument)
+        said = f"{text}{advice}{_old_notation(site, position, argument.text)}"
         yield Finding(Severity.ERROR, "argument-type", site.place, said)
+
+
+def _integer(_overview: Overview, argument: Argument) -> str:
+    fits = argument.kind in (ArgumentKind.NUMBER, ArgumentKind.VARIABLE)
+    return "" if fits else "a number or a variable without quotes"
+
+
+def _text(_overview: Overview, argument: Argument) -> str:
+    return "" if argument.kind in (ArgumentKind.STRING, ArgumentKind.VARIABLE) else "a text in quotes"
+
+
+def _static(_overview: Overview, argument: Argument) -> str:
+    fits = argument.kind is ArgumentKind.STRING and not any(references(argument.text))
+    return "" if fits else "a text in quotes without variables"
+
+
+def _variable(_overview: Overview, argument: Argument) -> str:
+    return "" if argument.kind is ArgumentKind.VARIABLE else "a variable without quotes"
+
+
+def _writable(overview: Overview, argument: Argument) -> str:
+    if argument.kind is not ArgumentKind.VARIABLE:
+        return "a variable without quotes"
+    known = lookup(overview, reference(argument.text))
+    return "" if known is None or known.is_writable else "a variable that can be set"
+
+
+def _avp(_overview: Overview, argument: Argument) -> str:
+    fits = argument.kind is ArgumentKind.VARIABLE and reference(argument.text).name in _LIKE_AVP
+    return "" if fits else "an $avp() without quotes"
+
+
+def _settable(_overview: Overview, argument: Argument) -> str:
+    fits = argument.kind is ArgumentKind.VARIABLE and reference(argument.text).name in {*_LIKE_AVP, "var"}
+    return "" if fits else "an $avp() or a $var() without quotes"
+
+
+_WRONG: dict[ArgumentType, Callable[[Overview, Argument], str]] = {
+    ArgumentType.INTEGER: _integer,
+    ArgumentType.STRING: _text,
+    ArgumentType.PLAIN: _text,
+    ArgumentType.REGEX: _text,
+    ArgumentType.STATIC: _static,
+    ArgumentType.VARIABLE: _variable,
+    ArgumentType.WRITABLE: _writable,
+    ArgumentType.AVP: _avp,
+    ArgumentType.SETTABLE: _settable,
+}
+"""What an argument must be where it is not that, "" where it is."""
+
+
+def _advice(wanted: ArgumentType, argument: Argument) -> str:
+    """What to write instead, where that is plain."""
+    text = argument.text
+    if wanted in (ArgumentType.STRING, ArgumentType.PLAIN, ArgumentType.STATIC, ArgumentType.REGEX):
+        return f' Write "{text[:60]}".' if argument.kind is ArgumentKind.NUMBER else ""
+    stripped = text.strip()
+    bare = stripped.startswith("$") and not reference(stripped).rest
+    if argument.kind is ArgumentKind.STRING and (
+        bare or (wanted is ArgumentType.INTEGER and stripped.isdecimal())
+    ):
+        return f" Write {stripped[:60]} without quotes."
+    return ""
+
+
+def _names_of_flags(function: Function, position: int, argument: Argument) -> str:
+    """What flags that were given as a number are called now."""
+    names = function.values.get(position, ())
+    if argument.kind is not ArgumentKind.NUMBER or isinstance(names, str):
+        return ""
+    found = flags_of(function.name, argument.text, names)
+    return f" Write {found}." if found else ""
 
 
 def _old_notation(site: Site, position: int, text: str) -> str:
@@ -153,4 +260,4 @@ def _old_notation(site: Site, position: int, text: str) -> str:
     return ""
 
 
-CHECKS = (unknown, without_module, early, kinds_of_routes, arguments)
+CHECKS = (unknown, without_module, early, kinds_of_routes, async_calls, arguments)

@@ -18,12 +18,24 @@ def without_state(overview: Overview) -> Iterator[Finding]:
             text = "Without a state the destination becomes inactive, and only a person brings it back. Write"
             said = f'{text} ds_mark_dst("p") to have it probed, or ds_mark_dst("i") if you mean it.'
             yield Finding(Severity.WARNING, "mark-without-state", site.place, said)
+        elif is_swapped(site):
+            text = "The state is the first argument, the partition the second: the proxy does not start."
+            said = f'{text} Write ds_mark_dst("{site.text(1)}", "{site.text(0)}").'
+            yield Finding(Severity.ERROR, "mark-swapped", site.place, said)
         elif state is not None and state.lower() not in _STATES:
             text = (
                 f'There is no state "{state[:20]}": nothing is marked, and the destination gets more calls.'
             )
             said = f'{text} Write "p" (probing), "i" (inactive) or "a" (active).'
             yield Finding(Severity.WARNING, "mark-state-unknown", site.place, said)
+
+
+def is_swapped(site: Site) -> bool:
+    """Whether a call of ds_mark_dst names the partition before the state."""
+    state, partition = site.text(0), site.text(1)
+    if site.call.name != "ds_mark_dst" or not state or not partition:
+        return False
+    return state.lower() not in _STATES and partition.lower() in _STATES
 
 
 def never_probed(overview: Overview) -> Iterator[Finding]:

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 
+from efcp.script.checking.listeners import listeners
 from efcp.script.checking.nearest import likely
 from efcp.script.checking.overview import Overview
+from efcp.script.checking.sockets import protocols as protocols_of
 from efcp.script.findings import Finding, Place, Severity
 from efcp.script.knowledge.facts import Prerequisite
-from efcp.script.language.syntax import LoadModule, Setting
+from efcp.script.knowledge.loading import renamed
+from efcp.script.language.syntax import LoadModule, RouteKind, Setting
 
 _BUILT_IN = frozenset({"proto_udp", "proto_tcp"})
 """They are part of the proxy: loading one twice is told in the log only (sr_module.c)."""
@@ -44,12 +47,42 @@ def twice(overview: Overview) -> Iterator[Finding]:
 def unknown(overview: Overview) -> Iterator[Finding]:
     """No such module comes with this version."""
     known = {*overview.knowledge.modules, *overview.knowledge.other_modules}
-    strange = [module for module in overview.loaded.values() if module.name not in known]
+    needless = _needless(overview)
+    strange = [it for it in overview.loaded.values() if it.name not in known and it.name not in needless]
     for number, module in enumerate(strange):
         version = overview.knowledge.version
         text = f"OpenSIPS {version} comes without a module {module.name[:60]}: the proxy does not start."
-        said = text + likely(module.name, known, number)
+        now = renamed()["modules"].get(module.name)
+        said = f"{text} {now}" if now else text + likely(module.name, known, number)
         yield Finding(Severity.ERROR, "module-unknown", module.place, said)
+
+
+def _needless(overview: Overview) -> frozenset[str]:
+    """Modules that are part of the core of this version: their loadmodule is skipped (load_module in
+    sr_module.c)."""
+    return frozenset() if "event_route" in overview.knowledge.modules else frozenset({"event_route"})
+
+
+def needless(overview: Overview) -> Iterator[Finding]:
+    """A module that became a part of the core: the proxy logs a line, and goes on."""
+    for name in _needless(overview) & overview.loaded.keys():
+        text = f"{name} is part of the core since OpenSIPS 3.5: the proxy skips this line. Remove it."
+        yield Finding(Severity.HINT, "module-needless", overview.loaded[name].place, text)
+
+
+def event_routes(overview: Overview) -> Iterator[Finding]:
+    """Before 3.5 an event_route needs the module of that name (fix_rls in route.c)."""
+    if (
+        not overview.is_whole
+        or "event_route" not in overview.knowledge.modules
+        or "event_route" in overview.loaded
+    ):
+        return
+    found = [route.place for route in overview.script.routes if route.kind is RouteKind.EVENT]
+    if found:
+        text = "An event_route needs the module event_route, or the proxy does not start."
+        said = f"{text} {_load(('event_route',))}"
+        yield Finding(Severity.ERROR, "module-missing", found[0], said, tuple(found[1:]))
 
 
 def prerequisites(overview: Overview) -> Iterator[Finding]:
@@ -141,13 +174,12 @@ def _urls(overview: Overview) -> Iterator[tuple[Place, str]]:
 
 
 def _listeners(overview: Overview) -> Iterator[tuple[Setting, str]]:
-    """Each listener with the module of its protocol."""
-    for setting in overview.script.settings:
-        if setting.name not in ("socket", "listen") or not isinstance(setting.value, str):
-            continue
-        match = _LISTENER.match(setting.value)
-        protocol = match["protocol"].lower() if match else "udp"
-        yield setting, _PROTOCOLS.get(protocol, f"proto_{protocol}")
+    """Each listener with the module of its protocol, "" where that is none."""
+    known = protocols_of(overview.knowledge.version)
+    for setting in listeners(overview):
+        match = _LISTENER.match(str(setting.value))
+        protocol = match["protocol"].lower() if match else ""
+        yield setting, _PROTOCOLS.get(protocol, f"proto_{protocol}") if protocol in known - {"bond"} else ""
 
 
 def protocols(overview: Overview) -> Iterator[Finding]:
@@ -156,7 +188,7 @@ def protocols(overview: Overview) -> Iterator[Finding]:
         return
     told: set[str] = set()
     for setting, module in _listeners(overview):
-        if module in overview.loaded or module in told:
+        if not module or module in overview.loaded or module in told:
             continue
         told.add(module)
         text = f"A listener like this one needs {module}, or the proxy does not start. {_load((module,))}"
@@ -175,12 +207,33 @@ def unheard_protocols(overview: Overview) -> Iterator[Finding]:
 
 
 def no_listener(overview: Overview) -> Iterator[Finding]:
-    """Without a listener the proxy stops at once, unless the command line has one (-l)."""
-    if overview.main is None or not overview.is_whole or any(_listeners(overview)):
+    """Without a listener the proxy stops at once, unless the command line has one (-l, trans_load)."""
+    if overview.main is None or not overview.is_whole or any(_listeners(overview)) or overview.tables.listens:
         return
     text = "The proxy listens nowhere and does not start, unless started with -l. Write a socket, as"
     said = f"{text} socket=udp:192.0.2.1:5060."
-    yield Finding(Severity.WARNING, "no-listener", overview.main.place, said)
+    yield Finding(Severity.ERROR, "no-listener", overview.main.place, said)
 
 
-CHECKS = (twice, unknown, prerequisites, drivers, protocols, unheard_protocols, no_listener)
+def no_protocol(overview: Overview) -> Iterator[Finding]:
+    """Without any module of a protocol the proxy stops at once, with -l too (trans_load)."""
+    if overview.main is None or not overview.is_whole or any(_listeners(overview)):
+        return
+    if not any(name.startswith("proto_") for name in overview.loaded):
+        text = "No protocol is loaded: the proxy does not start."
+        said = f"{text} {_load(('proto_udp',))}"
+        yield Finding(Severity.ERROR, "protocol-missing", overview.main.place, said)
+
+
+CHECKS = (
+    twice,
+    unknown,
+    needless,
+    event_routes,
+    prerequisites,
+    drivers,
+    protocols,
+    unheard_protocols,
+    no_listener,
+    no_protocol,
+)

@@ -11,6 +11,7 @@ from efcp.script.findings import Place
 from efcp.script.knowledge.facts import Function, Knowledge
 from efcp.script.language.syntax import (
     ArgumentKind,
+    Assign,
     Block,
     Call,
     Expression,
@@ -26,7 +27,7 @@ from efcp.script.language.syntax import (
     Term,
 )
 from efcp.script.language.syntax import Binary as Operation
-from efcp.script.language.walking import blocks_of, calls_in, expressions_of
+from efcp.script.language.walking import blocks_of, expressions_of, leaves_in, resumes
 
 _RESULT_VARIABLES = frozenset({"$rc", "$retcode"})
 _UNREAD = frozenset(
@@ -46,12 +47,14 @@ _UNREAD = frozenset(
 @dataclass(frozen=True, slots=True)
 class Site:
     """A call in its route. `tested` is whether something asks for its result; `later` whether it is one of
-    async or launch, which have functions of their own."""
+    async or launch, which have functions of their own; `kept_in` the variable that its result is assigned
+    to."""
 
     call: Call
     route: Route
     tested: bool
     later: bool = False
+    kept_in: str = ""
 
     @property
     def place(self) -> Place:
@@ -98,7 +101,7 @@ class Overview:
     @cached_property
     def resumes(self) -> tuple[tuple[Route, Resume], ...]:
         """Every async and launch with the route that it stands in."""
-        return tuple((route, found) for route in self.script.routes for found in _resumes(route.body))
+        return tuple((route, found) for route in self.script.routes for found in resumes(route.body))
 
     @cached_property
     def _by_name(self) -> Mapping[str, tuple[Site, ...]]:
@@ -183,6 +186,11 @@ class Overview:
         return self.is_whole and not self.script.skipped
 
     @cached_property
+    def loads_undescribed(self) -> bool:
+        """Whether a module is loaded that the version ships and of which nothing is described."""
+        return not self.knowledge.other_modules.isdisjoint(self.loaded)
+
+    @cached_property
     def routes(self) -> Mapping[RouteKey, Route]:
         """The routes by kind and name: the first of each."""
         found: dict[RouteKey, Route] = {}
@@ -211,15 +219,32 @@ class Overview:
         """The modules that have a function of this name, with what each says of it."""
         return self._functions.get(name, ())
 
-    def function(self, name: str) -> Function | None:
-        """What is known of a function here: of the core, of a module loaded, of the only one that has it."""
+    def function(self, name: str, kind: RouteKind | None = None) -> Function | None:
+        """What is known of a function here: of the core, of a module loaded, of the only one that has it.
+
+        Where several modules loaded have it, the last one that allows it in this kind of route counts
+        (find_mod_cmd_export_t in sr_module.c).
+        """
         if name in self.knowledge.core_functions:
             return self.knowledge.core_functions[name]
+        found = [
+            described.functions[name]
+            for module in reversed(tuple(self.loaded))
+            if (described := self.knowledge.modules.get(module)) and name in described.functions
+        ]
+        fitting = [function for function in found if kind in function.routes]
+        if found:
+            return (fitting or found)[0]
         homes = self.homes(name)
-        of_loaded = [function for module, function in homes if module in self.loaded]
-        if of_loaded:
-            return of_loaded[0]
         return homes[0][1] if len(homes) == 1 else None
+
+    def async_function(self, name: str) -> Function | None:
+        """What async and launch may call here: of the last module loaded that has it."""
+        for module in reversed(tuple(self.loaded)):
+            described = self.knowledge.modules.get(module)
+            if described and name in described.async_functions:
+                return described.async_functions[name]
+        return None
 
     @property
     def known_functions(self) -> tuple[str, ...]:
@@ -242,12 +267,19 @@ def _in_statement(route: Route, statement: Statement, after: Statement | None) -
     if isinstance(statement, Call):
         yield Site(statement, route, after is not None and _asks_for_result(after))
         return
-    later = isinstance(statement, Resume)
-    for expression in expressions_of(statement):
-        for call in calls_in(expression):
-            yield Site(call, route, tested=True, later=later)
+    for expression in (statement,) if isinstance(statement, Resume) else expressions_of(statement):
+        for leaf in leaves_in(expression):
+            if isinstance(leaf, Call):
+                yield Site(leaf, route, tested=True, kept_in=_kept_in(statement, leaf))
+            elif isinstance(leaf, Resume):
+                yield Site(leaf.call, route, tested=True, later=True)
     for block in blocks_of(statement):
         yield from _in_block(route, block)
+
+
+def _kept_in(statement: Statement, call: Call) -> str:
+    """The variable that a statement assigns the result of a call to."""
+    return statement.variable if isinstance(statement, Assign) and statement.value is call else ""
 
 
 def _asks_for_result(statement: Statement) -> bool:
@@ -266,11 +298,3 @@ def _has_result(expression: Expression) -> bool:
         case Term():
             return expression.argument.text in _RESULT_VARIABLES
     return False
-
-
-def _resumes(block: Block) -> Iterator[Resume]:
-    for statement in block:
-        if isinstance(statement, Resume):
-            yield statement
-        for nested in blocks_of(statement):
-            yield from _resumes(nested)

@@ -1,4 +1,4 @@
-"""Module parameters and global settings: unknown, of a wrong type, too early, of an old name."""
+"""Module parameters: unknown, of a wrong type, too early, of an old name."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ from efcp.script.checking.overview import Overview
 from efcp.script.checking.patterns import is_plain, matching
 from efcp.script.findings import Finding, Severity
 from efcp.script.knowledge.facts import Module, Parameter, ParameterType
+from efcp.script.knowledge.loading import renamed
 from efcp.script.language.syntax import ModuleParameter
 
 _EFFECT = "the proxy does not start"
@@ -46,6 +47,7 @@ def names_and_types(overview: Overview) -> Iterator[Finding]:
                 unknown += 1
             else:
                 yield from _of_known(parameter, known)
+                yield from _warned_of(parameter, module)
 
 
 def _described(overview: Overview, parameter: ModuleParameter) -> tuple[Module, ...]:
@@ -62,7 +64,8 @@ def _described(overview: Overview, parameter: ModuleParameter) -> tuple[Module, 
 def _unknown(overview: Overview, parameter: ModuleParameter, module: Module, asked: int) -> Finding:
     version, name = overview.knowledge.version, parameter.name[:60]
     text = f"{module.name} of OpenSIPS {version} has no parameter {name}: {_EFFECT}."
-    said = text + likely(parameter.name, module.parameters, asked)
+    now = renamed()["parameters"].get(f"{module.name}.{parameter.name}")
+    said = f"{text} {now}" if now else text + likely(parameter.name, module.parameters, asked)
     return Finding(Severity.ERROR, "parameter-unknown", parameter.place, said)
 
 
@@ -79,14 +82,11 @@ def _of_known(parameter: ModuleParameter, known: Parameter) -> Iterator[Finding]
         yield Finding(Severity.HINT, "parameter-old", parameter.place, text)
 
 
-def settings(overview: Overview) -> Iterator[Finding]:
-    """A global setting that this version does not have: the proxy does not start (cfg.y)."""
-    known = overview.knowledge.settings
-    strange = [setting for setting in overview.script.settings if setting.name not in known]
-    for number, setting in enumerate(strange):
-        text = f"OpenSIPS {overview.knowledge.version} has no setting {setting.name[:60]}: {_EFFECT}."
-        said = text + likely(setting.name, known, number)
-        yield Finding(Severity.ERROR, "setting-unknown", setting.place, said)
+def _warned_of(parameter: ModuleParameter, module: Module) -> Iterator[Finding]:
+    """A parameter that is still taken, with a warning in the log, and that 4.0 does not have."""
+    if now := renamed()["parameters"].get(f"{module.name}.{parameter.name}"):
+        text = f"{parameter.name} is an old name: the proxy warns of it, and 4.0 does not start with it."
+        yield Finding(Severity.WARNING, "parameter-old", parameter.place, f"{text} {now}")
 
 
-CHECKS = (without_module, names_and_types, settings)
+CHECKS = (without_module, names_and_types)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from efcp.script.checking.overview import Overview
 from efcp.script.findings import Finding, Severity
-from efcp.script.language.syntax import ArgumentKind, Block, Call, Expression, If, Not
+from efcp.script.language.syntax import ArgumentKind, Binary, Block, Call, Expression, If, Not
 from efcp.script.language.walking import blocks_of, calls
 
 _FINDING = frozenset({"ds_select_dst", "ds_select_domain", "ds_next_dst", "ds_next_domain"})
@@ -41,14 +41,26 @@ def _after_nothing_found(block: Block) -> Iterator[Block]:
 
 
 def _branch_of_nothing(statement: If) -> Block | None:
-    condition = statement.condition
-    if isinstance(condition, Not) and _selects(condition.operand):
-        return statement.then
-    return statement.otherwise if _selects(condition) else None
+    found = _says_found(statement.condition)
+    return None if found is None else statement.otherwise if found else statement.then
 
 
-def _selects(expression: Expression) -> bool:
-    return isinstance(expression, Call) and expression.name in _FINDING
+def _says_found(expression: Expression) -> bool | None:
+    """Whether a condition is true only where a selection found something (True), or only where none did
+    (False); None where it says neither."""
+    match expression:
+        case Call():
+            return True if expression.name in _FINDING else None
+        case Not():
+            found = _says_found(expression.operand)
+            return None if found is None else not found
+        case Binary(operator="||"):
+            sides = (_says_found(expression.left), _says_found(expression.right))
+            return True if True in sides else None
+        case Binary(operator="&&"):
+            sides = (_says_found(expression.left), _says_found(expression.right))
+            return False if False in sides else None
+    return None
 
 
 CHECKS = (server_error,)

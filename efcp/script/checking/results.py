@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from efcp.script.checking.overview import Overview, Site
 from efcp.script.findings import Finding, Severity
+from efcp.script.language.syntax import Call, ForEach, Resume, Switch
+from efcp.script.language.walking import expressions_of, leaves_in, statements_in
 
 _EFFECTS = {
     "ds_select_dst": "Where no destination is left, the call goes on to wherever its request URI says",
@@ -18,12 +20,34 @@ _NO_AUTOMATIC_REPLY_BIT = 0x02
 
 def untested(overview: Overview) -> Iterator[Finding]:
     """These functions say by their result alone that they found nothing."""
+    read: str | None = None
     for site in overview.named(*_EFFECTS):
-        if not site.tested:
-            name = site.call.name
+        if site.kept_in and read is None:
+            read = "\n".join(_read(overview))
+        name = site.call.name
+        if site.kept_in and site.kept_in not in (read or ""):
+            text = f"Nobody looks at {site.kept_in}, the result of {name}. {_EFFECTS[name]}."
+            said = f"{text} Write if ({site.kept_in} < 0) {{ … exit; }}"
+            yield Finding(Severity.WARNING, "result-not-tested", site.place, said)
+        elif not site.tested:
             text = f"Nobody looks at the result of {name}. {_EFFECTS[name]}."
             said = f"{text} Write if (!{name}(…)) {{ … exit; }}"
             yield Finding(Severity.WARNING, "result-not-tested", site.place, said)
+
+
+def _read(overview: Overview) -> Iterator[str]:
+    """All that reads variables: terms, arguments, and texts."""
+    for route in overview.script.routes:
+        for statement in statements_in(route.body):
+            if isinstance(statement, Switch):
+                yield statement.subject
+            elif isinstance(statement, ForEach):
+                yield statement.source
+            for expression in expressions_of(statement):
+                for leaf in leaves_in(expression):
+                    call = leaf.call if isinstance(leaf, Resume) else leaf
+                    arguments = call.arguments if isinstance(call, Call) else (call.argument,)
+                    yield from (argument.text for argument in arguments)
 
 
 def unanswered(overview: Overview) -> Iterator[Finding]:

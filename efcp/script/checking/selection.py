@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from efcp.script.checking.marking import is_swapped
 from efcp.script.checking.overview import Overview, Site
 from efcp.script.findings import Finding, Severity
 from efcp.script.language.syntax import ArgumentKind
@@ -28,6 +29,8 @@ _PARTITION_POSITIONS = {
     "ds_is_in_list": 3,
     "ds_count": 3,
 }
+_OLD_FLAGS = re.compile(r"(?P<flags>[fuda]*)\s*M(?P<most>\d+)", re.IGNORECASE)
+"""As versions before 3.0 wrote flags and the most results in one: FM3."""
 _NAMED_PARTITION = re.compile(r"\s*(?P<name>[^:=;\s]+)\s*:")
 
 
@@ -109,7 +112,13 @@ def flags(overview: Overview) -> Iterator[Finding]:
             yield Finding(Severity.ERROR, "flag-unknown", site.place, text)
             continue
         wrong = sorted(set((site.text(2) or "").lower()) - _FLAGS)
-        if wrong:
+        if old := _OLD_FLAGS.fullmatch(site.text(2) or ""):
+            text = (
+                f"{old[0]} is of versions before 3.0: the proxy does not start. Give the most results as the"
+            )
+            said = f'{text} fifth argument: {site.call.name}(…, "{old["flags"].lower()}", , {old["most"]}).'
+            yield Finding(Severity.ERROR, "flag-unknown", site.place, said)
+        elif wrong:
             text = (
                 f"There is no flag {', '.join(wrong)[:60]}: the proxy does not start. There are f, u, d, a."
             )
@@ -126,7 +135,7 @@ def partitions(overview: Overview) -> Iterator[Finding]:
             defined.add(match["name"])
     for site in overview.named(*_PARTITION_POSITIONS):
         name = partition_of(overview, site)
-        if name is not None and name not in defined:
+        if name is not None and name not in defined and not is_swapped(site):
             text = f"The partition {name[:60]} is not defined: the proxy does not start. Write"
             said = f'{text} modparam("dispatcher", "partition", "{name[:60]}: db_url=…").'
             yield Finding(Severity.ERROR, "partition-missing", site.place, said)

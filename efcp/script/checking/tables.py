@@ -20,8 +20,8 @@ class Tables:
     `sets` by set id, `dialplans` the dpids with how many rules each has; `rows` and `bytes` are the size of
     the dispatcher table (bytes of all its text columns). `database` is the panel's own as (host, port, name),
     None where it is not MySQL. `proxies` is how many proxies read these tables; `shared_memory` and
-    `private_memory` are with how many megabytes of each they are started (-m and -M). A field that is None
-    was not asked about, and no check may speak of it.
+    `private_memory` are with how many megabytes of each they are started (-m and -M); `listens` whether they
+    are given a listener there (-l). A field that is None was not asked about, and no check may speak of it.
     """
 
     sets: Mapping[int, SetFacts] | None = None
@@ -33,3 +33,4 @@ class Tables:
     proxies: int | None = None
     shared_memory: int | None = None
     private_memory: int | None = None
+    listens: bool = False

@@ -114,8 +114,8 @@ class Cursor:
             self.findings.append(Finding(Severity.ERROR, code, self.place(token), text))
 
     def not_understood(self, start: int) -> None:
-        """Counts what stands between the token of index `start` and the one at hand, with a hint where no
-        error was told of its lines."""
+        """Counts what stands between the token of index `start` and the one at hand, with an error where none
+        was told of its lines: the proxy takes it for a syntax error, too."""
         self.skipped += 1
         lines = range(self.tokens[start].line, self.previous.line + 1)
         if self.hints >= MAXIMUM_HINTS or not self.told.isdisjoint(lines):
@@ -123,7 +123,8 @@ class Cursor:
         self.hints += 1
         shown = self.written(start, min(max(self.index, start + 1), start + 12))[:60]
         place = self.place(self.tokens[start])
-        self.findings.append(Finding(Severity.HINT, "not-understood", place, f"Not understood: {shown}"))
+        text = f"This is not understood, and stops the proxy as a syntax error: {shown}"
+        self.findings.append(Finding(Severity.ERROR, "not-understood", place, text))
 
     def deeper(self) -> None:
         """One level of nesting more; raises TooDeepError, with a finding the first time, beyond the bound."""

@@ -6,8 +6,18 @@ logic: what the grammar refuses is read all the same, with a finding.
 """
 
 from efcp.script.language.cursor import Cursor, NotUnderstoodError, TooDeepError
-from efcp.script.language.literals import NULLS, RESERVED, is_number, kind_of, strings
-from efcp.script.language.syntax import Argument, ArgumentKind, Binary, Call, Expression, Not, Term
+from efcp.script.language.literals import NULLS, OLD_WORDS, RESERVED, is_number, kind_of, strings
+from efcp.script.language.syntax import (
+    Argument,
+    ArgumentKind,
+    Binary,
+    Call,
+    Expression,
+    Leave,
+    Not,
+    Resume,
+    Term,
+)
 from efcp.script.language.tokens import Token, TokenKind, unquoted
 
 MAXIMUM_OPERATORS = 200
@@ -25,6 +35,10 @@ _PRECEDENCE = (
 _JOINING = frozenset({"xlog", "xdbg"})
 """The functions that take several strings in a row as one."""
 _NEVER_LEFT_OUT = _JOINING | {"route", "assert"}
+_RESUMING = frozenset({"async", "launch"})
+_LEAVING = frozenset({"exit", "drop", "return"})
+"""Statements that the grammar takes as expressions, too (exp_stm and assignexp)."""
+_RETURNED = (ArgumentKind.NUMBER, ArgumentKind.VARIABLE)
 
 
 def condition(cursor: Cursor) -> Expression:
@@ -112,12 +126,17 @@ def _operand(cursor: Cursor, is_value: bool) -> Expression:
         return _bracketed(cursor, is_value)
     if token.text in ("-", "+", "~"):
         return _signed(cursor, is_value)
-    if token.kind is TokenKind.WORD and cursor.ahead().text == "(":
+    if token.text in _RESUMING:
+        return resume_of(cursor)
+    if token.kind is TokenKind.WORD and cursor.ahead().text == "(" and token.text not in _LEAVING:
         return call(cursor)
     if token.kind is TokenKind.VARIABLE and cursor.ahead().text in ASSIGNING:
         return _assigned(cursor)
+    if token.text in _LEAVING:
+        return leave_of(cursor)
     if _is_bare_word(cursor) or token.text in NULLS or token.kind is TokenKind.ADDRESS:
-        cursor.error("syntax", token, f"{token.text} stands alone: it lacks quotes, or () if it is a call.")
+        text = f"{token.text} stands alone: it lacks quotes, or () if it is a call."
+        cursor.error("syntax", token, OLD_WORDS.get(token.text, text))
     elif token.kind is TokenKind.STRING and not is_value:
         cursor.error("syntax", token, "A string is no condition.")
     return _plain(cursor)
@@ -227,8 +246,8 @@ def _argument(cursor: Cursor, name: str, position: int) -> Argument:
 def _asserted(cursor: Cursor) -> Argument:
     """What assert() takes first: a condition."""
     start = cursor.index
-    _joined(cursor, LOGIC, is_value=False)
-    return Argument(ArgumentKind.EXPRESSION, cursor.written(start, cursor.index))
+    found = _joined(cursor, LOGIC, is_value=False)
+    return Argument(ArgumentKind.EXPRESSION, cursor.written(start, cursor.index), found)
 
 
 def _simple_argument(cursor: Cursor, name: str) -> Argument:
@@ -267,3 +286,56 @@ def _skip_argument(cursor: Cursor) -> None:
             cursor.skip_nested()
         else:
             cursor.take()
+
+
+def leave_of(cursor: Cursor) -> Leave:
+    """exit, drop, break and return; of several values that a return takes, the first one counts."""
+    token = cursor.take()
+    return Leave(cursor.place(token), token.text, _left_with(cursor, token))
+
+
+def _left_with(cursor: Cursor, token: Token) -> Expression | None:
+    start = cursor.index
+    if cursor.token.text != "(":
+        bare = token.text != "return" or cursor.token.text in (";", "}") or cursor.at_end
+        return None if bare else _returned(cursor, token)
+    cursor.take()
+    found = None if cursor.token.text in (")", ",") else _returned(cursor, token)
+    if cursor.token.text not in (")", ","):
+        cursor.error("syntax", token, f"{token.text} takes a number or a variable.")
+    cursor.skip_to_closing()
+    cursor.expect(")")
+    if token.text == "break" or (token.text != "return" and cursor.index - start > 2):
+        cursor.error("syntax", token, f"{token.text} takes no value.")
+    return found
+
+
+def _returned(cursor: Cursor, token: Token) -> Expression:
+    found = value(cursor)
+    if not isinstance(found, Term) or found.argument.kind not in _RETURNED or cursor.previous.text == ")":
+        cursor.error("syntax", token, f"{token.text} takes a number or a variable.")
+    return found
+
+
+def resume_of(cursor: Cursor) -> Resume:
+    """async and launch: what they call, and the route where it goes on."""
+    token = cursor.take()
+    route = ""
+    try:
+        cursor.expect("(")
+        called = _called(cursor)
+        if cursor.accept(","):
+            name = cursor.take()
+            route = unquoted(name.text) if name.kind is TokenKind.STRING else name.text
+        cursor.skip_to_closing()
+        cursor.expect(")")
+    except NotUnderstoodError:
+        cursor.error("syntax", token, f"{token.text} takes (function(…), route).")
+        raise
+    return Resume(cursor.place(token), token.text, called, route)
+
+
+def _called(cursor: Cursor) -> Call:
+    if cursor.token.kind is not TokenKind.WORD or cursor.ahead().text != "(":
+        raise NotUnderstoodError
+    return call(cursor)

@@ -3,9 +3,18 @@
 import re
 
 from efcp.script.language.cursor import ROUTE_WORDS, Cursor, NotUnderstoodError
-from efcp.script.language.literals import RESERVED, is_number, number, strings
+from efcp.script.language.literals import RESERVED, is_number, kind_of, number, strings
 from efcp.script.language.statements import block
-from efcp.script.language.syntax import Item, LoadModule, ModuleParameter, Route, RouteKind, Setting
+from efcp.script.language.syntax import (
+    Argument,
+    ArgumentKind,
+    Item,
+    LoadModule,
+    ModuleParameter,
+    Route,
+    RouteKind,
+    Setting,
+)
 from efcp.script.language.tokens import Token, TokenKind, unquoted
 
 _OVER_LINES = frozenset({"auto_scaling_profile", "alias", "socket", "listen", "mpath", "mem-group"})
@@ -56,6 +65,8 @@ def _understood(cursor: Cursor) -> Item:
         return _setting(cursor)
     if token.text in ("include_file", "import_file"):
         cursor.error("syntax", token, f"{token.text} takes a name in quotes, on a line of its own.")
+    elif token.text == "request_route":
+        cursor.error("syntax", token, "The main route is route { } here; request_route is of Kamailio.")
     elif token.kind is TokenKind.WORD and following.text == "(":
         cursor.error("syntax", token, f"{token.text}(…) stands outside of a route.")
     raise NotUnderstoodError
@@ -139,7 +150,15 @@ def _setting(cursor: Cursor) -> Setting:
     if start == cursor.index:
         cursor.error("syntax", name, f"{name.text} has no value.")
         raise NotUnderstoodError
-    return Setting(cursor.place(name), name.text, _setting_value(cursor, start))
+    parts = tuple(_part(token) for token in cursor.tokens[start : cursor.index])
+    return Setting(cursor.place(name), name.text, _setting_value(cursor, start), parts)
+
+
+def _part(token: Token) -> Argument:
+    """A word of a value with its kind; operators and brackets are expressions."""
+    if token.kind is TokenKind.STRING:
+        return Argument(ArgumentKind.STRING, unquoted(token.text))
+    return Argument(kind_of(token) or ArgumentKind.EXPRESSION, token.text)
 
 
 def _setting_value(cursor: Cursor, start: int) -> str | int:

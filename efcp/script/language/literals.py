@@ -15,6 +15,30 @@ RESERVED = frozenset({
 """Words that the scanner knows as its own in all versions, so that they can't be a route's name."""
 
 NULLS = frozenset({"NULL", "null"})
+
+_WORDS_NOW = {
+    "af": "$socket_in(af)",
+    "dst_ip": "$socket_in(ip)",
+    "dst_port": "$socket_in(port)",
+    "dst_uri": "$du",
+    "from_uri": "$fu",
+    "max_len": "$ml",
+    "method": '$rm == "INVITE" or is_method("INVITE")',
+    "msg": "$ml for its length",
+    "proto": "$socket_in(proto)",
+    "retcode": "$rc",
+    "src_ip": "$si",
+    "src_port": "$sp",
+    "status": "$rs",
+    "to_uri": "$tu",
+    "uri": "$ru, and is_myself() for uri == myself",
+    "myself": "is_myself()",
+}
+OLD_WORDS = {
+    old: f"Versions before 3.0 knew {old}; the proxy does not start. Write {now}."
+    for old, now in _WORDS_NOW.items()
+}
+"""What to say of words that conditions knew before 3.0 (the list of the migration to 3.0)."""
 _KINDS = {
     TokenKind.NUMBER: ArgumentKind.NUMBER,
     TokenKind.VARIABLE: ArgumentKind.VARIABLE,

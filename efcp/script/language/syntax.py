@@ -1,8 +1,9 @@
 """What a script of OpenSIPS is made of, as its grammar (cfg.y) has it, as values to walk through."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Union
 
 from efcp.script.findings import Finding, Place
 
@@ -36,10 +37,14 @@ class ArgumentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument of a call: a string without its quotes and with escapes resolved, all else as written."""
+    """One argument of a call: a string without its quotes and with escapes resolved, all else as written.
+
+    `condition` is what assert() takes.
+    """
 
     kind: ArgumentKind
     text: str
+    condition: "Expression | None" = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ class Binary:
     right: "Expression"
 
 
-Expression = Call | Term | Not | Binary
+Expression = Union[Call, Term, Not, Binary, "Leave", "Resume"]
+"""What a condition or a value is made of. A Resume or Leave is a statement that stands as an expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +191,15 @@ class ModuleParameter:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A global setting: `log_level=3`, `socket=udp:127.0.0.1:5060 as …`; `value` a string unquoted."""
+    """A global setting: `log_level=3`, `socket=udp:127.0.0.1:5060 as …`; `value` a string unquoted.
+
+    `parts` are the words of the value, by kind.
+    """
 
     place: Place
     name: str
     value: str | int
+    parts: tuple[Argument, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,9 @@ _SINGLE = re.compile(r"'[^']*+'")
 _ACCEPT = re.compile(r"#[ \t]*efcp:[ \t]*accept[ \t]+(?P<codes>[a-z-]+(?:[ \t]*,[ \t]*[a-z-]+)*)")
 _CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
-_VARIABLE_NAME = re.compile(r"\$(?:[A-Za-z0-9_.]*+)")
-_INDEX = re.compile(r"\[[^\]\n;]*+\]")
+_VARIABLE_NAME = re.compile(r"\$(?:(?!and|or|not|:=)[^\s();,=+\-*/%&|^~<>!])*+")
+"""Up to what ends a variable outside of round brackets (the state SCRIPTVARS of cfg.lex): words like `and`
+do, square brackets and braces don't."""
 _ROUND = re.compile(r"[()]")
 _RUNS_ON = re.compile(r"[ \t]*+(?!(?:and|or)\b)[\w$\[(\\]", re.ASCII)
 """What can't follow a string: then the quote that seemed to close it opened the next one."""
@@ -216,13 +217,11 @@ class _Scanner:
         self._take(TokenKind.STRING, match.end() if match else self.position + 1)
 
     def _variable(self) -> None:
-        """A variable with its brackets: `$ru`, `$avp(a)[0]`, `$(ru{uri.user})`."""
+        """A variable with what belongs to it: `$ru`, `$(ru{uri.user})`. Its first round bracket ends it."""
         match = _VARIABLE_NAME.match(self.text, self.position)
         end = match.end() if match else self.position + 1
         if self.text.startswith("(", end):
             end = self._closing(end)
-            index = _INDEX.match(self.text, end)
-            end = index.end() if index else end
         self._take(TokenKind.VARIABLE, end)
 
     def _closing(self, start: int) -> int:

@@ -15,6 +15,7 @@ from efcp.script.language.syntax import (
     Resume,
     Statement,
     Switch,
+    Term,
     While,
 )
 
@@ -23,6 +24,14 @@ def calls(block: Block) -> Iterator[Call]:
     """Every call in the block, in the order of the text, those in conditions and nested blocks too."""
     for statement in block:
         yield from calls_of(statement)
+
+
+def statements_in(block: Block) -> Iterator[Statement]:
+    """Every statement in the block, in the order of the text, those in nested blocks too."""
+    for statement in block:
+        yield statement
+        for nested in blocks_of(statement):
+            yield from statements_in(nested)
 
 
 def calls_of(statement: Statement) -> Iterator[Call]:
@@ -35,14 +44,40 @@ def calls_of(statement: Statement) -> Iterator[Call]:
 
 def calls_in(expression: Expression) -> Iterator[Call]:
     """Every call in an expression."""
+    for leaf in leaves_in(expression):
+        if isinstance(leaf, Call):
+            yield leaf
+        elif isinstance(leaf, Resume):
+            yield leaf.call
+
+
+def leaves_in(expression: Expression) -> Iterator[Call | Term | Resume]:
+    """Everything in an expression that holds no other expression."""
     match expression:
+        case Term() | Resume():
+            yield expression
         case Call():
             yield expression
+            for argument in expression.arguments:
+                if argument.condition is not None:
+                    yield from leaves_in(argument.condition)
+        case Leave():
+            if expression.value is not None:
+                yield from leaves_in(expression.value)
         case Not():
-            yield from calls_in(expression.operand)
+            yield from leaves_in(expression.operand)
         case Binary():
-            yield from calls_in(expression.left)
-            yield from calls_in(expression.right)
+            yield from leaves_in(expression.left)
+            yield from leaves_in(expression.right)
+
+
+def resumes(block: Block) -> Iterator[Resume]:
+    """Every async and launch in the block, those in conditions and nested blocks too."""
+    for statement in block:
+        for expression in (statement,) if isinstance(statement, Resume) else expressions_of(statement):
+            yield from (leaf for leaf in leaves_in(expression) if isinstance(leaf, Resume))
+        for nested in blocks_of(statement):
+            yield from resumes(nested)
 
 
 def expressions_of(statement: Statement) -> tuple[Expression, ...]:

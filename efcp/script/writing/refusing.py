@@ -127,7 +127,7 @@ def _of_group(group: Group, place: str, answers: Answers) -> Iterator[Refusal]:
 
 def _of_names(group: Group, place: str, version: str) -> Iterator[Refusal]:
     known = knowledge_of(version)
-    taken = known.words | known.settings
+    taken = known.words | known.settings.keys()
     names = [(group.route, "route")]
     if group.failure_route:
         names.append((group.failure_route, "failure_route"))

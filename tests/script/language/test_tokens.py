@@ -21,7 +21,8 @@ def words(text: str) -> list[str]:
         "$ru",
         "$T_reply_code",
         "$var(x)",
-        "$avp(a)[0]",
+        "$(avp(a)[0])",
+        "$ru{uri.user}",
         "$(ru{uri.user})",
         "$(avp(x)[*])",
         "$(hdr(Via)[-1]{via.host})",
@@ -35,9 +36,13 @@ def test_a_variable_is_one_token(text: str) -> None:
     assert (token.kind, token.text) == (TokenKind.VARIABLE, text)
 
 
-@pytest.mark.parametrize("after", [";", ",", ")", "=", "==", "+", "-1", " ", "{", ":", "&&"])
+@pytest.mark.parametrize("after", [";", ",", ")", "=", "==", "+", "-1", " ", "\n", ":=", "&&", "and"])
 def test_a_variable_ends_before_what_follows(after: str) -> None:
     assert words(f"$rU{after}")[0] == "$rU"
+
+
+def test_the_first_round_bracket_ends_a_variable() -> None:
+    assert words("$avp(a)[0]") == ["$avp(a)", "[", "0", "]"]
 
 
 @pytest.mark.parametrize(

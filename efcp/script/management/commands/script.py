@@ -40,6 +40,9 @@ class Command(BaseCommand):
         checking.add_argument("--json", action="store_true", help="answer as JSON")
         checking.add_argument("--shared-memory", type=int, help="megabytes the proxy is started with (-m)")
         checking.add_argument("--private-memory", type=int, help="megabytes of each process (-M)")
+        checking.add_argument(
+            "--listens", action="store_true", help="the proxy is started with a socket (-l)"
+        )
         writing = commands.add_parser("write", help="write a file; without answers the guide's example")
         writing.add_argument("--answers", type=Path, help="a TOML file of answers")
         writing.add_argument("--set", type=int, action="append", help="a set to write a group for; repeat it")
@@ -61,7 +64,10 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{options['file']} can't be read: {error.strerror}") from None
         known = replace(
-            known, shared_memory=options["shared_memory"], private_memory=options["private_memory"]
+            known,
+            shared_memory=options["shared_memory"],
+            private_memory=options["private_memory"],
+            listens=options["listens"],
         )
         checked = check(script, knowledge_of(options["opensips"] or "3.6"), known)
         if options["json"]:
