@@ -101,6 +101,21 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulse:
+    """Whether the proxy still answers, by its own text of its start; for one whose list costs too much."""
+
+    start: str
+
+
+def feel_pulse(client: MiClient) -> Pulse:
+    """Ask `client` when it started. Raises MiError; that it refuses to tell is an answer too."""
+    try:
+        return Pulse(client.uptime().up_since[:MAX_START_TEXT])
+    except RefusedError:
+        return Pulse("")
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What became of a poll: whether the proxy answered usably, restarted, and what was stored.
 
@@ -114,11 +129,16 @@ class Result:
     outcome: services.Outcome = services.Outcome.STORED
 
 
-def store_answer(answer: Answer[Poll]) -> Result:
-    """Store what `answer` tells, a failure too; raises only what the database raises."""
+def store_answer(answer: Answer[Poll] | Answer[Poll | Pulse]) -> Result:
+    """Store what `answer` tells, a failure too; raises only what the database raises.
+
+    That a proxy still answers is not stored: its last list counts as fresh for its whole interval.
+    """
     if answer.error is not None:
         return _failed(answer, answer.error)
     poll = answer.value
+    if isinstance(poll, Pulse):
+        return Result(start=poll.start)
     met = Met.SAME
     if poll.identity is not None:
         met = services.store_identity(
@@ -149,7 +169,7 @@ def outcome_of(error: MiError) -> TryOutcome:
     return TryOutcome.UNUSABLE
 
 
-def _failed(answer: Answer[Poll], error: MiError) -> Result:
+def _failed(answer: Answer[Poll] | Answer[Poll | Pulse], error: MiError) -> Result:
     problem = str(error)
     stored = services.store_failure(answer.proxy, problem, answer.asked_at, outcome_of(error))
     return Result(problem, outcome=stored)

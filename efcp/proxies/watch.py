@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ from datetime import UTC, datetime
 from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connection
 
+from efcp.mi import MiClient
 from efcp.proxies import services
 from efcp.proxies.asking import MAX_THREADS, Answer, ask, target_of
 from efcp.proxies.duties import Duties
 from efcp.proxies.events import EventReceiver, Subscription
 from efcp.proxies.lease import Lease
 from efcp.proxies.models import Proxy, ProxyContact
-from efcp.proxies.polling import PLAIN_FOR, Poll, Question, Result, store_answer
+from efcp.proxies.polling import PLAIN_FOR, Poll, Pulse, Question, Result, feel_pulse, store_answer
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class Watched:
     start: str = ""
     identity_due_at: float = 0.0
     extra_at: float = 0.0
+    pulse_at: float = 0.0
     wants_reports: bool = True
     is_asked: bool = False
     problem: str = ""
@@ -87,7 +89,9 @@ class Watcher:
         self._lease = Lease(self._is_well)
         self._came_round_at = time.monotonic()
         self._watched: dict[int, Watched] = {}
-        self._answers: queue.SimpleQueue[tuple[int, Future[Answer[Poll]]] | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[int, Future[Answer[Poll | Pulse]]] | None] = (
+            queue.SimpleQueue()
+        )
         self._events_lock = threading.Lock()
         self._events_from: set[str] = set()
         self._receiver: EventReceiver | None = None
@@ -202,8 +206,12 @@ class Watcher:
     def _ask_due(self, pool: ThreadPoolExecutor) -> None:
         now = time.monotonic()
         for watched in self._watched.values():
-            if not watched.is_asked and watched.due_at <= now:
+            if watched.is_asked:
+                continue
+            if watched.due_at <= now:
                 self._ask(pool, watched)
+            elif watched.interval_s > self.interval_s and watched.pulse_at <= now:
+                self._submit(pool, watched, feel_pulse)
 
     def _ask(self, pool: ThreadPoolExecutor, watched: Watched) -> None:
         looks_around = watched.identity_due_at <= time.monotonic()
@@ -217,10 +225,16 @@ class Watcher:
             subscription=self._subscription if looks_around else None,
         )
         watched.wants_reports = False
-        watched.is_asked = True
         watched.due_at = time.monotonic() + self.interval_s
+        self._submit(pool, watched, question)
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, watched: Watched, question: Callable[[MiClient], Poll | Pulse]
+    ) -> None:
+        watched.is_asked = True
+        watched.pulse_at = time.monotonic() + self.interval_s
         proxy_id = watched.proxy.pk
-        future = pool.submit(ask, target_of(watched.proxy), question)
+        future: Future[Answer[Poll | Pulse]] = pool.submit(ask, target_of(watched.proxy), question)
         future.add_done_callback(lambda done: self._answers.put((proxy_id, done)))
 
     def _store_next_answer(self) -> None:
@@ -236,7 +250,7 @@ class Watcher:
         with self._surviving_database_trouble():
             self._store(watched, answered[1])
 
-    def _store(self, watched: Watched, future: Future[Answer[Poll]]) -> Result:
+    def _store(self, watched: Watched, future: Future[Answer[Poll | Pulse]]) -> Result:
         """Store one answer and decide when the proxy is due again."""
         watched.is_asked = False
         started = time.monotonic()
@@ -247,9 +261,10 @@ class Watcher:
             log.exception("%s: the answer could not be read", watched.proxy.name)
             return Result("The panel could not read the answer; its log tells why.")
         result = store_answer(answer)
-        if answer.error is None:
-            self._adapt_pace(watched, answer.value, time.monotonic() - started)
-        self._remember(watched, answer, result)
+        if answer.error is not None or not isinstance(answer.value, Pulse):
+            self._remember(watched, answer, result, time.monotonic() - started)
+        elif result.start != watched.start:
+            watched.due_at = 0.0
         return result
 
     def _adapt_pace(self, watched: Watched, poll: Poll, storing_s: float) -> None:
@@ -263,11 +278,16 @@ class Watcher:
         watched.interval_s = interval_s
         watched.plain_until = plain_until
 
-    def _remember(self, watched: Watched, answer: Answer[Poll], result: Result) -> None:
-        if answer.error is not None or result.problem:
+    def _remember(
+        self, watched: Watched, answer: Answer[Poll | Pulse], result: Result, storing_s: float
+    ) -> None:
+        """Take over what a list told, or that there was none: then the next try is not put off."""
+        if answer.error is not None or isinstance(answer.value, Pulse) or result.problem:
             watched.identity_due_at = 0.0
             watched.wants_reports = True
+            watched.due_at = min(watched.due_at, time.monotonic() + self.interval_s)
         else:
+            self._adapt_pace(watched, answer.value, storing_s)
             watched.digest = answer.value.snapshot.digest
             watched.start = result.start
             self._remember_identity(watched, answer.value)

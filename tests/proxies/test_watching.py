@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 
+from efcp.mi import Endpoint, MiClient
 from efcp.proxies import services
 from efcp.proxies.models import (
     HistoryGap,
@@ -22,6 +23,7 @@ from efcp.proxies.models import (
     TryOutcome,
     WatcherHeartbeat,
 )
+from efcp.proxies.polling import Question
 from efcp.proxies.selectors import FRESH_FOR, watched_proxies
 from efcp.proxies.services import Met
 from efcp.proxies.watch import EventPlace, Watcher
@@ -226,6 +228,32 @@ def test_the_next_try_tells_that_a_proxy_is_gone(
         assert watched.now - watched.seen_at < FRESH_FOR
     if breaks == "stops":
         mi.start()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_proxy_with_a_costly_list_is_known_to_be_gone_long_before_its_next_list(
+    mi: MiServer, proxy: Proxy
+) -> None:
+    # As it was left by a watcher that found one list to cost six seconds.
+    services.store_snapshot(proxy, Question("default")(MiClient(Endpoint.parse(mi.url))).snapshot)
+    services.store_pace(proxy, 30.0, None)
+    watcher = Watcher(0.1, threading.Event())
+    watcher._refresh()
+    [watched] = watcher._watched.values()
+    watched.due_at = time.monotonic() + 3600
+    with ThreadPoolExecutor(1) as pool:
+        watcher._ask_due(pool)
+        watcher._store_next_answer()
+        assert (mi.asked["uptime"], mi.asked["ds_list full"]) == (2, 1)
+        assert contact_of(proxy).failing_since is None
+        port = mi.stop()
+        watched.pulse_at = 0.0
+        watcher._ask_due(pool)
+        watcher._store_next_answer()
+    assert contact_of(proxy).outcome == TryOutcome.REFUSED
+    # And the list is asked for again at the ordinary pace.
+    assert watched.due_at <= time.monotonic() + 0.1
+    mi.start(port)
 
 
 @pytest.mark.django_db(transaction=True)
