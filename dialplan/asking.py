@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from django.utils import timezone
 
 from dialplan.cases.running import CheckedCase
-from dialplan.differing import Change, Loads, loads_of, newest_change, why
+from dialplan.differing import Change, Explanation, Loads, explained, loads_of, newest_change, panel_reload
 from dialplan.trying import Tried
 from efcp.mi import MiClient, MiError, RefusedError
 from efcp.proxies.asking import Answer, ask_all, target_of
@@ -25,6 +25,8 @@ class Agreement(StrEnum):
     """Whether a proxy and the preview give the same."""
 
     SAME = "same"
+    POSSIBLE = "possible"
+    """One of the outcomes that the table leaves possible."""
     DIFFERENT = "different"
     UNKNOWN = "unknown"
 
@@ -39,6 +41,9 @@ class Said:
 
     def agreement(self, tried: Tried) -> Agreement:
         """Whether the preview gives the same output and attributes."""
+        if tried.possible:
+            fits = tried.may_give(self.output, self.attributes)
+            return Agreement.POSSIBLE if fits else Agreement.DIFFERENT
         if not tried.is_certain:
             return Agreement.UNKNOWN
         same = (self.output, self.attributes) == (tried.output, tried.attributes)
@@ -49,7 +54,7 @@ class Said:
 class Told:
     """What one proxy said of an input, or the `problem` for which it said nothing.
 
-    `why` it differs, or can't be compared.
+    `why` it can't be compared; where it differs, `explanation` tells what is known, and possible causes.
     """
 
     proxy: Proxy
@@ -57,6 +62,7 @@ class Told:
     agreement: Agreement
     problem: str = ""
     why: str = ""
+    explanation: Explanation = field(default_factory=Explanation)
 
 
 def say(client: MiClient, dpid: int, text: str, timeout: float | None = None) -> Said:
@@ -92,7 +98,7 @@ def ask_proxies(proxies: Iterable[Proxy], dpid: int, tried: Tried) -> list[Told]
     """
     targets = [target_of(proxy) for proxy in proxies]
     if tried.crashes:
-        problem = "Not asked: the rules in the table would crash it over this input."
+        problem = "Not asked: the rules in the table can crash it over this input."
         return [Told(target.proxy, None, Agreement.UNKNOWN, problem) for target in targets]
     change = newest_change(dpid)
     answers = ask_all(targets, lambda client, _target: _hear(client, dpid, tried), LIMIT_S)
@@ -119,12 +125,14 @@ def _told(answer: Answer[tuple[Said, Loads]], tried: Tried, change: Change | Non
         return Told(answer.proxy, None, Agreement.UNKNOWN, _problem(answer.error))
     said, loads = answer.value
     match said.agreement(tried):
-        case Agreement.SAME:
-            return Told(answer.proxy, said, Agreement.SAME)
+        case Agreement.SAME | Agreement.POSSIBLE as agreement:
+            return Told(answer.proxy, said, agreement)
         case Agreement.UNKNOWN:
             return Told(answer.proxy, said, Agreement.UNKNOWN, why=tried.words)
         case Agreement.DIFFERENT:
-            return Told(answer.proxy, said, Agreement.DIFFERENT, why=why(loads, change, tried, now))
+            by = panel_reload(answer.proxy.name, loads)
+            explanation = explained(loads, change, tried, now, by)
+            return Told(answer.proxy, said, Agreement.DIFFERENT, explanation=explanation)
 
 
 def _problem(error: MiError) -> str:

@@ -1,18 +1,22 @@
-"""Why a proxy gives something else than the table: what it tells of its loads, beside what was changed here.
+"""A proxy gives something else than the table: what is known of its rules, and what may be the cause.
 
-The moments of loads are by the proxy's clock, those of changes by the panel's, so that this is a likely
-reason and no verdict.
+The moments of loads are by the proxy's clock, those of changes by the panel's: what follows from comparing
+them is a possible cause and no verdict.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from dialplan.trying import Tried
 from efcp.audit.models import AuditRecord
 from efcp.mi import IdentifierReports
+from efcp.mi.reports import LoadCount
 from efcp.proxies.ages import in_words
 
 _LOOKED_THROUGH = 200
+_ASKED_WITHIN = timedelta(minutes=1)
+_CLOCKS_DIFFER = timedelta(seconds=5)
 _VERBS = {"add": "added", "edit": "changed", "delete": "deleted"}
 
 
@@ -23,17 +27,27 @@ class Change:
     rule: str
     verb: str
     at: datetime
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Loads:
     """When the load began whose rules a proxy works with, None where it does not report it.
 
-    `failed_at` is when a later load failed, None where none did.
+    `failed_at` is when a later load failed, None where none did. `count` is what it loaded.
     """
 
     begun_at: datetime | None = None
     failed_at: datetime | None = None
+    count: LoadCount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Sentences that are `known`, and the possible `causes`."""
+
+    known: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
 
 
 def loads_of(reports: IdentifierReports | None) -> Loads:
@@ -46,7 +60,9 @@ def loads_of(reports: IdentifierReports | None) -> Loads:
         elif report.text.startswith("DB data loading successfully completed"):
             loads = Loads(begun or report.at)
         elif report.text.startswith("DB data loading failed"):
-            loads = Loads(loads.begun_at, report.at)
+            loads = replace(loads, failed_at=report.at)
+        elif (count := report.load_count()) and loads.failed_at is None:
+            loads = replace(loads, count=count)
     return loads
 
 
@@ -57,24 +73,54 @@ def newest_change(dpid: int) -> Change | None:
         for values in (record.after, record.before):
             if values and values.get("dpid") == dpid:
                 verb = _VERBS.get(record.action, "changed")
-                return Change(str(values.get("match_exp", "")), verb, record.at)
+                return Change(str(values.get("match_exp", "")), verb, record.at, record.actor)
     return None
 
 
-def why(loads: Loads, change: Change | None, tried: Tried, now: datetime) -> str:
-    """The likeliest reason, as a sentence. A proxy tells whole seconds: a change in one of them counts."""
-    if loads.failed_at is not None:
-        return (
-            f"Its last reload failed {in_words(now - loads.failed_at)} ago: it keeps the rules from before."
-        )
+def panel_reload(proxy: str, loads: Loads) -> str:
+    """Who had the panel reload this proxy's dialplan within a minute before that load; "" for nobody."""
     if loads.begun_at is None:
-        return "It does not report when it loaded its rules: reload it, and ask again."
-    if change is not None and loads.begun_at <= change.at:
-        age = in_words(now - change.at)
-        return f"Not reloaded since the rule {change.rule} was {change.verb} {age} ago."
-    if tried.depends_on_time:
-        return "A rule with a time recurrence was tried, and the proxy goes by its own clock and zone."
-    return (
-        "It was reloaded after the last change made here: the table was changed by other hands, or it reads "
-        "another table."
+        return ""
+    asked = AuditRecord.objects.filter(
+        subject_kind="reload",
+        action="reload",
+        at__range=(loads.begun_at - _ASKED_WITHIN, loads.begun_at + _CLOCKS_DIFFER),
     )
+    for record in asked.order_by("-pk")[:_LOOKED_THROUGH]:
+        is_dialplan = record.subject_label.startswith("dialplan on ")
+        if is_dialplan and proxy in (record.after or {}).get("proxies", ()):
+            return record.actor
+    return ""
+
+
+def explained(loads: Loads, change: Change | None, tried: Tried, now: datetime, by: str = "") -> Explanation:
+    """What is known of a proxy that differs, and every cause that fits; none of them is a verdict.
+
+    A proxy tells whole seconds, by its clock: a change in one of them may have come after the load.
+    """
+    return Explanation(tuple(_known(loads, change, now, by)), tuple(_causes(loads, change, tried)))
+
+
+def _known(loads: Loads, change: Change | None, now: datetime, by: str) -> Iterator[str]:
+    if loads.begun_at is None:
+        yield "It does not report when it loaded its rules."
+    else:
+        counted = f": {loads.count.loaded} rules, {loads.count.discarded} discarded" if loads.count else ""
+        asked = f"asked for here by {by}" if by else "no reload was asked for here at that time"
+        yield f"Loaded {in_words(now - loads.begun_at)} ago by its clock{counted}; {asked}."
+    if loads.failed_at is not None:
+        yield f"A later reload failed {in_words(now - loads.failed_at)} ago: it keeps the rules from before."
+    if change is not None:
+        age = in_words(now - change.at)
+        yield f"Last change here: the rule {change.rule} was {change.verb} {age} ago by {change.actor}."
+
+
+def _causes(loads: Loads, change: Change | None, tried: Tried) -> Iterator[str]:
+    if change is not None and (loads.begun_at is None or loads.begun_at <= change.at):
+        yield "it was not reloaded since that change"
+    elif loads.failed_at is not None:
+        yield "it holds older rules, since its last reload failed"
+    if tried.depends_on_time:
+        yield "a rule with a time recurrence was tried, and the proxy goes by its own clock and zone"
+    yield "the table was changed by other hands after it was loaded"
+    yield "it reads another table or database"

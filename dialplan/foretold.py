@@ -12,24 +12,39 @@ from dialplan.validation import as_rule
 
 @dataclass(frozen=True, slots=True)
 class Foretold:
-    """Rules loaded, discarded, left out as disabled; `dropped` says why, `breaking` what no load survives."""
+    """Rules loaded, discarded, left out as disabled; `dropped` says why, `breaking` what no load survives.
+
+    `uncertain` of the loaded ones may be dropped, as `dropped` says, too.
+    """
 
     loaded: int
     discarded: int
     disabled: int
     dropped: tuple[Finding, ...] = ()
     breaking: Finding | None = None
+    uncertain: int = 0
+
+    def allows(self, loaded: int, discarded: int) -> bool:
+        """Whether a proxy's counts fit: each uncertain rule may count as loaded or as discarded."""
+        total = self.loaded + self.discarded
+        return loaded + discarded == total and self.fewest <= loaded <= self.loaded
+
+    @property
+    def fewest(self) -> int:
+        """The rules that load for certain."""
+        return self.loaded - self.uncertain
 
 
 def foretell() -> Foretold | None:
     """Load the table as a proxy would; None where it is too large to be loaded for a page."""
     try:
-        rows = selectors.all_rules()
+        rows, plain = selectors.all_but_plain_rules()
     except selectors.TooManyRulesError:
         return None
     disabled = sum(row.disabled != 0 for row in rows)
     result = load((as_rule(Values.of(row), row.pk) for row in rows), Environment())
     if isinstance(result, LoadBroken):
         return Foretold(0, 0, disabled, breaking=result.cause)
-    dropped = tuple(each for each in result.findings if each.effect is Effect.RULE_DROPPED)
-    return Foretold(result.loaded, result.discarded, disabled, dropped)
+    told = (Effect.RULE_DROPPED, Effect.MAY_BE_DROPPED)
+    dropped = tuple(each for each in result.findings if each.effect in told)
+    return Foretold(result.loaded + plain, result.discarded, disabled, dropped, uncertain=result.uncertain)

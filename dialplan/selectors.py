@@ -1,24 +1,42 @@
 """Reading rules, in the order in which a proxy tries them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from django.db.models import Q, QuerySet
+from django.db.models import CharField, Q, QuerySet, Value
+from django.db.models.functions import Cast, Lower
 from django.http import QueryDict
 
 from dialplan.listing import MAX_DPID, ListQuery, Sort
-from dialplan.models import DialplanName, Rule
+from dialplan.models import DialplanName, MatchOperator, Rule
 from dialplan.schedules.telling import short_words
 from dialplan.services import Values
+from dialplan.translation.findings import Effect
 from dialplan.translation.rules import Environment, Rejected, read_rule
 from dialplan.validation import as_rule
 from efcp.editing.listing import integer
 
 MAX_RULES = 20_000
-"""Of one dialplan, loaded for a trial; a page can't wait for more."""
+"""Of one dialplan, loaded for a trial; a page can't wait for more. Equal rules of other texts don't count."""
+
+_MAY_CRASH = r"([$\\].*){11}"
+"""Replacements that may name more than ten places: a load of one crashes the proxy."""
 
 
 MAX_ALL_RULES = 50_000
 """Of all dialplans, loaded to foretell a reload."""
+
+
+_EMPTY = {name: Q(**{f"{name}__isnull": True}) | Q(**{name: ""}) for name in ("subst_exp", "timerec")}
+_PLAIN = (
+    Q(match_op=MatchOperator.EQUAL, disabled=0)
+    & ~Q(match_exp="")
+    & ~Q(match_exp__startswith=" ")
+    & _EMPTY["subst_exp"]
+    & _EMPTY["timerec"]
+    & (Q(repl_exp__isnull=True) | ~Q(repl_exp__regex=r"[$\\]"))
+)
+"""Equal rules that every proxy loads: blocks of numbers, most often."""
 
 
 class TooManyRulesError(Exception):
@@ -132,12 +150,32 @@ def rules_of(dpid: int, most: int | None = None) -> list[Rule]:
     return found
 
 
-def all_rules() -> list[Rule]:
-    """The rows of all dialplans in the database's order. Raises TooManyRulesError."""
-    found = list(Rule.objects.order_by("id")[: MAX_ALL_RULES + 1])
+def rules_for(dpid: int, inputs: Iterable[str]) -> list[Rule]:
+    """The rows of a dialplan that any of `inputs` can meet, and those that break the load, by id.
+
+    Equal rules are found by their text, whose case may differ. Raises TooManyRulesError beyond MAX_RULES.
+    """
+    texts = [Lower(Value(text)) for text in set(inputs)]
+    # Read in the connection's character set: a latin1 column is not compared with what latin1 lacks.
+    rows = Rule.objects.filter(dpid=dpid).alias(lower=Lower(Cast("match_exp", CharField(max_length=64))))
+    wanted = ~Q(match_op=MatchOperator.EQUAL) | Q(lower__in=texts)
+    breaking = Q(match_exp="") | Q(repl_exp__regex=_MAY_CRASH)
+    found: list[Rule] = [*rows.filter(wanted | breaking).order_by("id")[: MAX_RULES + 1]]
+    if len(found) > MAX_RULES:
+        raise TooManyRulesError(f"Dialplan {dpid} has more than {MAX_RULES:,} rules besides equal ones.")
+    # One that loads for certain, so that a dialplan without a match is not one without rules.
+    return found or list(Rule.objects.filter(_PLAIN, dpid=dpid)[:1])
+
+
+def all_but_plain_rules() -> tuple[list[Rule], int]:
+    """The rows of all dialplans by id but for equal rules that load for certain, whose number comes second.
+
+    Raises TooManyRulesError beyond MAX_ALL_RULES.
+    """
+    found = list(Rule.objects.exclude(_PLAIN).order_by("id")[: MAX_ALL_RULES + 1])
     if len(found) > MAX_ALL_RULES:
-        raise TooManyRulesError(f"There are more than {MAX_ALL_RULES} rules.")
-    return found
+        raise TooManyRulesError(f"There are more than {MAX_ALL_RULES:,} rules besides plain equal ones.")
+    return found, Rule.objects.filter(_PLAIN).count()
 
 
 def _matching(query: ListQuery) -> QuerySet[Rule]:
@@ -166,5 +204,7 @@ def _listed(rows: list[Rule], in_order: bool) -> tuple[ListedRule, ...]:
 
 
 def _problem(row: Rule) -> str:
-    loaded, _findings = read_rule(as_rule(Values.of(row), row.pk), Environment())
-    return loaded.cause.text if isinstance(loaded, Rejected) else ""
+    loaded, findings = read_rule(as_rule(Values.of(row), row.pk), Environment())
+    if isinstance(loaded, Rejected):
+        return loaded.cause.text
+    return next((each.text for each in findings if each.effect is Effect.MAY_BE_DROPPED), "")

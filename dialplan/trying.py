@@ -8,26 +8,28 @@ from django.utils import timezone
 from dialplan import selectors
 from dialplan.services import Values
 from dialplan.translation.loading import LoadBroken, load
+from dialplan.translation.possible import Possibilities, possibilities
 from dialplan.translation.rules import Environment, LoadedRule, Rule
 from dialplan.translation.translate import (
     Failure,
     NoInformation,
     NotTranslated,
+    Outcome,
     ProxyCrashes,
     RequestNeeded,
     Search,
     Translated,
-    Translation,
     Undecided,
     UndefinedOutput,
     Verdict,
-    translate,
 )
 from dialplan.validation import as_rule
 from efcp.mi import as_text
 
 MAX_INPUT = 500
 SHOWN_TRIALS = 50
+SHOWN_OUTCOMES = 20
+_KEEPS_NUMBER = "Matches, and nothing comes out: a script's number stays as it is."
 _FAILURES = {
     Failure.EMPTY_INPUT: "Empty input.",
     Failure.NO_RULE_MATCHES: "No rule matches.",
@@ -61,10 +63,26 @@ class ToldTrial:
 
 
 @dataclass(frozen=True, slots=True)
+class PossibleOutcome:
+    """What may come of an input: `output` is None where nothing does; `words` say what happened.
+
+    `is_known` is not where a proxy may still do otherwise with this very rule.
+    """
+
+    output: str | None
+    words: str
+    attributes: str = ""
+    rule: Rule | None = None
+    is_known: bool = True
+    crashes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """What came of an input. `output` is None where nothing comes out; `words` say what happened.
 
-    `is_certain` is not where a proxy may do otherwise, and `crashes` where it crashes over this input.
+    `is_certain` is not where a proxy may do otherwise, and `crashes` where it may crash over this input.
+    `possible` are the outcomes where the order of equal priorities, or whether a rule loads, decides.
     """
 
     text: str
@@ -75,11 +93,35 @@ class Tried:
     not_shown: int = 0
     is_certain: bool = True
     crashes: bool = False
+    possible: tuple[PossibleOutcome, ...] = ()
 
     @property
     def depends_on_time(self) -> bool:
         """Whether a rule was tried that applies at certain times only, and might have done otherwise."""
         return any(trial.rule.recurrence and not trial.is_plain_miss for trial in self.trials)
+
+    @property
+    def keeps_number(self) -> bool:
+        """Whether a rule matches and nothing comes out: the script's variable keeps its value."""
+        return self.output == ""
+
+    @property
+    def number(self) -> str:
+        """What a script holds afterwards that has its number translated in place."""
+        return self.output or self.text
+
+    def always_gives(self, output: str | None) -> bool:
+        """Whether exactly this comes out, whatever decides; what is left to chance never does."""
+        if self.possible:
+            return all(each.is_known and each.output == output for each in self.possible)
+        return self.is_certain and self.output == output
+
+    def may_give(self, output: str | None, attributes: str) -> bool:
+        """Whether this is one of the possible outcomes, or can't be told from one of them."""
+        return any(
+            not each.is_known or (each.output, each.attributes) == (output, attributes)
+            for each in self.possible
+        )
 
 
 def try_input(dpid: int, text: str, unsaved: Values | None = None, rule_id: int | None = None) -> Tried:
@@ -95,32 +137,52 @@ def try_inputs(
     dpid: int, texts: Sequence[str], unsaved: Values | None = None, rule_id: int | None = None
 ) -> tuple[Tried, ...]:
     """Translate each of `texts` as `try_input` does; the rules are loaded once."""
-    loaded = load(_rows(dpid, unsaved, rule_id), Environment())
+    loaded = load(_rows(dpid, texts, unsaved, rule_id), Environment())
     if isinstance(loaded, LoadBroken):
         words = f"The whole reload would fail: {loaded.cause.text}"
         return tuple(Tried(text, words, is_certain=False) for text in texts)
     now = int(timezone.now().timestamp())
-    found = (translate(loaded.dialplans, dpid, text.encode(), now) for text in texts)
+    found = (possibilities(loaded.dialplans, dpid, text.encode(), now) for text in texts)
     edited = (unsaved is not None, rule_id)
     return tuple(_told(text, each, edited) for text, each in zip(texts, found, strict=True))
 
 
-def _rows(dpid: int, unsaved: Values | None, rule_id: int | None) -> Iterator[Rule]:
-    for row in selectors.rules_of(dpid):
-        if unsaved is None or row.pk != rule_id:
-            yield as_rule(Values.of(row), row.pk)
-        elif unsaved.dpid == dpid:
-            yield as_rule(unsaved, row.pk)
-    if unsaved is not None and rule_id is None and unsaved.dpid == dpid:
-        yield as_rule(unsaved)
+def _rows(dpid: int, texts: Sequence[str], unsaved: Values | None, rule_id: int | None) -> list[Rule]:
+    """The rows by id; `unsaved` has the place of the row that it is for."""
+    rows = [as_rule(Values.of(row), row.pk) for row in selectors.rules_for(dpid, texts)]
+    if unsaved is not None:
+        rows = [row for row in rows if row.id != rule_id]
+        rows += [as_rule(unsaved, rule_id)] if unsaved.dpid == dpid else []
+    return sorted(rows, key=lambda row: row.id or 2**32)
 
 
-def _told(text: str, found: Translation, unsaved: tuple[bool, int | None]) -> Tried:
-    used = getattr(found.outcome, "rule", None)
-    trials = list(_trials((found.equal, found.regex), used, unsaved))
+def _told(text: str, found: Possibilities, unsaved: tuple[bool, int | None]) -> Tried:
+    translation = found.translation
+    used = getattr(translation.outcome, "rule", None)
+    trials = list(_trials((translation.equal, translation.regex), used, unsaved))
     interesting = sorted(trials, key=lambda each: (not each.matched, each.is_plain_miss))
     shown = tuple(sorted(interesting[:SHOWN_TRIALS], key=lambda each: each.rule.position))
-    return replace(_outcome(text, found), trials=shown, not_shown=len(trials) - len(shown))
+    return replace(_tried(text, found), trials=shown, not_shown=len(trials) - len(shown))
+
+
+def _tried(text: str, found: Possibilities) -> Tried:
+    if found.is_certain:
+        only = _outcome(found.translation.outcome)
+        return Tried(
+            text, only.words, only.output, only.attributes, is_certain=only.is_known, crashes=only.crashes
+        )
+    possible = tuple(_outcome(outcome) for outcome in found.outcomes[:SHOWN_OUTCOMES])
+    crashes = any(isinstance(outcome, ProxyCrashes) for outcome in found.outcomes)
+    return Tried(text, _doubt(found), is_certain=False, crashes=crashes, possible=possible)
+
+
+def _doubt(found: Possibilities) -> str:
+    order = "the order of rules of the same priority, which no database promises"
+    loading = "whether a rule loads that the proxy may drop"
+    reasons = [text for text, holds in ((order, found.by_order), (loading, found.by_loading)) if holds]
+    count = len(found.outcomes)
+    at_least = "" if found.is_complete else "at least "
+    return f"Depends on {', and on '.join(reasons)}: {at_least}{count} outcomes are possible."
 
 
 def _trials(
@@ -138,28 +200,24 @@ def _trials(
             )
 
 
-def _outcome(text: str, found: Translation) -> Tried:
-    match found.outcome:
+def _outcome(outcome: Outcome) -> PossibleOutcome:
+    used = getattr(outcome, "rule", None)
+    rule = None if used is None else used.rule
+    match outcome:
         case Translated(_, output, attributes):
-            return Tried(
-                text,
-                "Translated.",
-                as_text(output),
-                as_text(attributes),
-            )
+            words = "Translated." if output else _KEEPS_NUMBER
+            return PossibleOutcome(as_text(output), words, as_text(attributes), rule)
         case UndefinedOutput():
             words = "A group of the replacement is unset: what comes out is left to chance."
-            return Tried(text, words, is_certain=False)
         case NotTranslated(failure):
-            return Tried(text, _FAILURES[failure])
+            return PossibleOutcome(None, _FAILURES[failure], rule=rule)
         case NoInformation():
-            return Tried(text, "No rule of this dialplan is loaded.")
+            return PossibleOutcome(None, "No rule of this dialplan is loaded.")
         case Undecided():
             words = "A rule backtracks too much to be tried here; the proxy goes on longer."
-            return Tried(text, words, is_certain=False)
         case RequestNeeded(_, variables):
             words = f"The output needs values of the request: {', '.join(variables)}."
-            return Tried(text, words, is_certain=False)
         case ProxyCrashes():
             words = "The proxy crashes when it tries this rule."
-            return Tried(text, words, is_certain=False, crashes=True)
+            return PossibleOutcome(None, words, rule=rule, is_known=False, crashes=True)
+    return PossibleOutcome(None, words, rule=rule, is_known=False)

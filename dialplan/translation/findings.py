@@ -10,6 +10,8 @@ class Effect(Enum):
     PROXY_CRASHES = auto()
     RELOAD_FAILS = auto()
     RULE_DROPPED = auto()
+    MAY_BE_DROPPED = auto()
+    """Whether the rule loads depends on what was loaded before it."""
     SURPRISE = auto()
 
 

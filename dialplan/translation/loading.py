@@ -36,12 +36,20 @@ class RuleSet:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A reload that succeeded: rule sets by dpid. A dpid whose rules were all dropped is not there."""
+    """A reload that succeeded: rule sets by dpid. A dpid whose rules were all dropped is not there.
+
+    `loaded` counts rules that may be dropped, too.
+    """
 
     dialplans: Mapping[int, RuleSet]
     loaded: int
     discarded: int
     findings: tuple[Finding, ...]
+
+    @property
+    def uncertain(self) -> int:
+        """How many of the rules counted as loaded may be dropped (see `LoadedRule.may_be_dropped`)."""
+        return sum(finding.effect is Effect.MAY_BE_DROPPED for finding in self.findings)
 
     @property
     def report(self) -> str:

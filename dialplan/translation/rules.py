@@ -75,6 +75,17 @@ class LoadedRule:
     recurrence: TimeExpression | None
     attributes: bytes
 
+    @property
+    def may_be_dropped(self) -> bool:
+        """Whether it loads or not by chance: a group in `repl_exp` is compared with an unset count of groups.
+
+        `build_rule` reads PCRE2_INFO_CAPTURECOUNT of no expression, which leaves its variable as it was: seen
+        on 3.4, 3.6 and 4.0, the rule loads behind one whose `subst_exp` has that many groups, and else not.
+        """
+        return (
+            self.substitution is None and self.replacement is not None and self.replacement.highest_group > 0
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
@@ -195,11 +206,17 @@ class _Reader:
         if substitution is None:
             if replacement.highest_group:
                 text = (
-                    "A group without a subst_exp: whether the rule loads is left to chance, and if it does, "
-                    "the output is this text as it stands."
+                    "A group without a subst_exp: the proxy may drop the rule (that depends on the rules "
+                    "loaded before it), and if it loads, the output is this text as it stands."
                 )
-                place_of_group = _place_of_highest(replacement)
-                yield self._surprise(Code.GROUP_WITHOUT_SUBSTITUTION, text, "repl_exp", place_of_group)
+                yield Finding(
+                    Code.GROUP_WITHOUT_SUBSTITUTION,
+                    Effect.MAY_BE_DROPPED,
+                    text,
+                    self._rule.id,
+                    "repl_exp",
+                    _place_of_highest(replacement),
+                )
             return
         for index, place in enumerate(replacement.places):
             if place.kind is PlaceKind.CHARACTER and place.offset > 0:

@@ -71,11 +71,18 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """The rule used, the output and the rule's attributes, as bytes."""
+    """The rule used, the output and the rule's attributes, as bytes.
+
+    An empty output is what MI answers; a script's variable then keeps its value (`dp_update`, dialplan.c).
+    """
 
     rule: LoadedRule
     output: bytes
     attributes: bytes
+
+    def number_after(self, subject: bytes) -> bytes:
+        """What a script holds afterwards that has its number translated in place."""
+        return self.output or subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +182,8 @@ def _search_equal(rules: RuleSet, subject: bytes, now: int) -> Search:
     candidates = rules.equal.get(subject.lower(), ())
     verdicts: dict[int, Verdict] = {}
     for index, rule in enumerate(candidates):
-        if rule.recurrence is not None and (untimely := _untimely(rule.recurrence, now)):
-            verdicts[index] = untimely
+        if rule.recurrence is not None and (verdict := untimely(rule.recurrence, now)):
+            verdicts[index] = verdict
         elif rule.caseless or rule.match == subject:
             verdicts[index] = Verdict.MATCHED
         if verdicts.get(index) in (Verdict.MATCHED, Verdict.CRASHED):
@@ -192,9 +199,9 @@ def _search_regex(rules: RuleSet, subject: bytes, now: int) -> Search:
         index = -1
         try:
             for index, (code, recurrence) in tests:
-                if recurrence is not None and (untimely := _untimely(recurrence, now)):
-                    verdicts[index] = untimely
-                    if untimely is Verdict.CRASHED:
+                if recurrence is not None and (verdict := untimely(recurrence, now)):
+                    verdicts[index] = verdict
+                    if verdict is Verdict.CRASHED:
                         return Search(rules.regex, index + 1, verdicts)
                 elif match_data(code, subject) is not None:
                     verdicts[index] = Verdict.MATCHED
@@ -207,7 +214,8 @@ def _search_regex(rules: RuleSet, subject: bytes, now: int) -> Search:
             return Search(rules.regex, len(rules.regex), verdicts)
 
 
-def _untimely(recurrence: TimeExpression, now: int) -> Verdict | None:
+def untimely(recurrence: TimeExpression, now: int) -> Verdict | None:
+    """Why a rule with this recurrence is not matched at the Unix time `now`; None where it applies."""
     match recurrence.check(now):
         case Timing.APPLIES:
             return None
@@ -231,17 +239,21 @@ def _outcome(
         return NotTranslated(Failure.NO_RULE_MATCHES)
     trials = [trial for trial in (equal, regex) if trial is not None]
     better = min(trials, key=lambda trial: trial.rule.position)
-    if better.verdict is Verdict.GAVE_UP:
-        return Undecided(better.rule)
     leftover = regex.rule.pattern if regex is not None and regex.verdict is Verdict.MATCHED else None
     matched = leftover.search(subject) if leftover else None
-    return _apply(better.rule, subject, matched if isinstance(matched, Match) else None, values)
+    return apply_rule(better, subject, matched if isinstance(matched, Match) else None, values)
 
 
-def _apply(
-    rule: LoadedRule, subject: bytes, matched: Match | None, values: Mapping[str, str] | None
+def apply_rule(
+    hit: Trial, subject: bytes, matched: Match | None, values: Mapping[str, str] | None = None
 ) -> Outcome:
-    """`rule_translate`; `matched` is the last regex match before, whose spans the proxy still holds."""
+    """What the rule that is used makes of `subject` (`rule_translate`).
+
+    `matched` is the last regex match before, whose spans the proxy still holds.
+    """
+    rule = hit.rule
+    if hit.verdict is Verdict.GAVE_UP:
+        return Undecided(rule)
     attributes = rule.attributes[:MAX_ATTRIBUTES]
     if rule.replacement is None:
         return Translated(rule, b"", attributes)

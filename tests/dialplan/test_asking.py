@@ -55,7 +55,29 @@ def test_a_proxy_that_was_not_reloaded_differs(administrator: Client, add_rule: 
     add_rule("^112$", repl_exp="police")
     told = asked(administrator, "112")
     assert told.agreement is Agreement.DIFFERENT
-    assert told.why.startswith("Not reloaded since the rule ^112$ was added")
+    assert "the rule ^112$ was added" in told.explanation.known[-1]
+    assert told.explanation.causes[0] == "it was not reloaded since that change"
+
+
+@pytest.mark.usefixtures("edge")
+def test_an_answer_that_another_order_gives_is_no_difference(
+    administrator: Client, edge: RunningSandbox, add_rule: AddRule
+) -> None:
+    add_rule("^9", repl_exp="8")
+    edge.call("dp_reload")
+    add_rule("^9.$", repl_exp="7")
+    assert asked(administrator, "91").agreement is Agreement.POSSIBLE
+    Rule.objects.update(pr=1)
+    Rule.objects.filter(match_exp="^9.$").update(pr=0)
+    assert asked(administrator, "91").agreement is Agreement.DIFFERENT
+
+
+@pytest.mark.usefixtures("edge")
+def test_a_rule_that_the_proxy_dropped_by_chance_is_no_difference(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    add_rule("112", match_op=0, repl_exp="a\\1")
+    assert asked(administrator, "112").agreement is Agreement.POSSIBLE
 
 
 def test_a_character_that_a_rule_cuts_in_two_is_read_alike(

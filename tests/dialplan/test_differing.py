@@ -1,16 +1,19 @@
-"""Why a proxy gives something else than the table: the likeliest reason is told."""
+"""Why a proxy gives something else than the table: the what is known is told, and what may be the cause."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
-from dialplan.differing import Change, Loads, loads_of, newest_change, why
+from dialplan.differing import Change, Loads, explained, loads_of, newest_change, panel_reload
 from dialplan.trying import Tried, try_input
+from efcp.audit.services import Actor, Subject, record
 from efcp.mi import IdentifierReports
-from efcp.mi.reports import Report
+from efcp.mi.reports import LoadCount, Report
 from tests.dialplan.conftest import AddRule
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+THREE = LoadCount(3, 0)
 PLAIN = Tried("1", "No rule matches.")
 
 
@@ -37,14 +40,14 @@ def loaded(at: int) -> list[tuple[int, str]]:
     ("reports", "loads"),
     [
         ([], Loads()),
-        (loaded(9), Loads(ago(9))),
-        ([*loaded(9), *loaded(4)], Loads(ago(4))),
+        (loaded(9), Loads(ago(9), count=THREE)),
+        ([*loaded(9), *loaded(4)], Loads(ago(4), count=THREE)),
         ([(6, "starting DB data loading"), (5, "DB data loading successfully completed")], Loads(ago(6))),
         (
             [*loaded(9), (4, "starting DB data loading"), (3, "DB data loading failed, discarding")],
-            Loads(ago(9), failed_at=ago(3)),
+            Loads(ago(9), failed_at=ago(3), count=THREE),
         ),
-        ([(4, "DB data loading failed, discarding"), *loaded(2)], Loads(ago(2))),
+        ([(4, "DB data loading failed, discarding"), *loaded(2)], Loads(ago(2), count=THREE)),
     ],
 )
 def test_the_newest_load_that_succeeded_counts_from_its_beginning(
@@ -57,28 +60,73 @@ def test_a_proxy_without_reports_has_no_load() -> None:
     assert loads_of(None) == Loads()
 
 
+CHANGE = Change("^1$", "changed", ago(5), "mia")
+AGO = " min ago by its clock"
+NOT_RELOADED = "it was not reloaded since that change"
+
+
 @pytest.mark.parametrize(
-    ("loads", "change", "beginning"),
+    ("loads", "change", "by", "known", "cause"),
     [
-        (Loads(ago(9), ago(5)), None, "Its last reload failed 5 min ago"),
-        (Loads(), Change("^1$", "changed", ago(5)), "It does not report when"),
+        (Loads(ago(9), ago(5)), None, "", "A later reload failed 5 min ago", "it holds older rules"),
+        (Loads(), CHANGE, "", "It does not report when", NOT_RELOADED),
+        (
+            Loads(ago(9), count=LoadCount(3, 1)),
+            CHANGE,
+            "",
+            "Loaded 9 min ago by its clock: 3 rules, 1 d",
+            NOT_RELOADED,
+        ),
         (
             Loads(ago(9)),
-            Change("^1$", "changed", ago(5)),
-            "Not reloaded since the rule ^1$ was changed 5 min",
+            CHANGE,
+            "",
+            "Last change here: the rule ^1$ was changed 5 min ago by mia",
+            NOT_RELOADED,
         ),
-        (Loads(ago(5)), Change("^1$", "deleted", ago(5)), "Not reloaded since the rule ^1$ was deleted"),
-        (Loads(ago(3)), Change("^1$", "changed", ago(5)), "It was reloaded after the last change"),
-        (Loads(ago(3)), None, "It was reloaded after the last change"),
+        (
+            Loads(ago(3)),
+            CHANGE,
+            "mia",
+            "Loaded 3 min ago by its clock; asked for here by mia",
+            "the table was",
+        ),
+        (
+            Loads(ago(3)),
+            None,
+            "",
+            "Loaded 3 min ago by its clock; no reload was asked for here",
+            "it reads another",
+        ),
     ],
 )
-def test_the_likeliest_reason_is_told(loads: Loads, change: Change | None, beginning: str) -> None:
-    assert why(loads, change, PLAIN, NOW).startswith(beginning)
+def test_what_is_known_comes_before_the_possible_causes(
+    loads: Loads, change: Change | None, by: str, known: str, cause: str
+) -> None:
+    found = explained(loads, change, PLAIN, NOW, by)
+    assert any(text.startswith(known) for text in found.known)
+    assert any(text.startswith(cause) for text in found.causes)
+
+
+def test_several_causes_that_fit_are_all_told() -> None:
+    assert len(explained(Loads(ago(9)), CHANGE, PLAIN, NOW).causes) == 3
+    assert NOT_RELOADED not in explained(Loads(ago(3)), CHANGE, PLAIN, NOW).causes
 
 
 def test_a_rule_that_does_not_apply_now_may_apply_at_the_proxy(add_rule: AddRule) -> None:
     add_rule("^1$", timerec="20200101T000000|20200102T000000")
-    assert why(Loads(ago(1)), None, try_input(1, "1"), NOW).startswith("A rule with a time recurrence")
+    causes = explained(Loads(ago(1)), None, try_input(1, "1"), NOW).causes
+    assert causes[0].startswith("a rule with a time recurrence")
+
+
+@pytest.mark.django_db
+def test_who_had_it_reloaded_is_found_in_the_audit() -> None:
+    record(Actor("mia"), "reload", Subject("reload", "1", "dialplan on edge"), after={"proxies": ["edge"]})
+    record(Actor("tom"), "reload", Subject("reload", "2", "dispatcher on edge"), after={"proxies": ["edge"]})
+    now = timezone.now()
+    assert panel_reload("edge", Loads(now)) == "mia"
+    assert panel_reload("other", Loads(now)) == ""
+    assert panel_reload("edge", Loads(now - timedelta(minutes=9))) == ""
 
 
 def test_a_change_is_found_by_the_dialplan_that_it_concerns(add_rule: AddRule) -> None:

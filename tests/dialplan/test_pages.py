@@ -8,6 +8,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from dialplan import services
+from dialplan.foretold import foretell
 from dialplan.models import DialplanName, Rule
 from dialplan.services import Values
 from dialplan.translation import effort
@@ -259,6 +260,52 @@ def test_what_does_not_come_out_is_said(
     assert tried.words.startswith(words)
 
 
+def test_where_the_order_of_equal_priorities_decides_the_outcomes_are_shown(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    add_rule("^00", subst_exp="^00(.*)$", repl_exp="+\\1")
+    add_rule("^0", repl_exp="national")
+    answer = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "0044"})
+    tried = answer.context["tried"]
+    assert [each.output for each in tried.possible] == ["+44", "national"]
+    assert tried.words.startswith("Depends on the order of rules of the same priority")
+    assert "Save as a test case" not in answer.content.decode()
+
+
+def test_a_rule_without_a_replacement_keeps_the_number(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("^0")
+    page = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "0301"}).content.decode()
+    assert "the script's number stays <code>0301</code>" in page
+
+
+@pytest.mark.parametrize("text", ["2500", "ABC"])
+def test_of_many_equal_rules_those_are_found_that_the_input_meets(
+    administrator: Client, add_rule: AddRule, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr("dialplan.selectors.MAX_RULES", 3)
+    for number in range(2490, 2510):
+        add_rule(str(number), match_op=0, repl_exp=f"+{number}")
+    add_rule("abc", match_op=0, match_flags=1, repl_exp="+ABC")
+    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": text}).context["tried"]
+    assert tried.output == f"+{text}"
+
+
+def test_an_equal_rule_without_a_text_breaks_the_load_whatever_is_tried(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    add_rule("", match_op=0)
+    add_rule("5", match_op=0, repl_exp="\\1" * 11)
+    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "9"}).context["tried"]
+    assert tried.words.startswith("The whole reload would fail")
+
+
+@pytest.mark.parametrize("text", ["é", "💥"])
+def test_any_character_can_be_tried(administrator: Client, add_rule: AddRule, text: str) -> None:
+    add_rule("5", match_op=0)
+    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": text}).context["tried"]
+    assert tried.words == "No rule matches."
+
+
 def test_trying_needs_an_input_and_a_dialplan(administrator: Client) -> None:
     for posted in ({}, {"dpid": "x", "input": "1"}, {"dpid": "1", "input": ""}):
         assert administrator.post(reverse("dialplan:try"), posted).content == b""
@@ -273,7 +320,7 @@ def test_of_a_dialplan_too_large_to_be_loaded_that_is_said(
     add_rule("^0$")
     add_rule("^1$")
     tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "1"}).context["tried"]
-    assert (tried.words, tried.is_certain) == ("Dialplan 1 has more than 1 rules.", False)
+    assert (tried.words, tried.is_certain) == ("Dialplan 1 has more than 1 rules besides equal ones.", False)
     assert "too large" in administrator.get(reverse("dialplan:order", args=[1])).content.decode()
     assert "too large" in administrator.get(reverse("operations_dialplan:reload")).content.decode()
 
@@ -487,3 +534,26 @@ def test_rules_that_are_quick_are_not_said_to_take_long(administrator: Client, a
     add_rule("^1x")
     page = administrator.post(reverse("dialplan:try"), {"dpid": 1, "input": "b"}).content.decode()
     assert "These rules take too long to try" not in page
+
+
+def test_a_reload_is_predicted_without_loading_each_plain_equal_rule(
+    add_rule: AddRule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dialplan.selectors.MAX_ALL_RULES", 7)
+    for number in range(20):
+        add_rule(str(number), match_op=0, repl_exp=None if number % 2 else f"+{number}", subst_exp="")
+    add_rule("x", match_op=0, disabled=1)
+    add_rule("y", match_op=0, subst_exp="(")
+    add_rule("z", match_op=0, repl_exp="\\1")
+    add_rule("t", match_op=0, timerec="garbage")
+    add_rule("v", match_op=0, repl_exp="$nothing")
+    add_rule("^1$")
+    found = foretell()
+    assert found is not None
+    assert (found.loaded, found.fewest, found.discarded, found.disabled) == (22, 21, 3, 1)
+    assert [found.allows(*counts) for counts in ((22, 3), (21, 4), (20, 5), (22, 4))] == [
+        True,
+        True,
+        False,
+        False,
+    ]

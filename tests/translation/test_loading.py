@@ -156,7 +156,6 @@ def test_a_variable_of_a_loaded_module_loads() -> None:
     [
         (regex(subst_exp="(1)", repl_exp=r"a\n"), Code.ESCAPE_MISPLACED, "repl_exp"),
         (regex(subst_exp="(1)", repl_exp=r"$rU\1"), Code.VARIABLE_TEXT_COPIED, "repl_exp"),
-        (regex(repl_exp=r"\1"), Code.GROUP_WITHOUT_SUBSTITUTION, "repl_exp"),
         (regex(subst_exp="1", repl_exp="$msg.branch.uri"), Code.VARIABLE_OF_NEWER_RELEASE, "repl_exp"),
         (regex("a{,3}"), Code.SYNTAX_OF_NEWER_PCRE2, "match_exp"),
         (regex("(?<=ab?)c"), Code.SYNTAX_OF_NEWER_PCRE2, "match_exp"),
@@ -168,6 +167,18 @@ def test_a_surprise_is_told_and_the_rule_loads(rule: Rule, code: Code, column: s
     (finding,) = result.findings
     assert result.loaded == 1
     assert (finding.code, finding.effect, finding.column) == (code, Effect.SURPRISE, column)
+
+
+@pytest.mark.parametrize("rule", [regex(repl_exp=r"\1"), equal("112", repl_exp=r"a\9")])
+def test_a_group_without_a_substitution_may_be_dropped(rule: Rule) -> None:
+    result = loaded(rule)
+    (finding,) = result.findings
+    assert (finding.code, finding.effect) == (Code.GROUP_WITHOUT_SUBSTITUTION, Effect.MAY_BE_DROPPED)
+    assert (result.loaded, result.uncertain) == (1, 1)
+
+
+def test_the_whole_match_without_a_substitution_loads_for_certain() -> None:
+    assert loaded(regex(repl_exp=r"\0")).uncertain == 0
 
 
 def test_an_interval_of_zero_is_told_to_crash_the_proxy_later() -> None:

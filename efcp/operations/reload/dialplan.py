@@ -10,6 +10,7 @@ from dialplan.asking import Agreement, Said, ask_cases
 from dialplan.cases.running import CheckedCase, run_cases
 from dialplan.cases.selectors import all_cases
 from dialplan.foretold import Foretold, foretell
+from dialplan.trying import Tried
 from efcp.mi import MiClient
 from efcp.operations.models import Module, ReloadOutcome
 from efcp.operations.reload.asking import Exchange, Reloaded, reload_and_read_back
@@ -76,10 +77,11 @@ class DialplanReload:
         count, foretold = reloaded.reports.count, self._foretold
         if reloaded.outcome is not ReloadOutcome.DONE or count is None or foretold is None:
             return
-        if (count.loaded, count.discarded) != (foretold.loaded, foretold.discarded):
+        if not foretold.allows(count.loaded, count.discarded):
+            chance = f" ({foretold.uncertain} of them may be dropped)" if foretold.uncertain else ""
             yield (
                 f"It loaded {count.loaded} rules and discarded {count.discarded}; of the table it should be"
-                f" {foretold.loaded} and {foretold.discarded}."
+                f" {foretold.loaded} and {foretold.discarded}{chance}."
             )
 
 
@@ -89,8 +91,14 @@ def differing_cases(checked: Sequence[CheckedCase], said: Sequence[Said | None])
         if answer is not None and answer.agreement(each.tried) is Agreement.DIFFERENT:
             yield (
                 f"“{each.case.input}” in dialplan {each.case.dpid}: the proxy gives {_quoted(answer.output)},"
-                f" the table {_quoted(each.tried.output)}."
+                f" the table {_given(each.tried)}."
             )
+
+
+def _given(tried: Tried) -> str:
+    if not tried.possible:
+        return _quoted(tried.output)
+    return " or ".join(dict.fromkeys(_quoted(each.output) for each in tried.possible))
 
 
 def _quoted(output: str | None) -> str:
