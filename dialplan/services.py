@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from dialplan.models import DialplanName, Rule
 from dialplan.order import Placed, moved
 from efcp.audit.services import Actor, Subject, record
-from efcp.editing.guarded import only_writer, update_guarded
+from efcp.editing.guarded import serialized_writes, update_guarded
 
 INSERTED_COLUMNS = (
     "dpid",
@@ -72,7 +72,7 @@ def subject(rule_id: int, values: Values) -> Subject:
 def add(values: Values, actor: Actor, reason: str = "") -> int:
     """Insert one row and return its id."""
     columns = INSERTED_COLUMNS + tuple(name for name in ("timerec", "disabled") if getattr(values, name))
-    with transaction.atomic(), connection.cursor() as cursor:
+    with serialized_writes("dialplan"), connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO dialplan ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})",  # noqa: S608 - our own column names
             [getattr(values, column) for column in columns],
@@ -96,7 +96,7 @@ def update(rule_id: int, seen: Values, wanted: Values, actor: Actor, reason: str
     if not changes:
         return seen
     guards = {name: getattr(seen, name) for name in (*_IDENTITY_COLUMNS, *changes)}
-    with only_writer("dialplan"), transaction.atomic():
+    with serialized_writes("dialplan"):
         before = _locked(rule_id)
         if not update_guarded("dialplan", rule_id, changes, guards, _TEXT_COLUMNS):
             raise ChangedMeanwhileError(before)
@@ -126,7 +126,7 @@ def move(rule_id: int, target_id: int, actor: Actor, *, behind: bool) -> int:
 
     Raises RuleGoneError where either is not there any more, NoRoomError where `pr` can't hold the place.
     """
-    with only_writer("dialplan"), transaction.atomic():
+    with serialized_writes("dialplan"):
         rule = _locked(rule_id)
         in_order = Rule.objects.select_for_update().filter(dpid=rule.dpid).order_by("pr", "id")
         rows = {row.pk: Values.of(row) for row in in_order}
@@ -145,7 +145,7 @@ def move(rule_id: int, target_id: int, actor: Actor, *, behind: bool) -> int:
 
 def delete(rule_id: int, seen: Values, actor: Actor, reason: str = "") -> None:
     """Delete the row if it still is what was seen. Raises RuleGoneError or ChangedMeanwhileError."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with serialized_writes("dialplan"), connection.cursor() as cursor:
         before = _locked(rule_id)
         if before != seen:
             raise ChangedMeanwhileError(before)

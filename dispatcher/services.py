@@ -5,7 +5,7 @@ eight columns of the old panel, and an update only those that the user changed, 
 writes `state` (persistent_state).
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from operator import attrgetter
 from typing import Any
 
@@ -15,7 +15,7 @@ from dispatcher.models import Destination, DestinationSet
 from dispatcher.secrets import mask_weight
 from dispatcher.selectors import same_destination
 from efcp.audit.services import Actor, Subject, record
-from efcp.editing.guarded import only_writer, update_guarded
+from efcp.editing.guarded import serialized_writes, update_guarded
 from efcp.sip.uri import same_uri
 
 INSERTED_COLUMNS = (
@@ -90,7 +90,7 @@ def add(values: Values, actor: Actor, reason: str = "") -> int:
     Raises DuplicateDestinationError.
     """
     columns = INSERTED_COLUMNS + (("priority",) if values.priority else ())
-    with only_writer("dispatcher"), transaction.atomic(), connection.cursor() as cursor:
+    with serialized_writes("dispatcher"), connection.cursor() as cursor:
         _refuse_duplicate(values, None)
         cursor.execute(
             f"INSERT INTO dispatcher ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})",  # noqa: S608 - our own column names
@@ -117,7 +117,7 @@ def update(destination_id: int, seen: Values, wanted: Values, actor: Actor, reas
     if not changes:
         return seen
     guards = {name: getattr(seen, name) for name in (*_IDENTITY_COLUMNS, *changes)}
-    with only_writer("dispatcher"), transaction.atomic():
+    with serialized_writes("dispatcher"):
         before = _locked(destination_id)
         if wanted.setid != seen.setid or not same_uri(wanted.destination, seen.destination):
             _refuse_duplicate(wanted, destination_id)
@@ -136,13 +136,13 @@ def update(destination_id: int, seen: Values, wanted: Values, actor: Actor, reas
 
 
 def delete(destination_id: int, seen: Values, actor: Actor, reason: str = "") -> None:
-    """Delete the row if its set and URI are still those that were seen.
+    """Delete the row if it still is what was seen, but for `state`, which the proxies write themselves.
 
     Raises DestinationGoneError or ChangedMeanwhileError.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with serialized_writes("dispatcher"), connection.cursor() as cursor:
         before = _locked(destination_id)
-        if (before.setid, before.destination) != (seen.setid, seen.destination):
+        if replace(before, state=seen.state) != seen:
             raise ChangedMeanwhileError(before)
         cursor.execute("DELETE FROM dispatcher WHERE id = %s", [destination_id])
         record(actor, "delete", subject(destination_id, before), before=before.for_audit(), reason=reason)

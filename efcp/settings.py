@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "django_tasks",
     "django_tasks_db",
     "efcp.jobs",
+    "efcp.editing",
     "dispatcher",
     "dialplan",
     "efcp.script",

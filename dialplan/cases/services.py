@@ -4,7 +4,7 @@ from django.db import transaction
 
 from dialplan.models import SavedCase, key_of
 from efcp.audit.services import Actor, Subject, record
-from efcp.editing.guarded import only_writer
+from efcp.editing.guarded import serialized_writes
 
 MAX_CASES = 50
 """Of one dialplan: all of them are run at each edit, against all its rules."""
@@ -19,7 +19,7 @@ def save(dpid: int, text: str, expected: str | None, actor: Actor) -> SavedCase:
 
     Raises TooManyCasesError.
     """
-    with only_writer("efcp_dialplan_case"), transaction.atomic():
+    with serialized_writes("efcp_dialplan_case"):
         of_dialplan = SavedCase.objects.select_for_update().filter(dpid=dpid)
         case = of_dialplan.filter(input_key=key_of(text)).first()
         if case is None and of_dialplan.count() >= MAX_CASES:

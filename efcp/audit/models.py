@@ -7,7 +7,8 @@ class AuditRecord(models.Model):
     """One write: who, when, from where, on what, before and after, and why if a reason was given.
 
     The subject is stored by kind and id, not by a foreign key: rows of OpenSIPS's tables come and go by
-    other hands, and a record outlives what it tells of.
+    other hands, and a record outlives what it tells of. The writes of one request share `write_id` and are
+    numbered from 1, so that what became of each can be looked up when the connection to the database is lost.
     """
 
     at = models.DateTimeField(db_index=True)
@@ -20,10 +21,13 @@ class AuditRecord(models.Model):
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     reason = models.CharField(max_length=255, blank=True)
+    write_id = models.CharField(max_length=32, null=True)
+    write_number = models.PositiveIntegerField(null=True)
 
     class Meta:
         db_table = "efcp_audit"
         ordering = ("-id",)
+        constraints = (models.UniqueConstraint(fields=["write_id", "write_number"], name="efcp_audit_write"),)
         indexes = (
             models.Index(fields=["subject_kind", "subject_id", "id"], name="efcp_audit_subject"),
             models.Index(fields=["subject_kind", "id"], name="efcp_audit_kind"),

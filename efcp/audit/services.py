@@ -1,14 +1,24 @@
 """Writing audit records, inside the transaction of the write that they tell of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
 from efcp.audit.addresses import client_address
 from efcp.audit.models import AuditRecord
+
+
+@dataclass(slots=True)
+class RequestWrites:
+    """The audited writes of one request, numbered, so that the outcome of the last one can be looked up."""
+
+    id: str = field(default_factory=lambda: uuid4().hex)
+    last_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +27,7 @@ class Actor:
 
     name: str
     address: str = ""
+    writes: RequestWrites | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,36 @@ class Subject:
 
 def actor_of(request: HttpRequest) -> Actor:
     """The signed-in user of `request` and the client's address (behind a trusted proxy: the client's own)."""
-    return Actor(name=request.user.get_username(), address=client_address(request))
+    writes = writes_of(request)
+    if writes is None:
+        writes = request.audited_writes = RequestWrites()  # type: ignore[attr-defined]
+    return Actor(name=request.user.get_username(), address=client_address(request), writes=writes)
+
+
+def writes_of(request: HttpRequest) -> RequestWrites | None:
+    """The writes of `request`; None where it began none."""
+    return getattr(request, "audited_writes", None)
+
+
+def last_write_is_stored(writes: RequestWrites) -> bool:
+    """Whether the last write of a request is in the database, asked after its connection was lost.
+
+    A record of the same number is inserted and rolled back. While the lost transaction still ends, the unique
+    key makes that wait; where it was committed, it is refused. Raises a database error where neither can be
+    found out.
+    """
+    if not writes.last_number:
+        return False
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                AuditRecord.objects.create(
+                    at=timezone.now(), write_id=writes.id, write_number=writes.last_number
+                )
+        except IntegrityError:
+            return True
+        transaction.set_rollback(True)
+    return False
 
 
 def record(
@@ -46,7 +86,12 @@ def record(
 
     `before` and `after` hold plain JSON values of the columns concerned, secrets masked by the caller.
     """
+    writes = actor.writes
+    if writes is not None:
+        writes.last_number += 1
     return AuditRecord.objects.create(
+        write_id=writes.id if writes else None,
+        write_number=writes.last_number if writes else None,
         at=timezone.now(),
         actor=actor.name,
         address=actor.address,

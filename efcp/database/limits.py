@@ -5,7 +5,7 @@ Jobs, watcher and migrations have no such limits: they may take long, and hold n
 
 from typing import Any
 
-from django.db import OperationalError, connections
+from django.db import connections
 
 STATEMENT_S = 4
 """One statement of a page; MariaDB ends it (`max_statement_time`)."""
@@ -13,9 +13,6 @@ LOCK_S = 2
 """One wait for a row's lock, after which efcp/proxies/locking.py repeats the transaction a few times."""
 CONNECTION_S = 6
 """One answer of the server, where it does not even end the statement."""
-
-_TOOK_TOO_LONG = frozenset({1969, 3024, 1205, 2013})
-"""ER_STATEMENT_TIMEOUT of MariaDB and MySQL, ER_LOCK_WAIT_TIMEOUT, CR_SERVER_LOST."""
 
 
 def limit_pages() -> None:
@@ -31,11 +28,3 @@ def limit_pages() -> None:
         options["init_command"] = (
             f"SET SESSION innodb_lock_wait_timeout={LOCK_S} /*M!100101 , max_statement_time={STATEMENT_S} */"
         )
-
-
-def took_too_long(error: BaseException | None) -> bool:
-    """Whether the database did not answer in time, rather than not at all."""
-    if not isinstance(error, OperationalError) or not error.args:
-        return False
-    code = error.args[0]
-    return code in _TOOK_TOO_LONG or (isinstance(code, str) and "locked" in code)

@@ -4,27 +4,41 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import OperationalError, connection, transaction
+
+from efcp.proxies.locking import is_lost_lock
+
+
+class TableBusyError(OperationalError):
+    """Another transaction kept the table's lock for too long. Nothing was written; it can be tried again."""
 
 
 @contextmanager
-def only_writer(table: str) -> Iterator[None]:
-    """Let one writer of the panel at a time look at `table` and write to it.
+def serialized_writes(table: str) -> Iterator[None]:
+    """One transaction that may read and write `table` while no other writer of the panel does.
 
-    OpenSIPS's tables have no unique key that could refuse the second of two equal rows. On SQLite the
-    immediate transactions already take turns.
+    OpenSIPS's tables have no unique key that could refuse the second of two equal rows. The lock is a row of
+    the panel's own (TableLock): it ends with the transaction, whatever becomes of the connection. Raises
+    TableBusyError where it can't be had.
     """
-    if connection.vendor != "mysql":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT GET_LOCK(%s, 10)", [f"efcp.{table}"])
-        cursor.fetchone()
+    with transaction.atomic():
         try:
-            yield
-        finally:
-            cursor.execute("SELECT RELEASE_LOCK(%s)", [f"efcp.{table}"])
-            cursor.fetchone()
+            _count_write(table)
+        except OperationalError as error:
+            if is_lost_lock(error):
+                raise TableBusyError(*error.args) from error
+            raise
+        yield
+
+
+def _count_write(table: str) -> None:
+    """Lock the row of `table` for this transaction, and make it where it is absent."""
+    if connection.vendor == "mysql":
+        otherwise = "ON DUPLICATE KEY UPDATE writes = writes + 1"
+    else:
+        otherwise = "ON CONFLICT (name) DO UPDATE SET writes = writes + 1"
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO efcp_table_lock (name, writes) VALUES (%s, 1) {otherwise}", [table])  # noqa: S608 - our own words
 
 
 def update_guarded(

@@ -100,13 +100,16 @@ def test_a_page_whose_database_is_away_offers_to_try_again(client: Client) -> No
 
 @pytest.fixture
 def away_during_the_audit(transactional_db: None) -> Iterator[Callable[..., object]]:
-    """Return a wrapper of statements under which the database goes away once the row has been inserted."""
+    """Return a wrapper of statements under which the database goes away, once, after the row is inserted."""
     connection.ensure_connection()
+    is_cut = False
 
     def wrapper(
         execute: Callable[..., object], sql: str, params: object, many: bool, context: dict[str, object]
     ) -> object:
-        if "efcp_audit" in sql and sql.startswith("INSERT"):
+        nonlocal is_cut
+        if not is_cut and "efcp_audit" in sql and sql.startswith("INSERT"):
+            is_cut = True
             _cut_off()
         return execute(sql, params, many, context)
 
