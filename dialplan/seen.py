@@ -15,6 +15,15 @@ def sign(values: Values) -> str:
     return signing.dumps(asdict(values), salt=_SALT)
 
 
+def is_signed(text: str) -> bool:
+    """Whether `text` was signed here, by this version of the panel; else nothing is known as seen."""
+    try:
+        Values(**signing.loads(text, salt=_SALT))
+    except (signing.BadSignature, TypeError, ValueError, LookupError):
+        return False
+    return True
+
+
 def read(text: str, row: Rule) -> Values:
     """The values that were seen; those of `row` as it is now where `text` is not one that was signed here."""
     try:

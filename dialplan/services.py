@@ -7,10 +7,11 @@ eight columns of the old panel, and an update only those that the user changed.
 from dataclasses import asdict, dataclass, fields, replace
 from operator import attrgetter
 
-from django.db import connection, transaction
+from django.db import connection
 
 from dialplan.models import DialplanName, Rule
 from dialplan.order import Placed, moved
+from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.editing.guarded import serialized_writes, update_guarded
 
@@ -112,22 +113,32 @@ def update(rule_id: int, seen: Values, wanted: Values, actor: Actor, reason: str
     return after
 
 
-def set_disabled(rule_id: int, disabled: bool, actor: Actor) -> Values:
-    """Have proxies load the rule, or leave it out; returns the row. Raises as `update` does."""
+def named_dialplan(dpid: int) -> DialplanName:
+    """The stored name of a dialplan; not stored and empty where it has none."""
+    return DialplanName.objects.filter(dpid=dpid).first() or DialplanName(dpid=dpid, name="")
+
+
+def set_disabled(rule_id: int, disabled: bool, actor: Actor, original: str | None = None) -> Values:
+    """Have proxies load the rule, or leave it out; returns the row.
+
+    `original` is the edit token of its row in the list. Raises StaleFormError, and as `update` does.
+    """
     row = Rule.objects.filter(pk=rule_id).first()
     if row is None:
         raise RuleGoneError
     values = Values.of(row)
+    require_current(original, row, subject(rule_id, values))
     return update(rule_id, values, replace(values, disabled=int(disabled)), actor)
 
 
-def move(rule_id: int, target_id: int, actor: Actor, *, behind: bool) -> int:
+def move(rule_id: int, target_id: int, actor: Actor, *, behind: bool, original: str | None = None) -> int:
     """Move a rule right before or behind another of its dialplan; returns how many rules got a new `pr`.
 
-    Raises RuleGoneError where either is not there any more, NoRoomError where `pr` can't hold the place.
+    `original` is the edit token of the moved rule. Raises StaleFormError, RuleGoneError
+    where either is not there any more, NoRoomError where `pr` can't hold the place.
     """
     with serialized_writes("dialplan"):
-        rule = _locked(rule_id)
+        rule = _locked(rule_id, original)
         in_order = Rule.objects.select_for_update().filter(dpid=rule.dpid).order_by("pr", "id")
         rows = {row.pk: Values.of(row) for row in in_order}
         try:
@@ -153,22 +164,29 @@ def delete(rule_id: int, seen: Values, actor: Actor, reason: str = "") -> None:
         record(actor, "delete", subject(rule_id, before), before=asdict(before), reason=reason)
 
 
-def name_dialplan(dpid: int, name: str, actor: Actor) -> None:
-    """Give the dialplan a name, or take it away where `name` is empty."""
-    with transaction.atomic():
-        former = DialplanName.objects.filter(dpid=dpid).values_list("name", flat=True).first() or ""
+def name_dialplan(dpid: int, name: str, actor: Actor, original: str | None = None) -> None:
+    """Give the dialplan a name, or take it away where `name` is empty.
+
+    `original` is the form's edit token. Raises StaleFormError.
+    """
+    about = Subject("dialplan name", str(dpid), f"dialplan {dpid}")
+    with serialized_writes("efcp_dialplan"):
+        stored = named_dialplan(dpid)
+        require_current(original, stored, about)
+        former = stored.name
         if former == name:
             return
         if name:
             DialplanName.objects.update_or_create(dpid=dpid, defaults={"name": name})
         else:
             DialplanName.objects.filter(dpid=dpid).delete()
-        about = Subject("dialplan name", str(dpid), f"dialplan {dpid}")
         record(actor, "name", about, before={"name": former}, after={"name": name})
 
 
-def _locked(rule_id: int) -> Values:
+def _locked(rule_id: int, original: str | None = None) -> Values:
     row = Rule.objects.select_for_update().filter(pk=rule_id).first()
     if row is None:
         raise RuleGoneError
-    return Values.of(row)
+    values = Values.of(row)
+    require_current(original, row, subject(rule_id, values))
+    return values

@@ -17,6 +17,7 @@ from dialplan.models import Rule
 from dialplan.neighbours import order_of_dialplan
 from dialplan.order import NoRoomError
 from efcp.accounts.typed import take_typed
+from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
 
@@ -62,6 +63,10 @@ def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
     form = RuleForm(request.POST, row=row)
     if not form.is_valid():
         return _show_form(request, form, row)
+    if not form.has_signed_original():
+        current = services.Values.of(row)
+        form.renew_original(current)
+        return _show_form(request, form, row, current=current)
     before = standing(row.dpid, form.values().dpid)
     try:
         services.update(row.pk, form.seen(), form.values(), actor_of(request), form.why())
@@ -101,7 +106,10 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
     row = _find(rule_id)
     form = DeleteForm(request.POST or None, row=row)
     changed = None
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and not form.has_signed_original():
+        changed = services.Values.of(row)
+        form = DeleteForm(row=row)
+    elif request.method == "POST" and form.is_valid():
         before = standing(row.dpid)
         try:
             services.delete(row.pk, form.seen(), actor_of(request), form.cleaned_data["reason"])
@@ -124,9 +132,13 @@ def set_disabled(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Have proxies load the rule (`disabled=0`), or leave it out (1)."""
     before = standing(_find(rule_id).dpid)
     try:
-        row = services.set_disabled(rule_id, request.POST.get("disabled") == "1", actor_of(request))
+        disabled = request.POST.get("disabled") == "1"
+        row = services.set_disabled(rule_id, disabled, actor_of(request), token_in(request))
     except services.RuleGoneError:
         raise Http404 from None
+    except StaleFormError as stale:
+        messages.error(request, stale.text)
+        return _to_dialplan(request, _find(rule_id).dpid)
     except services.ChangedMeanwhileError as error:
         messages.error(request, "Nothing was saved: somebody changed the rule just now. Look at it again.")
         return _to_dialplan(request, error.current.dpid)
@@ -146,9 +158,13 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
         raise Http404
     before = standing(row.dpid)
     try:
-        count = services.move(row.pk, int(target), actor_of(request), behind=behind)
+        actor, token = actor_of(request), token_in(request)
+        count = services.move(row.pk, int(target), actor, behind=behind, original=token)
     except services.RuleGoneError:
         raise Http404 from None
+    except StaleFormError as stale:
+        messages.error(request, stale.text)
+        return _to_dialplan(request, row.dpid)
     except NoRoomError as error:
         messages.error(request, f"Nothing was moved: {error}")
         return _to_dialplan(request, row.dpid)
@@ -170,11 +186,17 @@ def order(request: HttpRequest, dpid: int) -> HttpResponse:
 @permission_required("efcp.administer", raise_exception=True)
 def name_dialplan(request: HttpRequest, dpid: int) -> HttpResponse:
     """Give a dialplan a name."""
-    form = NameForm(request.POST or None, initial={"name": selectors.names().get(dpid, "")})
+    stale: StaleFormError | None = None
+    form = NameForm(request.POST or None, initial={"name": services.named_dialplan(dpid).name})
     if request.method == "POST" and form.is_valid():
-        services.name_dialplan(dpid, form.cleaned_data["name"], actor_of(request))
-        return redirect("dialplan:list")
-    return render(request, "dialplan/name.html", {"form": form, "dpid": dpid})
+        try:
+            services.name_dialplan(dpid, form.cleaned_data["name"], actor_of(request), token_in(request))
+        except StaleFormError as error:
+            stale = error
+        else:
+            return redirect("dialplan:list")
+    context = {"form": form, "dpid": dpid, "stored": services.named_dialplan(dpid), "stale": stale}
+    return render(request, "dialplan/name.html", context, status=409 if stale else 200)
 
 
 @require_POST

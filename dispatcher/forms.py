@@ -200,6 +200,10 @@ class DestinationForm(CheckedForm):
             raise ValueError("Only a form that edits a row was seen before.")
         return seen.read(self.data.get("original", ""), self.row)
 
+    def has_signed_original(self) -> bool:
+        """Whether the form tells what its editor saw: one of another version of the panel does not."""
+        return seen.is_signed(self.data.get("original", ""))
+
     def renew_original(self, current: Values) -> None:
         """Let the next save be guarded by `current`, which its editor has now seen."""
         data = self.data.dict() if isinstance(self.data, QueryDict) else self.data
@@ -231,6 +235,10 @@ class DeleteForm(forms.Form):
     def __init__(self, data: Mapping[str, Any] | None = None, *, row: Destination) -> None:
         super().__init__(data, initial={"original": seen.sign(Values.of(row))})
         self.row = row
+
+    def has_signed_original(self) -> bool:
+        """Whether the form tells what its editor saw."""
+        return seen.is_signed(self.data.get("original", ""))
 
     def seen(self) -> Values:
         """The row as it was when the question was asked."""

@@ -20,6 +20,15 @@ def sign(values: Values) -> str:
     return signing.dumps([values.for_audit(), _digest(values.weight)], salt=_SALT)
 
 
+def is_signed(text: str) -> bool:
+    """Whether `text` was signed here, by this version of the panel; else nothing is known as seen."""
+    try:
+        Values(**signing.loads(text, salt=_SALT)[0])
+    except (signing.BadSignature, TypeError, ValueError, LookupError):
+        return False
+    return True
+
+
 def read(text: str, row: Destination) -> Values:
     """The values that were seen; those of `row` as it is now where `text` is not one that was signed here.
 

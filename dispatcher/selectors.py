@@ -44,6 +44,11 @@ def set_names() -> dict[int, str]:
     return dict(DestinationSet.objects.order_by("setid").values_list("setid", "name")[:MAX_NAMED_SETS])
 
 
+def named_set(setid: int) -> DestinationSet:
+    """The stored name of a set; not stored and empty where it has none."""
+    return DestinationSet.objects.filter(setid=setid).first() or DestinationSet(setid=setid, name="")
+
+
 def matching(query: ListQuery, proxies: Sequence[Proxy]) -> QuerySet[Destination]:
     """The rows that `query` asks for, unordered; live states are those of `proxies`, which have to answer."""
     rows = Destination.objects.all()

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, fields, replace
 from operator import attrgetter
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from dispatcher.models import Destination, DestinationSet
 from dispatcher.secrets import mask_weight
-from dispatcher.selectors import same_destination
+from dispatcher.selectors import named_set, same_destination
+from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.editing.guarded import serialized_writes, update_guarded
 from efcp.sip.uri import same_uri
@@ -148,10 +149,16 @@ def delete(destination_id: int, seen: Values, actor: Actor, reason: str = "") ->
         record(actor, "delete", subject(destination_id, before), before=before.for_audit(), reason=reason)
 
 
-def name_set(setid: int, name: str, actor: Actor) -> None:
-    """Give the set a name, or take it away where `name` is empty."""
-    with transaction.atomic():
-        former = DestinationSet.objects.filter(setid=setid).values_list("name", flat=True).first() or ""
+def name_set(setid: int, name: str, actor: Actor, original: str | None = None) -> None:
+    """Give the set a name, or take it away where `name` is empty.
+
+    `original` is the form's edit token. Raises StaleFormError.
+    """
+    subject_of_set = Subject("set", str(setid), f"set {setid}")
+    with serialized_writes("efcp_set"):
+        stored = named_set(setid)
+        require_current(original, stored, subject_of_set)
+        former = stored.name
         if former == name:
             return
         if name:
@@ -161,7 +168,7 @@ def name_set(setid: int, name: str, actor: Actor) -> None:
         record(
             actor,
             "name",
-            Subject("set", str(setid), f"set {setid}"),
+            subject_of_set,
             before={"name": former},
             after={"name": name},
         )

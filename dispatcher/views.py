@@ -16,6 +16,7 @@ from dispatcher.listing import SIZES, ListQuery, Live
 from dispatcher.loss import loss_of
 from dispatcher.models import Destination, InitialState
 from efcp.accounts.typed import take_typed
+from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
 from efcp.proxies.context import watched_on
@@ -79,6 +80,8 @@ def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
     form = DestinationForm.posted(request.POST, form_environment(), row)
     if not form.is_valid():
         return _show_form(request, form, row)
+    if not form.has_signed_original():
+        return _show_conflict(request, form, row, services.Values.of(row))
     try:
         services.update(row.pk, form.seen(), form.values(), actor_of(request), form.why())
     except services.DestinationGoneError:
@@ -118,6 +121,8 @@ def delete(request: HttpRequest, destination_id: int) -> HttpResponse:
     """Ask, showing what the set loses; then delete."""
     row = _find(destination_id)
     form = DeleteForm(request.POST or None, row=row)
+    if request.method == "POST" and not form.has_signed_original():
+        return _show_delete(request, DeleteForm(row=row), row, services.Values.of(row))
     if request.method == "POST" and form.is_valid():
         try:
             services.delete(row.pk, form.seen(), actor_of(request), form.cleaned_data["reason"])
@@ -136,11 +141,17 @@ def delete(request: HttpRequest, destination_id: int) -> HttpResponse:
 @permission_required("efcp.administer", raise_exception=True)
 def name_set(request: HttpRequest, setid: int) -> HttpResponse:
     """Give a set a name."""
-    form = SetNameForm(request.POST or None, initial={"name": selectors.set_names().get(setid, "")})
+    stale: StaleFormError | None = None
+    form = SetNameForm(request.POST or None, initial={"name": selectors.named_set(setid).name})
     if request.method == "POST" and form.is_valid():
-        services.name_set(setid, form.cleaned_data["name"], actor_of(request))
-        return redirect("dispatcher:list")
-    return render(request, "dispatcher/name_set.html", {"form": form, "setid": setid})
+        try:
+            services.name_set(setid, form.cleaned_data["name"], actor_of(request), token_in(request))
+        except StaleFormError as error:
+            stale = error
+        else:
+            return redirect("dispatcher:list")
+    context = {"form": form, "setid": setid, "stored": selectors.named_set(setid), "stale": stale}
+    return render(request, "dispatcher/name_set.html", context, status=409 if stale else 200)
 
 
 @require_POST

@@ -1,6 +1,6 @@
 """Reading the saved cases."""
 
-from dialplan.models import SavedCase
+from dialplan.models import SavedCase, key_of
 
 MAX_ALL = 1_000
 """Cases of all dialplans that are run at once."""
@@ -14,3 +14,8 @@ def cases_of(dpid: int) -> tuple[SavedCase, ...]:
 def all_cases() -> tuple[SavedCase, ...]:
     """The cases of all dialplans, by dialplan; the first MAX_ALL."""
     return tuple(SavedCase.objects.all()[:MAX_ALL])
+
+
+def case_of(dpid: int, text: str) -> SavedCase | None:
+    """The case of an input, if one is saved."""
+    return SavedCase.objects.filter(dpid=dpid, input_key=key_of(text)).first()

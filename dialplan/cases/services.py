@@ -1,8 +1,7 @@
 """Saving and deleting cases, each with its audit record."""
 
-from django.db import transaction
-
 from dialplan.models import SavedCase, key_of
+from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.editing.guarded import serialized_writes
 
@@ -14,16 +13,19 @@ class TooManyCasesError(Exception):
     """The dialplan has MAX_CASES already."""
 
 
-def save(dpid: int, text: str, expected: str | None, actor: Actor) -> SavedCase:
+def save(dpid: int, text: str, expected: str | None, actor: Actor, original: str | None = None) -> SavedCase:
     """Save what must come of `text`, None for nothing; a case of that input is changed.
 
-    Raises TooManyCasesError.
+    `original` is the edit token of that case, empty where the form showed none. Raises TooManyCasesError or
+    StaleFormError.
     """
     with serialized_writes("efcp_dialplan_case"):
         of_dialplan = SavedCase.objects.select_for_update().filter(dpid=dpid)
         case = of_dialplan.filter(input_key=key_of(text)).first()
         if case is None and of_dialplan.count() >= MAX_CASES:
             raise TooManyCasesError(f"A dialplan has at most {MAX_CASES} test cases.")
+        if case is not None and case.expected != expected:
+            require_current(original, case, _subject(case))
         before = None if case is None else {"expected": case.expected}
         case = case or SavedCase(dpid=dpid, input=text)
         case.expected = expected
@@ -34,9 +36,10 @@ def save(dpid: int, text: str, expected: str | None, actor: Actor) -> SavedCase:
     return case
 
 
-def delete(case: SavedCase, actor: Actor) -> None:
-    """Delete a case."""
-    with transaction.atomic():
+def delete(case: SavedCase, actor: Actor, original: str | None = None) -> None:
+    """Delete a case. `original` is the form's edit token. Raises StaleFormError."""
+    with serialized_writes("efcp_dialplan_case"):
+        require_current(original, SavedCase.objects.filter(pk=case.pk).first() or SavedCase(), _subject(case))
         record(actor, "delete", _subject(case), before={"expected": case.expected})
         case.delete()
 

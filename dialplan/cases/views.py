@@ -10,10 +10,11 @@ from dialplan.cases import services
 from dialplan.cases.effects import effect_of
 from dialplan.cases.forms import CaseForm
 from dialplan.cases.running import run_cases
-from dialplan.cases.selectors import cases_of
+from dialplan.cases.selectors import case_of, cases_of
 from dialplan.forms import RuleForm
 from dialplan.models import SavedCase
 from dialplan.selectors import names, row_asked_for
+from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 
 
@@ -32,7 +33,13 @@ def save(request: HttpRequest, dpid: int) -> HttpResponse:
     if not form.is_valid():
         return _show(request, dpid, form, status=422)
     try:
-        services.save(dpid, form.cleaned_data["input"], form.expected_output(), actor_of(request))
+        text, expected = form.cleaned_data["input"], form.expected_output()
+        services.save(dpid, text, expected, actor_of(request), token_in(request))
+    except StaleFormError as stale:
+        form.add_error(
+            None, f"{stale.text} The case of this input is in the table: save again to replace it."
+        )
+        return _show(request, dpid, form, status=409, former=case_of(dpid, text))
     except services.TooManyCasesError as error:
         form.add_error(None, str(error))
         return _show(request, dpid, form, status=422)
@@ -45,7 +52,11 @@ def save(request: HttpRequest, dpid: int) -> HttpResponse:
 def delete(request: HttpRequest, case_id: int) -> HttpResponse:
     """Delete a case."""
     case = get_object_or_404(SavedCase, pk=case_id)
-    services.delete(case, actor_of(request))
+    try:
+        services.delete(case, actor_of(request), token_in(request))
+    except StaleFormError as stale:
+        messages.error(request, stale.text)
+        return redirect("dialplan:cases", case.dpid)
     messages.success(request, f"The test case “{case.input}” was deleted.")
     return redirect("dialplan:cases", case.dpid)
 
@@ -63,11 +74,14 @@ def with_rule(request: HttpRequest) -> HttpResponse:
     return render(request, "dialplan/cases/with_rule.html", context)
 
 
-def _show(request: HttpRequest, dpid: int, form: CaseForm, status: int) -> HttpResponse:
+def _show(
+    request: HttpRequest, dpid: int, form: CaseForm, status: int, former: SavedCase | None = None
+) -> HttpResponse:
     context = {
         "dpid": dpid,
         "name": names().get(dpid, ""),
         "form": form,
+        "former": former,
         "checked": run_cases(cases_of(dpid)),
     }
     is_fragment = request.headers.get("HX-Request") == "true"

@@ -25,6 +25,9 @@ class User(AbstractBaseUser):
     """Whether the user chose the zone; otherwise it follows the browser."""
     created_at = models.DateTimeField(auto_now_add=True)
 
+    GUARDED = ("username", "role", "is_active", "must_change_password", "password")
+    """What an administrator's form about a user is guarded by (efcp.audit.edit_tokens)."""
+
     objects: ClassVar[UserQueries] = UserQueries()
 
     USERNAME_FIELD = "username"

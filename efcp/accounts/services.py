@@ -13,6 +13,7 @@ from efcp.accounts.models import User
 from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, made_up_password
 from efcp.accounts.roles import Role
 from efcp.accounts.throttle import forgive_account
+from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.proxies.locking import retried_on_lock
 
@@ -51,14 +52,14 @@ def add_user(username: str, role: Role, password: str, actor: Actor) -> User:
 
 
 @retried_on_lock
-def change_user(user_id: int, role: Role, is_active: bool, actor: Actor) -> User:
-    """Give the user the role, and let him sign in or not. Nothing is recorded where nothing changes.
+def change_user(user_id: int, role: Role, is_active: bool, actor: Actor, original: str | None = None) -> User:
+    """Give the user the role, and let them sign in or not. Nothing is recorded where nothing changes.
 
-    Raises UserGoneError or LastAdministratorError.
+    `original` is the form's edit token. Raises UserGoneError, StaleFormError or LastAdministratorError.
     """
     with transaction.atomic():
         administrators = _locked_administrators()
-        user = _locked(user_id)
+        user = _locked(user_id, original)
         before = _for_audit(user)
         user.role, user.is_active = role, is_active
         if not (user.may_administer or administrators - {user.pk}):
@@ -70,14 +71,14 @@ def change_user(user_id: int, role: Role, is_active: bool, actor: Actor) -> User
 
 
 @retried_on_lock
-def delete_user(user_id: int, actor: Actor) -> User:
-    """Delete the user, whose sessions end with that; his audit records stay.
+def delete_user(user_id: int, actor: Actor, original: str | None = None) -> User:
+    """Delete the user, whose sessions end with that; their audit records stay.
 
-    Raises UserGoneError or LastAdministratorError.
+    `original` is the form's edit token. Raises UserGoneError, StaleFormError or LastAdministratorError.
     """
     with transaction.atomic():
         administrators = _locked_administrators()
-        user = _locked(user_id)
+        user = _locked(user_id, original)
         if not administrators - {user.pk}:
             raise LastAdministratorError
         record(actor, "delete", subject(user), before=_for_audit(user))
@@ -85,14 +86,17 @@ def delete_user(user_id: int, actor: Actor) -> User:
     return user
 
 
-def set_password(user_id: int, password: str, actor: Actor) -> User:
-    """Give another user a password that he must change; all his sessions end. Raises UserGoneError."""
+def set_password(user_id: int, password: str, actor: Actor, original: str | None = None) -> User:
+    """Give another user a password that they must change; all their sessions end.
+
+    `original` is the form's edit token. Raises UserGoneError or StaleFormError.
+    """
 
     def write(user: User) -> None:
         user.must_change_password = True
         user.set_password(password)
 
-    return _write_password(user_id, write, actor, "set password")
+    return _write_password(user_id, write, actor, "set password", original)
 
 
 def change_own_password(user: User, password: str, actor: Actor) -> User:
@@ -154,9 +158,11 @@ def subject(user: User) -> Subject:
 
 
 @retried_on_lock
-def _write_password(user_id: int, write: Callable[[User], None], actor: Actor, action: str) -> User:
+def _write_password(
+    user_id: int, write: Callable[[User], None], actor: Actor, action: str, original: str | None = None
+) -> User:
     with transaction.atomic():
-        user = _locked(user_id)
+        user = _locked(user_id, original)
         before = _for_audit(user)
         write(user)
         user.save(update_fields=["password", "must_change_password"])
@@ -169,10 +175,11 @@ def _locked_administrators() -> set[int]:
     return {user.pk for user in locked}
 
 
-def _locked(user_id: int) -> User:
+def _locked(user_id: int, original: str | None) -> User:
     user = User.objects.select_for_update().filter(pk=user_id).first()
     if user is None:
         raise UserGoneError
+    require_current(original, user, subject(user))
     return user
 
 

@@ -83,4 +83,5 @@ def take_typed(request: HttpRequest) -> QueryDict | None:
     if not waiting or request.path not in waiting["paths"]:
         return None
     del request.session[_SESSION_KEY]
+    request.recovered_fields = QueryDict(waiting["fields"])  # type: ignore[attr-defined]
     return QueryDict(waiting["fields"])

@@ -15,6 +15,7 @@ from efcp.accounts.roles import ADMINISTER, Role
 from efcp.accounts.selectors import find_user, user_page
 from efcp.accounts.services import LastAdministratorError, UserGoneError, UserNameTakenError
 from efcp.accounts.typed import NOTICE, take_typed
+from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 
 LAST_ADMINISTRATOR = (
@@ -71,9 +72,11 @@ def edit_user(request: HttpRequest, user_id: int) -> HttpResponse:
     if form.is_valid():
         role, is_active = Role(form.cleaned_data["role"]), form.cleaned_data["is_active"]
         try:
-            services.change_user(user_id, role, is_active, actor_of(request))
+            services.change_user(user_id, role, is_active, actor_of(request), token_in(request))
         except LastAdministratorError:
             form.add_error(None, LAST_ADMINISTRATOR.format(name=user.username))
+        except StaleFormError as stale:
+            return _edit_page(request, form, _find(user_id), stale)
         except UserGoneError:
             return _gone(request)
         else:
@@ -82,8 +85,11 @@ def edit_user(request: HttpRequest, user_id: int) -> HttpResponse:
     return _edit_page(request, form, user)
 
 
-def _edit_page(request: HttpRequest, form: Form, user: User) -> HttpResponse:
-    return render(request, "accounts/edit_user.html", {"form": form, "person": user})
+def _edit_page(
+    request: HttpRequest, form: Form, user: User, stale: StaleFormError | None = None
+) -> HttpResponse:
+    context = {"form": form, "person": user, "stale": stale}
+    return render(request, "accounts/edit_user.html", context, status=409 if stale else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -97,9 +103,13 @@ def set_password(request: HttpRequest, user_id: int) -> HttpResponse:
     form = NewPasswordForm(request.POST if request.method == "POST" else None, user=user)
     if form.is_valid():
         try:
-            services.set_password(user_id, form.cleaned_data["new_password"], actor_of(request))
+            password = form.cleaned_data["new_password"]
+            services.set_password(user_id, password, actor_of(request), token_in(request))
         except UserGoneError:
             return _gone(request)
+        except StaleFormError as stale:
+            context = {"form": form, "person": _find(user_id), "stale": stale}
+            return render(request, "accounts/user_password.html", context, status=409)
         messages.success(
             request, f"{user.username} has a new password, must change it, and is signed out everywhere."
         )
@@ -115,9 +125,12 @@ def delete_user(request: HttpRequest, user_id: int) -> HttpResponse:
         user = _find(user_id)
         return render(request, "accounts/delete_user.html", {"person": user})
     try:
-        user = services.delete_user(user_id, actor_of(request))
+        user = services.delete_user(user_id, actor_of(request), token_in(request))
     except UserGoneError:
         return _gone(request)
+    except StaleFormError as stale:
+        context = {"person": _find(user_id), "stale": stale}
+        return render(request, "accounts/delete_user.html", context, status=409)
     except LastAdministratorError:
         user = _find(user_id)
         context = {"person": user, "error": LAST_ADMINISTRATOR.format(name=user.username)}

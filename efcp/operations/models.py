@@ -195,6 +195,8 @@ class Maintenance(models.Model):
     despite_empty = models.BooleanField(default=False)
     changed_at = models.DateTimeField(auto_now=True)
 
+    GUARDED = ("setid", "uri", "begins_at", "ends_at")
+
     class Meta:
         db_table = "efcp_maintenance"
         ordering = ("-begins_at", "-id")

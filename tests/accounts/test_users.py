@@ -11,6 +11,7 @@ from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.differences import changed_columns
 from efcp.audit.models import AuditRecord
+from tests.tokens import fresh
 
 USERS = "/cp/accounts/users/"
 NEW = "three green kettles"
@@ -183,7 +184,7 @@ class TestHostileNames:
 class TestEditing:
     def edit(self, client: Client, user: User, role: Role, active: bool = True) -> str:
         form = {"role": role} | ({"is_active": "on"} if active else {})
-        response = client.post(f"{USERS}{user.pk}/edit/", form)
+        response = client.post(f"{USERS}{user.pk}/edit/", form | fresh(User, user.pk))
         user.refresh_from_db()
         return response.content.decode()
 
@@ -219,7 +220,7 @@ class TestTheLastAdministrator:
     def test_can_t_be_demoted_or_shut_out(
         self, form: dict[str, str], administrator: Client, own: User
     ) -> None:
-        page = administrator.post(f"{USERS}{own.pk}/edit/", form).content.decode()
+        page = administrator.post(f"{USERS}{own.pk}/edit/", form | fresh(User, own.pk)).content.decode()
 
         own.refresh_from_db()
         assert self.TEXT in page
@@ -227,7 +228,7 @@ class TestTheLastAdministrator:
         assert not AuditRecord.objects.exists()
 
     def test_can_t_be_removed(self, administrator: Client, own: User) -> None:
-        page = administrator.post(f"{USERS}{own.pk}/delete/").content.decode()
+        page = administrator.post(f"{USERS}{own.pk}/delete/", fresh(User, own.pk)).content.decode()
 
         assert self.TEXT in page
         assert User.objects.filter(pk=own.pk).exists()
@@ -238,7 +239,7 @@ class TestTheLastAdministrator:
         retired = make_user(Role.ADMINISTRATOR, "retired")
         User.objects.filter(pk=retired.pk).update(is_active=False)
 
-        administrator.post(f"{USERS}{own.pk}/delete/")
+        administrator.post(f"{USERS}{own.pk}/delete/", fresh(User, own.pk))
 
         assert User.objects.filter(pk=own.pk).exists()
 
@@ -247,7 +248,7 @@ class TestTheLastAdministrator:
     ) -> None:
         make_user(Role.ADMINISTRATOR, "second")
 
-        administrator.post(f"{USERS}{own.pk}/delete/")
+        administrator.post(f"{USERS}{own.pk}/delete/", fresh(User, own.pk))
 
         assert not User.objects.filter(pk=own.pk).exists()
 
@@ -259,7 +260,10 @@ class TestPassword:
         his = Client()
         his.force_login(bob)
 
-        administrator.post(f"{USERS}{bob.pk}/password/", {"new_password": NEW, "repeated_password": NEW})
+        administrator.post(
+            f"{USERS}{bob.pk}/password/",
+            {"new_password": NEW, "repeated_password": NEW} | fresh(User, bob.pk),
+        )
 
         bob.refresh_from_db()
         assert bob.must_change_password
@@ -269,7 +273,10 @@ class TestPassword:
     def test_the_policy_judges_it(self, administrator: Client, bob: User) -> None:
         form = {"new_password": "short", "repeated_password": "short"}
 
-        assert "too short" in administrator.post(f"{USERS}{bob.pk}/password/", form).content.decode()
+        assert (
+            "too short"
+            in administrator.post(f"{USERS}{bob.pk}/password/", form | fresh(User, bob.pk)).content.decode()
+        )
 
     def test_one_s_own_is_changed_on_its_own_page(self, administrator: Client) -> None:
         own = User.objects.get(username="administrator")
@@ -289,15 +296,17 @@ class TestRemoving:
         his.post("/cp/accounts/sign-out/")
         his.force_login(bob)
 
-        administrator.post(f"{USERS}{bob.pk}/delete/")
+        administrator.post(f"{USERS}{bob.pk}/delete/", fresh(User, bob.pk))
 
         assert not is_signed_in(his)
         assert AuditRecord.objects.filter(actor="bob").exists()
 
     def test_twice_is_told_and_no_error(self, administrator: Client, bob: User) -> None:
-        administrator.post(f"{USERS}{bob.pk}/delete/")
+        administrator.post(f"{USERS}{bob.pk}/delete/", fresh(User, bob.pk))
 
-        page = administrator.post(f"{USERS}{bob.pk}/delete/", follow=True).content.decode()
+        page = administrator.post(
+            f"{USERS}{bob.pk}/delete/", fresh(User, bob.pk), follow=True
+        ).content.decode()
 
         assert "removed meanwhile" in page
 

@@ -15,6 +15,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from tests.dialplan.conftest import AddRule, ClientAs, typed
+from tests.tokens import fresh
 
 SOMEBODY = Actor("somebody")
 
@@ -78,7 +79,7 @@ def test_moving_a_rule_says_which_cases_fail_now(
     administrator: Client, national: int, add_rule: AddRule
 ) -> None:
     later = add_rule("^0", pr=5, repl_exp="other")
-    answer = administrator.post(reverse("dialplan:move", args=[later]), {"before": str(national)})
+    answer = administrator.post(reverse("dialplan:move", args=[later]), fresh(Rule, later, before=national))
     assert any(text.startswith("Test case “0301” fails") for text in told(answer))
 
 
@@ -88,7 +89,9 @@ def test_the_question_before_a_rule_is_deleted_says_what_breaks(administrator: C
 
 
 def test_disabling_and_deleting_a_rule_run_the_cases_too(administrator: Client, national: int) -> None:
-    answer = administrator.post(reverse("dialplan:disabled", args=[national]), {"disabled": "1"})
+    answer = administrator.post(
+        reverse("dialplan:disabled", args=[national]), fresh(Rule, national, disabled=1)
+    )
     assert any("fails" in text for text in told(answer))
     original = (
         administrator.get(reverse("dialplan:delete", args=[national])).context["form"].initial["original"]
@@ -124,10 +127,11 @@ def test_an_invalid_rule_runs_no_case(administrator: Client, national: int) -> N
 def test_a_case_is_saved_changed_and_deleted_with_its_audit(administrator: Client) -> None:
     save = reverse("dialplan:save-case", args=[1])
     administrator.post(save, {"input": "0301", "expected": "+49301"})
-    administrator.post(save, {"input": "0301", "nothing": "on"})
+    (case,) = SavedCase.objects.all()
+    administrator.post(save, fresh(SavedCase, case.pk, input="0301", nothing="on"))
     (case,) = SavedCase.objects.all()
     assert case.expected is None
-    administrator.post(reverse("dialplan:delete-case", args=[case.pk]))
+    administrator.post(reverse("dialplan:delete-case", args=[case.pk]), fresh(SavedCase, case.pk))
     assert not SavedCase.objects.exists()
     records = AuditRecord.objects.filter(subject_kind="dialplan test case").order_by("pk")
     assert [record.action for record in records] == ["add", "edit", "delete"]
@@ -152,7 +156,8 @@ def test_a_dialplan_has_a_bounded_number_of_cases(administrator: Client) -> None
         services.save(1, str(number), None, SOMEBODY)
     save = reverse("dialplan:save-case", args=[1])
     assert administrator.post(save, {"input": "one more", "nothing": "on"}).status_code == 422
-    assert administrator.post(save, {"input": "0", "expected": "1"}).status_code == 302
+    (known,) = SavedCase.objects.filter(input="0")
+    assert administrator.post(save, fresh(SavedCase, known.pk, input="0", expected="1")).status_code == 302
 
 
 def test_inputs_that_differ_by_case_or_by_a_space_are_two_cases(administrator: Client) -> None:

@@ -11,6 +11,7 @@ from dialplan.order import MAX_PRIORITY, NoRoomError, Placed, moved
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from tests.dialplan.conftest import AddRule, ClientAs
+from tests.tokens import fresh
 
 
 @given(st.lists(st.integers(-3, 12), min_size=2, max_size=12), st.data())
@@ -39,7 +40,10 @@ def test_there_is_no_place_behind_the_largest_priority() -> None:
 
 def test_a_rule_of_another_dialplan_is_no_target(administrator: Client, add_rule: AddRule) -> None:
     mine, other = add_rule("^1$"), add_rule("^1$", dpid=2)
-    assert administrator.post(reverse("dialplan:move", args=[mine]), {"before": other}).status_code == 404
+    assert (
+        administrator.post(reverse("dialplan:move", args=[mine]), fresh(Rule, mine, before=other)).status_code
+        == 404
+    )
 
 
 @pytest.mark.parametrize("target", ["", "x", "-1", "99999999999"])
@@ -52,7 +56,7 @@ def test_a_target_that_is_no_rule_is_not_found(administrator: Client, add_rule: 
 
 def test_moving_is_written_and_audited(administrator: Client, add_rule: AddRule) -> None:
     first, second = add_rule("^1$", pr=0), add_rule("^2$", pr=0)
-    administrator.post(reverse("dialplan:move", args=[second]), {"before": first})
+    administrator.post(reverse("dialplan:move", args=[second]), fresh(Rule, second, before=first))
     assert list(Rule.objects.order_by("pr").values_list("pk", flat=True)) == [second, first]
     assert AuditRecord.objects.filter(subject_kind="dialplan", action="edit").count() == 1
 
@@ -60,9 +64,9 @@ def test_moving_is_written_and_audited(administrator: Client, add_rule: AddRule)
 def test_a_rule_is_disabled_and_enabled_in_the_list(administrator: Client, add_rule: AddRule) -> None:
     rule = add_rule("^1$")
     address = reverse("dialplan:disabled", args=[rule])
-    administrator.post(address, {"disabled": "1"})
+    administrator.post(address, fresh(Rule, rule, disabled=1))
     assert Rule.objects.get().disabled == 1
-    administrator.post(address, {"disabled": "0"})
+    administrator.post(address, fresh(Rule, rule, disabled=0))
     assert Rule.objects.get().disabled == 0
 
 

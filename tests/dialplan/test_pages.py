@@ -16,6 +16,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from tests.dialplan.conftest import AddRule, ClientAs, typed
+from tests.tokens import fresh
 
 
 def errors(client: Client, **more: Any) -> dict[str, list[str]]:
@@ -140,9 +141,9 @@ def test_an_empty_text_of_the_row_is_no_change(administrator: Client, add_rule: 
 
 def test_flags_that_the_form_does_not_know_stay(administrator: Client, add_rule: AddRule) -> None:
     rule_id = add_rule("^1$", match_flags=4)
-    administrator.post(
-        reverse("dialplan:edit", args=[rule_id]), typed(match_exp="^1$", match_only="on", match_flags="on")
-    )
+    address = reverse("dialplan:edit", args=[rule_id])
+    original = administrator.get(address).context["form"]["original"].value()
+    administrator.post(address, typed(match_exp="^1$", match_only="on", match_flags="on", original=original))
     assert Rule.objects.get().match_flags == 5
 
 
@@ -333,9 +334,9 @@ def test_there_is_no_dialplan_that_its_column_can_t_hold(administrator: Client, 
 
 def test_a_dialplan_has_a_name(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^1$")
-    administrator.post(reverse("dialplan:name", args=[1]), {"name": "Outbound"})
+    administrator.post(reverse("dialplan:name", args=[1]), fresh(DialplanName, 1, name="Outbound"))
     assert "1 · Outbound" in administrator.get(reverse("dialplan:list")).content.decode()
-    administrator.post(reverse("dialplan:name", args=[1]), {"name": ""})
+    administrator.post(reverse("dialplan:name", args=[1]), fresh(DialplanName, 1, name=""))
     assert not DialplanName.objects.exists()
 
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from dispatcher.models import Destination, DestinationSet
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
+from tests.tokens import fresh
 
 ClientAs = Callable[[Role | None], Client]
 AddRow = Callable[..., int]
@@ -54,7 +55,11 @@ def test_a_page_is_open_to_its_roles_only(
     before = (Destination.objects.count(), DestinationSet.objects.count())
     client = client_as(role)
     headers = {"HX-Trigger-Name": "weight"}
-    response = client.post(url, NEW, headers=headers) if method == "post" else client.get(url)
+    response = (
+        client.post(url, NEW | fresh(DestinationSet, 1), headers=headers)
+        if method == "post"
+        else client.get(url)
+    )
     if role is None:
         assert response.status_code == 302
         assert response.headers["Location"].startswith(reverse("accounts:sign-in"))

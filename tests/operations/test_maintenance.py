@@ -20,6 +20,7 @@ from efcp.proxies.models import Cause, KnownDestination, Proxy, ProxyContact, St
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
+from tests.tokens import fresh
 
 AddRow = Callable[..., int]
 OTHER = "sip:10.0.0.2:5060"
@@ -225,17 +226,26 @@ def test_it_is_refused_where_nothing_active_is_left_unless_told_so_twice(
 def test_it_can_be_ended_and_moved(edge: PlayingProxy, pair: Proxy, operator: Client) -> None:
     out = plan(operator, pair)
     carry_out(later())
-    operator.post(reverse("operations:maintenance-extend", args=[out.maintenance_id]), {"minutes": "600"})
+    operator.post(
+        reverse("operations:maintenance-extend", args=[out.maintenance_id]),
+        fresh(Maintenance, out.maintenance_id, minutes=600),
+    )
     out.maintenance.refresh_from_db()
     assert out.maintenance.ends_at > later(hours=9)
-    operator.post(reverse("operations:maintenance-end", args=[out.maintenance_id]))
+    operator.post(
+        reverse("operations:maintenance-end", args=[out.maintenance_id]),
+        fresh(Maintenance, out.maintenance_id),
+    )
     carry_out(later(seconds=1))
     assert state_of(edge) == "Active"
 
 
 def test_one_that_did_not_begin_is_cancelled(edge: PlayingProxy, pair: Proxy, operator: Client) -> None:
     out = plan(operator, pair, begins_at=later(hours=2).strftime("%Y-%m-%dT%H:%M"))
-    operator.post(reverse("operations:maintenance-end", args=[out.maintenance_id]))
+    operator.post(
+        reverse("operations:maintenance-end", args=[out.maintenance_id]),
+        fresh(Maintenance, out.maintenance_id),
+    )
     carry_out(later(hours=3))
     out.refresh_from_db()
     assert (out.step, state_of(edge)) == (Step.NOT_TAKEN, "Active")

@@ -18,6 +18,7 @@ from efcp.operations.models import Channel, Notice, NoticeState, NotificationRul
 from efcp.proxies.models import Proxy
 from tests.operations.conftest import ClientAs
 from tests.operations.receivers import HookServer
+from tests.tokens import fresh
 
 SECRET = "a-secret-of-the-receiver"
 
@@ -119,7 +120,12 @@ def test_a_webhook_is_only_at_networks_that_the_site_permits(
 def test_an_empty_secret_keeps_the_stored_one_for_the_same_address_only(administrator: Client) -> None:
     rule = add(administrator)
     edit = reverse("notifications:edit", args=[rule.pk])
-    assert administrator.post(edit, typed(secret="", after_s="90")).status_code == 302
+    assert (
+        administrator.post(
+            edit, typed(secret="", after_s="90") | fresh(NotificationRule, rule.pk)
+        ).status_code
+        == 302
+    )
     elsewhere = typed(secret="", url="https://elsewhere.example.org/")
     assert administrator.post(edit, elsewhere).status_code == 422
     before = bytes(rule.secret_encrypted)
@@ -132,9 +138,11 @@ def test_another_name_lets_outages_that_are_under_way_be(administrator: Client, 
     outage = {"rule": rule, "proxy": proxy, "partition": "default", "setid": 1, "uri": "sip:a"}
     Outage.objects.create(**outage, uri_key="sip:a", state="probing", began_at=timezone.now())
     edit = reverse("notifications:edit", args=[rule.pk])
-    administrator.post(edit, typed(secret="", name="day shift"))
+    administrator.post(edit, typed(secret="", name="day shift") | fresh(NotificationRule, rule.pk))
     assert Outage.objects.exists()
-    administrator.post(edit, typed(secret="", name="day shift", setids="1"))
+    administrator.post(
+        edit, typed(secret="", name="day shift", setids="1") | fresh(NotificationRule, rule.pk)
+    )
     assert not Outage.objects.exists()
 
 
@@ -207,7 +215,7 @@ def test_deleting_asks_first(administrator: Client) -> None:
     address = reverse("notifications:delete", args=[rule.pk])
     assert administrator.get(address).status_code == 200
     assert NotificationRule.objects.exists()
-    administrator.post(address)
+    administrator.post(address, fresh(NotificationRule, rule.pk))
     assert not NotificationRule.objects.exists()
 
 

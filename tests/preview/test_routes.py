@@ -14,6 +14,7 @@ from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from efcp.preview.models import Lead
 from efcp.preview.routes.attributes import set_named_by
+from tests.tokens import fresh
 
 ClientAs = Callable[[Role | None], Client]
 SOMEBODY = Actor("somebody")
@@ -139,10 +140,10 @@ def test_a_way_that_nobody_told_is_shown_as_not_known(administrator: Client) -> 
 
 def test_a_lead_is_saved_replaced_and_forgotten_with_its_audit(administrator: Client) -> None:
     lead(administrator)
-    lead(administrator, setid="2")
+    lead(administrator, setid="2", **fresh(Lead, Lead.objects.get().pk))
     (only,) = Lead.objects.all()
     assert only.setid == 2
-    administrator.post(reverse("preview:delete-lead", args=[only.pk]))
+    administrator.post(reverse("preview:delete-lead", args=[only.pk]), fresh(Lead, only.pk))
     assert not Lead.objects.exists()
     records = AuditRecord.objects.filter(subject_kind="dialplan lead").order_by("pk")
     assert [record.action for record in records] == ["add", "edit", "delete"]

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from dispatcher.models import Destination
 from dispatcher.services import Values, subject
+from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.operations.models import Maintenance, MaintenanceOnProxy, Step
 from efcp.proxies.models import Proxy
@@ -48,19 +49,34 @@ def plan(
     return planned
 
 
-def end_now(planned: Maintenance, actor: Actor) -> None:
-    """Have it end at once: what is out is put back by the watcher, what is not yet out stays in service."""
+def end_now(planned: Maintenance, actor: Actor, original: str | None = None) -> None:
+    """Have it end at once: what is out is put back by the watcher, what is not yet out stays in service.
+
+    `original` is the form's edit token. Raises StaleFormError.
+    """
     now = timezone.now()
     with transaction.atomic():
+        planned = _locked(planned, original)
         waiting = planned.on_proxies.filter(step=Step.PLANNED)
         waiting.update(step=Step.NOT_TAKEN, done_at=now, message=f"Cancelled by {actor.name}.")
         _move_end(planned, min(planned.ends_at, now), actor, "end maintenance")
 
 
-def extend(planned: Maintenance, ends_at: datetime, actor: Actor) -> None:
-    """Have it end later, or earlier."""
+def extend(planned: Maintenance, ends_at: datetime, actor: Actor, original: str | None = None) -> None:
+    """Have it end later, or earlier. `original` is the form's edit token. Raises StaleFormError."""
     with transaction.atomic():
+        planned = _locked(planned, original)
         _move_end(planned, ends_at, actor, "move end of maintenance")
+
+
+def _locked(planned: Maintenance, original: str | None) -> Maintenance:
+    stored = Maintenance.objects.select_for_update().get(pk=planned.pk)
+    require_current(original, stored, _subject(stored))
+    return stored
+
+
+def _subject(planned: Maintenance) -> Subject:
+    return Subject("dispatcher", str(planned.destination_id), f"{planned.uri} in set {planned.setid}")
 
 
 def _move_end(planned: Maintenance, ends_at: datetime, actor: Actor, action: str) -> None:
@@ -70,7 +86,7 @@ def _move_end(planned: Maintenance, ends_at: datetime, actor: Actor, action: str
     record(
         actor,
         action,
-        Subject("dispatcher", str(planned.destination_id), f"{planned.uri} in set {planned.setid}"),
+        _subject(planned),
         before={"ends_at": former.isoformat()},
         after={"ends_at": ends_at.isoformat()},
     )

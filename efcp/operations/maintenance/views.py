@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dispatcher.models import Destination
 from dispatcher.selectors import find
+from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.clock import moment_text
 from efcp.operations.maintenance import selectors, services
@@ -61,7 +62,11 @@ def begin(request: HttpRequest, destination_id: int) -> HttpResponse:
 def end(request: HttpRequest, maintenance_id: int) -> HttpResponse:
     """End one at once."""
     planned = get_object_or_404(Maintenance, pk=maintenance_id)
-    services.end_now(planned, actor_of(request))
+    try:
+        services.end_now(planned, actor_of(request), token_in(request))
+    except StaleFormError as stale:
+        messages.error(request, stale.text)
+        return redirect("operations:maintenance")
     messages.success(request, f"{planned.uri} is put back where it is out.")
     return redirect("operations:maintenance")
 
@@ -76,7 +81,11 @@ def extend(request: HttpRequest, maintenance_id: int) -> HttpResponse:
         messages.error(request, "Nothing was changed: give a number of minutes.")
         return redirect("operations:maintenance")
     ends_at = max(timezone.now(), planned.begins_at) + timedelta(minutes=form.cleaned_data["minutes"])
-    services.extend(planned, ends_at, actor_of(request))
+    try:
+        services.extend(planned, ends_at, actor_of(request), token_in(request))
+    except StaleFormError as stale:
+        messages.error(request, stale.text)
+        return redirect("operations:maintenance")
     messages.success(request, f"{planned.uri} is put back at {moment_text(ends_at, seconds=False)}.")
     return redirect("operations:maintenance")
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.operations.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.operations.notifications.sending import send
@@ -14,6 +15,10 @@ from efcp.operations.notifications.webhook import sealed
 from efcp.proxies.models import Proxy
 
 _SECRET_SHOWN = "***"  # noqa: S105 - what stands in its place
+
+
+class NotificationRuleGoneError(Exception):
+    """The rule was deleted meanwhile; nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,17 @@ class RuleValues:
     secret: str | None
 
 
-def save(rule: NotificationRule | None, values: RuleValues, actor: Actor) -> NotificationRule:
+def save(
+    rule: NotificationRule | None, values: RuleValues, actor: Actor, original: str | None = None
+) -> NotificationRule:
     """Add a rule, or change one.
 
     Where it is new, turned on again or looks after others than before, it begins anew: it tells of outages
-    that begin from then on.
+    that begin from then on. `original` is the edit token of the form that changes one. Raises
+    NotificationRuleGoneError or StaleFormError.
     """
     with transaction.atomic():
+        rule = _locked(rule, original) if rule else None
         before = _for_audit(rule) if rule else None
         begins_anew = rule is None or not rule.enabled or _looks_after(rule) != _wants(values)
         kept = rule or NotificationRule()
@@ -60,11 +69,20 @@ def save(rule: NotificationRule | None, values: RuleValues, actor: Actor) -> Not
     return kept
 
 
-def delete(rule: NotificationRule, actor: Actor) -> None:
-    """Delete a rule with its notices."""
+def delete(rule: NotificationRule, actor: Actor, original: str | None = None) -> None:
+    """Delete a rule with its notices. Raises NotificationRuleGoneError or StaleFormError."""
     with transaction.atomic():
+        rule = _locked(rule, original)
         record(actor, "delete", _subject(rule), before=_for_audit(rule))
         rule.delete()
+
+
+def _locked(rule: NotificationRule, original: str | None) -> NotificationRule:
+    stored = NotificationRule.objects.select_for_update().filter(pk=rule.pk).first()
+    if stored is None:
+        raise NotificationRuleGoneError
+    require_current(original, stored, _subject(stored))
+    return stored
 
 
 def test(rule: NotificationRule, actor: Actor) -> Notice:

@@ -3,12 +3,13 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from efcp.accounts.typed import NOTICE, take_typed
+from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.operations.models import NoticeState, NotificationRule
 from efcp.operations.notifications import services
@@ -65,7 +66,13 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
     found = get_object_or_404(NotificationRule, pk=rule_id)
     if request.method != "POST":
         return render(request, "operations/notifications/delete.html", {"rule": found})
-    services.delete(found, actor_of(request))
+    try:
+        services.delete(found, actor_of(request), token_in(request))
+    except services.NotificationRuleGoneError:
+        raise Http404 from None
+    except StaleFormError as stale:
+        context = {"rule": get_object_or_404(NotificationRule, pk=rule_id), "stale": stale}
+        return render(request, "operations/notifications/delete.html", context, status=409)
     messages.success(request, f"{found.name} was deleted.")
     return redirect("notifications:list")
 
@@ -91,12 +98,21 @@ def _edit(request: HttpRequest, found: NotificationRule | None) -> HttpResponse:
     form = RuleForm(request.POST, rule=found)
     if not form.is_valid():
         return _show(request, form)
-    saved = services.save(found, form.values(), actor_of(request))
+    try:
+        saved = services.save(found, form.values(), actor_of(request), token_in(request))
+    except services.NotificationRuleGoneError:
+        raise Http404 from None
+    except StaleFormError as stale:
+        return _show(request, form, stale=stale)
     messages.success(request, f"{saved.name} was saved.")
     return redirect("notifications:rule", saved.pk)
 
 
-def _show(request: HttpRequest, form: RuleForm, notice: str = "") -> HttpResponse:
-    context = {"form": form, "rule": form.rule, "notice": notice}
-    template = "operations/notifications/form.html"
-    return render(request, template, context, status=422 if form.errors else 200)
+def _show(
+    request: HttpRequest, form: RuleForm, notice: str = "", stale: StaleFormError | None = None
+) -> HttpResponse:
+    if stale and form.rule:
+        form.rule.refresh_from_db()
+    context = {"form": form, "rule": form.rule, "notice": notice, "stale": stale}
+    status = 409 if stale else 422 if form.errors else 200
+    return render(request, "operations/notifications/form.html", context, status=status)

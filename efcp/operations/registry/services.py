@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 from django.db import IntegrityError, transaction
 
+from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.proxies import mi_password
 from efcp.proxies.models import Proxy
@@ -78,13 +79,14 @@ def change_proxy(
         raise NameTakenError from error
 
 
-def delete_proxy(actor: Actor, proxy_id: int) -> str:
+def delete_proxy(actor: Actor, proxy_id: int, original: str | None = None) -> str:
     """Delete a proxy with all that is known of it, its history too, and return its name.
 
-    Raises ProxyGoneError.
+    `original` is the form's edit token. Raises ProxyGoneError or StaleFormError.
     """
     with transaction.atomic():
         proxy = _locked(proxy_id)
+        require_current(original, proxy, _subject(proxy))
         before = _for_audit(ProxyValues.of(proxy), MASK if proxy.has_mi_password else "")
         record(actor, "delete", _subject(proxy), before=before)
         proxy.delete()

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from efcp.accounts.typed import NOTICE, take_typed
+from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.operations.registry import services
 from efcp.operations.registry.forms import ProxyForm
@@ -89,9 +90,13 @@ def delete(request: HttpRequest, proxy_id: int) -> HttpResponse:
         context = {"proxy": proxy, "effect": selectors.deletion_effect(proxy)}
         return render(request, "proxies/delete.html", context)
     try:
-        name = services.delete_proxy(actor_of(request), proxy.pk)
+        name = services.delete_proxy(actor_of(request), proxy.pk, token_in(request))
     except services.ProxyGoneError:
         messages.info(request, f"The proxy {proxy.name} was deleted already.")
+    except StaleFormError as stale:
+        proxy.refresh_from_db()
+        context = {"proxy": proxy, "effect": selectors.deletion_effect(proxy), "stale": stale}
+        return render(request, "proxies/delete.html", context, status=409)
     else:
         messages.success(request, f"The proxy {name} was deleted.")
     return redirect("proxies:list")

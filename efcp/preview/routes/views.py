@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.editing.listing import integer
 from efcp.preview.asking import with_defaults
@@ -48,17 +49,24 @@ def routes(request: HttpRequest) -> HttpResponse:
 @permission_required("efcp.administer", raise_exception=True)
 def save(request: HttpRequest) -> HttpResponse:
     """Say where a dialplan leads; what was said of it before is replaced."""
-    form = LeadForm(request.POST)
+    form, former = LeadForm(request.POST), None
     if form.is_valid():
         data = form.cleaned_data
         try:
-            services.save(data["dpid"], data["attributes"], form.values(), actor_of(request))
+            actor, token = actor_of(request), token_in(request)
+            services.save(data["dpid"], data["attributes"], form.values(), actor, token)
+        except StaleFormError as stale:
+            former = Lead.objects.filter(dpid=data["dpid"], attributes=data["attributes"]).first()
+            now = f"It is mapped to set {former.setid} now: save again to replace that." if former else ""
+            form.add_error(None, f"{stale.text} {now}")
         except services.TooManyLeadsError as error:
             form.add_error(None, str(error))
         else:
             messages.success(request, f"Dialplan {data['dpid']} leads to set {data['setid']}.")
             return redirect("preview:routes")
-    return _show(request, {"form": TraceForm(_TRACE_DEFAULTS), "lead_form": form}, status=422)
+    return _show(
+        request, {"form": TraceForm(_TRACE_DEFAULTS), "lead_form": form, "former_lead": former}, status=422
+    )
 
 
 @require_POST
@@ -66,7 +74,11 @@ def save(request: HttpRequest) -> HttpResponse:
 def delete(request: HttpRequest, lead_id: int) -> HttpResponse:
     """Forget where a dialplan leads."""
     lead = get_object_or_404(Lead, pk=lead_id)
-    services.delete(lead, actor_of(request))
+    try:
+        services.delete(lead, actor_of(request), token_in(request))
+    except StaleFormError as stale:
+        messages.error(request, stale.text)
+        return redirect("preview:routes")
     messages.success(request, f"It is forgotten that dialplan {lead.dpid} leads to set {lead.setid}.")
     return redirect("preview:routes")
 

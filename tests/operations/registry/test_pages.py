@@ -18,6 +18,7 @@ from efcp.proxies.mi_password import decrypt, encrypt
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact
 from efcp.proxies.watch import Watcher
 from tests.proxies.mi_server import MiServer, listed
+from tests.tokens import fresh
 
 ClientAs = Callable[[Role | None], Client]
 
@@ -84,7 +85,8 @@ def test_each_page_answers_each_role_as_it_should(
     role: Role | None,
 ) -> None:
     address = reverse(f"proxies:{page}", args=[proxy.pk] if of_proxy else [])
-    response = getattr(client_as(role), method)(address)
+    data = fresh(Proxy, proxy.pk) if method == "post" else None
+    response = getattr(client_as(role), method)(address, data)
     assert response.status_code == expected[role]
     if expected[role] == 302 and role is None:
         assert response["Location"].startswith(reverse("accounts:sign-in"))
@@ -276,7 +278,7 @@ def test_deleting_asks_first_and_takes_all_that_is_known(
     address = reverse("proxies:delete", args=[proxy.pk])
     assert "1 destination" in administrator.get(address).content.decode()
     assert Proxy.objects.exists()
-    administrator.post(address)
+    administrator.post(address, fresh(Proxy, proxy.pk))
     assert not Proxy.objects.exists()
     assert not KnownDestination.objects.exists()
     assert AuditRecord.objects.get().action == "delete"

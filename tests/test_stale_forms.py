@@ -1,0 +1,354 @@
+"""Every form that changes something stored is guarded: sent after somebody else's change, it writes nothing.
+
+Each address that takes a POST stands in one of two tables here, so that a new one can't be forgotten.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from dialplan import services as rules
+from dialplan.cases import services as cases
+from dialplan.models import DialplanName, Rule, SavedCase
+from dispatcher import services as destinations
+from dispatcher.models import Destination, DestinationSet
+from efcp.accounts.models import User
+from efcp.accounts.roles import Role
+from efcp.audit.services import Actor
+from efcp.operations.models import Channel, Maintenance, MaintenanceOnProxy, NotificationRule
+from efcp.preview.models import Lead
+from efcp.proxies.models import Proxy
+from tests.test_hostile_requests import ADDRESSES
+
+OTHER = Actor("other")
+
+
+@dataclass(frozen=True)
+class GuardedForm:
+    """One form: how to make its row, the page it stands on, what another changes meanwhile, what is sent.
+
+    `page` and `address` take the row's primary key where it has one in its address. `changed` are columns
+    with the other's values; `sent` are the fields of the stale form.
+    """
+
+    make: Callable[[], Model]
+    address: str
+    sent: dict[str, Any]
+    changed: dict[str, Any]
+    page: str = ""
+    asks_first: bool = False
+    """Whether the form shows no row, and only an answer to it carries what it would replace."""
+    page_takes: Callable[[Any], list[Any]] = field(default=lambda row: [row.pk])
+    address_takes: Callable[[Any], list[Any]] = field(default=lambda row: [row.pk])
+
+
+def _destination() -> Destination:
+    pk = destinations.add(destinations.Values(setid=1, destination="sip:10.0.0.1"), OTHER)
+    return Destination.objects.get(pk=pk)
+
+
+def _rule() -> Rule:
+    first = rules.add(rules.Values(dpid=1, match_exp="^1", repl_exp="a"), OTHER)
+    rules.add(rules.Values(dpid=1, match_exp="^2", repl_exp="b"), OTHER)
+    return Rule.objects.get(pk=first)
+
+
+def _case() -> SavedCase:
+    _rule()
+    return cases.save(1, "1", "fails", OTHER)
+
+
+def _user() -> User:
+    return User.objects.create(username="bob", role=Role.VIEWER, password="!")
+
+
+def _notification() -> NotificationRule:
+    return NotificationRule.objects.create(
+        name="day",
+        channel=Channel.EMAIL,
+        recipients="a@example.org",
+        states=["probing"],
+        since=timezone.now(),
+    )
+
+
+def _proxy() -> Proxy:
+    return Proxy.objects.create(name="edge", mi_url="http://127.0.0.1:9/mi")
+
+
+def _lead() -> Lead:
+    _rule()
+    return Lead.objects.create(dpid=1, setid=1)
+
+
+def _maintenance() -> Maintenance:
+    now = timezone.now()
+    planned = Maintenance.objects.create(
+        destination_id=1, setid=1, uri="sip:a", actor="x", begins_at=now, ends_at=now + timedelta(hours=1)
+    )
+    MaintenanceOnProxy.objects.create(maintenance=planned, proxy=_proxy())
+    return planned
+
+
+def _nothing(_row: Model) -> list[Any]:
+    return []
+
+
+NEW_PASSWORD = {"new_password": "three green kettles", "repeated_password": "three green kettles"}
+ROW = {
+    "setid": "1",
+    "destination": "sip:10.0.0.1",
+    "state": "0",
+    "weight": "7",
+    "probe_mode": "0",
+    "priority": "0",
+}
+RULE = {
+    "dpid": "1",
+    "pr": "0",
+    "match_op": "1",
+    "match_exp": "^1",
+    "repl_exp": "mine",
+    "subst_exp": "",
+    "attrs": "",
+}
+PROXY = {"name": "mine", "mi_url": "http://127.0.0.1:9/mi", "partition": "default", "enabled": "on"}
+SOON = {"ends_at": timezone.now() + timedelta(hours=5)}
+
+GUARDED = {
+    "accounts:edit-user": GuardedForm(
+        _user, "accounts:edit-user", {"role": "operator", "is_active": "on"}, {"is_active": False}
+    ),
+    "accounts:user-password": GuardedForm(
+        _user, "accounts:user-password", NEW_PASSWORD, {"password": "!other"}
+    ),
+    "accounts:delete-user": GuardedForm(_user, "accounts:delete-user", {}, {"role": Role.ADMINISTRATOR}),
+    "dispatcher:edit": GuardedForm(_destination, "dispatcher:edit", ROW, {"weight": "9"}),
+    "dispatcher:delete": GuardedForm(_destination, "dispatcher:delete", {}, {"description": "theirs"}),
+    "dispatcher:name-set": GuardedForm(
+        lambda: DestinationSet.objects.create(setid=1, name="media"),
+        "dispatcher:name-set",
+        {"name": "mine"},
+        {"name": "theirs"},
+    ),
+    "dialplan:edit": GuardedForm(_rule, "dialplan:edit", RULE, {"repl_exp": "theirs"}),
+    "dialplan:delete": GuardedForm(_rule, "dialplan:delete", {}, {"repl_exp": "theirs"}),
+    "dialplan:disabled": GuardedForm(
+        _rule,
+        "dialplan:disabled",
+        {"disabled": "1"},
+        {"match_exp": "^3"},
+        "dialplan:list",
+        page_takes=_nothing,
+    ),
+    "dialplan:move": GuardedForm(
+        _rule, "dialplan:move", {"behind": "2"}, {"match_exp": "^3"}, "dialplan:list", page_takes=_nothing
+    ),
+    "dialplan:name": GuardedForm(
+        lambda: DialplanName.objects.create(dpid=1, name="out"),
+        "dialplan:name",
+        {"name": "mine"},
+        {"name": "theirs"},
+    ),
+    "dialplan:save-case": GuardedForm(
+        _case,
+        "dialplan:save-case",
+        {"input": "1", "expected": "mine"},
+        {"expected": "theirs"},
+        "dialplan:cases",
+        page_takes=lambda row: [row.dpid],
+        address_takes=lambda row: [row.dpid],
+    ),
+    "dialplan:delete-case": GuardedForm(
+        _case,
+        "dialplan:delete-case",
+        {},
+        {"expected": "theirs"},
+        "dialplan:cases",
+        page_takes=lambda row: [row.dpid],
+    ),
+    "notifications:edit": GuardedForm(
+        _notification,
+        "notifications:edit",
+        {"name": "mine", "states": ["inactive"], "after_s": "5", "channel": "webhook"}
+        | {"url": "http://127.0.0.1:9/", "secret": "s" * 20},
+        {"after_s": 600},
+    ),
+    "notifications:delete": GuardedForm(_notification, "notifications:delete", {}, {"enabled": False}),
+    "operations:maintenance-end": GuardedForm(
+        _maintenance, "operations:maintenance-end", {}, SOON, "operations:maintenance", page_takes=_nothing
+    ),
+    "operations:maintenance-extend": GuardedForm(
+        _maintenance,
+        "operations:maintenance-extend",
+        {"minutes": "5"},
+        SOON,
+        "operations:maintenance",
+        page_takes=_nothing,
+    ),
+    "preview:delete-lead": GuardedForm(
+        _lead, "preview:delete-lead", {}, {"setid": 2}, "preview:routes", page_takes=_nothing
+    ),
+    "preview:save-lead": GuardedForm(
+        _lead,
+        "preview:save-lead",
+        {"dpid": "1", "attributes": "", "setid": "9", "algorithm": "4", "flags": ""},
+        {"setid": 2},
+        "preview:routes",
+        asks_first=True,
+        page_takes=_nothing,
+        address_takes=_nothing,
+    ),
+    "proxies:edit": GuardedForm(_proxy, "proxies:edit", PROXY, {"mi_url": "http://127.0.0.1:10/mi"}),
+    "proxies:delete": GuardedForm(_proxy, "proxies:delete", {}, {"mi_url": "http://127.0.0.1:10/mi"}),
+}
+
+UNGUARDED = {
+    "accounts:add-user": "makes something new",
+    "dispatcher:add": "makes something new",
+    "dialplan:add": "makes something new",
+    "notifications:add": "makes something new",
+    "proxies:add": "makes something new",
+    "operations:maintenance-begin": "makes something new",
+    "preview:spread-upload": "makes something new",
+    "script:check": "keeps the routes of the script that is sent, in place of those of the same name",
+    "accounts:sign-in": "changes nothing that is edited",
+    "accounts:sign-out": "changes nothing that is edited",
+    "accounts:password": "is guarded by the current password",
+    "operations:set-state": "says the state that is wanted; results tell what it was before",
+    "operations:state": "says the state that is wanted; results tell what it was before",
+    "operations:undo-state": "an undo is done once, and leaves what changed since",
+    "operations:reload": "loads the table as it is",
+    "operations_dialplan:reload": "loads the table as it is",
+    "notifications:test": "sends a message; nothing is changed",
+    "preview:spread-log-delete": "an uploaded log is never edited",
+    "preview:spread-log-count": "begins a job",
+    "preview:spread-count-cancel": "cancelling twice is cancelling",
+    "preview:numbers-log": "begins a job",
+    "preview:numbers-cancel": "cancelling twice is cancelling",
+}
+
+CHANGE_NOTHING = {
+    "dialplan:ask",
+    "dialplan:cases-with-rule",
+    "dialplan:check",
+    "dialplan:try",
+    "dialplan:words",
+    "dispatcher:check",
+    "operations:choose",
+    "preview:algorithms",
+    "preview:call",
+    "preview:effect-add",
+    "preview:effect-edit",
+    "preview:effect-state",
+    "proxies:test",
+    "proxies:try-edited",
+    "proxies:try-new",
+    "script:write",
+}
+"""Previews, checks and questions that take a POST since what they ask is large or secret."""
+
+
+@pytest.fixture
+def administrator(client_as: Callable[[Role | None], Client]) -> Client:
+    Destination.objects.all().delete()
+    Rule.objects.all().delete()
+    return client_as(Role.ADMINISTRATOR)
+
+
+def test_each_form_is_guarded_or_says_why_not(administrator: Client) -> None:
+    addresses = {name: reverse(name, args=[1] * numbers) for name, numbers in ADDRESSES}
+    take_posts = {
+        name
+        for name, address in addresses.items()
+        if "POST" in administrator.options(address).headers.get("Allow", "")
+        and name not in {"home", "preview:home"}
+    }
+    assert take_posts == GUARDED.keys() | UNGUARDED.keys() | CHANGE_NOTHING
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_a_stale_form_changes_nothing(administrator: Client, name: str) -> None:
+    form, row = GUARDED[name], GUARDED[name].make()
+    fields = _seen_fields(administrator, form, row)
+    _change(row, form.changed)
+    administrator.post(_address(form, row), _sent(form, row) | fields)
+    assert _stored(row) == _stored_as_changed(row, form.changed)
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_a_form_without_what_its_editor_saw_changes_nothing(administrator: Client, name: str) -> None:
+    form, row = GUARDED[name], GUARDED[name].make()
+    before = _stored(row)
+    administrator.post(_address(form, row), _sent(form, row))
+    assert _stored(row) == before
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_a_current_form_is_carried_out(administrator: Client, name: str) -> None:
+    form, row = GUARDED[name], GUARDED[name].make()
+    fields = _seen_fields(administrator, form, row)
+    before = _stored(row)
+    administrator.post(_address(form, row), _sent(form, row) | fields)
+    assert _stored(row) != before
+
+
+def _address(form: GuardedForm, row: Model) -> str:
+    return reverse(form.address, args=form.address_takes(row))
+
+
+def _sent(form: GuardedForm, row: Model) -> dict[str, Any]:
+    if "behind" not in form.sent:
+        return form.sent
+    return {"behind": str(Rule.objects.exclude(pk=row.pk).get().pk)}
+
+
+def _seen_fields(client: Client, form: GuardedForm, row: Model) -> dict[str, str]:
+    """What the form carries of what its editor sees, as its page has it."""
+    if form.asks_first:
+        page = client.post(_address(form, row), _sent(form, row))
+    else:
+        page = client.get(reverse(form.page or form.address, args=form.page_takes(row)))
+    return _hidden_fields(page.content.decode(), _address(form, row))
+
+
+def _hidden_fields(page: str, address: str) -> dict[str, str]:
+    """The hidden fields of the form that is sent to `address`; one without an action goes to its page."""
+    forms = re.findall(r"<form[^>]*method=\"post\"[^>]*>.*?</form>", page, re.DOTALL)
+    mine = [form for form in forms if f'action="{address}"' in form] or [
+        form for form in forms if "action=" not in form.partition(">")[0]
+    ]
+    found = dict(re.findall(r'<input type="hidden" name="(original|seen)" value="([^"]*)"', " ".join(mine)))
+    assert found, f"The form that is sent to {address} carries nothing that its editor saw."
+    return found
+
+
+def _change(row: Model, changed: dict[str, Any]) -> None:
+    """Change the row as somebody else would: by a statement of one's own."""
+    names = ", ".join(f"{name} = %s" for name in changed)
+    key = row._meta.pk.column if row._meta.pk else "id"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {row._meta.db_table} SET {names} WHERE {key} = %s",  # noqa: S608 - our own words
+            [*changed.values(), row.pk],
+        )
+
+
+def _stored(row: Model) -> dict[str, Any] | None:
+    return type(row)._default_manager.filter(pk=row.pk).values().first()
+
+
+def _stored_as_changed(row: Model, changed: dict[str, Any]) -> dict[str, Any]:
+    row.refresh_from_db()
+    values = {each.attname: getattr(row, each.attname) for each in row._meta.concrete_fields}
+    assert all(str(values[name]) == str(value) for name, value in changed.items())
+    return values
