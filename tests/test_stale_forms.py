@@ -221,6 +221,8 @@ UNGUARDED = {
     "operations:maintenance-begin": "makes something new",
     "preview:spread-upload": "makes something new",
     "script:check": "keeps the routes of the script that is sent, in place of those of the same name",
+    "accounts:time-zone": "is the user's own",
+    "accounts:browser-time-zone": "is the user's own",
     "accounts:sign-in": "changes nothing that is edited",
     "accounts:sign-out": "changes nothing that is edited",
     "accounts:password": "is guarded by the current password",
