@@ -231,6 +231,7 @@ UNGUARDED = {
     "operations:undo-state": "an undo is done once, and leaves what changed since",
     "operations:reload": "loads the table as it is",
     "operations_dialplan:reload": "loads the table as it is",
+    "operations:probe": "sends one request; nothing is changed",
     "notifications:test": "sends a message; nothing is changed",
     "preview:spread-log-delete": "an uploaded log is never edited",
     "preview:spread-log-count": "begins a job",

@@ -4,11 +4,10 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from efcp.audit.services import Actor, Subject, record
-from efcp.editing.guarded import only_writer
+from efcp.editing.guarded import serialized_writes
 from efcp.operations.probes.models import ProbeRun
 from efcp.operations.probes.sending import LIMIT_S, ProbeToSend, send
 from efcp.operations.threads import in_background
@@ -49,7 +48,7 @@ def _create(wanted: ProbeWanted, actor: Actor) -> ProbeRun:
     now = timezone.now()
     sent = wanted.sent
     key = uri_key(sent.uri)
-    with only_writer("efcp_probe"), transaction.atomic():
+    with serialized_writes("efcp_probe"):
         under_way = ProbeRun.objects.filter(ended_at=None, deadline__gte=now)
         if under_way.filter(uri_key=key).exists():
             raise ProbesBusyError("A probe of this destination is under way already.")
