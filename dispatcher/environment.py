@@ -9,6 +9,7 @@ from dispatcher.validation import FormEnvironment, SetOfRow, WeighedRow
 from efcp.editing.charsets import unstorable_characters
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import watched_proxies
+from efcp.proxies.set_counts import set_counts
 
 
 def form_environment(*, look_up_names: bool = True) -> FormEnvironment:
@@ -41,14 +42,18 @@ def known_sockets() -> Sequence[str]:
 
 
 def set_of_row(setid: int) -> SetOfRow:
-    """The sums over a set after a reload; states are inherited from the first proxy that answers."""
-    reference = next((each.proxy for each in watched_proxies() if each.fresh), None)
+    """The sums over a set after a reload, with the states of the answering proxy where fewest are active."""
+    fresh = [each for each in watched_proxies() if each.fresh]
+    on_proxies = set_counts(fresh, [setid])[setid] if fresh else ()
+    worst = min(on_proxies, key=lambda each: (not each.held, each.active), default=None)
+    reference = worst.watched.proxy if worst else None
     after = selectors.after_reload([setid], reference)
     totals = after.totals.get(setid)
     if totals is None:
         return SetOfRow(rows=0, weight=0, active=0)
     unloadable = frozenset(after.left_out)
-    return SetOfRow(totals.rows, totals.weight, totals.active, unloadable)
+    proxy = reference.name if reference else ""
+    return SetOfRow(totals.rows, totals.weight, totals.active, unloadable, proxy)
 
 
 def weighed_rows(setid: int) -> Sequence[WeighedRow]:

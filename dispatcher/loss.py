@@ -1,21 +1,39 @@
 """What a set loses with a destination, told before it is deleted."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from dispatcher import selectors
 from dispatcher.models import Destination
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
+from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.selectors import live_states, watched_proxies
+from efcp.proxies.set_counts import listed_names
 from efcp.sip.uri import uri_key
+
+MAX_COMPARED = 12
+"""Answering proxies of which the worst is told; each costs a query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The set's rows before, and the percentage of calls that goes; None where weights overflow 16 bits."""
+    """The set's rows before, and the percentage of calls that goes; None where weights overflow 16 bits.
+
+    Both the share and whether an active destination is left are those of `proxy`, where it is worst; it is
+    empty where no proxy answers, and the table's initial states count. `emptied_on` are all the proxies on
+    which none would be left that takes calls.
+    """
 
     rows: int
     share: float | None
     no_active_left: bool
+    proxy: str = ""
+    emptied_on: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        """The proxies of which it speaks, for people."""
+        return listed_names(self.emptied_on or (self.proxy,)) if self.proxy else ""
 
     @property
     def last(self) -> bool:
@@ -34,18 +52,26 @@ class Loss:
 
 
 def loss_of(row: Destination) -> Loss:
-    """What the set of `row` loses; states are those of the first proxy that answers, else the table's."""
-    reference = next((each.proxy for each in watched_proxies() if each.fresh), None)
-    after = selectors.after_reload([row.setid], reference)
+    """What the set of `row` loses where it loses most; by the table's states where no proxy answers."""
+    fresh = [each.proxy for each in watched_proxies() if each.fresh][:MAX_COMPARED]
+    if not fresh:
+        return _loss_on(row, None, ())
+    held = live_states([(row.setid, uri_key(row.destination))]).get((row.setid, uri_key(row.destination)), {})
+    losses = [_loss_on(row, proxy, held.get(proxy.pk, ())) for proxy in fresh]
+    worst = max(losses, key=lambda each: (each.no_active_left, each.share or 0.0))
+    return replace(worst, emptied_on=tuple(each.proxy for each in losses if each.no_active_left))
+
+
+def _loss_on(row: Destination, proxy: Proxy | None, held: Sequence[KnownDestination]) -> Loss:
+    after = selectors.after_reload([row.setid], proxy)
     totals = after.totals[row.setid]
-    held = live_states([(row.setid, uri_key(row.destination))]) if reference else {}
-    in_memory = held.get((row.setid, uri_key(row.destination)), {}).get(reference.pk if reference else 0, ())
-    state_is_active = in_memory[0].state == "active" if in_memory else row.state not in (1, 2)
+    state_is_active = held[0].state == "active" if held else row.state not in (1, 2)
     active = state_is_active and row.pk not in after.left_out
     return Loss(
         rows=totals.rows,
         share=_share(row, active, totals),
         no_active_left=active and totals.active == 1,
+        proxy=proxy.name if proxy else "",
     )
 
 

@@ -39,13 +39,15 @@ _SEVERITY = {
 class SetOfRow:
     """Sums over the rows of a set as they stand in the table: count, loaded weights, active ones.
 
-    `left_out` are the ids of rows that no load would take: they have part in `rows` only.
+    `left_out` are the ids of rows that no load would take: they have part in `rows` only. `proxy` is the one
+    whose states count, empty where none answers.
     """
 
     rows: int
     weight: int
     active: int
     left_out: frozenset[int] = frozenset()
+    proxy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ def _without(total: SetOfRow, before: Mapping[str, Any] | None) -> SetOfRow:
         rows=max(0, total.rows - 1),
         weight=max(0, total.weight - number_of(before["weight"])),
         active=max(0, total.active - (before["state"] == 0)),
+        proxy=total.proxy,
     )
 
 
@@ -229,4 +232,5 @@ def _who_takes_calls(values: Mapping[str, Any], others: SetOfRow) -> Iterator[Fi
             "setid", Severity.WARNING, "The set's only destination: when it fails, no other takes its calls."
         )
     if values.get("state", 0) != 0 and others.active == 0:
-        yield Finding("state", Severity.WARNING, "No destination of this set would take calls.")
+        where = f" on {others.proxy}" if others.proxy else ""
+        yield Finding("state", Severity.WARNING, f"No destination of this set would take calls{where}.")
