@@ -13,7 +13,9 @@ FROM opensips/opensips:3.4 AS opensips
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
       opensips-dialplan-module opensips-http-modules opensips-mysql-module \
- && rm -rf /var/lib/apt/lists/*
+ && rm -rf /var/lib/apt/lists/* \
+ && mkdir -p /usr/lib/opensips \
+ && ln -sfn /usr/lib/*-linux-gnu/opensips/modules /usr/lib/opensips/modules
 COPY docs/deploy/opensips.cfg /etc/opensips/opensips.cfg
 COPY --chmod=755 docs/deploy/opensips-with-secrets docs/deploy/opensips-alive /usr/local/bin/
 USER opensips

@@ -4,12 +4,20 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from efcp.configuration import PROJECT_DIR
+from efcp.script.checking.check import check
+from efcp.script.knowledge.loading import VERSIONS, knowledge_of
+from efcp.script.language.files import read_text
+from efcp.script.writing.answers import Answers
+from efcp.script.writing.script import write
 from tests.proxies.mi_server import MiServer
 
 DOCKERFILE = (PROJECT_DIR / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (PROJECT_DIR / "docker-compose.yml").read_text(encoding="utf-8")
 PROXY = (PROJECT_DIR / "docs" / "deploy" / "opensips.cfg").read_text(encoding="utf-8")
+README = (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
 PROXY_IS_ALIVE = PROJECT_DIR / "docs" / "deploy" / "opensips-alive"
 FILLED_IN_BY = PROJECT_DIR / "docs" / "deploy" / "opensips-with-secrets"
 STAGES_THAT_RUN = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)[2:]
@@ -53,3 +61,30 @@ def test_a_proxy_that_answers_mi_is_alive_and_one_that_does_not_is_not() -> None
     proxy.stop()
     gone = subprocess.run([PROXY_IS_ALIVE, port], check=False).returncode
     assert (answering, gone) == (0, 1)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_panel_s_own_check_finds_nothing_in_what_is_shipped(version: str) -> None:
+    checked = check(read_text(PROXY, "opensips.cfg"), knowledge_of(version))
+    assert checked.findings == ()
+    assert {finding.code for finding in checked.accepted} <= {"mi-open", "threshold-low"}
+
+
+def test_the_shipped_proxy_fits_the_readme_and_any_architecture() -> None:
+    in_readme = re.findall(
+        r'^ *(modparam\("httpd", "buf_size", \d+\)|loadmodule "\w+\.so")', README, re.MULTILINE
+    )
+    assert len(in_readme) == 4
+    assert [line for line in in_readme if line not in PROXY] == []
+    assert "linux-gnu" not in PROXY
+    assert re.findall(r'^mpath="(.*)/"$', PROXY, re.MULTILINE) == re.findall(
+        r"modules (/\S+/modules)$", DOCKERFILE, re.M
+    )
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_written_proxy_has_what_the_readme_asks_for(version: str) -> None:
+    written = write(Answers(version=version, minimal=True)).text
+    asked_for = re.findall(r'^ *(loadmodule "\w+\.so")', README, re.MULTILINE)
+    assert len(asked_for) == 3
+    assert [line for line in asked_for if line not in written] == []

@@ -85,6 +85,9 @@ def _mi(answers: Answers, memory: Memory) -> Iterator[Line]:
         yield _set("httpd", "receive_buf_size", _REQUEST_BYTES, why)
     yield _load("mi_http", "MI over HTTP. It needs httpd.")
     yield _set("mi_http", "root", "mi", "The path of MI: http://127.0.0.1/mi with the port above.")
+    yield _load(
+        "event_datagram", "Sends events: the panel asks for them, and sees a change of state at once."
+    )
 
 
 def _database(answers: Answers) -> Iterator[Line]:

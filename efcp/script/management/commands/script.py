@@ -4,7 +4,6 @@ Checking exits with 1 where there is an error, so that it can stand in a build; 
 answers are refused.
 """
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +13,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from efcp.script.asking.answers_file import AnswersFileError, read_answers
 from efcp.script.asking.selectors import starting_answers
-from efcp.script.checking.check import check
-from efcp.script.checking.report import as_json, exit_code
 from efcp.script.checking.tables import Tables
-from efcp.script.knowledge.loading import VERSIONS, knowledge_of
-from efcp.script.language.files import read
+from efcp.script.command_line import add_check_arguments, add_common_arguments, check_file
 from efcp.script.selectors import tables
 from efcp.script.writing.answers import Answers
 from efcp.script.writing.script import write
@@ -33,16 +29,7 @@ class Command(BaseCommand):
         """Take what to do, and how."""
         commands = parser.add_subparsers(dest="what", required=True)
         checking = commands.add_parser("check", help="say what is wrong with a file")
-        checking.add_argument("file", type=Path)
-        checking.add_argument(
-            "--folder", type=Path, help="where includes may lie (default: the file's folder)"
-        )
-        checking.add_argument("--json", action="store_true", help="answer as JSON")
-        checking.add_argument("--shared-memory", type=int, help="megabytes the proxy is started with (-m)")
-        checking.add_argument("--private-memory", type=int, help="megabytes of each process (-M)")
-        checking.add_argument(
-            "--listens", action="store_true", help="the proxy is started with a socket (-l)"
-        )
+        add_check_arguments(checking)
         writing = commands.add_parser("write", help="write a file; without answers the guide's example")
         writing.add_argument("--answers", type=Path, help="a TOML file of answers")
         writing.add_argument("--set", type=int, action="append", help="a set to write a group for; repeat it")
@@ -50,8 +37,7 @@ class Command(BaseCommand):
         writing.add_argument("--show-passwords", action="store_true", help="write passwords as they are")
         writing.add_argument("--output", type=Path, help="the file to write (default: standard output)")
         for each in (checking, writing):
-            each.add_argument("--opensips", choices=VERSIONS, help="the version (default 3.6)")
-            each.add_argument("--without-tables", action="store_true", help="do not look into the database")
+            add_common_arguments(each)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Do what was asked for."""
@@ -60,24 +46,10 @@ class Command(BaseCommand):
 
     def _check(self, options: dict[str, Any], known: Tables) -> None:
         try:
-            script = read(options["file"], options["folder"])
+            code = check_file(options, known, self.stdout.write)
         except OSError as error:
             raise CommandError(f"{options['file']} can't be read: {error.strerror}") from None
-        known = replace(
-            known,
-            shared_memory=options["shared_memory"],
-            private_memory=options["private_memory"],
-            listens=options["listens"],
-        )
-        checked = check(script, knowledge_of(options["opensips"] or "3.6"), known)
-        if options["json"]:
-            self.stdout.write(json.dumps(as_json(checked, script.skipped), indent=2))
-        else:
-            for finding in checked.findings:
-                self.stdout.write(f"{finding.place}: {finding.severity}: {finding.text} [{finding.code}]")
-            counts = f"{len(checked.findings)} findings, {len(checked.accepted)} accepted"
-            self.stdout.write(f"{counts}, {script.skipped} constructs not understood")
-        if code := exit_code(checked.findings):
+        if code:
             sys.exit(code)
 
     def _write(self, options: dict[str, Any], known: Tables) -> None:
