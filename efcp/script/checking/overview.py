@@ -270,7 +270,8 @@ def _in_statement(route: Route, statement: Statement, after: Statement | None) -
     for expression in (statement,) if isinstance(statement, Resume) else expressions_of(statement):
         for leaf in leaves_in(expression):
             if isinstance(leaf, Call):
-                yield Site(leaf, route, tested=True, kept_in=_kept_in(statement, leaf))
+                kept_in = "" if after is not None and _asks_for_result(after) else _kept_in(statement, leaf)
+                yield Site(leaf, route, tested=True, kept_in=kept_in)
             elif isinstance(leaf, Resume):
                 yield Site(leaf.call, route, tested=True, later=True)
     for block in blocks_of(statement):

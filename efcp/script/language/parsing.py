@@ -9,7 +9,7 @@ from efcp.script.language.sources import INCLUDE, Source, one_file
 from efcp.script.language.syntax import Accept, Item, Script
 from efcp.script.language.templates import template_findings
 
-_FOLLOWING = frozenset({"not-understood", "stray-bracket", "syntax", "unclosed-block"})
+_FOLLOWING = frozenset({"not-understood", "stray-bracket", "syntax", "unclosed-block", "unclosed-string"})
 """What is found where the text is of another kind."""
 
 
