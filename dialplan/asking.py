@@ -17,7 +17,6 @@ from efcp.proxies.models import Proxy
 
 LIMIT_S = 3.0
 _NO_TRANSLATION = 404
-_UNKNOWN_COMMAND = -32601
 _PARTITION = "default"
 
 
@@ -122,7 +121,7 @@ def _hear(client: MiClient, dpid: int, tried: Tried) -> tuple[Said, Loads]:
 
 def _told(answer: Answer[tuple[Said, Loads]], tried: Tried, change: Change | None, now: datetime) -> Told:
     if answer.error is not None:
-        return Told(answer.proxy, None, Agreement.UNKNOWN, _problem(answer.error))
+        return Told(answer.proxy, None, Agreement.UNKNOWN, str(answer.error))
     said, loads = answer.value
     match said.agreement(tried):
         case Agreement.SAME | Agreement.POSSIBLE as agreement:
@@ -133,9 +132,3 @@ def _told(answer: Answer[tuple[Said, Loads]], tried: Tried, change: Change | Non
             by = panel_reload(answer.proxy.name, loads)
             explanation = explained(loads, change, tried, now, by)
             return Told(answer.proxy, said, Agreement.DIFFERENT, explanation=explanation)
-
-
-def _problem(error: MiError) -> str:
-    if isinstance(error, RefusedError) and error.code == _UNKNOWN_COMMAND:
-        return "Its script does not load the module dialplan."
-    return str(error)

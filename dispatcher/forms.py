@@ -13,7 +13,7 @@ from dispatcher.models import Destination, InitialState, ProbeMode
 from dispatcher.secrets import is_masked
 from dispatcher.seen import as_initial
 from dispatcher.services import Values
-from dispatcher.validation import FormEnvironment, check
+from dispatcher.validation import FormEnvironment, check, duplicate_text
 from efcp.editing.fields import CheckedForm, ExactTextField
 
 MAX_INT = 2**31 - 1
@@ -215,7 +215,7 @@ class DestinationForm(CheckedForm):
 
     def add_duplicate_error(self, other_id: int) -> None:
         """Say that another row has the same set and URI."""
-        self.add_error("destination", f"Row {other_id} has the same set and URI already.")
+        self.add_error("destination", duplicate_text(other_id))
 
 
 def _typed(typed: QueryDict | None) -> dict[str, str]:

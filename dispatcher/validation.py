@@ -152,6 +152,14 @@ def _set(
         )
 
 
+def duplicate_text(other_id: int) -> str:
+    """Why a second row of one set and URI is refused, and how to have one over another socket."""
+    return (
+        f"Row {other_id} has the same set and URI already. To reach it over another socket as well, tell the"
+        " two apart by a URI parameter that the gateway ignores, such as ;path=b."
+    )
+
+
 def _twin(
     values: Mapping[str, Any], environment: FormEnvironment, before: Mapping[str, Any] | None
 ) -> Iterator[Finding]:
@@ -161,9 +169,7 @@ def _twin(
     if other is None:
         return
     if before is None or before["setid"] != setid or not same_uri(before["destination"], uri):
-        yield Finding(
-            "destination", Severity.ERROR, f"Row {other} has the same set and URI already.", "duplicate"
-        )
+        yield Finding("destination", Severity.ERROR, duplicate_text(other), "duplicate")
         return
     yield Finding(
         "destination",

@@ -25,6 +25,7 @@ MAX_PORT = 65535
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told apart, not bound
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _SMTP_PORTS = {"smtp": (25, ""), "smtp+starttls": (587, "starttls"), "smtps": (465, "tls")}
+_ENCODE = "In user name and password write @ as %40, / as %2F, # as %23, ? as %3F, : as %3A and % as %25."
 _MAIL_ADDRESS = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -205,7 +206,13 @@ def _database(url: str) -> Database:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigurationError("DATABASE_URL is no URL.") from None
+        raise ConfigurationError(f"DATABASE_URL is no URL. {_ENCODE}") from None
+    if "@" in parts.path + parts.query + parts.fragment:
+        raise ConfigurationError(f"DATABASE_URL has an @ behind the host. {_ENCODE}")
+    if parts.query or parts.fragment or url.endswith(("?", "#")):
+        raise ConfigurationError(
+            f"DATABASE_URL takes no options: leave out what follows the name of the schema. {_ENCODE}"
+        )
     if parts.scheme == "sqlite":
         path = unquote(parts.path[1:])
         if not path or parts.netloc:
@@ -216,6 +223,8 @@ def _database(url: str) -> Database:
     if parts.scheme not in {"mysql", "mariadb"}:
         raise ConfigurationError("DATABASE_URL must begin with sqlite:// or mysql://.")
     name = unquote(parts.path[1:])
+    if "/" in parts.path[1:]:
+        raise ConfigurationError(f"DATABASE_URL has a / in the name of the schema. {_ENCODE}")
     if not (name and parts.hostname and parts.username):
         raise ConfigurationError("DATABASE_URL must look like mysql://user:password@host:port/name.")
     return Database(

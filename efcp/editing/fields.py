@@ -106,9 +106,15 @@ class CheckedForm(forms.Form):
                 "hx-target": f"#findings-{name}",
                 "hx-swap": "outerHTML",
                 "hx-sync": "this:queue last",
+                "aria-describedby": self._described_by(name),
                 "autocomplete": "off",
                 "spellcheck": "false",
             }
+
+    def _described_by(self, name: str) -> str:
+        """The ids of what a screen reader reads with the field: its help, and what the checks say of it."""
+        has_help = bool(self.fields[name].help_text)
+        return f"{self[name].id_for_label}_helptext findings-{name}" if has_help else f"findings-{name}"
 
     @staticmethod
     def notice_of(typed: QueryDict | None) -> str:

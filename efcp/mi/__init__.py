@@ -3,6 +3,7 @@
 It knows nothing of Django. What proxies answer was recorded in `tests/vectors/mi.json.gz`.
 """
 
+from efcp.mi.authority import MAX_PEM, certificates_in
 from efcp.mi.client import MAX_ANSWER_BYTES, RELOAD_TIMEOUT_S, TIMEOUT_S, MiClient
 from efcp.mi.core import CommandNames, Uptime, Version
 from efcp.mi.destinations import Destination, DestinationSet, DestinationState, DsList, Partition
@@ -17,8 +18,10 @@ from efcp.mi.errors import (
     TooLargeError,
     TooSlowError,
     UnfinishedReplyError,
+    UnknownCommandError,
     UnreachableError,
     WrongShapeError,
+    not_offered,
 )
 from efcp.mi.jsonrpc import as_text
 from efcp.mi.reply import Done, Reply
@@ -26,6 +29,7 @@ from efcp.mi.reports import IdentifierReports, LoadCount, Report, ReportList, St
 
 __all__ = [
     "MAX_ANSWER_BYTES",
+    "MAX_PEM",
     "RELOAD_TIMEOUT_S",
     "TIMEOUT_S",
     "CommandNames",
@@ -55,9 +59,12 @@ __all__ = [
     "TooSlowError",
     "Translation",
     "UnfinishedReplyError",
+    "UnknownCommandError",
     "UnreachableError",
     "Uptime",
     "Version",
     "WrongShapeError",
     "as_text",
+    "certificates_in",
+    "not_offered",
 ]

@@ -2,10 +2,10 @@
 
 import functools
 import itertools
-import ssl
 import time
 from dataclasses import dataclass
 
+from efcp.mi.authority import tls_context
 from efcp.mi.core import CommandNames, Uptime, Version, parse_command_names, parse_uptime, parse_version
 from efcp.mi.deadline import Deadline
 from efcp.mi.destinations import DestinationState, DsList, parse_ds_list
@@ -17,6 +17,7 @@ from efcp.mi.dialplan import (
     parse_translation,
 )
 from efcp.mi.endpoint import Endpoint
+from efcp.mi.errors import UNKNOWN_COMMAND, RefusedError, UnknownCommandError
 from efcp.mi.excerpt import excerpt
 from efcp.mi.exchange import post
 from efcp.mi.jsonrpc import Params, decode_reply, encode_request
@@ -44,7 +45,7 @@ class MiClient:
     """Asks the proxy at `endpoint`; each call opens a connection of its own, so threads may share a client.
 
     `timeout` is the limit in seconds on the whole of a call, from the name lookup to the last byte of the
-    answer; each call takes another one. `tls_context` is for https; None trusts the system's authorities.
+    answer; each call takes another one.
 
     Every method raises the MiErrors: UnreachableError, TooSlowError, TooLargeError, NotMiError (with
     WrongShapeError for a result of another shape), RefusedError. They raise ValueError for a timeout that is
@@ -56,7 +57,6 @@ class MiClient:
     endpoint: Endpoint
     timeout: float = TIMEOUT_S
     max_answer_bytes: int = MAX_ANSWER_BYTES
-    tls_context: ssl.SSLContext | None = None
 
     def call(self, method: str, params: Params | None = None, timeout: float | None = None) -> Reply:
         """Send any command and return its result as it came: JSON, but of any shape."""
@@ -64,11 +64,14 @@ class MiClient:
         request = encode_request(method, params, request_id)
         started = time.monotonic()
         deadline = Deadline.after(self.timeout if timeout is None else timeout)
-        body = post(
-            self.endpoint, request, deadline, self.max_answer_bytes, self.tls_context or _system_tls_context()
-        )
+        context = tls_context(self.endpoint.authority)
+        body = post(self.endpoint, request, deadline, self.max_answer_bytes, context)
         round_trip_s = time.monotonic() - started
-        return Reply(decode_reply(body, request_id, functools.partial(excerpt, self.endpoint)), round_trip_s)
+        try:
+            result = decode_reply(body, request_id, functools.partial(excerpt, self.endpoint))
+        except RefusedError as error:
+            raise UnknownCommandError(method) if error.code == UNKNOWN_COMMAND else error from None
+        return Reply(result, round_trip_s)
 
     def ds_list(
         self, *, full: bool = False, partition: str | None = None, timeout: float | None = None
@@ -167,8 +170,3 @@ class MiClient:
 def _given(**params: str | int | None) -> dict[str, str | int] | None:
     """The parameters that have a value; None where none has: a request then has no params at all."""
     return {name: value for name, value in params.items() if value is not None} or None
-
-
-@functools.cache
-def _system_tls_context() -> ssl.SSLContext:
-    return ssl.create_default_context()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
+from efcp.mi.authority import tls_context
 from efcp.mi.reach import ANYWHERE, Reach
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -24,7 +25,8 @@ class EndpointError(ValueError):
 class Endpoint:
     """An MI address such as `http://10.0.0.1:8888/mi`, with a user name and password for basic auth if any.
 
-    `reach` limits what may be connected to.
+    `reach` limits what may be connected to; `authority` are the PEM certificates that verify the server of an
+    https address, in place of the system's.
 
     Raises EndpointError for an address that can't be used. `host` is ASCII and without brackets, `target`
     the path with the query, `tls` whether the scheme is https. The password is in no repr.
@@ -34,15 +36,23 @@ class Endpoint:
     username: str = ""
     password: str = field(default="", repr=False)
     reach: Reach = field(default=ANYWHERE, repr=False, compare=False)
+    authority: str = field(default="", repr=False)
     host: str = field(init=False, repr=False, compare=False)
     port: int = field(init=False, repr=False, compare=False)
     target: str = field(init=False, repr=False, compare=False)
     tls: bool = field(init=False, repr=False, compare=False)
 
     @classmethod
-    def parse(cls, text: str, username: str = "", password: str = "", reach: Reach = ANYWHERE) -> Self:
+    def parse(
+        cls,
+        text: str,
+        username: str = "",
+        password: str = "",
+        reach: Reach = ANYWHERE,
+        authority: str = "",
+    ) -> Self:
         """Read an address as typed: blanks around it do not count. `reach` refuses IP addresses."""
-        endpoint = cls(text.strip(), username, password, reach)
+        endpoint = cls(text.strip(), username, password, reach, authority)
         if refusal := reach.refusal_of_host(endpoint.host):
             raise EndpointError(f"The MI address can't be used: {refusal}.")
         return endpoint
@@ -50,6 +60,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         parts = _split(self.url)
         _check_credentials(self.username, self.password)
+        _check_authority(self.authority)
         object.__setattr__(self, "host", _host(parts))
         object.__setattr__(self, "port", _port(parts))
         object.__setattr__(self, "target", _target(parts))
@@ -73,6 +84,13 @@ class Endpoint:
 
     def _token(self) -> str:
         return base64.b64encode(f"{self.username}:{self.password}".encode()).decode("ascii")
+
+
+def _check_authority(authority: str) -> None:
+    try:
+        tls_context(authority)
+    except ValueError as error:
+        raise EndpointError(str(error)) from None
 
 
 def _split(url: str) -> SplitResult:

@@ -112,6 +112,10 @@ class TooLargeError(MiError):
         self.limit = limit
 
 
+UNKNOWN_COMMAND = -32601
+"""JSON-RPC 2.0, section 5.1: "Method not found"."""
+
+
 class RefusedError(MiError):
     """The proxy itself answered with an error: `code`, `message`, and `data` where it gave any (else "")."""
 
@@ -120,3 +124,22 @@ class RefusedError(MiError):
         self.code = code
         self.message = message
         self.data = data
+
+
+class UnknownCommandError(RefusedError):
+    """The proxy does not offer the command `method`: most often its script does not load the module."""
+
+    def __init__(self, method: str) -> None:
+        super().__init__(UNKNOWN_COMMAND, "Method not found")
+        self.args = (not_offered(method),)
+        self.method = method
+
+
+_MODULES = {"ds": "dispatcher", "dp": "dialplan"}
+
+
+def not_offered(method: str) -> str:
+    """The one sentence for a command that a proxy does not offer, with the module that brings it."""
+    module = _MODULES.get(method.partition("_")[0])
+    reason = f"its script does not load the module {module}" if module else "it is another server or too old"
+    return f"The proxy does not offer {method}: {reason}."

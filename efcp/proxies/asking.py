@@ -81,7 +81,11 @@ def target_of(proxy: Proxy) -> Target:
 
 def _endpoint(proxy: Proxy) -> Endpoint:
     return Endpoint.parse(
-        proxy.mi_url, proxy.mi_username, proxy.mi_password(), Reach(settings.PROXY_NETWORKS)
+        proxy.mi_url,
+        proxy.mi_username,
+        proxy.mi_password(),
+        Reach(settings.PROXY_NETWORKS),
+        proxy.mi_authority,
     )
 
 

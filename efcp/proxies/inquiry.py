@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from efcp.mi import MiClient, NotMiError, RefusedError
+from efcp.mi import MiClient, NotMiError, RefusedError, not_offered
 from efcp.proxies.ages import in_words
 from efcp.proxies.asking import DEFAULT_LIMIT_S, Answer, Target, ask
 from efcp.proxies.memory import UnusableListError, memory_of
@@ -100,7 +100,7 @@ def _commands(client: MiClient) -> Verdict:
     offered = set(client.which().names)
     missing = [old for old, new in NEEDED_COMMANDS.items() if not {old, new} & offered]
     if missing:
-        return Verdict(f"It does not offer {', '.join(missing)}: is the module loaded?", good=False)
+        return Verdict(" ".join(not_offered(method) for method in missing), good=False)
     return Verdict(f"It offers all that the panel needs ({', '.join(NEEDED_COMMANDS)}).")
 
 

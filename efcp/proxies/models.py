@@ -32,6 +32,8 @@ class Proxy(models.Model):
     mi_url = models.CharField(max_length=255)
     mi_username = models.CharField(max_length=64, blank=True)
     mi_password_encrypted = models.BinaryField(default=b"", blank=True)
+    mi_authority = models.TextField(blank=True, default="")
+    """PEM certificates that verify the server of an https address; empty: the system's authorities do."""
     partition = models.CharField(max_length=64, default="default", validators=[partition_charset])
     cluster = models.CharField(max_length=64, blank=True)
     probing = models.CharField(

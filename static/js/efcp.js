@@ -22,6 +22,18 @@
     }
   }
 
+  /** Mark the fields that a part fetched by itself finds wrong, and no longer those that it finds right. */
+  function markInvalid(root) {
+    for (const part of [root, ...root.querySelectorAll("[data-checks]")]) {
+      for (const id of part.dataset.checks?.split(" ").filter(Boolean) ?? []) {
+        const field = document.getElementById(id);
+        if (!field) continue;
+        if (part.querySelector(`[data-invalid="${CSS.escape(id)}"]`)) field.setAttribute("aria-invalid", "true");
+        else field.removeAttribute("aria-invalid");
+      }
+    }
+  }
+
   /** Tell the panel which time zone this browser is in: with the sign-in, or when it is another than before. */
   function sendTimeZone() {
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -98,7 +110,10 @@
     growAges(document);
     sendTimeZone();
   });
-  document.addEventListener("htmx:load", (event) => growAges(event.detail.elt));
+  document.addEventListener("htmx:load", (event) => {
+    growAges(event.detail.elt);
+    if (event.detail.elt !== document.body) markInvalid(event.detail.elt);
+  });
   document.addEventListener("change", followChoices);
   document.addEventListener("input", countCharacters);
   document.addEventListener("click", closeMenus);

@@ -1,6 +1,7 @@
 """On every page of the URL conf: a quiet console, and parts that refresh themselves keep what is shown."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -33,6 +34,7 @@ return JSON.stringify({
   counts: text("main .pager, .page-head > p"),
 });
 """
+SEARCH = "main [role=search] input[type=search]"
 LINKS = "main thead a, main nav[aria-label=Pages] a"
 Act = Callable[[], None]
 
@@ -71,22 +73,19 @@ def test_no_page_complains_in_the_console(samples: Samples) -> None:
 def ways_to_narrow(browser: Browser) -> Iterator[tuple[str, Act]]:
     """Each way to filter, sort or page on the open page, with what it is called."""
     driver = browser.driver
-    for name in [
-        str(each.get_attribute("name"))
-        for each in driver.find_elements(By.CSS_SELECTOR, "[role=search] select")
-    ]:
-        yield name, lambda name=name: choose_last(browser, name)  # type: ignore[misc]
-    if driver.find_elements(By.CSS_SELECTOR, "main [role=search] input[type=search]"):
-        yield (
-            "search",
-            lambda: driver.find_element(By.CSS_SELECTOR, "main input[type=search]").send_keys("127"),
-        )
+    for select in driver.find_elements(By.CSS_SELECTOR, "main [role=search] select"):
+        name = str(select.get_attribute("name"))
+        yield name, partial(choose_last, browser, name)
+    if driver.find_elements(By.CSS_SELECTOR, SEARCH):
+        yield "search", lambda: driver.find_element(By.CSS_SELECTOR, SEARCH).send_keys("127")
     links = len(driver.find_elements(By.CSS_SELECTOR, LINKS))
     for number in {0, links - 1} if links else ():  # one that sorts, and one that pages where there is any
-        yield (
-            f"link {number}",
-            lambda number=number: driver.find_elements(By.CSS_SELECTOR, LINKS)[number].click(),
-        )  # type: ignore[misc]
+        yield f"link {number}", partial(follow, browser, number)
+
+
+def follow(browser: Browser, number: int) -> None:
+    """Follow one of the links that sort and page."""
+    browser.driver.find_elements(By.CSS_SELECTOR, LINKS)[number].click()
 
 
 def choose_last(browser: Browser, name: str) -> None:
@@ -103,7 +102,7 @@ def test_what_refreshes_itself_keeps_filter_order_and_page(samples: Samples) -> 
         if not browser.driver.find_elements(By.CSS_SELECTOR, REFRESHES):
             continue
         wait_for_refreshes(browser, page)
-        for name, narrow in ways_to_narrow(browser):
+        for name, narrow in list(ways_to_narrow(browser)):
             open_page(samples.panel, browser, page)
             wait_for_refreshes(browser, f"{page} after {name}", narrow)
             tried.append((page, name))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from tests.browser.conftest import Browser, Panel, running_panel
 
@@ -93,6 +94,48 @@ def test_every_page_fits_a_phone_names_its_fields_and_loads_nothing_from_elsewhe
         assert script(FROM_ELSEWHERE) == [], f"{page} loads from another host"
     refused = [problem for problem in browser.problems() if "404" not in problem]
     assert refused == []
+
+
+INVALID = """
+const field = document.getElementById(arguments[0]);
+const sane = document.getElementById(arguments[1]);
+const border = (element) => getComputedStyle(element).borderColor;
+return [field.getAttribute("aria-invalid"), border(field) !== border(sane)];
+"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("page", "field", "other", "wrong", "right"),
+    [
+        ("system/dispatcher/add/", "destination", "description", "sip:[::1", "sip:127.0.0.1"),
+        ("system/dispatcher/1/edit/", "weight", "description", "x", "3"),
+        ("system/dialplan/add/", "match_exp", "attrs", "^7([0-9]+", "^7([0-9]+)$"),
+        ("system/proxies/add/", "mi_url", "cluster", "gopher://x", "http://127.0.0.1:1/mi"),
+        (
+            "system/script/write/",
+            "database_url",
+            "socket",
+            "nothing",
+            "mysql://opensips:pw@127.0.0.1/opensips",
+        ),
+    ],
+)
+def test_a_field_that_is_found_wrong_while_it_is_typed_is_marked_until_it_is_right(
+    panel: Panel, browser: Browser, page: str, field: str, other: str, wrong: str, right: str
+) -> None:
+    sign_in(panel, browser)
+    browser.see(panel.url(page))
+    for text in (wrong, right):
+        browser.type(field, text).send_keys(Keys.TAB)
+        if "proxies" in page:
+            browser.press("Test")
+        wanted = ["true", True] if text == wrong else [None, False]
+        browser.wait_until(
+            lambda: browser.driver.execute_script(INVALID, f"id_{field}", f"id_{other}") == wanted,  # noqa: B023
+            f"{field} with {text} is not marked {wanted}",
+        )
+    assert browser.problems() == []
 
 
 @pytest.mark.browser

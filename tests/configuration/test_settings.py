@@ -16,6 +16,24 @@ BAD = [
     ("DATABASE_URL", "mysql://u:p@h", "DATABASE_URL must look like mysql://user:password@host:port/name."),
     ("DATABASE_URL", "mysql://u:p@h:99999/x", "DATABASE_URL is no URL."),
     ("DATABASE_URL", "mysql://u:p@[::1/x", "DATABASE_URL is no URL."),
+    (
+        "DATABASE_URL",
+        "mysql://u:p@ss/w#rd@h/x",
+        "DATABASE_URL has an @ behind the host. In user name and password",
+    ),
+    ("DATABASE_URL", "mysql://u:p@ss/w@h/x", "DATABASE_URL has an @ behind the host."),
+    ("DATABASE_URL", "mysql://u:12#w@h/x", "DATABASE_URL has an @ behind the host."),
+    ("DATABASE_URL", "mysql://u:12?w@h/x", "DATABASE_URL has an @ behind the host."),
+    ("DATABASE_URL", "mysql://u:p/w@h/x", "DATABASE_URL is no URL. In user name and password write @ as %40"),
+    ("DATABASE_URL", "mysql://u:p[w@h/x", "DATABASE_URL is no URL. In user name and password write @ as %40"),
+    ("DATABASE_URL", "mysql://u:p@ss/w/x", "DATABASE_URL has a / in the name of the schema."),
+    (
+        "DATABASE_URL",
+        "mysql://u:p@h/x?ssl_ca=/x.pem",
+        "DATABASE_URL takes no options: leave out what follows",
+    ),
+    ("DATABASE_URL", "mysql://u:p@h/x#rd", "DATABASE_URL takes no options: leave out what follows"),
+    ("DATABASE_URL", "sqlite:///var/x.db?timeout=5", "DATABASE_URL takes no options: leave out what follows"),
     ("DATABASE_URL", "sqlite://", "DATABASE_URL must look like sqlite:///relative/path or"),
     ("DATABASE_URL", "sqlite://var/x.db", "DATABASE_URL must look like sqlite:///relative/path or"),
     ("EFCP_SECRET_KEY", "short", "EFCP_SECRET_KEY is too short: at least 32 characters."),
@@ -213,6 +231,8 @@ def test_a_database_url_is_taken_apart(trial: dict[str, str]) -> None:
     url = "mysql://ef%40cp:h%2Fsh@db.example.org:3307/opensips"
     database = load(trial | SITE | {"DATABASE_URL": url}).database
     assert database == Database("mysql", "opensips", "ef@cp", "h/sh", "db.example.org", 3307)
+    url = "mysql://efcp:p%40ss%2Fw%23rd@db.example.org/opensips"
+    assert load(trial | SITE | {"DATABASE_URL": url}).database.password == "p@ss/w#rd"
 
 
 @pytest.mark.parametrize(

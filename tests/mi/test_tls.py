@@ -14,15 +14,36 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from efcp.mi import Endpoint, MiClient, NotMiError, Obstacle, Stage, TooSlowError, UnreachableError
+from efcp.mi import (
+    Endpoint,
+    EndpointError,
+    MiClient,
+    NotMiError,
+    Obstacle,
+    Stage,
+    TooSlowError,
+    UnreachableError,
+    certificates_in,
+)
 from tests.mi.misbehaving import GIVE_UP_S, MisbehavingServer, Peer, Play
 
 ServeTls = Callable[[Play], MisbehavingServer]
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def certificate(make_certificate: Callable[[], Path]) -> Path:
     """A file with a self-signed certificate for 127.0.0.1 and its key."""
+    return make_certificate()
+
+
+@pytest.fixture(scope="module")
+def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Return a function that writes such a file, each time with another key."""
+    return lambda: write_certificate(tmp_path_factory.mktemp("tls") / "proxy.pem")
+
+
+def write_certificate(file: Path) -> Path:
+    """Write a self-signed certificate for 127.0.0.1 and its key, and return the file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "proxy")])
     now = datetime.datetime.now(datetime.UTC)
@@ -39,7 +60,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         .sign(key, hashes.SHA256())
     )
-    file = tmp_path_factory.mktemp("tls") / "proxy.pem"
     file.write_bytes(
         made.public_bytes(serialization.Encoding.PEM)
         + key.private_bytes(
@@ -63,18 +83,18 @@ def serve_tls(certificate: Path) -> Iterator[ServeTls]:
 
 
 @pytest.fixture
-def trusting(certificate: Path) -> ssl.SSLContext:
-    """A client's context that trusts the server's certificate."""
-    return ssl.create_default_context(cafile=certificate)
+def authority(certificate: Path) -> str:
+    """The server's certificate, by which it is to be verified."""
+    return certificates_in(certificate.read_text().partition("-----BEGIN PRIVATE KEY-----")[0])
 
 
-def https(server: MisbehavingServer) -> Endpoint:
-    return Endpoint(f"https://127.0.0.1:{server.port}/mi")
+def https(server: MisbehavingServer, authority: str = "") -> Endpoint:
+    return Endpoint(f"https://127.0.0.1:{server.port}/mi", authority=authority)
 
 
-def test_a_trusted_proxy_is_asked_over_tls(serve_tls: ServeTls, trusting: ssl.SSLContext) -> None:
+def test_a_trusted_proxy_is_asked_over_tls(serve_tls: ServeTls, authority: str) -> None:
     server = serve_tls(lambda peer: peer.reply(result={"Server": "OpenSIPS (3.6.8 (x86_64/linux))"}))
-    assert MiClient(https(server), tls_context=trusting).version().version == "3.6.8"
+    assert MiClient(https(server, authority)).version().version == "3.6.8"
 
 
 def test_an_untrusted_certificate_is_unreachable_and_says_why(serve_tls: ServeTls) -> None:
@@ -109,19 +129,42 @@ def test_plain_http_behind_an_https_address_is_told(plain_http: int) -> None:
     assert error.value.obstacle is Obstacle.TLS
 
 
-def test_a_drip_over_tls_is_cut_off_at_the_deadline(serve_tls: ServeTls, trusting: ssl.SSLContext) -> None:
+def test_a_drip_over_tls_is_cut_off_at_the_deadline(serve_tls: ServeTls, authority: str) -> None:
     def play(peer: Peer) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
         peer.drip(b" ")
 
     server = serve_tls(play)
     with pytest.raises(TooSlowError) as slow:
-        MiClient(https(server), 0.5, tls_context=trusting).version()
+        MiClient(https(server, authority), 0.5).version()
     assert slow.value.stage is Stage.BODY
     assert server.client_closed.wait(GIVE_UP_S)
 
 
-def test_a_connection_that_breaks_over_tls_is_not_mi(serve_tls: ServeTls, trusting: ssl.SSLContext) -> None:
+def test_a_connection_that_breaks_over_tls_is_not_mi(serve_tls: ServeTls, authority: str) -> None:
     server = serve_tls(lambda peer: None)
     with pytest.raises(NotMiError, match="closed without an answer"):
-        MiClient(https(server), GIVE_UP_S, tls_context=trusting).version()
+        MiClient(https(server, authority), GIVE_UP_S).version()
+
+
+def test_only_certificates_are_taken_and_nothing_around_them(certificate: Path, authority: str) -> None:
+    assert certificates_in(f"subject=proxy\n{authority}\nissuer=proxy") == authority
+    with pytest.raises(ValueError, match="private key"):
+        certificates_in(certificate.read_text())
+    for text in ("hello", authority.replace("M", "é"), authority.replace("MI", "AB", 1)):
+        with pytest.raises(ValueError, match=r"no PEM certificate|can't be read"):
+            certificates_in(text)
+    with pytest.raises(EndpointError, match="can't be read"):
+        Endpoint(
+            "https://127.0.0.1/mi", authority="-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"
+        )
+
+
+def test_another_authority_than_the_servers_is_not_trusted(
+    serve_tls: ServeTls, make_certificate: Callable[[], Path]
+) -> None:
+    other = certificates_in(make_certificate().read_text().partition("-----BEGIN PRIVATE KEY-----")[0])
+    server = serve_tls(lambda peer: peer.reply(result="OK"))
+    with pytest.raises(UnreachableError, match="not trusted"):
+        MiClient(https(server, other)).version()
+    assert not server.requests

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.http import QueryDict
 
-from efcp.mi import Endpoint, EndpointError
+from efcp.mi import MAX_PEM, Endpoint, EndpointError, certificates_in
 from efcp.mi.reach import Reach
 from efcp.operations.registry.services import ProxyValues
 from efcp.proxies.mi_password import UnreadablePasswordError
@@ -41,6 +41,14 @@ class ProxyForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     remove_password = forms.BooleanField(required=False, label="Remove the stored password")
+    mi_authority = forms.CharField(
+        max_length=MAX_PEM,
+        required=False,
+        label="Certificate of MI's own authority",
+        help_text="PEM. Only for an https address whose certificate no public authority signed: it is then "
+        "verified by this alone. Empty: by this machine's authorities.",
+        widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false"}),
+    )
     partition = forms.CharField(
         max_length=64,
         validators=[partition_charset],
@@ -90,6 +98,7 @@ class ProxyForm(forms.Form):
             cleaned["enabled"],
             cleaned["cluster"],
             cleaned["probing"],
+            cleaned["mi_authority"],
         )
 
     def seen_values(self) -> ProxyValues | None:
@@ -117,6 +126,7 @@ class ProxyForm(forms.Form):
             cleaned["mi_username"],
             self._effective_password(),
             Reach(settings.PROXY_NETWORKS),
+            cleaned.get("mi_authority", ""),
         )
 
     def clean_mi_url(self) -> str:
@@ -127,6 +137,16 @@ class ProxyForm(forms.Form):
         except EndpointError as error:
             raise forms.ValidationError(str(error)) from error
 
+    def clean_mi_authority(self) -> str:
+        """The certificates without what stands around them."""
+        text: str = self.cleaned_data["mi_authority"]
+        if not text:
+            return ""
+        try:
+            return certificates_in(text)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
     def clean(self) -> None:
         """Credentials that basic auth can't carry, and a password that was stored for another host."""
         if {"mi_url", "mi_username", "mi_password"} - self.cleaned_data.keys():
@@ -134,6 +154,8 @@ class ProxyForm(forms.Form):
         if self.cleaned_data["mi_password"] and self.cleaned_data["remove_password"]:
             self.add_error("remove_password", "Either enter a new password or remove the stored one.")
             return
+        if self.cleaned_data.get("mi_authority") and self.cleaned_data["mi_url"].startswith("http:"):
+            self.add_error("mi_authority", "Only an https address has a certificate to verify.")
         try:
             self.endpoint()
         except EndpointError as error:

@@ -36,6 +36,7 @@ class ProxyValues:
     enabled: bool
     cluster: str = ""
     probing: str = ""
+    mi_authority: str = ""
 
     @classmethod
     def of(cls, proxy: Proxy) -> "ProxyValues":
@@ -48,6 +49,7 @@ class ProxyValues:
             proxy.enabled,
             proxy.cluster,
             proxy.probing,
+            proxy.mi_authority,
         )
 
 

@@ -127,6 +127,7 @@ def test_adding_stores_the_proxy_and_who_added_it(administrator: Client) -> None
         "enabled": True,
         "cluster": "",
         "probing": "",
+        "mi_authority": "",
         "mi_password": "•••",
     }
 
@@ -298,7 +299,7 @@ def test_the_test_button_names_the_commands_that_are_missing(
 ) -> None:
     mi.commands = ("dispatcher:list", "dispatcher:reload", "ds_set_state")
     text = administrator.post(reverse("proxies:test", args=[proxy.pk])).content.decode()
-    assert "It does not offer dp_reload" in text
+    assert "does not offer dp_reload: its script does not load the module dialplan" in text
 
 
 def test_the_test_button_says_that_nobody_is_there(administrator: Client, proxy: Proxy) -> None:
