@@ -146,7 +146,7 @@ def test_a_reload_that_would_drop_what_takes_calls_has_to_be_meant(
 ) -> None:
     page = shown(operator)
     assert "0 to add, 0 to change, 1 to remove" in page
-    assert "1 that takes calls would be dropped, or may be" in page
+    assert "1 selected for calls would be dropped, or may be" in page
     refused = operator.post(reverse("operations:reload"), sent(edge_with_name))
     assert refused.status_code == 422
     assert "say that it is meant" in refused.content.decode()
@@ -216,7 +216,7 @@ def test_the_destination_s_page_tells_since_when_its_name_does_not_resolve(
     carry_out(timezone.now() - timedelta(minutes=3))
     page = destination_page(operator)
     assert "Does not resolve here, for <time" in page
-    assert "its next reload drops it" in page
+    assert "and its next reload drops it" in page
 
 
 def destination_page(client: Client) -> str:

@@ -1,6 +1,7 @@
 """Probing a destination from the panel: what is sent, what is made of the answers, and who may."""
 
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from html import unescape
@@ -43,6 +44,15 @@ def serve() -> Iterator[Serve]:
     yield start
     for gateway in started:
         gateway.stop()
+
+
+@pytest.fixture
+def _ended_probes(transactional_db: None) -> Iterator[None]:
+    """Wait for the probes that a test began, before the database goes."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "probe":
+            thread.join(20)
 
 
 def probe(port: int, transport: str = "udp", limit_s: float = 5.0) -> ProbeOutcome:
@@ -133,13 +143,13 @@ def test_a_server_that_drips_does_not_prolong_the_probe() -> None:
 
 
 @pytest.fixture
-def row_id(add_row: AddRow, serve: Serve) -> int:
+def row_id(_ended_probes: None, add_row: AddRow, serve: Serve) -> int:
     """A destination whose gateway answers 404."""
     return add_row(f"sip:127.0.0.1:{serve(status('404 Not <Found>')).port}")
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(_ended_probes: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a request wait for its probe's end."""
     monkeypatch.setattr(views, "WAIT_S", 10.0)
 
@@ -297,8 +307,12 @@ def test_a_probe_whose_process_ended_is_unknown_and_holds_nobody_up(operator: Cl
     assert ProbeRun.objects.count() == 2
 
 
+@pytest.mark.usefixtures("_ended_probes")
 def test_a_page_of_a_probe_under_way_looks_again_and_no_request_waits_for_it(
-    operator: Client, add_row: AddRow, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    operator: Client,
+    add_row: AddRow,
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(services, "LIMIT_S", 0.5)
     monkeypatch.setattr(views, "WAIT_S", 0.0)

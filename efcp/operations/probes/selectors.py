@@ -23,7 +23,7 @@ MEANINGS = {
     200: "Alive.",
     401: "Asks for credentials.",
     403: "Refused.",
-    404: "Knows nobody of that address: the host answers, and for the proxy it is a failure.",
+    404: "Answers, and knows nobody of that address.",
     405: "Does not permit this method.",
     407: "Asks for credentials.",
     408: "Waited for something behind it in vain.",

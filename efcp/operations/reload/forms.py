@@ -66,7 +66,8 @@ class DispatcherReloadForm(ReloadForm):
         widget=forms.RadioSelect,
     )
     despite_losses = forms.BooleanField(
-        required=False, label="Reload although destinations that take calls would be dropped, or may be"
+        required=False,
+        label="Reload although destinations in use would be dropped, or may be",
     )
 
     def __init__(
@@ -88,7 +89,7 @@ class DispatcherReloadForm(ReloadForm):
             names = ", ".join(proxy.name for proxy in losing)
             self.add_error(
                 "despite_losses",
-                f"Destinations that take calls on {names} would be dropped, or may be: say that it is meant.",
+                f"Destinations in use on {names} would be dropped, or may be: say that it is meant.",
             )
         return data
 
