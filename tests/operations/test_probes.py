@@ -21,10 +21,8 @@ from efcp.operations.probes.sending import ProbeOutcome, ProbeToSend, send
 from efcp.sip.options import MODULE_FROM
 from tests.dispatcher.conftest import hold, make_proxy
 from tests.mi.misbehaving import MisbehavingServer
-from tests.mi.test_tls import certificate
+from tests.mi.test_tls import write_certificate
 from tests.operations.gateway import Answer, Gateway, reply, status
-
-__all__ = ["certificate"]
 
 ClientAs = Callable[[Role | None], Client]
 AddRow = Callable[..., int]
@@ -81,9 +79,9 @@ def test_the_request_is_that_of_a_proxy(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("transport", ["tcp", "tls"])
-def test_streams_are_probed_too(serve: Serve, certificate: Path, transport: str) -> None:
+def test_streams_are_probed_too(serve: Serve, tmp_path: Path, transport: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
+    context.load_cert_chain(write_certificate(tmp_path / "gateway.pem"))
     gateway = serve(status("404 Not Found"), transport, context if transport == "tls" else None)
     assert probe(gateway.port, transport).code == 404
     assert f"Via: SIP/2.0/{transport.upper()} " in gateway.requests[0]
