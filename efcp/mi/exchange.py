@@ -59,6 +59,7 @@ def _ask(endpoint: Endpoint, body: bytes, stream: Stream) -> urllib3.HTTPRespons
     connection.request(
         "POST", endpoint.target, body=body, headers=headers, preload_content=False, decode_content=False
     )
+    stream.send()
     stream.stage = Stage.WAITING
     return connection.getresponse()
 

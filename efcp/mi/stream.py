@@ -39,9 +39,19 @@ class Stream:
         self._socket = connected
         self.deadline = deadline
         self.stage = Stage.SENDING
+        self._unsent = bytearray()
 
     def sendall(self, data: bytes) -> None:
-        """Send all of `data`, or raise TooSlowError."""
+        """Keep `data` until send(): http.client writes head and body one after the other."""
+        self._unsent += data
+
+    def send(self) -> None:
+        """Send what was kept, in one write, or raise TooSlowError.
+
+        Over TLS it is one record: OpenSIPS's httpd waits in vain for a body whose record it has already read
+        together with the head's.
+        """
+        data, self._unsent = bytes(self._unsent), bytearray()
         self._socket.settimeout(self.deadline.remaining(self.stage))
         try:
             self._socket.sendall(data)
@@ -116,7 +126,7 @@ def _connect(endpoint: Endpoint, addresses: list[Address], deadline: Deadline) -
 def _connect_to(address: Address, seconds: float) -> socket.socket:
     connecting = socket.socket(address.family, socket.SOCK_STREAM)
     try:
-        # Head and body of a request are two writes: the second must not wait for the first one's ACK.
+        # The end of a large request must not wait for the ACK of what came before.
         connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connecting.settimeout(seconds)
         connecting.connect(address.sockaddr)

@@ -168,3 +168,25 @@ def test_another_authority_than_the_servers_is_not_trusted(
     with pytest.raises(UnreachableError, match="not trusted"):
         MiClient(https(server, other)).version()
     assert not server.requests
+
+
+def test_a_request_is_one_tls_record(certificate: Path, authority: str) -> None:
+    """OpenSIPS's own httpd does not answer over TLS where the body is a record of its own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    first_records: list[bytes] = []
+
+    def answer() -> None:
+        connection, _address = listener.accept()
+        with context.wrap_socket(connection, server_side=True) as wrapped:
+            first_records.append(wrapped.recv(65_536))  # one record at most
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(GIVE_UP_S)
+        thread = threading.Thread(target=answer)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/mi"
+        with pytest.raises(NotMiError, match="closed without an answer"):
+            MiClient(Endpoint(url, authority=authority), GIVE_UP_S).version()
+        thread.join()
+    assert first_records[0].endswith(b'"method":"version"}')

@@ -76,4 +76,5 @@ def _post(endpoint: Endpoint, body: bytes, signed: str) -> int:
             "EFCP-Signature": signed,
         }
         connection.request("POST", endpoint.target, body=body, headers=headers, preload_content=False)
+        stream.send()
         return int(connection.getresponse().status)
