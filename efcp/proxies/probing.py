@@ -91,7 +91,7 @@ def note_probes(contact: ProxyContact, reports: Reports | None, *, reloaded: boo
     for each in switches(reports.switches.reports):
         if each.reason in {PROBE_ANSWERED, PROBE_FAILED} and each.at >= read_at:
             _note(contact, each, min(each.at, reports.asked_at), is_loaded=each.at >= loaded_at)
-    contact.probes_read_at = reports.switches.reports[-1].at
+    contact.probes_read_at = min(reports.switches.reports[-1].at, reports.asked_at)
 
 
 def forget_probes(contact: ProxyContact) -> None:

@@ -144,6 +144,11 @@ def test_a_report_of_the_future_is_no_answer_of_the_future(mi: MiServer, store: 
     answered_at = KnownDestination.objects.get(uri="sip:a").probe_answered_at
     assert answered_at is not None
     assert answered_at <= at(60)
+    # And what is reported once its clock is set right still counts.
+    mi.switch(at(70), "sip:b", "inactive", FAILED)
+    mi.switch(at(75), "sip:b", "active", ANSWERED)
+    store(80)
+    assert check("sip:b", seconds=80) is Check.CHECKED
 
 
 def test_only_an_active_destination_of_an_answering_proxy_is_told_as_checked(
