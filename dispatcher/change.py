@@ -40,3 +40,16 @@ class Changes:
     def unshown(self) -> int:
         """How many are only counted."""
         return self.count - len(self.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoredSocket:
+    """A socket of `rows` rows that a proxy does not use, and would not after a reload: no difference.
+
+    It is `loaded` where the proxy is known to have loaded it like that; else it was only not seen so far to
+    listen on it.
+    """
+
+    socket: str
+    rows: int
+    loaded: bool

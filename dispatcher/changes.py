@@ -5,39 +5,33 @@ are not equal at a glance go through the loader and the comparison column by col
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import CharField, Max, Q, QuerySet, Value
+from django.db.models import CharField, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 
-from dispatcher.change import SHOWN_AT_MOST, Change, Changes
-from dispatcher.drift import differing_columns
+from dispatcher.authors import removers, writers
+from dispatcher.change import SHOWN_AT_MOST, Change, Changes, IgnoredSocket
+from dispatcher.drift import ColumnDifference, differing_columns, ignored_socket
 from dispatcher.foretold import Foretold, Loader, TableRow, is_breaking, is_dropped
+from dispatcher.loaded import Identity, LoadedByProxy, LoadedTable, Texts, loaded_by_proxy, separate_tables
 from dispatcher.models import Destination
 from dispatcher.name_changes import NameChanges, name_changes
 from dispatcher.name_watch import NUMERIC_HOST
 from dispatcher.services import Values
 from dispatcher.table_names import TableNames, look_up_names, stored_names
-from efcp.audit.models import AuditRecord
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import WatchedProxy
 from efcp.sip.uri import uri_key
 
-_LATEST_RECORDS = 2000
-"""Among how many audit records the one that took a destination out of the table is looked for."""
+SHOWN_SOCKETS = 10
 
 _EMPTY = Value("", output_field=CharField())
 
 _UNTOLD = (None, None, None)
 """Weight, priority and description of a destination where ds_list was asked without `full`."""
-
-Identity = tuple[int, str, int]
-"""Set, URI key, which occurrence."""
-
-Texts = tuple[Any, ...]
-"""A row as it was read: making a class of each of 50,000 would take longer than comparing them."""
 
 
 class Held(NamedTuple):
@@ -63,8 +57,10 @@ class ProxyChanges:
 
     Rows that it would drop are no additions: `warnings` says so of them, and of those that it would load
     otherwise than written (the first SHOWN_AT_MOST; `warning_count` counts all). Over `breaking` its whole
-    reload would fail. Where `is_known` is False, nothing is known of its memory. `names` are destinations
-    whose names resolve otherwise now, and `unknown_names` counts those that could not be looked up.
+    reload would fail. Where `is_known` is False, nothing is known of its memory; `not_compared` says why it
+    is not compared with this table. `not_told` says why it is not known which probe modes (and whatever else
+    ds_list does not tell) it loaded, empty where that is known. `names` are destinations whose names resolve
+    otherwise now, and `unknown_names` counts those that could not be looked up.
     """
 
     watched: WatchedProxy
@@ -77,6 +73,14 @@ class ProxyChanges:
     breaking: Foretold | None = None
     names: NameChanges = field(default_factory=NameChanges)
     unknown_names: int = 0
+    not_compared: str = ""
+    not_told: str = ""
+    ignored_sockets: tuple[IgnoredSocket, ...] = ()
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether its memory is known, and loaded from this table."""
+        return self.is_known and not self.not_compared
 
     @property
     def count(self) -> int:
@@ -105,28 +109,31 @@ class _Compared:
     """Where table and memory differ, with every row and every destination that does."""
 
     added: list[tuple[Identity, TableRow]]
-    changed: list[tuple[Identity, TableRow, Held]]
+    changed: list[tuple[Identity, TableRow, tuple[ColumnDifference, ...]]]
     removed: list[tuple[Identity, Held]]
     dropped: list[Identity]
+    ignored_sockets: Counter[tuple[str, bool]]
 
     def identities(self) -> Iterator[Identity]:
         """Everything that a reload would change."""
         yield from (identity for identity, _row in self.added)
-        yield from (identity for identity, _row, _held in self.changed)
+        yield from (identity for identity, _row, _differences in self.changed)
         yield from (identity for identity, _held in self.removed)
         yield from self.dropped
 
 
 def pending_changes(watched: Sequence[WatchedProxy]) -> Pending:
     """Count what a reload would change; a destination that differs on several proxies counts once."""
-    rows = _table()
+    rows = read_table()
     names = stored_names(_named_destinations())
     loaders = _loaders(watched, names)
+    separate = separate_tables(watched)
+    compared = [each for each in watched if each.fresh and each.proxy.pk not in separate]
+    loaded = loaded_by_proxy(compared, rows)
     identities: set[Identity] = set()
-    for each in watched:
-        if each.fresh:
-            loader = loaders[each.proxy.pk]
-            identities.update(_compared(rows, _memory(each), loader, names.unresolved).identities())
+    for each in compared:
+        side = _Side(_memory(each), loaders[each.proxy.pk], loaded[each.proxy.pk])
+        identities.update(_compared(rows, side, names.unresolved).identities())
     by_set = Counter(setid for setid, *_rest in identities)
     return Pending(len(identities), tuple(setid for setid, _count in by_set.most_common()))
 
@@ -136,10 +143,19 @@ def compare(watched: Sequence[WatchedProxy], names: TableNames | None = None) ->
 
     `names` are those of the table where they were looked up before; else that is done now.
     """
-    rows = _table()
+    rows = read_table()
     known = names_now() if names is None else names
     loaders = _loaders(watched, known)
-    found = [_changes_of(each, rows, loaders[each.proxy.pk], known) for each in watched]
+    separate = separate_tables(watched)
+    loaded = loaded_by_proxy(watched, rows)
+
+    def changes_of(each: WatchedProxy) -> ProxyChanges:
+        pk = each.proxy.pk
+        if pk in separate:
+            return ProxyChanges(each, is_known=True, not_compared=separate[pk])
+        return _changes_of(each, rows, _Side(_memory(each), loaders[pk], loaded[pk]), known)
+
+    found = [changes_of(each) for each in watched]
     authors = _authors(found)
     return tuple(_with_authors(changes, authors) for changes in found)
 
@@ -158,7 +174,7 @@ def losses(watched: Sequence[WatchedProxy]) -> dict[int, int]:
     at_risk = names.unresolved | names.unknown
     if not at_risk:
         return {}
-    rows = {identity: texts for identity, texts in _table().items() if identity[1] in at_risk}
+    rows = {identity: texts for identity, texts in read_table().items() if identity[1] in at_risk}
     return {each.proxy.pk: name_changes(each, rows, names).losses for each in watched}
 
 
@@ -172,7 +188,8 @@ def breaking_rows(watched: Sequence[WatchedProxy]) -> dict[int, Foretold]:
 
     Cheaper than `compare`: no memory is read, and of the table only what could be at fault.
     """
-    loaders = _loaders(watched)
+    separate = separate_tables(watched)
+    loaders = _loaders([each for each in watched if each.proxy.pk not in separate])
     at_fault = Q(weight="") | Q(weight__regex="[^0-9]") | Q(destination__regex="^ *$")
     suspects = [TableRow._make(texts) for texts in _rows().filter(at_fault).order_by("-priority", "id")]
     found = {pk: loader.breaks(suspects) for pk, loader in loaders.items()}
@@ -206,7 +223,7 @@ def _rows() -> QuerySet[Destination, Texts]:
     )
 
 
-def _table() -> dict[Identity, Texts]:
+def read_table() -> dict[Identity, Texts]:
     """All rows by identity, in the proxy's order, as tuples with TableRow's columns."""
     rows: dict[Identity, Texts] = {}
     further: Counter[Identity] = Counter()
@@ -237,27 +254,51 @@ def _memory(each: WatchedProxy) -> dict[Identity, Texts]:
     return {texts[:3]: texts[3:] for texts in known}
 
 
-def _compared(
-    rows: dict[Identity, Texts], memory: dict[Identity, Texts], loader: Loader, unresolved: frozenset[str]
-) -> _Compared:
-    """Where `rows` and `memory` differ; `unresolved` are the URI keys whose names do not resolve."""
-    compared = _Compared([], [], [], [])
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What the table is compared with: a proxy's memory, its loader, and the rows that it loaded."""
+
+    memory: dict[Identity, Texts]
+    loader: Loader
+    loaded: LoadedByProxy
+
+
+def _compared(rows: dict[Identity, Texts], side: _Side, unresolved: frozenset[str]) -> _Compared:
+    """Where `rows` and the proxy differ; `unresolved` are the URI keys whose names do not resolve."""
+    compared = _Compared([], [], [], [], Counter())
+    memory, stale = side.memory, side.loaded.stale
+    listeners = {texts[1] for texts in memory.values() if texts[1]}
     for identity, texts in rows.items():
         held = memory.get(identity)
         if held is not None and identity[1] in unresolved:
             compared.dropped.append(identity)
         elif held is None:
             row = TableRow._make(texts)
-            if not is_dropped(loader.says(row)):
+            if not is_dropped(side.loader.says(row)):
                 compared.added.append((identity, row))
-        elif texts[2:8] != held and (held[3:] != _UNTOLD or texts[2:5] != held[:3]):
+        elif identity in stale or (texts[2:8] != held and (held[3:] != _UNTOLD or texts[2:5] != held[:3])):
             row = TableRow._make(texts)
-            if differing_columns(_values(row), Held.of(held)):
-                compared.changed.append((identity, row, Held.of(held)))
+            _compare_row(compared, identity, row, Held.of(held), side.loaded.table, listeners)
     compared.removed.extend(
         (identity, Held.of(held)) for identity, held in memory.items() if identity not in rows
     )
     return compared
+
+
+def _compare_row(
+    compared: _Compared,
+    identity: Identity,
+    row: TableRow,
+    held: Held,
+    table: LoadedTable,
+    listeners: Collection[str],
+) -> None:
+    loaded = table.columns_of(identity, row.id)
+    values = _values(row)
+    if differences := differing_columns(values, held, loaded, listeners):
+        compared.changed.append((identity, row, differences))
+    if socket := ignored_socket(values, held, loaded, listeners):
+        compared.ignored_sockets[socket, loaded.socket == socket] += 1
 
 
 def _values(row: TableRow) -> Values:
@@ -265,14 +306,13 @@ def _values(row: TableRow) -> Values:
 
 
 def _changes_of(
-    each: WatchedProxy, rows: dict[Identity, Texts], loader: Loader, names: TableNames
+    each: WatchedProxy, rows: dict[Identity, Texts], side: _Side, names: TableNames
 ) -> ProxyChanges:
-    breaking = loader.breaks(map(TableRow._make, rows.values()))
+    breaking = side.loader.breaks(map(TableRow._make, rows.values()))
     if each.contact.asked_at is None:
         return ProxyChanges(each, is_known=False, breaking=breaking)
-    memory = _memory(each)
-    compared = _compared(rows, memory, loader, names.unresolved)
-    warnings = list(_warnings(rows, memory, compared, loader))
+    compared = _compared(rows, side, names.unresolved)
+    warnings = list(_warnings(rows, side, compared))
     return ProxyChanges(
         watched=each,
         is_known=True,
@@ -286,8 +326,8 @@ def _changes_of(
         changed=Changes(
             len(compared.changed),
             tuple(
-                Change(row.id, row.setid, row.destination, differing_columns(_values(row), held))
-                for _identity, row, held in compared.changed[:SHOWN_AT_MOST]
+                Change(row.id, row.setid, row.destination, differences)
+                for _identity, row, differences in compared.changed[:SHOWN_AT_MOST]
             ),
         ),
         removed=Changes(
@@ -299,18 +339,21 @@ def _changes_of(
         breaking=breaking,
         names=name_changes(each, rows, names),
         unknown_names=len(names.unknown),
+        not_told=side.loaded.table.why,
+        ignored_sockets=tuple(
+            IgnoredSocket(socket, count, known)
+            for (socket, known), count in compared.ignored_sockets.most_common(SHOWN_SOCKETS)
+        ),
     )
 
 
-def _warnings(
-    rows: dict[Identity, Texts], memory: dict[Identity, Texts], compared: _Compared, loader: Loader
-) -> Iterator[Foretold]:
+def _warnings(rows: dict[Identity, Texts], side: _Side, compared: _Compared) -> Iterator[Foretold]:
     """What is foretold of rows that are not loaded yet or were changed; what is loaded is known by now."""
-    changed = {identity for identity, _row, _held in compared.changed}
+    changed = {identity for identity, _row, _differences in compared.changed}
     for identity, texts in rows.items():
-        if identity in memory and identity not in changed:
+        if identity in side.memory and identity not in changed:
             continue
-        yield from (each for each in loader.says(TableRow._make(texts)) if not is_breaking(each))
+        yield from (each for each in side.loader.says(TableRow._make(texts)) if not is_breaking(each))
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,48 +370,7 @@ def _authors(found: Iterable[ProxyChanges]) -> _Authors:
         each.row_id for one in changes for each in (*one.added.shown, *one.changed.shown) if each.row_id
     }
     removed = {(each.setid, uri_key(each.uri)) for one in changes for each in one.removed.shown}
-    return _Authors(_writers(written), _removers(removed))
-
-
-def _writers(row_ids: set[int]) -> dict[int, str]:
-    """Who wrote each of these rows last, as far as the panel knows."""
-    if not row_ids:
-        return {}
-    latest = (
-        AuditRecord.objects.filter(
-            subject_kind="dispatcher",
-            subject_id__in=[str(row_id) for row_id in row_ids],
-            action__in=("add", "edit"),
-        )
-        .values("subject_id")
-        .annotate(latest=Max("id"))
-        .values("latest")
-    )
-    records = AuditRecord.objects.filter(pk__in=latest).values_list("subject_id", "actor")
-    return {int(subject_id): actor for subject_id, actor in records}
-
-
-def _removers(removed: set[tuple[int, str]]) -> dict[tuple[int, str], str]:
-    """Who deleted these destinations, or gave their rows another set or URI, among the latest records."""
-    if not removed:
-        return {}
-    records = (
-        AuditRecord.objects.filter(subject_kind="dispatcher", action__in=("delete", "edit"))
-        .order_by("-id")
-        .values_list("actor", "before", "after")[:_LATEST_RECORDS]
-    )
-    found: dict[tuple[int, str], str] = {}
-    for actor, before, after in records:
-        former = _identity_of(before)
-        if former in removed and former != _identity_of(after):
-            found.setdefault(former, actor)
-    return found
-
-
-def _identity_of(columns: dict[str, Any] | None) -> tuple[int, str] | None:
-    if not columns or not {"setid", "destination"} <= columns.keys():
-        return None
-    return columns["setid"], uri_key(columns["destination"].rstrip(" "))
+    return _Authors(writers(written), removers(removed))
 
 
 def _with_authors(changes: ProxyChanges, authors: _Authors) -> ProxyChanges:

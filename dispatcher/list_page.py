@@ -1,21 +1,20 @@
 """The list page as values: bands of one set each, a line per destination, a cell per proxy."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from dispatcher import selectors
-from dispatcher.drift import ColumnDifference, differing_columns
-from dispatcher.listing import ListQuery, Sort
+from dispatcher.cells import Comparison, LiveCell, cell_of
+from dispatcher.drift import ColumnDifference
+from dispatcher.listing import ListQuery, Live, Sort
+from dispatcher.loaded import separate_tables
 from dispatcher.models import Destination, InitialState
 from dispatcher.name_facts import NameNote, name_facts
 from dispatcher.secrets import mask_weight
 from dispatcher.services import Values
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
-from efcp.proxies.ages import in_words
 from efcp.proxies.models import KnownDestination, Proxy, State
-from efcp.proxies.probing import Check, live_check
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.proxies.set_counts import SameCount, SetOnProxy, StateCount, same_counts, set_counts
 from efcp.sip.uri import uri_key
@@ -23,57 +22,6 @@ from efcp.sip.uri import uri_key
 MAX_PROXY_COLUMNS = 12
 LARGE_SET = 5_000
 """A set of more rows is not searched for what only the memory holds: without an index that takes too long."""
-_WORDS = {
-    "active": "Active",
-    "probing": "Probing",
-    "inactive": "Inactive",
-    "absent": "Not in memory",
-    "unknown": "Unknown",
-}
-_LAST_KNOWN = "Last known: {}"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveCell:
-    """One destination on one proxy: what the chip says, and what differs.
-
-    `state` is "active", "probing", "inactive", "absent" (the proxy does not hold it) or "unknown" (never
-    seen); it has lasted for `age`, as far as is known. Where `fresh` is False, the proxy does not answer and
-    `state` is the last known, as of `seen_at`, which was `seen_age` ago; a fresh cell has no `seen_at`.
-    `check` tells of an active one whether the proxy probes it.
-    """
-
-    proxy: str
-    state: str
-    fresh: bool
-    since: datetime | None = None
-    since_is_exact: bool = True
-    age: str = ""
-    seen_at: datetime | None = None
-    seen_age: str = ""
-    changed: tuple[ColumnDifference, ...] = ()
-    check: Check | None = None
-
-    @property
-    def word(self) -> str:
-        """The state as a word for people; what a silent proxy said last is told as such."""
-        word = _WORDS[self.state]
-        return word if self.fresh or self.state == "unknown" else _LAST_KNOWN.format(word.lower())
-
-    @property
-    def since_iso(self) -> str:
-        """Since when, for a script to read."""
-        return self.since.isoformat() if self.since else ""
-
-    @property
-    def seen_iso(self) -> str:
-        """When the proxy gave its last good answer, for a script to read."""
-        return self.seen_at.isoformat() if self.seen_at else ""
-
-    @property
-    def not_loaded(self) -> bool:
-        """Whether the proxy answers and does not hold the destination."""
-        return self.fresh and self.state == "absent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +115,10 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """Everything that the list page shows; `sort_urls` has the query string for each order, by column."""
+    """Everything that the list page shows; `sort_urls` has the query string for each order, by column.
+
+    `not_compared` and `not_told` are proxies' names with why their memory is not compared with the table, and
+    why it is not known what they loaded of it."""
 
     query: ListQuery
     sort_urls: dict[str, str]
@@ -178,6 +129,8 @@ class ListPage:
     set_names: dict[int, str]
     total: int
     pages: int
+    not_compared: tuple[tuple[str, str], ...] = ()
+    not_told: tuple[tuple[str, str], ...] = ()
 
     @property
     def previous_url(self) -> str:
@@ -202,10 +155,16 @@ class ListPage:
 
 def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     """Read the page that `query` asks for. The number of queries does not depend on the table's size."""
-    proxies = [each.proxy for each in watched[:MAX_PROXY_COLUMNS] if each.fresh]
     reference = next((each.proxy for each in watched if each.fresh), None)
+    separate = separate_tables(watched)
+    proxies = [
+        each.proxy
+        for each in watched[:MAX_PROXY_COLUMNS]
+        if each.fresh and not (query.live is Live.ABSENT and each.proxy.pk in separate)
+    ]
     page = selectors.page_of(selectors.matching(query, proxies), query)
     shown = page.rows
+    comparison = Comparison.of(watched, shown, separate)
     setids = {row.setid for row in shown} or ({query.setid} if query.setid is not None else set())
     after = selectors.after_reload(setids, reference)
     totals = after.totals
@@ -214,7 +173,7 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     occurrences = _occurrences(shown, totals)
     names = selectors.set_names()
     gone = (
-        _gone_lines(_comparable(totals, setids), watched, query, query.page >= page.pages)
+        _gone_lines(_comparable(totals, setids), watched, query, query.page >= page.pages, separate)
         if query.by_set
         else {}
     )
@@ -224,7 +183,7 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
         values = Values.of(row)
         occurrence, duplicate = occurrences[row.pk]
         held = known.get((row.setid, uri_key(row.destination)), {})
-        cells = tuple(_cell(each, held.get(each.proxy.pk, ()), occurrence, values) for each in watched)
+        cells = tuple(comparison.cell(each, held.get(each.proxy.pk, ()), occurrence, row) for each in watched)
         in_reference = held.get(reference.pk, ()) if reference else ()
         mine = in_reference[occurrence] if occurrence < len(in_reference) else None
         fact = facts.get(uri_key(row.destination))
@@ -253,7 +212,15 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
         set_names=names,
         total=page.total,
         pages=page.pages,
+        not_compared=tuple(
+            (each.name, separate[each.pk]) for each in _proxies(watched) if each.pk in separate
+        ),
+        not_told=comparison.not_told(watched),
     )
+
+
+def _proxies(watched: Sequence[WatchedProxy]) -> list[Proxy]:
+    return [each.proxy for each in watched]
 
 
 def _occurrences(
@@ -272,34 +239,6 @@ def _occurrences(
         same = ids.get((row.setid, uri_key(row.destination)), [row.pk])
         found[row.pk] = (same.index(row.pk) if row.pk in same else 0, len(same) > 1)
     return found
-
-
-def _cell(each: WatchedProxy, held: Sequence[KnownDestination], occurrence: int, values: Values) -> LiveCell:
-    if occurrence >= len(held):
-        return _cell_of(each, None)
-    mine = held[occurrence]
-    return _cell_of(each, mine, differing_columns(values, mine) if each.fresh else ())
-
-
-def _cell_of(
-    each: WatchedProxy, held: KnownDestination | None, changed: tuple[ColumnDifference, ...] = ()
-) -> LiveCell:
-    """The cell of a proxy that holds `held` or nothing, which is known only of one that has answered."""
-    if not each.known:
-        return LiveCell(each.proxy.name, "unknown", fresh=False)
-    seen_at = None if each.fresh else each.seen_at
-    return LiveCell(
-        proxy=each.proxy.name,
-        state=held.state if held else "absent",
-        fresh=each.fresh,
-        since=held.since if held else None,
-        since_is_exact=held.since_is_exact if held else True,
-        age=in_words(each.now - held.since) if held else "",
-        seen_at=seen_at,
-        seen_age=in_words(each.now - seen_at) if seen_at else "",
-        changed=changed,
-        check=live_check(each, held) if held else None,
-    )
 
 
 def _active_on(reference: Proxy, on_proxies: Sequence[SetOnProxy]) -> StateCount:
@@ -357,12 +296,16 @@ def _comparable(totals: dict[int, selectors.SetTotals], setids: set[int]) -> set
 
 
 def _gone_lines(
-    setids: set[int], watched: Sequence[WatchedProxy], query: ListQuery, last_page: bool
+    setids: set[int],
+    watched: Sequence[WatchedProxy],
+    query: ListQuery,
+    last_page: bool,
+    separate: Collection[int],
 ) -> dict[int, tuple[GoneLine, ...]]:
     """What the fresh proxies still hold of these sets although the table lost it."""
     if query.q or query.state is not None or query.live is not None:
         return {}
-    fresh = [each for each in watched if each.fresh]
+    fresh = [each for each in watched if each.fresh and each.proxy.pk not in separate]
     by_uri: dict[tuple[int, str], dict[int, KnownDestination]] = defaultdict(dict)
     whole_sets = last_page and query.setid is None
     for held in selectors.gone_from_table(setids, [each.proxy for each in fresh], whole_sets=whole_sets):
@@ -370,6 +313,9 @@ def _gone_lines(
     lines: dict[int, list[GoneLine]] = defaultdict(list)
     for (setid, _key), by_proxy in by_uri.items():
         first = next(iter(by_proxy.values()))
-        cells = tuple(_cell_of(each, by_proxy.get(each.proxy.pk)) for each in watched)
+        cells = tuple(
+            cell_of(each, by_proxy.get(each.proxy.pk), compared=each.proxy.pk not in separate)
+            for each in watched
+        )
         lines[setid].append(GoneLine(setid, first.uri, first.description or "", cells))
     return {setid: tuple(found) for setid, found in lines.items()}

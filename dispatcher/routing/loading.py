@@ -138,7 +138,8 @@ def _socket(text: str, environment: Environment, found: RowFindings) -> str | No
             Code.SOCKET_IGNORED,
             Effect.SURPRISE,
             "socket",
-            f"The proxy does not listen on {text}: it ignores the socket and chooses by itself.",
+            f"{text} was not seen among the proxy's sockets: unless it listens there, it ignores the socket"
+            " and chooses one itself.",
         )
     return None
 

@@ -23,5 +23,6 @@ class OperationsConfig(AppConfig):
         housekeeping.register("maintenances", chores.thin_maintenances)
         housekeeping.register("notices", chores.thin_notices)
         housekeeping.register("probes", chores.thin_probes)
+        housekeeping.register("loaded rows", chores.thin_loaded_rows)
         duties.register("notifications", notifications.EVERY_S, notifications.carry_out)
         duties.register("maintenance", maintenance.EVERY_S, maintenance.carry_out)

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from efcp.operations.models import Maintenance, Notice, ReloadRun, StateRun
 from efcp.operations.probes.models import ProbeRun
-from efcp.proxies.models import HistoryGap, StateChange
+from efcp.proxies.models import HistoryGap, LoadedRows, StateChange
 
 NOTICES_KEPT_FOR = timedelta(days=90)
 AT_ONCE = 2000
@@ -37,6 +37,11 @@ def thin_runs(now: datetime) -> int:
 def thin_maintenances(now: datetime) -> int:
     """Delete maintenances that ended longer ago than the age set."""
     return _delete(Maintenance.objects.filter(ends_at__lt=_kept_from(now)))
+
+
+def thin_loaded_rows(_now: datetime) -> int:
+    """Delete the rows that were loaded once, and that are no proxy's last load any more."""
+    return _delete(LoadedRows.objects.filter(loads=None).defer("rows"))
 
 
 def thin_notices(now: datetime) -> int:

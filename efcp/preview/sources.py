@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from dispatcher.environment import known_sockets, not_looked_up
+from dispatcher.loaded import listeners_of
 from dispatcher.models import Destination as DestinationRow
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.findings import Finding
@@ -139,7 +140,7 @@ def _environment(proxy: WatchedProxy | None) -> Environment:
     release = ".".join(version.split(".")[:2])
     return Environment(
         resolve=not_looked_up,
-        listeners=tuple(known_sockets()),
+        listeners=tuple(listeners_of([proxy.proxy])[proxy.proxy.pk] if proxy else known_sockets()),
         transports=frozenset({"udp", "tcp", "tls", "sctp", "ws", "wss"}),
         version=release if release.replace(".", "").isdigit() else _DEFAULT_RELEASE,
     )

@@ -279,3 +279,64 @@ class HistoryGap(models.Model):
 
     def __str__(self) -> str:
         return f"{self.proxy_id}: {self.begin} to {self.end}"
+
+
+class LoadedRows(models.Model):
+    """The rows of one of OpenSIPS's tables as a load read them, shared by all loads that read the same.
+
+    `digest` is that of `rows`, which is compressed JSON: a list of rows, each a list of its columns. What a
+    digest stands for never changes, so a reader may keep what it decoded.
+    """
+
+    digest = models.CharField(max_length=64, unique=True)
+    rows = models.BinaryField()
+
+    class Meta:
+        db_table = "efcp_loaded_rows"
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class LoadSource(models.TextChoices):
+    """Who caused a load."""
+
+    PANEL = "panel", "This panel"
+    START = "start", "The proxy's start"
+    OTHER = "other", "Other hands"
+    UNKNOWN = "", "Unknown"
+
+
+class ProxyLoad(models.Model):
+    """The last load of one module's table by a proxy, as its own reports and the panel's reloads tell.
+
+    `begun_at` is the proxy's second, put between the readings of its reports by the panel's clock. `rows`
+    are what was loaded, known only of a reload by this panel while the table stood still; `problem` says why
+    they are not known of such a reload. `failed_at` is a later load that failed. `mark` tells how far the
+    reports were read, those that the proxy gave at `reports_asked_at`.
+    """
+
+    proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="loads")
+    module = models.CharField(max_length=16)
+    partition = models.CharField(max_length=64)
+    source = models.CharField(
+        max_length=8, choices=LoadSource.choices, default=LoadSource.UNKNOWN, blank=True
+    )
+    begun_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    loaded = models.PositiveBigIntegerField(null=True)
+    discarded = models.PositiveBigIntegerField(null=True)
+    rows = models.ForeignKey(LoadedRows, on_delete=models.SET_NULL, null=True, related_name="loads")
+    problem = models.CharField(max_length=255, blank=True)
+    other_table = models.BooleanField(default=False)
+    mark = models.CharField(max_length=32, blank=True)
+    reports_asked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "efcp_proxy_load"
+        constraints = (
+            models.UniqueConstraint(fields=["proxy", "module", "partition"], name="efcp_proxy_load_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.module} on {self.proxy_id} from {self.source or 'unknown'}"

@@ -1,6 +1,7 @@
 """One poll of one proxy: what is asked, in a thread without the database, and what its answer stores."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from efcp.mi import (
@@ -14,9 +15,11 @@ from efcp.mi import (
     UnfinishedReplyError,
     UnreachableError,
 )
+from efcp.mi.reports import IdentifierReports
 from efcp.proxies import services
 from efcp.proxies.asking import Answer, NotAskedError
 from efcp.proxies.events import Subscribed, Subscription
+from efcp.proxies.loads import MODULES, LoadReports, notice_loads, partition_of
 from efcp.proxies.models import TryOutcome
 from efcp.proxies.services import Met
 from efcp.proxies.snapshot import Reports, Snapshot
@@ -43,21 +46,25 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What one poll read. `events` is what came of asking for events, None where that was not asked."""
+    """What one poll read. `events` is what came of asking for events, None where that was not asked.
+
+    `loads` are the reports of loading by module, of those that were asked for and told.
+    """
 
     snapshot: Snapshot
     full_is_too_large: bool
     identity: Identity | None
     events: Subscribed | None = None
+    loads: Mapping[str, LoadReports] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What to ask a proxy for in one poll.
 
-    The version is asked for with `version`, and the reports with `reports`; both where the proxy started
-    since it told the text `known_start`, the reports also where the list is not the one of `known_digest`.
-    With `subscription`, the proxy is asked to send its events.
+    The version is asked for with `version`, the reports with `reports`, what it reports of loading with
+    `loads`; all of them where the proxy started since it told the text `known_start`, the reports also where
+    the list is not the one of `known_digest`. With `subscription`, the proxy is asked to send its events.
     """
 
     partition: str
@@ -67,18 +74,26 @@ class Question:
     known_digest: str = ""
     known_start: str = ""
     subscription: Subscription | None = None
+    loads: bool = False
 
     def __call__(self, client: MiClient) -> Poll:
         """Ask `client`; the list without `full` where the full one is too large. Raises MiError."""
         identity = self._identity(client)
         events = self.subscription(client) if self.subscription else None
-        wants_reports = self.reports or (identity is not None and identity.up_since_text != self.known_start)
+        is_new = identity is not None and identity.up_since_text != self.known_start
+        snapshot, is_too_large = self._list(client, self.reports or is_new)
+        asks_for_loads = self.loads or (is_new and self.known_start != "")
+        loads = load_reports(client, self.partition) if asks_for_loads else {}
+        return Poll(snapshot, is_too_large, identity, events, loads)
+
+    def _list(self, client: MiClient, wants_reports: bool) -> tuple[Snapshot, bool]:
+        """The list, and whether it is without `full` because the full one is too large."""
         if not self.full:
-            return Poll(self._snapshot(client, wants_reports, full=False), False, identity, events)
+            return self._snapshot(client, wants_reports, full=False), False
         try:
-            return Poll(self._snapshot(client, wants_reports, full=True), False, identity, events)
+            return self._snapshot(client, wants_reports, full=True), False
         except (TooLargeError, UnfinishedReplyError):
-            return Poll(self._snapshot(client, wants_reports, full=False), True, identity, events)
+            return self._snapshot(client, wants_reports, full=False), True
 
     def _identity(self, client: MiClient) -> Identity | None:
         """When the proxy started, and its version if asked for or changed; None where it refuses to tell."""
@@ -149,8 +164,32 @@ def store_answer(answer: Answer[Poll] | Answer[Poll | Pulse]) -> Result:
     stored = services.store_snapshot(answer.proxy, poll.snapshot)
     if met is Met.RESTARTED:
         services.date_from_start(answer.proxy, poll.snapshot)
+    for module, reports in poll.loads.items():
+        notice_loads(answer.proxy, module, partition_of(module, poll.snapshot.memory.partition), reports)
     start = poll.identity.up_since_text if poll.identity else ""
     return Result("", met is Met.RESTARTED, start, stored.state_changes, stored.outcome)
+
+
+def load_reports(client: MiClient, partition: str) -> dict[str, LoadReports]:
+    """What the proxy reports of its loads by module; one for which no usable answer came is missing."""
+    found = {}
+    for module in MODULES:
+        reports = load_reports_of(client, module, partition_of(module, partition))
+        if reports is not None:
+            found[module] = reports
+    return found
+
+
+def load_reports_of(client: MiClient, module: str, partition: str) -> LoadReports | None:
+    """What the proxy reports of loading one partition: empty where it refuses, None without an answer."""
+    asked_at = datetime.now(UTC)
+    try:
+        ring = client.sr_list_reports(module, partition).of(module, partition)
+    except RefusedError:
+        ring = None
+    except MiError:
+        return None
+    return LoadReports(asked_at, ring or IdentifierReports(module, partition, ()))
 
 
 def outcome_of(error: MiError) -> TryOutcome:

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet, Subquery
+from django.db.models import F, FilteredRelation, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from efcp.proxies.loads import LAST_LOAD, LastLoad
 from efcp.proxies.models import (
     KnownDestination,
     Proxy,
@@ -49,12 +51,16 @@ class Freshness(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WatchedProxy:
-    """A proxy, what its last contact was, and how fresh that is at the moment `now`."""
+    """A proxy, what its last contact was, and how fresh that is at the moment `now`.
+
+    `load` is its last load of the dispatcher's table, as far as it is known.
+    """
 
     proxy: Proxy
     contact: ProxyContact
     freshness: Freshness
     now: datetime
+    load: LastLoad | None = None
 
     @property
     def fresh(self) -> bool:
@@ -97,8 +103,16 @@ class WatchedProxy:
 
 
 # Put together once: every page reads it, and building it takes as long as reading.
-_WATCHED = Proxy.objects.select_related("contact").annotate(
-    beat_at=Subquery(WatcherHeartbeat.objects.filter(pk=1).values("beat_at"))
+_DISPATCHER_LOAD = FilteredRelation(
+    "loads", condition=Q(loads__module="dispatcher", loads__partition=F("partition"))
+)
+_WATCHED = (
+    Proxy.objects.select_related("contact")
+    .annotate(
+        beat_at=Subquery(WatcherHeartbeat.objects.filter(pk=1).values("beat_at")),
+        dispatcher_load=_DISPATCHER_LOAD,
+    )
+    .annotate(**{f"load_{field}": F(f"dispatcher_load__{field}") for field in ("pk", *LAST_LOAD)})
 )
 _WATCHED_ENABLED = _WATCHED.filter(enabled=True)
 
@@ -182,7 +196,14 @@ def watcher_is_silent(now: datetime | None = None) -> bool:
 
 def _watched(proxy: Proxy, beat_at: datetime | None, now: datetime) -> WatchedProxy:
     contact = getattr(proxy, "contact", None) or ProxyContact(proxy=proxy)
-    return WatchedProxy(proxy, contact, _freshness(proxy, contact, beat_at, now), now)
+    return WatchedProxy(proxy, contact, _freshness(proxy, contact, beat_at, now), now, _load(proxy))
+
+
+def _load(proxy: Any) -> LastLoad | None:
+    """The load that `_WATCHED` read with the proxy."""
+    if proxy.load_pk is None:
+        return None
+    return LastLoad(*(getattr(proxy, f"load_{field}") for field in LAST_LOAD))
 
 
 def _freshness(proxy: Proxy, contact: ProxyContact, beat_at: datetime | None, now: datetime) -> Freshness:

@@ -14,7 +14,15 @@ from django.utils import timezone
 from efcp.proxies import reporting
 from efcp.proxies.changes import Interval, happened
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.models import HistoryGap, KnownDestination, KnownSet, Proxy, ProxyContact, TryOutcome
+from efcp.proxies.models import (
+    HistoryGap,
+    KnownDestination,
+    KnownSet,
+    Proxy,
+    ProxyContact,
+    ProxyLoad,
+    TryOutcome,
+)
 from efcp.proxies.probing import forget_probes, note_probes
 from efcp.proxies.reporting import Taken
 from efcp.proxies.snapshot import Snapshot
@@ -171,6 +179,7 @@ def forget(proxy: Proxy) -> None:
     """
     KnownDestination.objects.filter(proxy=proxy).delete()
     KnownSet.objects.filter(proxy=proxy).delete()
+    ProxyLoad.objects.filter(proxy=proxy).delete()
     ProxyContact.objects.filter(proxy=proxy).delete()
 
 

@@ -30,6 +30,8 @@ from efcp.proxies.polling import PLAIN_FOR, Poll, Pulse, Question, Result, feel_
 log = logging.getLogger(__name__)
 
 IDENTITY_EVERY_S = 30.0
+LOADS_EVERY_S = 10.0
+"""How often a proxy is asked whether it loaded anew: neither module's list tells that by itself."""
 LONGEST_INTERVAL_S = 30.0
 COST_SHARE = 5
 """A proxy is left alone for this many times what its last poll cost: the reply's time and the storing."""
@@ -57,6 +59,7 @@ class Watched:
     digest: str
     start: str = ""
     identity_due_at: float = 0.0
+    loads_due_at: float = 0.0
     extra_at: float = 0.0
     pulse_at: float = 0.0
     wants_reports: bool = True
@@ -214,7 +217,11 @@ class Watcher:
                 self._submit(pool, watched, feel_pulse)
 
     def _ask(self, pool: ThreadPoolExecutor, watched: Watched) -> None:
-        looks_around = watched.identity_due_at <= time.monotonic()
+        now = time.monotonic()
+        looks_around = watched.identity_due_at <= now
+        asks_for_loads = looks_around or watched.wants_reports or watched.loads_due_at <= now
+        if asks_for_loads:
+            watched.loads_due_at = now + LOADS_EVERY_S
         question = Question(
             partition=watched.proxy.partition,
             full=watched.plain_until is None or watched.plain_until <= datetime.now(UTC),
@@ -223,6 +230,7 @@ class Watcher:
             known_digest=watched.digest,
             known_start=watched.start,
             subscription=self._subscription if looks_around else None,
+            loads=asks_for_loads,
         )
         watched.wants_reports = False
         watched.due_at = time.monotonic() + self.interval_s

@@ -1,6 +1,7 @@
 """A proxy played on loopback: it loads, keeps states, and says so over MI, as slowly or wrongly as told."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +21,8 @@ class PlayingProxy(MiServer):
     """An MI server with a memory of its own.
 
     ds_reload takes over `table` (with `discarded` rows dropped), is refused with `reload_refusal`, or waits
-    while `reload_waits`. ds_set_state changes the first destination of that URI. `said` keeps every command
-    with its parameters.
+    while `reload_waits`; each load is reported, and `load` is one by other hands. ds_set_state changes the
+    first destination of that URI. `said` keeps every command with its parameters.
     """
 
     table: dict[int, list[str]] = field(default_factory=dict)
@@ -29,6 +30,7 @@ class PlayingProxy(MiServer):
     reload_refusal: str = ""
     reload_waits: bool = False
     said: list[tuple[str, JSON]] = field(default_factory=list)
+    load_reports: list[JSON] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
     def result_of(self, method: str, params: JSON) -> JSON:
@@ -40,7 +42,7 @@ class PlayingProxy(MiServer):
             case "ds_set_state":
                 return self._set_state(params)
             case "sr_list_reports":
-                return {"result": self._reports()}
+                return {"result": self._reports(params)}
         return super().result_of(method, params)
 
     def commands_of(self, method: str) -> list[JSON]:
@@ -70,6 +72,18 @@ class PlayingProxy(MiServer):
             self.released.wait(20)
         if self.reload_refusal:
             return {"error": {"code": 500, "message": self.reload_refusal}}
+        self.load()
+        return {"result": "OK"}
+
+    def restart(self) -> None:
+        """Load anew, as a process that keeps nothing from before."""
+        self.load_reports.clear()
+        self.sets, self.up_since = {}, "Tue Nov 24 10:00:00 2026"
+        # Reports tell whole seconds, and no process starts within the second in which another one loaded.
+        self.load(at=time.time() + 2)
+
+    def load(self, at: float | None = None) -> None:
+        """Take over the table, keep the states in memory, and report that."""
         former = {
             (setid, each["URI"]): each["state"] for setid, members in self.sets.items() for each in members
         }
@@ -77,7 +91,14 @@ class PlayingProxy(MiServer):
             setid: [listed(uri, former.get((setid, uri), "Active")) for uri in uris]
             for setid, uris in self.table.items()
         }
-        return {"result": "OK"}
+        count = sum(map(len, self.sets.values()))
+        texts = (
+            "starting DB data loading",
+            "DB data loading successfully completed",
+            f"{count} destinations loaded ({self.discarded} discarded)",
+        )
+        second = int(time.time() if at is None else at)
+        self.load_reports += [{"Timestamp": second, "Date": "x", "Log": text} for text in texts]
 
     def _set_state(self, params: JSON) -> JSON:
         setid = int(str(params["group"]).rpartition(":")[2])
@@ -87,13 +108,7 @@ class PlayingProxy(MiServer):
                 return {"result": "OK"}
         return {"error": {"code": 404, "message": "destination not found"}}
 
-    def _reports(self) -> list[JSON]:
-        loaded = sum(map(len, self.sets.values()))
-        return [
-            {"Timestamp": 1764000000, "Date": "x", "Log": "starting DB data loading"},
-            {
-                "Timestamp": 1764000000,
-                "Date": "x",
-                "Log": f"{loaded} destinations loaded ({self.discarded} discarded)",
-            },
-        ]
+    def _reports(self, params: JSON) -> list[JSON]:
+        if params.get("group") == "dialplan":
+            return []
+        return self.load_reports[-20:]

@@ -156,7 +156,7 @@ class PanelMetrics:
             labels=["proxy", "change"],
         )
         for each in compare(self._watched):
-            if each.is_known:
+            if each.is_compared:
                 name = each.watched.proxy.name
                 family.add_metric([name, "add"], each.added.count)
                 family.add_metric([name, "change"], each.changed.count)

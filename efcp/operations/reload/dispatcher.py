@@ -1,13 +1,15 @@
 """Reloading the dispatcher: ds_reload, ds_list read back, and the drift that is left."""
 
 from collections.abc import Iterable
+from typing import Any
 
-from dispatcher.changes import breaking_rows, compare, names_now
+from dispatcher.changes import breaking_rows, compare, names_now, read_table
+from dispatcher.loaded import rows_to_keep
 from dispatcher.table_names import TableNames
 from efcp.mi import MiClient
 from efcp.operations.models import Module, ReloadOutcome
 from efcp.operations.reload import left_over
-from efcp.operations.reload.asking import Exchange, Reloaded, reload_and_read_back
+from efcp.operations.reload.asking import Exchange, Reloaded, record_load, reload_and_read_back
 from efcp.operations.reload.kinds import ReadBack
 from efcp.proxies.asking import Target
 from efcp.proxies.models import Proxy
@@ -21,6 +23,7 @@ class DispatcherReload:
     def __init__(self, inherit_state: bool) -> None:
         self._inherit_state = inherit_state
         self._names = TableNames()
+        self._rows: list[tuple[Any, ...]] = []
 
     def not_to_send(self, proxies: Iterable[Proxy]) -> dict[int, str]:
         """By proxy id the row over which its whole reload would fail."""
@@ -32,8 +35,9 @@ class DispatcherReload:
         }
 
     def prepare(self) -> None:
-        """Look the table's names up, as the proxies are about to."""
+        """Look the table's names up, as the proxies are about to, and read the rows that they will load."""
         self._names = names_now()
+        self._rows = rows_to_keep(read_table())
 
     def ask(self, target: Target) -> Reloaded[Poll]:
         """Send ds_reload, then ask for the list and the reports."""
@@ -55,12 +59,27 @@ class DispatcherReload:
         problem = store_answer(reloaded.read_back).problem
         if problem:
             return ReadBack(None, problem)
+        if reloaded.outcome is ReloadOutcome.DONE:
+            self._record(reloaded)
         watched = [
             each for each in watched_proxies(enabled_only=False) if each.proxy.pk == reloaded.target.proxy.pk
         ]
         (changes,) = compare(watched, self._names)
+        if changes.not_compared:
+            return ReadBack(None, notes=(changes.not_compared,))
         differs = changes.added.count + changes.changed.count + changes.removed.count
         if reloaded.outcome is not ReloadOutcome.DONE:
             return ReadBack(differs)
         discarded = reloaded.reports.count.discarded if reloaded.reports.count else None
         return ReadBack(differs, notes=left_over.notes(changes, self._names, discarded))
+
+    def _record(self, reloaded: Reloaded[Poll]) -> None:
+        """Remember the rows that the proxy loaded: those of the table, if they are the same as before."""
+        table = read_table()
+        held = reloaded.read_back.value.snapshot.memory.destinations
+        record_load(
+            reloaded,
+            Module.DISPATCHER,
+            rows=self._rows if rows_to_keep(table) == self._rows else None,
+            fits=all(destination.identity in table for destination in held),
+        )

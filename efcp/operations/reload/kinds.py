@@ -11,11 +11,19 @@ from efcp.proxies.models import Proxy
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What is not as the table after a reload: how much (None: not known, by `problem`), and in words."""
+    """What is not as the table after a reload: how much, and in words.
+
+    `differs` is None where it is not known, by `problem`, or where there is nothing to compare with.
+    """
 
     differs: int | None
     problem: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether it was read back, and nothing is known to differ."""
+        return self.differs == 0 or (self.differs is None and not self.problem)
 
 
 class Kind(Protocol):
@@ -26,7 +34,7 @@ class Kind(Protocol):
         ...
 
     def prepare(self) -> None:
-        """Read what `ask` needs of the database, before the threads begin."""
+        """Read what `ask` and `store` need of the database, before the threads of each batch begin."""
         ...
 
     def ask(self, target: Target) -> Reloaded[Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from efcp.operations.models import Module, ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.reload.kinds import ReadBack
 
 _UNDER_WAY = {ReloadOutcome.WAITING, ReloadOutcome.RUNNING}
 _RECENT = 5
@@ -24,8 +25,9 @@ class ResultLine:
 
     @property
     def is_clean(self) -> bool:
-        """Whether it was reloaded and nothing differs any more."""
-        return self.outcome is ReloadOutcome.DONE and self.result.differs == 0
+        """Whether it was reloaded and read back, and nothing is known to differ any more."""
+        read_back = ReadBack(self.result.differs, self.result.read_back_problem)
+        return self.outcome is ReloadOutcome.DONE and read_back.is_clean
 
 
 def result_lines(run: ReloadRun) -> list[ResultLine]:

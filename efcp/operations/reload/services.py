@@ -27,8 +27,8 @@ from efcp.proxies.models import Proxy
 SLACK_S = 5.0
 """What storing may take beside the limits of the calls, until a result counts as unknown."""
 
-CALLS_S = RELOAD_LIMIT_S + CASES_LIMIT_S + 3 * READ_BACK_LIMIT_S + SLACK_S
-"""The reload, the test cases or the list (again without `full` where that is too large), the reports."""
+CALLS_S = RELOAD_LIMIT_S + CASES_LIMIT_S + 4 * READ_BACK_LIMIT_S + SLACK_S
+"""The reports, the reload, the test cases or the list (again without `full` if too large), the reports."""
 
 _TRIES = 5
 """How often somebody else's reload may begin between looking for one under way and beginning one."""
@@ -156,7 +156,6 @@ def _record(run: ReloadRun, proxies: Iterable[Proxy], actor: Actor) -> None:
 
 
 def _carry_out(run: ReloadRun, kind: Kind, targets: Sequence[Target]) -> None:
-    kind.prepare()
     if run.first is None:
         _reload_all(run, kind, targets)
         return
@@ -171,6 +170,7 @@ def _carry_out(run: ReloadRun, kind: Kind, targets: Sequence[Target]) -> None:
 def _reload_all(run: ReloadRun, kind: Kind, targets: Sequence[Target]) -> bool:
     """Reload all targets at once; tell whether all were clean."""
     _say_running(run, targets)
+    kind.prepare()
     clean = ask_and_store(targets, kind.ask, lambda reloaded: _store(run, kind, reloaded))
     return len(clean) == len(targets) and all(clean)
 
@@ -201,7 +201,7 @@ def _store(run: ReloadRun, kind: Kind, reloaded: Reloaded[Any]) -> bool:
         read_back_problem=read_back.problem[:255],
         notes=list(read_back.notes),
     )
-    return reloaded.outcome is ReloadOutcome.DONE and read_back.differs == 0
+    return reloaded.outcome is ReloadOutcome.DONE and read_back.is_clean
 
 
 @retried_on_lock

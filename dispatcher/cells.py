@@ -1,0 +1,141 @@
+"""One destination on one proxy, as the list shows it: its state, and what differs from the table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from dispatcher.drift import ColumnDifference, differing_columns
+from dispatcher.loaded import LoadedTable, listeners_of, loaded_tables
+from dispatcher.models import Destination
+from dispatcher.services import Values
+from efcp.proxies.ages import in_words
+from efcp.proxies.models import KnownDestination
+from efcp.proxies.probing import Check, live_check
+from efcp.proxies.selectors import WatchedProxy
+
+_WORDS = {
+    "active": "Active",
+    "probing": "Probing",
+    "inactive": "Inactive",
+    "absent": "Not in memory",
+    "unknown": "Unknown",
+}
+_LAST_KNOWN = "Last known: {}"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCell:
+    """One destination on one proxy: what the chip says, and what differs.
+
+    `state` is "active", "probing", "inactive", "absent" (the proxy does not hold it) or "unknown" (never
+    seen); it has lasted for `age`, as far as is known. Where `fresh` is False, the proxy does not answer and
+    `state` is the last known, as of `seen_at`, which was `seen_age` ago; a fresh cell has no `seen_at`. It is
+    not `compared` where the proxy's partition loads another table. `check` tells of an active one whether the
+    proxy probes it.
+    """
+
+    proxy: str
+    state: str
+    fresh: bool
+    since: datetime | None = None
+    since_is_exact: bool = True
+    age: str = ""
+    seen_at: datetime | None = None
+    seen_age: str = ""
+    changed: tuple[ColumnDifference, ...] = ()
+    check: Check | None = None
+    compared: bool = True
+
+    @property
+    def word(self) -> str:
+        """The state as a word for people; what a silent proxy said last is told as such."""
+        word = _WORDS[self.state]
+        return word if self.fresh or self.state == "unknown" else _LAST_KNOWN.format(word.lower())
+
+    @property
+    def since_iso(self) -> str:
+        """Since when, for a script to read."""
+        return self.since.isoformat() if self.since else ""
+
+    @property
+    def seen_iso(self) -> str:
+        """When the proxy gave its last good answer, for a script to read."""
+        return self.seen_at.isoformat() if self.seen_at else ""
+
+    @property
+    def not_loaded(self) -> bool:
+        """Whether the proxy answers and does not hold the destination."""
+        return self.fresh and self.compared and self.state == "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What rows of the table are compared with: what each proxy loaded and listens on, by proxy id.
+
+    The proxies of `separate` load a table of their own.
+    """
+
+    loaded: dict[int, LoadedTable]
+    listeners: dict[int, frozenset[str]]
+    separate: dict[int, str]
+
+    @classmethod
+    def of(
+        cls, watched: Sequence[WatchedProxy], rows: Sequence[Destination], separate: dict[int, str]
+    ) -> "Comparison":
+        """What the shown rows are compared with; the sockets of proxies are read only if a row has one."""
+        fresh = [each for each in watched if each.fresh]
+        with_socket = any(row.socket for row in rows)
+        listeners = listeners_of([each.proxy for each in fresh]) if with_socket else {}
+        return cls(loaded_tables(fresh), listeners, separate)
+
+    def not_told(self, watched: Sequence[WatchedProxy]) -> tuple[tuple[str, str], ...]:
+        """The names of the proxies of which it is not known what they loaded, and why."""
+        return tuple(
+            (each.proxy.name, self.loaded[each.proxy.pk].why)
+            for each in watched
+            if each.proxy.pk in self.loaded
+            and each.proxy.pk not in self.separate
+            and self.loaded[each.proxy.pk].why
+        )
+
+    def cell(
+        self, each: WatchedProxy, held: Sequence[KnownDestination], occurrence: int, row: Destination
+    ) -> "LiveCell":
+        """The cell of a row on one proxy."""
+        pk = each.proxy.pk
+        compared = pk not in self.separate
+        if occurrence >= len(held):
+            return cell_of(each, None, compared=compared)
+        mine = held[occurrence]
+        if not (each.fresh and compared):
+            return cell_of(each, mine, compared=compared)
+        loaded = self.loaded[pk].columns_of((row.setid, mine.uri_key, occurrence), row.pk)
+        listeners = self.listeners.get(pk, frozenset())
+        return cell_of(each, mine, differing_columns(Values.of(row), mine, loaded, listeners))
+
+
+def cell_of(
+    each: WatchedProxy,
+    held: KnownDestination | None,
+    changed: tuple[ColumnDifference, ...] = (),
+    *,
+    compared: bool = True,
+) -> LiveCell:
+    """The cell of a proxy that holds `held` or nothing, which is known only of one that has answered."""
+    if not each.known:
+        return LiveCell(each.proxy.name, "unknown", fresh=False)
+    seen_at = None if each.fresh else each.seen_at
+    return LiveCell(
+        proxy=each.proxy.name,
+        state=held.state if held else "absent",
+        fresh=each.fresh,
+        since=held.since if held else None,
+        since_is_exact=held.since_is_exact if held else True,
+        age=in_words(each.now - held.since) if held else "",
+        seen_at=seen_at,
+        seen_age=in_words(each.now - seen_at) if seen_at else "",
+        changed=changed,
+        check=live_check(each, held) if held else None,
+        compared=compared,
+    )

@@ -1,0 +1,274 @@
+"""The columns of destinations as each proxy loaded them, where ds_list does not tell.
+
+ds_list tells neither `probe_mode` nor the text of an `fs://` weight, and without `full` no weight, priority
+or description. They are known of a reload by this panel, until the proxy loads again without it; and of rows
+that were edited in this panel after the proxy's last load.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from django.db.models.functions import Lower
+
+from dispatcher.models import Destination
+from dispatcher.secrets import is_masked
+from efcp.audit.models import AuditRecord
+from efcp.proxies.ages import in_words
+from efcp.proxies.loads import LastLoad, loaded_rows
+from efcp.proxies.models import KnownDestination, LoadSource, Proxy
+from efcp.proxies.selectors import WatchedProxy
+
+Texts = tuple[Any, ...]
+"""A row as it was read: making a class of each of 50,000 would take longer than comparing them."""
+
+Identity = tuple[int, str, int]
+"""Set, URI key, which occurrence."""
+
+MAX_EDITS = 2000
+"""Audit records since a load that are looked through for what it loaded."""
+
+CLOCK_TOLERANCE = timedelta(seconds=1)
+"""A proxy dates a load by whole seconds: of an edit within one of them it is not known which came first."""
+
+SAMPLE = 100
+"""Destinations by which it is judged whether a partition loads this table."""
+
+
+class LoadedColumns(NamedTuple):
+    """The columns of one row as a proxy loaded it, NULL read as empty; None where that is not known.
+
+    An `fs://` weight is a digest of its text, which holds a password.
+    """
+
+    socket: str | None = None
+    weight: str | None = None
+    priority: int | None = None
+    description: str | None = None
+    probe_mode: int | None = None
+
+
+NOT_KNOWN = LoadedColumns()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTable:
+    """What is known of the rows that one proxy loaded.
+
+    `rows` is None where its last load is not known to have read any particular rows: `why` says so.
+    `edited` are then, by row id, the columns as they were before the first edit after that load.
+    """
+
+    rows: Mapping[Identity, LoadedColumns] | None
+    why: str = ""
+    edited: Mapping[int, LoadedColumns] = field(default_factory=dict)
+
+    def columns_of(self, identity: Identity, row_id: int) -> LoadedColumns:
+        """The columns of a row of the table as the proxy loaded them."""
+        if self.rows is not None:
+            return self.rows.get(identity, NOT_KNOWN)
+        return self.edited.get(row_id, NOT_KNOWN)
+
+
+def loaded_tables(watched: Sequence[WatchedProxy]) -> dict[int, LoadedTable]:
+    """What is known of the rows that these proxies loaded, by proxy id.
+
+    One query where that is not known of some, and one for each table that this process has not read yet.
+    """
+    tables = {each.proxy.pk: _table(each.load, each.now) for each in watched}
+    begun_at = {
+        each.proxy.pk: each.load.begun_at
+        for each in watched
+        if tables[each.proxy.pk].rows is None and each.load is not None and each.load.begun_at is not None
+    }
+    edits = _edits_since(begun_at.values())
+    for pk, moment in begun_at.items():
+        tables[pk] = LoadedTable(None, tables[pk].why, _before(edits, moment))
+    return tables
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedByProxy:
+    """What a proxy loaded, and the rows of the table that were written since, as far as is known."""
+
+    table: LoadedTable
+    stale: frozenset[Identity]
+
+
+def loaded_by_proxy(
+    watched: Sequence[WatchedProxy], rows: Mapping[Identity, Texts]
+) -> dict[int, LoadedByProxy]:
+    """What each proxy loaded, by proxy id; proxies that loaded the same are held against the table once."""
+    stale: dict[int, frozenset[Identity]] = {}
+    found = {}
+    for pk, table in loaded_tables(watched).items():
+        if table.rows is None:
+            ids = table.edited.keys()
+            edited = frozenset(key for key, texts in rows.items() if texts[0] in ids) if ids else frozenset()
+            found[pk] = LoadedByProxy(table, edited)
+            continue
+        if id(table.rows) not in stale:
+            stale[id(table.rows)] = frozenset(_stale(rows, table.rows))
+        found[pk] = LoadedByProxy(table, stale[id(table.rows)])
+    return found
+
+
+def _stale(rows: Mapping[Identity, Texts], loaded: Mapping[Identity, LoadedColumns]) -> Iterator[Identity]:
+    for identity, texts in rows.items():
+        former = loaded.get(identity)
+        # At a glance first: nearly all rows are as they were loaded.
+        if former != (texts[3], *texts[5:8], texts[9]) and former != columns_to_keep(texts):
+            yield identity
+
+
+def columns_to_keep(texts: Sequence[Any]) -> LoadedColumns:
+    """The columns of a row with TableRow's columns, as they are kept of a load."""
+    return LoadedColumns(texts[3], weight_to_keep(texts[5]), texts[6], texts[7], texts[9])
+
+
+def weight_to_keep(weight: str) -> str:
+    """The weight, or a digest of it where it may hold a password."""
+    if not weight.lower().startswith("fs://"):
+        return weight
+    return f"fs://{hashlib.sha256(weight.encode()).hexdigest()}"
+
+
+def rows_to_keep(rows: Mapping[Identity, Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """The rows of the table as they are kept of a load, in the table's order."""
+    return [(*identity, *columns_to_keep(texts)) for identity, texts in rows.items()]
+
+
+def separate_tables(watched: Iterable[WatchedProxy]) -> dict[int, str]:
+    """By proxy id why its partition is not compared: it loads a table of its own, as far as can be judged.
+
+    Only a partition other than the default one is judged: by a reload of this panel, if the last load was
+    one, else by whether the table has most of what the proxy holds. Two queries for each such proxy.
+    """
+    others = [each for each in watched if each.proxy.partition != "default" and each.contact.asked_at]
+    found = {}
+    for each in others:
+        load = each.load
+        if load is not None and load.digest is not None:
+            continue
+        if load is not None and load.other_table:
+            found[each.proxy.pk] = (
+                f"Not compared: at its last reload partition {each.proxy.partition} read other rows than the"
+                " table dispatcher has, so that it loads a table of its own."
+            )
+            continue
+        held, shared = _shared_with_table(each.proxy)
+        if not held and load is not None and load.loaded == load.discarded == 0:
+            found[each.proxy.pk] = (
+                f"Not compared: partition {each.proxy.partition} loaded no rows at all; whether it loads the"
+                " table dispatcher is known after a reload by this panel."
+            )
+        if held and 2 * shared < held:
+            found[each.proxy.pk] = _why_separate(each.proxy, held, shared)
+    return found
+
+
+def listeners_of(proxies: Collection[Proxy]) -> dict[int, frozenset[str]]:
+    """The sockets that each proxy's list shows, by proxy id: it listens on these, and maybe on others."""
+    shown = KnownDestination.objects.filter(proxy__in=proxies).exclude(socket="").order_by()
+    found: dict[int, set[str]] = {proxy.pk: set() for proxy in proxies}
+    for proxy_id, socket in shown.values_list("proxy_id", "socket").distinct():
+        found[proxy_id].add(socket)
+    return {pk: frozenset(sockets) for pk, sockets in found.items()}
+
+
+def _table(load: LastLoad | None, now: datetime) -> LoadedTable:
+    if load is None:
+        return LoadedTable(None, "It is not known when it loaded the table.")
+    if load.digest is not None:
+        try:
+            return LoadedTable(_by_identity(load.digest))
+        except LookupError:
+            return LoadedTable(None, "What it loaded is not stored any more.")
+    return LoadedTable(None, why_unknown(load, now))
+
+
+def why_unknown(load: LastLoad, now: datetime) -> str:
+    """Why the rows that a load read are not known, as a sentence."""
+    age = f"{in_words(now - load.begun_at)} ago" if load.begun_at else "at a time not known"
+    match load.source:
+        case LoadSource.PANEL:
+            return load.problem or "What it loaded is not known."
+        case LoadSource.START:
+            return f"It loaded the table when it started, {age}."
+        case LoadSource.OTHER:
+            return f"It was reloaded {age}, not by this panel."
+    return "It does not report its loads."
+
+
+@lru_cache(maxsize=4)
+def _by_identity(digest: str) -> dict[Identity, LoadedColumns]:
+    """Decoded once: what a digest stands for never changes. Raises LookupError."""
+    rows = loaded_rows(digest)
+    if rows is None:
+        raise LookupError(digest)
+    return {(setid, key, occurrence): LoadedColumns(*columns) for setid, key, occurrence, *columns in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    row_id: int
+    at: datetime
+    before: Mapping[str, Any]
+
+
+def _edits_since(begun_at: Collection[datetime]) -> list[_Edit]:
+    """The edits after the earliest of these moments, the oldest first, at most the last MAX_EDITS."""
+    if not begun_at:
+        return []
+    records = AuditRecord.objects.filter(
+        subject_kind="dispatcher", action="edit", at__gte=min(begun_at) + CLOCK_TOLERANCE
+    ).order_by("-id")
+    edits = records.values_list("subject_id", "at", "before")[:MAX_EDITS]
+    return [_Edit(int(row_id), at, before or {}) for row_id, at, before in reversed(edits)]
+
+
+def _before(edits: Iterable[_Edit], begun_at: datetime) -> dict[int, LoadedColumns]:
+    """By row id the columns before the first edit after a load."""
+    found: dict[int, LoadedColumns] = {}
+    for edit in edits:
+        if edit.at >= begun_at + CLOCK_TOLERANCE and edit.row_id not in found:
+            found[edit.row_id] = _columns_before(edit.before)
+    return found
+
+
+def _columns_before(before: Mapping[str, Any]) -> LoadedColumns:
+    weight = before.get("weight")
+    return LoadedColumns(
+        socket=before.get("socket") or "",
+        weight=None if weight is None or is_masked(weight) else weight_to_keep(weight),
+        priority=before.get("priority"),
+        description=before.get("description") or "",
+        probe_mode=before.get("probe_mode"),
+    )
+
+
+def _shared_with_table(proxy: Proxy) -> tuple[int, int]:
+    """How many destinations of a sample the proxy holds, and how many of these the table has too."""
+    held = list(
+        KnownDestination.objects.filter(proxy=proxy, partition=proxy.partition)
+        .order_by("setid", "uri_key")
+        .values_list("setid", "uri_key")[:SAMPLE]
+    )
+    if not held:
+        return 0, 0
+    rows = Destination.objects.annotate(key=Lower("destination")).filter(
+        setid__in={setid for setid, _key in held}, key__in={key for _setid, key in held}
+    )
+    listed = {(setid, key.rstrip(" ")) for setid, key in rows.values_list("setid", "key").distinct()}
+    return len(held), len(listed.intersection(held))
+
+
+def _why_separate(proxy: Proxy, held: int, shared: int) -> str:
+    of_it = "None" if not shared else f"Only {shared}"
+    return (
+        f"Not compared: {of_it} of {held} destinations of partition {proxy.partition} is in the table"
+        " dispatcher, so that it seems to load a table of its own."
+    )
