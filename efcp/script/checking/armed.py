@@ -30,7 +30,7 @@ def arming(overview: Overview) -> dict[RouteKey, set[RouteKey]]:
 
 def missing(overview: Overview) -> Iterator[Finding]:
     """A route is armed and not defined: the proxy does not start (fixup_froute and its likes in tm.c)."""
-    if not overview.is_whole:
+    if not overview.is_understood:
         return
     asked = 0
     for site in overview.named(*ARMING):

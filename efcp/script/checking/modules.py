@@ -208,7 +208,9 @@ def unheard_protocols(overview: Overview) -> Iterator[Finding]:
 
 def no_listener(overview: Overview) -> Iterator[Finding]:
     """Without a listener the proxy stops at once, unless the command line has one (-l, trans_load)."""
-    if overview.main is None or not overview.is_whole or any(_listeners(overview)) or overview.tables.listens:
+    if overview.main is None or not overview.is_understood or overview.tables.listens:
+        return
+    if any(_listeners(overview)):
         return
     text = "The proxy listens nowhere and does not start, unless started with -l. Write a socket, as"
     said = f"{text} socket=udp:192.0.2.1:5060."
@@ -217,7 +219,7 @@ def no_listener(overview: Overview) -> Iterator[Finding]:
 
 def no_protocol(overview: Overview) -> Iterator[Finding]:
     """Without any module of a protocol the proxy stops at once, with -l too (trans_load)."""
-    if overview.main is None or not overview.is_whole or any(_listeners(overview)):
+    if overview.main is None or not overview.is_understood or any(_listeners(overview)):
         return
     if not any(name.startswith("proto_") for name in overview.loaded):
         text = "No protocol is loaded: the proxy does not start."

@@ -31,6 +31,8 @@ _CLASSES = frozenset(
         "xdigit",
     }
 )
+_ANCHORS = frozenset("bB<>`'")
+"""What stands for a place behind a backslash, as ^ and $ do: nothing that may be repeated."""
 _CLASS = re.compile(r"\[:(?P<name>[^\]:]*):\]")
 _SHOWN = 60
 
@@ -114,7 +116,7 @@ class _Compiler:
             del self.open[-1:]
             self.has_atom = True
         else:
-            self.has_atom = character not in "|^"
+            self.has_atom = character not in "|^$"
         return ""
 
     def _escape(self) -> str:
@@ -124,7 +126,7 @@ class _Compiler:
         if following in "123456789" and int(following) not in self.closed:
             return f"no group {following} is closed before its \\{following}"
         self.position += 2
-        self.has_atom = True
+        self.has_atom = following not in _ANCHORS
         return ""
 
     def _repeat(self, character: str) -> str:

@@ -35,7 +35,7 @@ def _wanted(overview: Overview) -> Iterator[tuple[str, Place, str]]:
 def missing(overview: Overview) -> Iterator[Finding]:
     """A route is asked for and not defined: fix_actions in route.c refuses a route(), and for the others
     the route is missing once it is wanted."""
-    if not overview.is_whole:
+    if not overview.is_understood:
         return
     names = [name for kind, name in overview.routes if kind is RouteKind.REQUEST and name]
     told: set[str] = set()

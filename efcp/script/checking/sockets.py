@@ -1,8 +1,10 @@
 """What the grammar takes for a listener (socket_def in cfg.y): `udp:192.0.2.1:5060 as 203.0.113.1 tag a`."""
 
 from collections.abc import Sequence
+from ipaddress import ip_address
 
 from efcp.script.checking.nearest import likely
+from efcp.script.language.literals import RESERVED, number
 from efcp.script.language.syntax import Argument, ArgumentKind
 
 _PROTOCOLS = frozenset(
@@ -76,25 +78,46 @@ def _after_host(parts: Sequence[Argument], position: int) -> int:
     """Where a host name or address ends; the same position where there is none."""
     texts = [part.text for part in parts]
     if texts[position : position + 1] == ["["] and texts[position + 2 : position + 3] == ["]"]:
-        return position + 3
-    if position >= len(parts) or parts[position].kind not in (ArgumentKind.STRING, ArgumentKind.NAME):
+        return position + 3 if _is_address(texts[position + 1]) else position
+    if position >= len(parts):
         return position
-    is_word = parts[position].kind is ArgumentKind.NAME and ":" not in texts[position]
+    if parts[position].kind is ArgumentKind.STRING or _is_address(texts[position]):
+        return position + 1
+    if not _is_word(parts[position]):
+        return position
     position += 1
-    while is_word and texts[position : position + 1] in (["."], ["-"]) and len(parts) > position + 1:
+    while texts[position : position + 1] in (["."], ["-"]) and _is_word(*parts[position + 1 : position + 2]):
         position += 2
     return position
 
 
+def _is_word(part: Argument | None = None) -> bool:
+    """Whether a part of a host name may stand without quotes: no number, and no word of the language."""
+    if part is None or part.kind is not ArgumentKind.NAME or part.text in RESERVED:
+        return False
+    return part.text[0].isalpha() and ":" not in part.text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
+
+
 def _after_ports(parts: Sequence[Argument], position: int, version: str) -> int:
+    """Where a port ends, or several: 5060-5070,5080. The same position where there is none."""
     if position >= len(parts) or parts[position].kind is not ArgumentKind.NUMBER:
         return position
+    first, low = position, number(parts[position].text)
     position += 1
-    while (
-        _is_since(version, _RANGES_SINCE) and position + 1 < len(parts) and parts[position].text in ("-", ",")
-    ):
-        if parts[position + 1].kind is not ArgumentKind.NUMBER:
+    while _is_since(version, _RANGES_SINCE) and position + 1 < len(parts):
+        sign, following = parts[position], parts[position + 1]
+        if sign.text not in ("-", ",") or following.kind is not ArgumentKind.NUMBER:
             break
+        if sign.text == "-" and number(following.text) < low:
+            return first
+        low = number(following.text)
         position += 2
     return position
 

@@ -12,12 +12,16 @@ from efcp.script.checking.overview import Overview
 from efcp.script.findings import Finding, Place, Severity
 from efcp.script.knowledge.facts import ArgumentType, Transformations, Variable
 from efcp.script.knowledge.loading import renamed
+from efcp.script.language.expressions import ASSIGNING
 from efcp.script.language.syntax import (
     ArgumentKind,
     Assign,
+    Binary,
     Call,
+    Expression,
     ForEach,
     LoadModule,
+    Not,
     Resume,
     Route,
     Statement,
@@ -117,8 +121,22 @@ def assigned(overview: Overview) -> Iterator[Finding]:
 
 
 def _assigned_in(statement: Statement) -> Iterator[tuple[Place, str]]:
+    """What a statement assigns to, also within its condition."""
     if isinstance(statement, Assign):
         yield statement.place, statement.variable
+    for expression in expressions_of(statement):
+        yield from _assigned_within(expression)
+
+
+def _assigned_within(expression: Expression) -> Iterator[tuple[Place, str]]:
+    match expression:
+        case Not():
+            yield from _assigned_within(expression.operand)
+        case Binary(operator=operator, left=Term() as left) if operator in ASSIGNING:
+            yield expression.place, left.argument.text
+        case Binary():
+            yield from _assigned_within(expression.left)
+            yield from _assigned_within(expression.right)
 
 
 def _variables_of(statement: Statement) -> Iterator[tuple[Place, str]]:

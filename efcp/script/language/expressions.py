@@ -327,7 +327,8 @@ def resume_of(cursor: Cursor) -> Resume:
         if cursor.accept(","):
             name = cursor.take()
             route = unquoted(name.text) if name.kind is TokenKind.STRING else name.text
-        cursor.skip_to_closing()
+            if cursor.accept(","):
+                cursor.take()
         cursor.expect(")")
     except NotUnderstoodError:
         cursor.error("syntax", token, f"{token.text} takes (function(…), route).")

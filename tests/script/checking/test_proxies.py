@@ -67,6 +67,9 @@ PARTS = [
     statement("if (!async(sleep(1), resumed)) { exit; }", NONE),
     statement("$var(r) = async(sleep(1), resumed);", NONE),
     statement("if (exit) { drop; }", NONE),
+    statement("async(sleep(1) resumed);", ALL, "syntax"),
+    statement("async(nosuch(1), resumed);", ALL, "function-unknown"),
+    statement("async(xlog(1), resumed);", ALL, "function-unknown"),
     # event_route became a part of the core.
     Part(NONE, "", more='loadmodule "event_route.so"'),
     Part(("3.4",), "module-missing", routes="event_route[E_DISPATCHER_STATUS] { exit; }\n"),
@@ -110,6 +113,7 @@ PARTS = [
     statement("$var(x) = $dlg_val(x);", ALL, "variable-without-module"),
     statement('$ci = "x";', ALL, "variable-read-only"),
     statement('$(ru{uri.user}) = "x";', ALL, "variable-read-only"),
+    statement('if ($ci = "x") exit;', ALL, "variable-read-only"),
     statement('xlog("$(ru[0])");', ALL, "variable-malformed"),
     statement('xlog("$hdr");', ALL, "variable-malformed"),
     statement('xlog("$socket_in(foo)");', ALL, "variable-malformed"),
@@ -140,6 +144,8 @@ PARTS = [
     Part(ALL, "setting-value", socket="socket=udp:${IP}:5060"),
     Part(ALL, "setting-value", socket="socket=upd:127.0.0.1:5060"),
     Part(ALL, "setting-value", socket="socket=127.0.0.1:5060"),
+    Part(ALL, "setting-value", socket="socket=udp:127.0.0.300:5060"),
+    Part(ALL, "setting-value", socket="socket=udp:127.0.0.1:"),
     Part(("4.0",), "setting-unknown", socket="listen=udp:127.0.0.1:5060"),
     Part(NONE, "", socket="socket=udp:127.0.0.1:5060 as 203.0.113.1:5060 use_workers 2"),
     # Words of versions before 3.0.
