@@ -1,8 +1,9 @@
 """Asking one proxy over MI."""
 
-import functools
 import itertools
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from efcp.mi.authority import tls_context
@@ -20,10 +21,11 @@ from efcp.mi.endpoint import Endpoint
 from efcp.mi.errors import UNKNOWN_COMMAND, RefusedError, UnknownCommandError
 from efcp.mi.excerpt import excerpt
 from efcp.mi.exchange import post
-from efcp.mi.jsonrpc import Params, decode_reply, encode_request
+from efcp.mi.jsonrpc import BadReplyError, Params, decode_reply, encode_request, not_mi
+from efcp.mi.listing import ListReader
 from efcp.mi.reply import Done, Reply
 from efcp.mi.reports import ReportList, parse_reports
-from efcp.mi.shape import require_ok
+from efcp.mi.shape import JsonValue, require_ok
 
 TIMEOUT_S = 3.0
 """The limit on the whole time of a call, unless said otherwise."""
@@ -31,13 +33,18 @@ TIMEOUT_S = 3.0
 RELOAD_TIMEOUT_S = 30.0
 """The limit for a reload, which waits for the proxy's database and name lookups."""
 
+MAX_PLAIN_BYTES = 2 * 2**20
+"""The largest answer to anything but ds_list; the longest are 200 reports for each partition."""
+
 MAX_ANSWER_BYTES = 64 * 2**20
-"""The largest answer that is accepted.
+"""The largest list of destinations that is accepted.
 
 50,000 destinations with `full` and every text at its column's limit are about 30 MB; the usual ones are 6.4.
 """
 
 _request_ids = itertools.count(1)
+_one_is_read = threading.Lock()
+"""JSON takes many times the memory of its text: of many threads one reads some at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +67,33 @@ class MiClient:
 
     def call(self, method: str, params: Params | None = None, timeout: float | None = None) -> Reply:
         """Send any command and return its result as it came: JSON, but of any shape."""
-        request_id = next(_request_ids)
-        request = encode_request(method, params, request_id)
-        started = time.monotonic()
-        deadline = Deadline.after(self.timeout if timeout is None else timeout)
-        context = tls_context(self.endpoint.authority)
-        body = post(self.endpoint, request, deadline, self.max_answer_bytes, context)
-        round_trip_s = time.monotonic() - started
-        try:
-            result = decode_reply(body, request_id, functools.partial(excerpt, self.endpoint))
-        except RefusedError as error:
-            raise UnknownCommandError(method) if error.code == UNKNOWN_COMMAND else error from None
-        return Reply(result, round_trip_s)
+        body = bytearray()
+        request_id, round_trip_s = self._post(
+            method, params, timeout, min(self.max_answer_bytes, MAX_PLAIN_BYTES), body.extend
+        )
+        with _one_is_read:
+            return Reply(self._decode(method, bytes(body), request_id), round_trip_s)
 
     def ds_list(
         self, *, full: bool = False, partition: str | None = None, timeout: float | None = None
     ) -> DsList:
         """Return the destinations of one partition or all; with `full` also weight, priority, description."""
         params = _given(full=1 if full else None, partition=partition)
-        return parse_ds_list(self.call("ds_list", params, timeout))
+        reader, start = ListReader(self.max_answer_bytes), bytearray()
+
+        def take(part: bytes) -> None:
+            if not start:
+                start.extend(part)
+            reader.feed(part)
+
+        try:
+            request_id, round_trip_s = self._post("ds_list", params, timeout, self.max_answer_bytes, take)
+            reader.end()
+        except BadReplyError as bad:
+            raise not_mi(str(bad), bytes(start), self._quote) from None
+        with _one_is_read:
+            result = self._decode("ds_list", bytes(reader.frame), request_id)
+            return parse_ds_list(Reply(result, round_trip_s), reader.cut)
 
     def ds_reload(
         self,
@@ -160,6 +175,31 @@ class MiClient:
     def which(self, *, timeout: float | None = None) -> CommandNames:
         """Return the commands that the proxy lists; 4.0 leaves out the old names that it still knows."""
         return parse_command_names(self.call("which", None, timeout))
+
+    def _post(
+        self,
+        method: str,
+        params: Params | None,
+        timeout: float | None,
+        max_bytes: int,
+        take: Callable[[bytes], None],
+    ) -> tuple[int, float]:
+        """Send a command and have `take` take what comes; the request's id and the seconds it took."""
+        request_id = next(_request_ids)
+        request = encode_request(method, params, request_id)
+        started = time.monotonic()
+        deadline = Deadline.after(self.timeout if timeout is None else timeout)
+        post(self.endpoint, request, deadline, max_bytes, tls_context(self.endpoint.authority), take)
+        return request_id, time.monotonic() - started
+
+    def _decode(self, method: str, body: bytes, request_id: int) -> JsonValue:
+        try:
+            return decode_reply(body, request_id, self._quote)
+        except RefusedError as error:
+            raise UnknownCommandError(method) if error.code == UNKNOWN_COMMAND else error from None
+
+    def _quote(self, text: str) -> str:
+        return excerpt(self.endpoint, text)
 
     def _done(self, method: str, params: Params | None, timeout: float | None) -> Done:
         reply = self.call(method, params, timeout)

@@ -1,11 +1,13 @@
 """The dispatcher module's `ds_list`: which destinations a proxy holds, and in which state."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
+from typing import TypeAlias
 
 from efcp.mi.reply import Reply
-from efcp.mi.shape import COUNT_RANGE, INT_RANGE, Shape
+from efcp.mi.shape import COUNT_RANGE, INT_RANGE, JsonValue, Shape
 
 _UINT16 = range(2**16)
 
@@ -70,36 +72,50 @@ class DsList:
         return next((partition for partition in self.partitions if partition.name == name), None)
 
 
-def parse_ds_list(reply: Reply) -> DsList:
+Cut: TypeAlias = Mapping[str, "Sequence[Destination | JsonValue]"]
+"""Destinations that were read beforehand, by the text that stands for them (efcp/mi/listing.py)."""
+
+
+def parse_ds_list(reply: Reply, cut: Cut = MappingProxyType({})) -> DsList:
     """Read the result of `ds_list`, with `full` or without. Raises WrongShapeError."""
     partitions = Shape(reply.result).objects("PARTITIONS")
-    return DsList(tuple(_partition(shape) for shape in partitions), reply.round_trip_s)
+    return DsList(tuple(_partition(shape, cut) for shape in partitions), reply.round_trip_s)
 
 
-def _partition(shape: Shape) -> Partition:
-    return Partition(shape.text("name"), tuple(_sets(shape)))
+def _partition(shape: Shape, cut: Cut) -> Partition:
+    return Partition(shape.text("name"), tuple(_sets(shape, cut)))
 
 
-def _sets(partition: Shape) -> Iterator[DestinationSet]:
+def _sets(partition: Shape, cut: Cut) -> Iterator[DestinationSet]:
     if not partition.has("SETS"):  # left out where the partition is empty
         return
     for shape in partition.objects("SETS"):
-        destinations = tuple(_destination(destination) for destination in shape.objects("Destinations"))
-        yield DestinationSet(shape.whole("id", INT_RANGE), destinations)
+        yield DestinationSet(shape.whole("id", INT_RANGE), tuple(_destinations(shape, cut)))
 
 
-def _destination(shape: Shape) -> Destination:
+def _destinations(group: Shape, cut: Cut) -> Iterator[Destination]:
+    for item, place in group.values("Destinations"):
+        if type(item) is not str or item not in cut:
+            yield destination_of(Shape(item, place))
+            continue
+        for index, each in enumerate(cut[item]):
+            # What is none yet has another shape: reading it once more tells which.
+            yield each if isinstance(each, Destination) else destination_of(Shape(each, place.moved(index)))
+
+
+def destination_of(shape: Shape, same: Callable[[str], str] = str) -> Destination:
+    """Read one destination; `same` may give one string for equal ones. Raises WrongShapeError."""
     full = shape.has("weight")
     return Destination(
         uri=shape.text("URI"),
         state=_state(shape),
         first_hit_counter=shape.whole("first_hit_counter", COUNT_RANGE),
-        socket=shape.text_or_empty("socket"),
-        attrs=shape.text_or_empty("attr"),
-        script_attrs=shape.text_or_empty("script_attr"),
+        socket=same(shape.text_or_empty("socket")),
+        attrs=same(shape.text_or_empty("attr")),
+        script_attrs=same(shape.text_or_empty("script_attr")),
         weight=shape.whole("weight", _UINT16) if full else None,
         priority=shape.whole("priority", _UINT16) if full else None,
-        description=shape.text_or_empty("description") if full else None,
+        description=same(shape.text_or_empty("description")) if full else None,
         resolved_addresses=shape.texts("resolved_addresses"),
     )
 

@@ -6,6 +6,7 @@ recorded vectors), and such a connection can't be used again.
 
 import http.client
 import ssl
+from collections.abc import Callable
 from typing import cast
 
 import urllib3
@@ -16,7 +17,7 @@ from efcp.mi.errors import NotMiError, Stage, TooLargeError, TooSlowError, Unfin
 from efcp.mi.excerpt import excerpt
 from efcp.mi.stream import Stream, open_stream
 
-_READ_AT_ONCE = 256 * 1024
+_READ_AT_ONCE = 64 * 1024
 
 _ERROR_BODY_GRACE_S = 0.5
 """How long the body of an HTTP error is waited for: the error is known, only its excerpt may still come."""
@@ -27,9 +28,14 @@ _BROKEN = (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError)
 
 
 def post(
-    endpoint: Endpoint, body: bytes, deadline: Deadline, max_bytes: int, tls_context: ssl.SSLContext
-) -> bytes:
-    """Send `body`, which is JSON, and return the body of the answer, which says that it is JSON.
+    endpoint: Endpoint,
+    body: bytes,
+    deadline: Deadline,
+    max_bytes: int,
+    tls_context: ssl.SSLContext,
+    take: Callable[[bytes], None],
+) -> None:
+    """Send `body`, which is JSON, and have `take` take the body of the answer, which says that it is JSON.
 
     Raises UnreachableError, TooSlowError, TooLargeError for an answer of more than `max_bytes`, NotMiError
     for any other answer than HTTP 200 with JSON, UnfinishedReplyError for an HTTP error that never ends.
@@ -42,7 +48,7 @@ def post(
         if response.status != http.client.OK:
             raise _http_error(endpoint, response, stream)
         _require_plain_json(endpoint, response)
-        return _body(response, stream, max_bytes)
+        _body(response, stream, max_bytes, take)
 
 
 def _ask(endpoint: Endpoint, body: bytes, stream: Stream) -> urllib3.HTTPResponse:
@@ -70,23 +76,25 @@ def _no_answer(error: BaseException) -> NotMiError:
     return NotMiError("it is not HTTP")
 
 
-def _body(response: urllib3.HTTPResponse, stream: Stream, max_bytes: int) -> bytes:
+def _body(
+    response: urllib3.HTTPResponse, stream: Stream, max_bytes: int, take: Callable[[bytes], None]
+) -> None:
     stream.stage = Stage.BODY
     if response.length_remaining is not None and response.length_remaining > max_bytes:
         raise TooLargeError(max_bytes)
-    body = bytearray()
+    size = 0
     try:
         while chunk := response.read1(_READ_AT_ONCE):
-            body += chunk
-            if len(body) > max_bytes:
+            size += len(chunk)
+            if size > max_bytes:
                 raise TooLargeError(max_bytes)
+            take(chunk)
     except _BROKEN:
         raise NotMiError(
-            f"the connection ended in the middle of the answer, after {len(body)} bytes",
+            f"the connection ended in the middle of the answer, after {size} bytes",
             response.status,
             _content_type(response),
         ) from None
-    return bytes(body)
 
 
 def _http_error(endpoint: Endpoint, response: urllib3.HTTPResponse, stream: Stream) -> NotMiError:

@@ -17,7 +17,7 @@ _BYTES_AS_LATIN1 = "efcp.mi.bytes-as-latin1"
 _QUOTED_BYTES = 4096
 
 
-class _BadReplyError(Exception):
+class BadReplyError(Exception):
     """What is wrong with a reply, in words that follow "The answer is not MI's: "."""
 
 
@@ -42,7 +42,7 @@ def decode_reply(body: bytes, request_id: int, quote: Callable[[str], str]) -> J
     Raises RefusedError where the reply is an error, NotMiError where it is no reply to the request at all.
     """
     try:
-        reply = _reply(_json(body))
+        reply = _reply(json_value(body))
         if "error" in reply:
             _require_id(reply, request_id, or_null=True)
             raise _refused(reply["error"], quote)
@@ -50,56 +50,63 @@ def decode_reply(body: bytes, request_id: int, quote: Callable[[str], str]) -> J
         return reply["result"]
     except RecursionError:
         problem = "its JSON is nested too deeply"
-    except _BadReplyError as bad:
+    except BadReplyError as bad:
         problem = str(bad)
-    start = quote(body[:_QUOTED_BYTES].decode("utf-8", "replace"))
-    raise NotMiError(problem, 200, "application/json", start)
+    raise not_mi(problem, body, quote)
+
+
+def not_mi(problem: str, body: bytes, quote: Callable[[str], str]) -> NotMiError:
+    """The error for a reply that begins with `body`."""
+    return NotMiError(
+        problem, 200, "application/json", quote(body[:_QUOTED_BYTES].decode("utf-8", "replace"))
+    )
 
 
 def _reply(value: JsonValue) -> dict[str, JsonValue]:
     if type(value) is not dict or value.get("jsonrpc") != "2.0":
-        raise _BadReplyError("it is JSON, but not a JSON-RPC 2.0 reply")
+        raise BadReplyError("it is JSON, but not a JSON-RPC 2.0 reply")
     if ("error" in value) == ("result" in value):
-        raise _BadReplyError("it must hold either a result or an error")
+        raise BadReplyError("it must hold either a result or an error")
     return value
 
 
-def _json(body: bytes) -> JsonValue:
+def json_value(body: bytes) -> JsonValue:
+    """The JSON value in `body`, read strictly. Raises BadReplyError, and RecursionError for a deep one."""
     text = as_text(body)
     try:
-        value: JsonValue = json.loads(
-            text,
-            parse_constant=_refuse_constant,
-            parse_float=_finite,
-            object_pairs_hook=_without_duplicates,
-        )
+        value: JsonValue = _DECODER.decode(text)
         if _SURROGATE_ESCAPE.search(body):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise _BadReplyError("it holds half a character (a lone surrogate)") from None
+        raise BadReplyError("it holds half a character (a lone surrogate)") from None
     except json.JSONDecodeError as error:
-        raise _BadReplyError(f"it is not valid JSON ({error.msg} at character {error.pos})") from None
+        raise BadReplyError(f"it is not valid JSON ({error.msg} at character {error.pos})") from None
     except ValueError:  # by json's own limit, the only one left
-        raise _BadReplyError("a number in it has too many digits") from None
+        raise BadReplyError("a number in it has too many digits") from None
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise _BadReplyError(f"it holds {name}, which is no JSON")
+    raise BadReplyError(f"it holds {name}, which is no JSON")
 
 
 def _finite(literal: str) -> float:
     number = float(literal)
     if not math.isfinite(number):
-        raise _BadReplyError("a number in it is too large")
+        raise BadReplyError("a number in it is too large")
     return number
 
 
 def _without_duplicates(members: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     found = dict(members)
     if len(found) != len(members):
-        raise _BadReplyError("a name occurs twice in one of its objects")
+        raise BadReplyError("a name occurs twice in one of its objects")
     return found
+
+
+_DECODER = json.JSONDecoder(
+    parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_without_duplicates
+)
 
 
 def _require_id(reply: dict[str, JsonValue], request_id: int, *, or_null: bool) -> None:
@@ -108,15 +115,15 @@ def _require_id(reply: dict[str, JsonValue], request_id: int, *, or_null: bool) 
     if or_null and found is None:
         return
     if type(found) is not int or found != request_id:
-        raise _BadReplyError("its id is not the request's")
+        raise BadReplyError("its id is not the request's")
 
 
 def _refused(error: JsonValue, quote: Callable[[str], str]) -> RefusedError:
     if type(error) is not dict:
-        raise _BadReplyError("its error is not an object")
+        raise BadReplyError("its error is not an object")
     code, message, data = error.get("code"), error.get("message"), error.get("data")
     if type(code) is not int or code not in INT_RANGE or type(message) is not str:
-        raise _BadReplyError("its error has no proper code or message")
+        raise BadReplyError("its error has no proper code or message")
     details = "" if data is None else data if type(data) is str else json.dumps(data)
     return RefusedError(code, quote(message), quote(details))
 

@@ -30,6 +30,10 @@ class Place(NamedTuple):
     label: str | int = "result"
     parent: "Place | None" = None
 
+    def moved(self, by: int) -> "Place":
+        """The place so many items behind this one."""
+        return Place(self.label + by, self.parent) if isinstance(self.label, int) else self
+
     def __str__(self) -> str:
         if self.parent is None:
             return str(self.label)
@@ -83,6 +87,13 @@ class Shape:
     def objects(self, name: str) -> "Iterator[Shape]":
         """A list of objects."""
         return objects(self._members.get(name), Place(name, self._place))
+
+    def values(self, name: str) -> "Iterator[tuple[JsonValue, Place]]":
+        """A list of anything, each with its place."""
+        value, place = self._members.get(name), Place(name, self._place)
+        if type(value) is not list:
+            raise wrong(place, "a list", value)
+        return ((item, Place(index, place)) for index, item in enumerate(value))
 
     def has(self, name: str) -> bool:
         """Whether there is such a member."""

@@ -22,6 +22,8 @@ _STATES = {
     DestinationState.PROBING: State.PROBING,
 }
 
+_DIGESTED_AT_ONCE = 1000
+
 Identity = tuple[int, str, int]
 """Set, URI key, occurrence."""
 
@@ -91,8 +93,11 @@ class Memory:
 
     def digest(self) -> str:
         """The same text for the same destinations and states; first hits do not count."""
-        content = json.dumps((self.partition, self.with_details, self.destinations), separators=(",", ":"))
-        return hashlib.sha256(content.encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps((self.partition, self.with_details)).encode())
+        for begin in range(0, len(self.destinations), _DIGESTED_AT_ONCE):
+            some = self.destinations[begin : begin + _DIGESTED_AT_ONCE]
+            digest.update(json.dumps(some, separators=(",", ":")).encode())
+        return digest.hexdigest()
 
     def contents(self) -> dict[int, str]:
         """By set, the same text for the same destinations in the same order, whatever their states.
@@ -151,6 +156,8 @@ def memory_of(listing: DsList, partition: str) -> Memory:
         for each in group.destinations:
             _require_storable(each)
             key = uri_key(each.uri)
+            # Mostly they are equal, and a proxy may hold 50,000: one text is enough.
+            key = each.uri if key == each.uri else key
             destinations.append(
                 HeldDestination(
                     setid=group.id,

@@ -106,16 +106,12 @@ class MemoryRows:
     def store_first_hits(self) -> None:
         """Write the first hits that differ; the rows must be those of the memory otherwise."""
         known = KnownDestination.objects.filter(proxy_id=self.proxy_id, partition=self.memory.partition)
-        stored = {
-            (setid, uri_key, occurrence): (row_id, hits)
-            for row_id, setid, uri_key, occurrence, hits in known.values_list(
-                "pk", "setid", "uri_key", "occurrence", "first_hits"
-            ).iterator()
-        }
+        hits = self._hits()
+        stored = known.values_list("pk", "setid", "uri_key", "occurrence", "first_hits").iterator()
         changed = [
-            (hits, stored[destination.identity][0])
-            for destination, hits in zip(self.memory.destinations, self.memory.first_hits, strict=True)
-            if destination.identity in stored and stored[destination.identity][1] != hits
+            (now, row_id)
+            for row_id, setid, uri_key, occurrence, before in stored
+            if (now := hits.get((setid, uri_key, occurrence), before)) != before
         ]
         if not changed:
             return
@@ -124,6 +120,10 @@ class MemoryRows:
                 f"UPDATE {KnownDestination._meta.db_table} SET first_hits = %s WHERE id = %s",  # noqa: S608
                 changed,
             )
+
+    def _hits(self) -> dict[Identity, int]:
+        """How often each destination was a first choice, as the proxy tells it now."""
+        return dict(zip((d.identity for d in self.memory.destinations), self.memory.first_hits, strict=True))
 
     def _stored(self) -> dict[Identity, StoredDestination]:
         known = KnownDestination.objects.filter(proxy_id=self.proxy_id, partition=self.memory.partition)
@@ -143,7 +143,7 @@ class MemoryRows:
             KnownDestination.objects.filter(pk__in=chunk).delete()
 
     def _insert(self, found: Difference, since: Since) -> None:
-        hits = dict(zip((d.identity for d in self.memory.destinations), self.memory.first_hits, strict=True))
+        hits = self._hits()
 
         def row(held: HeldDestination, began: datetime, exact: bool, probes: Probes) -> tuple[Any, ...]:
             answered_at = probes.probe_answered_at
@@ -160,11 +160,14 @@ class MemoryRows:
                 answered_at and self._moment(answered_at),
             )
 
-        rows = [row(held, *since[held.identity], Probes()) for held in found.appeared]
-        for before, held in found.changed:
-            began, exact = since.get(held.identity, (before.since, before.since_is_exact))
-            rows.append(row(held, began, exact, before.probes))
-        _insert_rows(KnownDestination._meta.db_table, _KNOWN_COLUMNS, rows)
+        def rows() -> Iterator[tuple[Any, ...]]:
+            for held in found.appeared:
+                yield row(held, *since[held.identity], Probes())
+            for before, held in found.changed:
+                began, exact = since.get(held.identity, (before.since, before.since_is_exact))
+                yield row(held, began, exact, before.probes)
+
+        _insert_rows(KnownDestination._meta.db_table, _KNOWN_COLUMNS, rows())
 
     @staticmethod
     def _moment(at: datetime) -> Any:
@@ -197,14 +200,13 @@ _CHANGE_COLUMNS = (
 )
 
 
-def _insert_rows(table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    if not rows:
-        return
+def _insert_rows(table: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
     quote = connection.ops.quote_name
     names = ", ".join(quote(column) for column in columns)
     marks = ", ".join(["%s"] * len(columns))
     with connection.cursor() as cursor:
-        cursor.executemany(f"INSERT INTO {quote(table)} ({names}) VALUES ({marks})", rows)  # noqa: S608
+        for some in _chunks(rows):
+            cursor.executemany(f"INSERT INTO {quote(table)} ({names}) VALUES ({marks})", some)  # noqa: S608
 
 
 def _chunks(items: Iterable[T]) -> Iterator[list[T]]:

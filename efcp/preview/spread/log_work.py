@@ -9,7 +9,6 @@ from efcp.jobs.kinds import JobError, Kind, Limits
 from efcp.jobs.progress import Progress
 from efcp.preview.models import CallLog as StoredLog
 from efcp.preview.sources import Source, sources
-from efcp.preview.spread.counting import Counting
 from efcp.preview.spread.edits import UnsavedEdit
 from efcp.preview.spread.peek import can_read_logs
 from efcp.preview.spread.question import Question
@@ -23,6 +22,8 @@ def count_log(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     """Count the calls of the log; the result tells of rows, of broken ones and of spreads."""
     if not can_read_logs():
         raise JobError("The library that reads logs is not installed: pip install 'efcp[replay]'.")
+    # Only where a log is counted: numpy takes memory of each process that has it, the watcher's too.
+    from efcp.preview.spread.counting import Counting
     from efcp.preview.spread.log_calls import LogCalls
     from efcp.preview.spread.reading import CallLog, Layout
 

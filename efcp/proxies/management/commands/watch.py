@@ -18,6 +18,8 @@ from efcp.proxies.watch import Watcher
 class Command(BaseCommand):
     """Watch the state of every enabled proxy's destinations until told to end."""
 
+    requires_system_checks: tuple[str, ...] = ()
+    """They would load every page of the panel, and keep it in memory."""
     help = "Asks every enabled proxy for its destinations again and again, and stores what changed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
