@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from django.db import connections
+from django.http import HttpResponse
 from django.test import Client
 from hypothesis import settings
 from pytest_django.fixtures import Settings
 
+from efcp.accounts.known_browser import COOKIE, remember_browser
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from tests.dns_server import name_server
@@ -85,3 +87,12 @@ def client_as(make_user: Callable[..., User]) -> Callable[[Role | None], Client]
         return client
 
     return make
+
+
+@pytest.fixture
+def client_whose_session_ended() -> Client:
+    """A browser that somebody was signed in with, and is not any more."""
+    client, response = Client(), HttpResponse()
+    remember_browser(response, "somebody")
+    client.cookies[COOKIE] = response.cookies[COOKIE].value
+    return client

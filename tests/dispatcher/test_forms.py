@@ -279,15 +279,17 @@ def test_restore_does_not_bring_a_masked_password_back(administrator: Client, ad
     assert "weight" not in form_of(administrator, reverse("dispatcher:restore", args=[record.pk]))
 
 
-def test_what_was_typed_when_the_session_ended_comes_back(administrator: Client, make_user: object) -> None:
-    administrator.logout()
+def test_what_was_typed_when_the_session_ended_comes_back(
+    administrator: Client, client_whose_session_ended: Client
+) -> None:
+    client = client_whose_session_ended
     url = reverse("dispatcher:add")
-    answer = administrator.post(url, NEW | {"description": "typed at 3 a.m."})
+    answer = client.post(url, NEW | {"description": "typed at 3 a.m."})
     assert answer.status_code == 302
     assert Destination.objects.count() == 0
-    administrator.post(
+    client.post(
         answer.headers["Location"], {"username": User.objects.get().username, "password": "long-enough-1"}
     )
-    page = administrator.get(url).content.decode()
+    page = client.get(url).content.decode()
     assert "typed at 3 a.m." in page
     assert "You were signed out" in page

@@ -59,9 +59,9 @@ def test_a_wrong_value_sets_nothing(
 
 
 def test_the_reason_that_was_typed_comes_back_after_the_session_ended(
-    client_as: ClientAs, proxy: Proxy, make_user: Callable[..., User]
+    client_whose_session_ended: Client, proxy: Proxy, make_user: Callable[..., User]
 ) -> None:
-    client = client_as(None)
+    client = client_whose_session_ended
     client.post(reverse("operations:reload"), sent(proxy, inherit_state="n", reason="new gateway"))
     client.force_login(make_user(Role.OPERATOR))
     form = client.get(reverse("operations:reload")).context["form"]
@@ -70,10 +70,10 @@ def test_the_reason_that_was_typed_comes_back_after_the_session_ended(
 
 
 def test_rows_that_were_chosen_come_back_after_the_session_ended(
-    client_as: ClientAs, proxy: Proxy, make_user: Callable[..., User], add_row: AddRow
+    client_whose_session_ended: Client, proxy: Proxy, make_user: Callable[..., User], add_row: AddRow
 ) -> None:
     row_id = add_row(URI)
-    client = client_as(None)
+    client = client_whose_session_ended
     choose = reverse("operations:choose")
     client.post(choose, {"id": [str(row_id)]})
     client.force_login(make_user(Role.OPERATOR))
