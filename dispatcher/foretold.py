@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dispatcher.routing.findings import Effect, Finding
 from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, load_row
+from dispatcher.routing.lookup import plain_name
 from dispatcher.routing.rows import Row
 from dispatcher.secrets import mask_weight
 
@@ -39,9 +40,13 @@ class TableRow(NamedTuple):
     @property
     def is_plain(self) -> bool:
         """Whether the row is so ordinary that the loader has nothing to say of it."""
+        return _PLAIN_DESTINATION.fullmatch(self.destination) is not None and self.is_plain_beside_destination
+
+    @property
+    def is_plain_beside_destination(self) -> bool:
+        """Whether the loader has nothing to say of the other columns."""
         return (
-            _PLAIN_DESTINATION.fullmatch(self.destination) is not None
-            and not self.socket
+            not self.socket
             and _PLAIN_WEIGHT.fullmatch(self.weight) is not None
             and 0 <= self.priority <= _MAX_16
             and self.setid >= 0
@@ -82,7 +87,7 @@ class Loader:
 
     def says(self, row: TableRow) -> tuple[Foretold, ...]:
         """What becomes of `row` otherwise than written: dropped, misloaded, or the whole reload failing."""
-        if row.is_plain:
+        if row.is_plain or self._has_sound_name(row):
             return ()
         if row.id not in self._said:
             self._said[row.id] = tuple(
@@ -91,6 +96,11 @@ class Loader:
                 if finding.effect is not Effect.SURPRISE
             )
         return self._said[row.id]
+
+    def _has_sound_name(self, row: TableRow) -> bool:
+        """Whether nothing but the row's name could be wrong, and that is not known to be."""
+        name = plain_name(row.destination)
+        return name is not None and row.is_plain_beside_destination and self.resolve(*name) != ()
 
     def breaks(self, rows: Iterable[TableRow]) -> Foretold | None:
         """The first finding over which the reload of `rows` would fail as a whole."""

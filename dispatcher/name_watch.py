@@ -11,7 +11,7 @@ from django.db import transaction
 
 from dispatcher.models import Destination, NameLookup, NameOutcome
 from dispatcher.names import Lookup, Outcome, look_up_all
-from dispatcher.routing.lookup import Name, name_of
+from dispatcher.routing.lookup import Name, name_of, plain_name
 from efcp.sip.uri import UriError, parse, uri_key
 
 EVERY_S = 5.0
@@ -57,8 +57,9 @@ def named(destinations: Iterable[str]) -> Iterator[tuple[str, Name]]:
     """By URI key the name that a load would look up, of those destinations that have one."""
     for destination in destinations:
         text = destination.rstrip(" ")
+        name = plain_name(text)
         try:
-            name = name_of(parse(text))
+            name = name or name_of(parse(text))
         except UriError:
             continue
         if name is not None:

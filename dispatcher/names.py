@@ -19,6 +19,9 @@ import dns.resolver
 from dispatcher.routing.lookup import Name
 
 LIMIT_S = 0.9
+_FAIR_SHARE = 0.8
+"""What part of a short limit a look-up must have had until its silence counts."""
+
 _SRV_PREFIXES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp", "sctp": "_sip._sctp"}
 # The system's resolver can't be interrupted: a look-up that outlasts the limit goes on here, and the number
 # of threads bounds how many can.
@@ -62,15 +65,25 @@ def look_up_all(names: Iterable[Name], limit_s: float, *, with_ttl: bool = False
     With `with_ttl` DNS is asked for the time that each answer holds, which costs one more question.
     """
     deadline = time.monotonic() + limit_s
-    asked = {name: _batch_threads.submit(_look_up, name, deadline, with_ttl) for name in dict.fromkeys(names)}
+    begun: dict[Name, float] = {}
+
+    def look_up_one(name: Name) -> Lookup:
+        begun[name] = time.monotonic()
+        return _look_up(name, deadline, with_ttl)
+
+    asked = {name: _batch_threads.submit(look_up_one, name) for name in dict.fromkeys(names)}
     wait(asked.values(), timeout=limit_s)
-    return {name: _result(future) for name, future in asked.items()}
+    # One that began just before the end had no time for an answer: nothing can be said of it.
+    latest = deadline - min(LIMIT_S, limit_s * _FAIR_SHARE)
+    return {name: _result(future, begun.get(name, deadline) <= latest) for name, future in asked.items()}
 
 
-def _result(future: Future[Lookup]) -> Lookup:
+def _result(future: Future[Lookup], had_time: bool) -> Lookup:
     if future.cancel() or future.cancelled():
         return Lookup(Outcome.NOT_ASKED)
-    return future.result() if future.done() else Lookup(Outcome.NO_ANSWER)
+    if future.done():
+        return future.result()
+    return Lookup(Outcome.NO_ANSWER if had_time else Outcome.NOT_ASKED)
 
 
 def _look_up(name: Name, end: float, with_ttl: bool) -> Lookup:

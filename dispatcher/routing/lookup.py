@@ -1,5 +1,7 @@
 """From a destination's host to addresses, as the loader does it (resolve.c: sip_resolvehost)."""
 
+import re
+
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.findings import Code, Effect, RowFindings
 from efcp.sip import address
@@ -11,6 +13,20 @@ _MAX_ADDRESSES = 32
 
 Name = tuple[str, int | None, str]
 """Host, port or None, transport: what `Environment.resolve` is asked."""
+
+
+_PLAIN_NAME = re.compile(
+    r"sip:(?P<host>[a-z](?:[a-z0-9-]*\.)*[a-z0-9-]*[a-z][a-z0-9-]*)"
+    r"(?::(?P<port>[1-9][0-9]{0,3}))?(?:;transport=(?P<transport>udp|tcp|tls))?"
+)
+
+
+def plain_name(destination: str) -> Name | None:
+    """The name in a destination so ordinary that it needs no parser; None for any other."""
+    found = _PLAIN_NAME.fullmatch(destination)
+    if found is None:
+        return None
+    return found["host"], int(found["port"]) if found["port"] else None, found["transport"] or "udp"
 
 
 def name_of(uri: SipUri) -> Name | None:

@@ -1,0 +1,35 @@
+"""The short cuts by which ordinary destinations are known to load, held against the loader itself."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dispatcher.loadable import SOUND
+from dispatcher.routing.environment import Environment
+from dispatcher.routing.findings import Effect, Finding
+from dispatcher.routing.loading import load_row
+from dispatcher.routing.lookup import name_of, plain_name
+from dispatcher.routing.rows import Row
+from efcp.sip.uri import parse
+
+NAMED = r"sip:[a-z][a-z0-9.-]{0,30}(:[0-9]{1,5})?(;transport=(udp|tcp|tls|sctp))?"
+
+
+def effects(destination: str) -> set[Effect]:
+    """What the strictest loader says of a row, its name resolving."""
+    found: list[Finding] = []
+    resolving = Environment(resolve=lambda *_name: ("192.0.2.1",), version="4.0")
+    assert load_row(Row(1, destination), resolving, found) is not None
+    return {each.effect for each in found}
+
+
+@given(st.from_regex(SOUND, fullmatch=True).map(str.strip).filter(lambda text: len(text) < 190))
+def test_what_the_database_takes_for_sound_loads(destination: str) -> None:
+    assert not effects(destination) & {Effect.DROPPED, Effect.RELOAD_FAILS}
+
+
+@given(st.from_regex(NAMED, fullmatch=True))
+def test_a_plain_name_is_that_of_the_parser_and_loads_as_written(destination: str) -> None:
+    name = plain_name(destination)
+    if name is not None:
+        assert name == name_of(parse(destination))
+        assert effects(destination) <= {Effect.SURPRISE}
