@@ -32,9 +32,9 @@ class RuleForm(CheckedForm):
     )
     pr = forms.IntegerField(
         label="Priority",
-        min_value=-MAX_INT,
+        min_value=-MAX_INT - 1,
         max_value=MAX_INT,
-        help_text="The smallest is tried first; of equal ones, the database's order counts.",
+        help_text="The smallest is tried first; equal ones come in no promised order.",
     )
     match_op = forms.TypedChoiceField(label="Match", choices=MatchOperator.choices, coerce=int)
     match_exp = ExactTextField(
@@ -98,10 +98,10 @@ class RuleForm(CheckedForm):
         return cls(initial=initial | _typed(typed), row=row, notice=cls.notice_of(typed))
 
     @classmethod
-    def to_clone(cls, row: Rule) -> "RuleForm":
-        """The form to add a row with the values of another."""
-        notice = "A copy, not saved yet: change what differs."
-        return cls(initial=_as_initial(Values.of(row)), notice=notice)
+    def to_clone(cls, row: Rule, priority: int) -> "RuleForm":
+        """The form to add a row with the values of another, but for its priority."""
+        notice = "A copy, not saved yet: change what differs. Its priority is the next free one."
+        return cls(initial=_as_initial(Values.of(row)) | {"pr": priority}, notice=notice)
 
     @classmethod
     def to_restore(cls, before: Mapping[str, Any], row: Rule | None) -> "RuleForm":

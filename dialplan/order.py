@@ -1,6 +1,6 @@
 """The order in which a proxy tries the rules of a dialplan, and what moves one in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MAX_PRIORITY = 2**31 - 1
@@ -39,6 +39,38 @@ def moved(rules: Sequence[Placed], moving: int, target: int, *, behind: bool) ->
     if max(changes.values()) > MAX_PRIORITY or min(changes.values()) < -MAX_PRIORITY:
         raise NoRoomError("There is no priority left for it.")
     return changes
+
+
+def separated(rules: Sequence[Placed]) -> dict[int, int]:
+    """The new priorities, by id, that give each rule one of its own in the order of `rules`; few change.
+
+    Raises NoRoomError.
+    """
+    changes: dict[int, int] = {}
+    least = -MAX_PRIORITY - 1
+    for rule in rules:
+        wanted = max(rule.pr, least)
+        if wanted != rule.pr:
+            changes[rule.id] = wanted
+        least = wanted + 1
+    if least - 1 > MAX_PRIORITY:
+        raise NoRoomError("There is no priority left behind the last rule.")
+    return changes
+
+
+def next_free(taken: Iterable[int], after: int | None = None) -> int:
+    """The first priority behind `after` that is not among `taken`; with None, the one behind all of them.
+
+    Where none is left behind, the nearest free one before.
+    """
+    used = set(taken)
+    if after is None:
+        after = max(used, default=0)
+        used |= {after}
+    behind = next((each for each in range(after + 1, after + len(used) + 2) if each not in used), after + 1)
+    if behind <= MAX_PRIORITY:
+        return behind
+    return next(each for each in range(MAX_PRIORITY, MAX_PRIORITY - len(used) - 2, -1) if each not in used)
 
 
 def _between(others: Sequence[Placed], at: int) -> int:

@@ -9,6 +9,7 @@ from django.http import QueryDict
 
 from dialplan.listing import MAX_DPID, ListQuery, Sort
 from dialplan.models import DialplanName, MatchOperator, Rule
+from dialplan.order import next_free
 from dialplan.schedules.telling import short_words
 from dialplan.services import Values
 from dialplan.translation.findings import Effect
@@ -165,6 +166,15 @@ def rules_for(dpid: int, inputs: Iterable[str]) -> list[Rule]:
         raise TooManyRulesError(f"Dialplan {dpid} has more than {MAX_RULES:,} rules besides equal ones.")
     # One that loads for certain, so that a dialplan without a match is not one without rules.
     return found or list(Rule.objects.filter(_PLAIN, dpid=dpid)[:1])
+
+
+def next_priority(dpid: int, after: int | None = None) -> int:
+    """A free priority of a dialplan: behind all of its rules, or behind `after`; 0 where it has none."""
+    of_dialplan = Rule.objects.filter(dpid=dpid).order_by("-pr")
+    if after is not None:
+        of_dialplan = of_dialplan.filter(pr__gte=after).order_by("pr")
+    taken = list(of_dialplan.values_list("pr", flat=True).distinct()[:MAX_RULES])
+    return next_free(taken, after) if taken else 0
 
 
 def all_but_plain_rules() -> tuple[list[Rule], int]:

@@ -10,7 +10,7 @@ from operator import attrgetter
 from django.db import connection
 
 from dialplan.models import DialplanName, Rule
-from dialplan.order import Placed, moved
+from dialplan.order import Placed, moved, separated
 from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.editing.guarded import serialized_writes, update_guarded
@@ -25,6 +25,9 @@ INSERTED_COLUMNS = (
     "repl_exp",
     "attrs",
 )
+MAX_SEPARATED = 1_000
+"""Rules of a dialplan whose priorities are told apart at once, each with its audit record."""
+
 _TEXT_COLUMNS = frozenset({"match_exp", "subst_exp", "repl_exp", "timerec", "attrs"})
 _IDENTITY_COLUMNS = ("dpid", "match_op", "match_exp")
 
@@ -55,6 +58,10 @@ _values_of = attrgetter(*(field.name for field in fields(Values)))
 
 class RuleGoneError(Exception):
     """The row was deleted meanwhile; nothing was written."""
+
+
+class TooManyToSeparateError(Exception):
+    """The dialplan has more than MAX_SEPARATED rules."""
 
 
 class ChangedMeanwhileError(Exception):
@@ -152,6 +159,23 @@ def move(rule_id: int, target_id: int, actor: Actor, *, behind: bool, original: 
             if before.pr != priority:
                 update(changed_id, before, replace(before, pr=priority), actor, reason)
     return sum(rows[changed_id].pr != priority for changed_id, priority in changes.items())
+
+
+def separate(dpid: int, actor: Actor) -> int:
+    """Give rules of equal `pr` priorities of their own, in order of their ids; returns how many changed.
+
+    Raises TooManyToSeparateError, NoRoomError where `pr` can't hold the last one.
+    """
+    with serialized_writes("dialplan"):
+        in_order = Rule.objects.select_for_update().filter(dpid=dpid).order_by("pr", "id")
+        rows = {row.pk: Values.of(row) for row in in_order[: MAX_SEPARATED + 1]}
+        if len(rows) > MAX_SEPARATED:
+            raise TooManyToSeparateError(f"Dialplan {dpid} has more than {MAX_SEPARATED:,} rules.")
+        changes = separated([Placed(row_id, values.pr) for row_id, values in rows.items()])
+        for row_id, priority in changes.items():
+            reason = "Each rule got a priority of its own"
+            update(row_id, rows[row_id], replace(rows[row_id], pr=priority), actor, reason)
+    return len(changes)
 
 
 def delete(rule_id: int, seen: Values, actor: Actor, reason: str = "") -> None:

@@ -25,6 +25,7 @@ urlpatterns = [
     path("case/<int:case_id>/delete/", cases.delete, name="delete-case"),
     path("restore/<int:record_id>/", views.restore, name="restore"),
     path("order/<number:dpid>/", views.order, name="order"),
+    path("order/<number:dpid>/separate/", views.separate, name="separate"),
     path("schedule/", schedules.schedule, name="schedule"),
     path("schedule/words/", schedules.words, name="words"),
     path("names/<number:dpid>/", views.name_dialplan, name="name"),

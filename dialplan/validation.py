@@ -9,12 +9,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
+from django.utils import timezone
+
+from dialplan.hints import hints
 from dialplan.services import Values
 from dialplan.translation.findings import Code, Effect
 from dialplan.translation.findings import Finding as RuleFinding
 from dialplan.translation.ordering import order_of
-from dialplan.translation.risks import input_of_undefined, input_that_backtracks, longest_output
-from dialplan.translation.rules import Environment, LoadedRule, MatchOperator, Rule, read_rule
+from dialplan.translation.risks import (
+    input_not_substituted,
+    input_of_undefined,
+    input_that_backtracks,
+    longest_output,
+)
+from dialplan.translation.rules import Environment, LoadedRule, Rule, read_rule
+from dialplan.translation.wording import LOOKED_FOR_YEARS, applies_again
 from efcp.editing.findings import Finding, Severity
 
 WIDTHS: Final = {"match_exp": 64, "subst_exp": 64, "repl_exp": 32, "timerec": 255, "attrs": 255}
@@ -36,8 +45,10 @@ def check(values: Values, unstorable: Unstorable, rule_id: int | None = None) ->
     loaded, found = read_rule(as_rule(values, rule_id), Environment())
     for finding in found:
         yield _as_told(finding, values)
+    yield from hints(values)
     if isinstance(loaded, LoadedRule):
-        yield from _surprises(values, loaded)
+        today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        yield from _surprises(loaded, int(today.timestamp()))
 
 
 def as_rule(values: Values, rule_id: int | None = None) -> Rule:
@@ -75,10 +86,11 @@ def _characters(values: Values, unstorable: Unstorable) -> Iterator[Finding]:
             yield Finding(column, Severity.ERROR, f"The column's character set has no {listed}", "charset")
 
 
-def _surprises(values: Values, loaded: LoadedRule) -> Iterator[Finding]:
-    if values.match_op == MatchOperator.REGEX and not _is_anchored(values.match_exp):
-        told = "Not anchored by ^ and $: it matches any text that holds a match."
-        yield Finding("match_exp", Severity.WARNING, told, "not_anchored")
+def _surprises(loaded: LoadedRule, today: int) -> Iterator[Finding]:
+    recurrence = loaded.recurrence
+    if recurrence is not None and not recurrence.can_crash and applies_again(recurrence, today) is False:
+        told = f"Never applies: at no time in the next {LOOKED_FOR_YEARS} years."
+        yield Finding("timerec", Severity.WARNING, told, "never_applies")
     yield from _risks(loaded)
 
 
@@ -88,6 +100,12 @@ def _risks(loaded: LoadedRule) -> Iterator[Finding]:
     if length is not None and length > MAX_OUTPUT:
         told = f"The output can have {length} bytes: beyond {MAX_OUTPUT} the translation fails, or worse."
         yield Finding("repl_exp", Severity.WARNING, told, "long_output")
+    if missed := input_not_substituted(loaded):
+        text, always = missed
+        amount = "nothing" if always else "not all"
+        told = f"It matches {amount} of what the rule matches: for {_quoted(text)} the translation fails, and"
+        told += " no later rule is tried."
+        yield Finding("subst_exp", Severity.WARNING, told, "not_substituted")
     if undefined := input_of_undefined(loaded):
         told = f"For {_quoted(undefined)} a group is unset: what comes out is left to chance."
         yield Finding("repl_exp", Severity.WARNING, told, "undefined_output")
@@ -101,6 +119,8 @@ def order_findings(loaded: LoadedRule, others: Sequence[LoadedRule]) -> Iterator
     """What is to be said of a rule among the others of its dialplan; `others` hold it too, in order."""
     order = order_of(others, loaded)
     for each in order.never_reached:
+        if each.rests_on_order:
+            continue
         if each.rule is loaded:
             told = f"Never reached: {_named(each.earlier)} matches first, whatever this one matches."
         else:
@@ -108,10 +128,12 @@ def order_findings(loaded: LoadedRule, others: Sequence[LoadedRule]) -> Iterator
         yield Finding("match_exp", Severity.WARNING, told, "never_reached")
     for clash in order.clashes:
         other = clash.other if clash.one is loaded else clash.one
-        told = f"{_named(other)} has the same priority and matches {_quoted(clash.example)} too: which is"
-        yield Finding(
-            "pr", Severity.WARNING, f"{told} tried first is the database's affair.", "same_priority"
-        )
+        told = f"{_named(other)} has the same priority and matches {_quoted(clash.example)} too: which of"
+        told += " them is used depends on the database's order, which nothing promises."
+        for hidden in clash.hidden:
+            whose = "this rule" if hidden is loaded else _named(hidden)
+            told += f" If the other comes first, {whose} is never reached."
+        yield Finding("pr", Severity.WARNING, told, "same_priority")
 
 
 def _named(rule: LoadedRule) -> str:
@@ -120,8 +142,3 @@ def _named(rule: LoadedRule) -> str:
 
 def _quoted(text: bytes) -> str:
     return f"“{text.decode(errors='backslashreplace')}”"
-
-
-def _is_anchored(expression: str) -> bool:
-    starts = expression.startswith(("^", "\\A"))
-    return starts and expression.endswith(("$", "\\z"))

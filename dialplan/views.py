@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dialplan import selectors, services
 from dialplan.cases.effects import CaseEffect, Standing, effect_of_deleting, standing
 from dialplan.forms import DeleteForm, NameForm, RuleForm
-from dialplan.listing import SIZES, ListQuery
+from dialplan.listing import MAX_DPID, SIZES, ListQuery
 from dialplan.models import Rule
 from dialplan.neighbours import order_of_dialplan
 from dialplan.order import NoRoomError
@@ -20,6 +20,7 @@ from efcp.accounts.typed import take_typed
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
+from efcp.editing.listing import integer
 
 _SHOWN_CASES = 3
 """Failing test cases that are told one by one after an edit."""
@@ -38,9 +39,9 @@ def rule_list(request: HttpRequest) -> HttpResponse:
 def add(request: HttpRequest) -> HttpResponse:
     """Add a rule; `?dpid=` fills the dialplan."""
     if request.method != "POST":
-        given = request.GET.get("dpid", "")
-        initial = {"dpid": given} if given.isascii() and given.isdigit() else {}
-        initial |= _recurrence_in(request)
+        dpid = integer(request.GET.get("dpid"), 0, MAX_DPID)
+        dpid = 1 if dpid is None else dpid
+        initial = {"dpid": dpid, "pr": selectors.next_priority(dpid)} | _recurrence_in(request)
         return _show_form(request, RuleForm.to_add(initial, take_typed(request)))
     form = RuleForm(request.POST)
     if not form.is_valid():
@@ -85,7 +86,8 @@ def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
 @permission_required("efcp.administer", raise_exception=True)
 def clone(request: HttpRequest, rule_id: int) -> HttpResponse:
     """The form to add a rule, filled with the values of another."""
-    return _show_form(request, RuleForm.to_clone(_find(rule_id)))
+    row = _find(rule_id)
+    return _show_form(request, RuleForm.to_clone(row, selectors.next_priority(row.dpid, row.pr)))
 
 
 @require_safe
@@ -173,12 +175,28 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
     return _to_dialplan(request, row.dpid, before)
 
 
+@require_POST
+@permission_required("efcp.administer", raise_exception=True)
+def separate(request: HttpRequest, dpid: int) -> HttpResponse:
+    """Give rules of one priority priorities of their own, in the order in which the list shows them."""
+    before = standing(dpid)
+    try:
+        count = services.separate(dpid, actor_of(request))
+    except (NoRoomError, services.TooManyToSeparateError) as error:
+        messages.error(request, f"Nothing was changed: {error}")
+        return _to_dialplan(request, dpid)
+    messages.success(request, f"New priorities: {count}. Proxies know them after a reload of the dialplan.")
+    return _to_dialplan(request, dpid, before)
+
+
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def order(request: HttpRequest, dpid: int) -> HttpResponse:
     """What of the order of a dialplan's rules is wrong: as a fragment, or as a page."""
     is_fragment = request.headers.get("HX-Request") == "true"
-    context = {"dpid": dpid, "order": order_of_dialplan(dpid)}
+    found = order_of_dialplan(dpid)
+    certain = [each for each in found.never_reached if not each.rests_on_order] if found else []
+    context = {"dpid": dpid, "order": found, "certain": certain}
     return render(request, f"dialplan/order{'' if is_fragment else '_page'}.html", context)
 
 

@@ -32,14 +32,23 @@ class NeverReached:
     rule: LoadedRule
     earlier: LoadedRule
 
+    @property
+    def rests_on_order(self) -> bool:
+        """Whether this holds only if the database returns `earlier` first, which it need not."""
+        return self.rule.rule.pr == self.earlier.rule.pr
+
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """Both match `example` and have one priority: which is tried first is the database's affair."""
+    """Both match `example`, have one priority and do different things: the database's order decides.
+
+    `hidden` are those of the two that are never used where the other comes first.
+    """
 
     one: LoadedRule
     other: LoadedRule
     example: bytes
+    hidden: tuple[LoadedRule, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -82,9 +91,33 @@ def order_of(rules: Sequence[LoadedRule], about: LoadedRule | None = None) -> Or
             break
         if may_hide and includes(earlier.machine, later.machine):
             hidden[later.rule.position] = NeverReached(later.rule, earlier.rule)
-        if same_priority and (example := _common(earlier, later)) is not None:
-            clashes.append(Clash(earlier.rule, later.rule, example))
+        if same_priority and (clash := _clash(earlier, later)) is not None:
+            clashes.append(clash)
     return Order(tuple(hidden.values()), tuple(clashes), budget >= 0 and not is_spent())
+
+
+def _clash(one: _Understood, other: _Understood) -> Clash | None:
+    if _effect_of(one.rule) == _effect_of(other.rule):
+        return None
+    example = _common(one, other)
+    if example is None:
+        return None
+    hidden = [
+        hidden.rule
+        for hiding, hidden in ((one, other), (other, one))
+        if _may_hide(hiding, hidden) and includes(hiding.machine, hidden.machine)
+    ]
+    return Clash(one.rule, other.rule, example, tuple(hidden))
+
+
+def _effect_of(rule: LoadedRule) -> tuple[object, ...]:
+    """What decides what comes of a match: rules in which it is equal may stand in any order."""
+    substitution = rule.substitution and (rule.substitution.expression, rule.caseless)
+    replacement = rule.replacement and rule.replacement.text
+    if replacement is None:
+        substitution = None
+    is_conditional = rule.recurrence is not None or rule.may_be_dropped
+    return (rule.attributes, substitution, replacement, is_conditional and rule.position)
 
 
 def _pairs(
@@ -99,7 +132,7 @@ def _pairs(
 
 def _may_hide(earlier: _Understood, later: _Understood) -> bool:
     """Whether `earlier` always applies, and matches a sample of what `later` matches: a quick look."""
-    if earlier.rule.recurrence is not None:
+    if earlier.rule.recurrence is not None or earlier.rule.may_be_dropped:
         return False
     if earlier.rule.pattern is None:
         return later.rule.pattern is None

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from dialplan.translation.effort import is_spent
-from dialplan.translation.expression.automaton import TooLargeError, automaton, common, octets_of
+from dialplan.translation.expression.automaton import TooLargeError, automaton, common, left_out, octets_of
 from dialplan.translation.expression.parsing import parse
 from dialplan.translation.expression.syntax import (
     Choice,
@@ -69,6 +69,30 @@ def input_of_undefined(rule: LoadedRule) -> bytes | None:
         if found is not None and _is_undefined(rule, found):
             return found
     return None
+
+
+def input_not_substituted(rule: LoadedRule) -> tuple[bytes, bool] | None:
+    """An input that matches and that `subst_exp` does not, and whether that is so for every input.
+
+    The translation fails then, and no later rule is tried.
+    """
+    if rule.replacement is None or rule.substitution is None:
+        return None
+    if rule.pattern is None:
+        is_missed = rule.substitution.search(rule.match) is Miss.NO_MATCH
+        return (rule.match, True) if is_missed else None
+    matched = parse(rule.pattern.expression, rule.caseless)
+    substituted = parse(rule.substitution.expression, rule.caseless)
+    if matched is None or substituted is None:
+        return None
+    try:
+        one, other = automaton(matched), automaton(substituted)
+        found = left_out(other, one)
+        if found is None or rule.substitution.search(found) is not Miss.NO_MATCH:
+            return None
+        return found, common(one, other) is None
+    except TooLargeError:
+        return None
 
 
 def _is_undefined(rule: LoadedRule, text: bytes) -> bool:

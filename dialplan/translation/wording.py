@@ -4,6 +4,8 @@ The words tell what the proxy has read, not what was likely meant: a list that d
 """
 
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+from itertools import chain
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dialplan.translation.localtime import SECONDS_PER_DAY
@@ -12,6 +14,9 @@ from dialplan.translation.timerec import Operator, TimeExpression, Timing
 
 LOOKED_AHEAD_DAYS = 8
 """How far changes are looked for, minute by minute."""
+
+LOOKED_FOR_YEARS = 5
+"""How far any time is looked for at which a recurrence applies, day by day."""
 
 _DAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 _MONTHS = (
@@ -51,6 +56,40 @@ def next_change(expression: TimeExpression, now: int) -> tuple[bool, int | None]
         if (expression.check(moment) is Timing.APPLIES) is not applies:
             return applies, moment
     return applies, None
+
+
+@lru_cache(maxsize=256)
+def applies_again(expression: TimeExpression, today: int) -> bool | None:
+    """Whether it applies at any time from the Unix time `today`, or its later begin, within LOOKED_FOR_YEARS.
+
+    Found by trying some moments of each day; None for combinations, which would take too long. What crashes
+    the proxy counts as applying.
+    """
+    leaves = [each for each in expression.operands if isinstance(each, Recurrence)]
+    if len(expression.operands) != 1 or not leaves or expression.inverted or expression.ends_inverted:
+        return None
+    (leaf,) = leaves
+    if _is_over(leaf, today):
+        return False
+    begin = max(today, leaf.start)
+    times_of_day = {(leaf.start + after) % SECONDS_PER_DAY for after in _moments(leaf)}
+    midnight = begin - begin % SECONDS_PER_DAY
+    days = range(midnight, midnight + LOOKED_FOR_YEARS * 366 * SECONDS_PER_DAY, SECONDS_PER_DAY)
+    moments = chain((begin,), (day + time for day in days for time in times_of_day))
+    return any(each >= begin and expression.check(each) is not Timing.DOES_NOT for each in moments)
+
+
+def _is_over(leaf: Recurrence, today: int) -> bool:
+    """Whether it plainly does not apply from `today` on."""
+    if leaf.frequency is None:
+        return leaf.end <= max(today, leaf.start)
+    return leaf.frequency is Frequency.NONE or (leaf.until is not None and leaf.until < today)
+
+
+def _moments(leaf: Recurrence) -> tuple[int, ...]:
+    """Seconds from its begin at which it applies, if it does on that day; clocks are put forward and back."""
+    shifts = () if leaf.zone == "UTC" else (3601, -3599)
+    return (0, 1, leaf.duration // 2, *shifts)
 
 
 def _operand(operand: Recurrence | TimeExpression) -> str:

@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from dialplan import services
 from dialplan.foretold import foretell
+from dialplan.forms import RuleForm
 from dialplan.models import DialplanName, Rule
 from dialplan.services import Values
 from dialplan.translation import effort
@@ -31,9 +32,14 @@ def warnings(client: Client, **more: Any) -> set[str]:
     """The codes of what is warned of; the rule is saved."""
     client.post(reverse("dialplan:add"), typed(**more))
     assert Rule.objects.exists()
+    return {finding.code for finding in checked_form(client, **more).all_warnings()}
+
+
+def checked_form(client: Client, **more: Any) -> RuleForm:
+    """The form as it is checked while it is typed."""
     checked = client.post(reverse("dialplan:check"), typed(**more), headers={"HX-Trigger-Name": "match_exp"})
-    form = checked.context["field"].form
-    return {finding.code for finding in form.all_warnings()}
+    form: RuleForm = checked.context["field"].form
+    return form
 
 
 def test_a_rule_is_written_as_it_was_typed(administrator: Client) -> None:
@@ -433,6 +439,181 @@ def test_what_goes_wrong_for_some_inputs_is_warned_of(
     administrator: Client, columns: dict[str, str], code: str
 ) -> None:
     assert code in warnings(administrator, **columns)
+
+
+@pytest.mark.parametrize(
+    ("columns", "code", "words"),
+    [
+        ({"match_exp": "/^(0|00)([0-9]+)$/+49\\2/"}, "slashes", "The slashes are part"),
+        ({"match_exp": "_0049X."}, "asterisk_pattern", "A pattern of Asterisk"),
+        ({"match_op": "0", "match_exp": "00*"}, "expression_in_equal_rule", "“00*” is no special"),
+        ({"match_exp": "$avp(cc)"}, "variable_in_expression", "No variable is put in"),
+        ({"attrs": "pr=5"}, "attribute_is_column", "OpenSIPS does not read attributes: pr is"),
+        ({"match_exp": "^5"}, "not_anchored", "Open at its end (no $)"),
+        ({"match_exp": "5$"}, "not_anchored", "Open at its beginning (no ^)"),
+        ({"match_exp": "^0$|1"}, "not_anchored", "Open at both ends"),
+        ({"timerec": "20240101T090000||PT8H|fortnightly"}, "never_applies", "Never applies"),
+        ({"timerec": "20240101T090000|20240101T100000"}, "never_applies", "Never applies"),
+        ({"timerec": "20240101T090000||PT0S|daily"}, "never_applies", "Never applies"),
+        (
+            {"match_exp": "^00([1-9][0-9]+)$", "subst_exp": "^([1-9][0-9]{8})$", "repl_exp": "\\1"},
+            "not_substituted",
+            "It matches nothing of what the rule matches: for “0010” the translation fails",
+        ),
+        ({"subst_exp": "^0([0-9]{3,})$"}, "not_substituted", "It matches not all of what the rule matches"),
+        (
+            {"match_op": "0", "match_exp": "112", "subst_exp": "^0", "repl_exp": "x"},
+            "not_substituted",
+            "It matches nothing of what the rule matches: for “112”",
+        ),
+    ],
+)
+def test_what_means_something_else_than_it_seems_is_warned_of(
+    administrator: Client, columns: dict[str, str], code: str, words: str
+) -> None:
+    form = checked_form(administrator, **columns)
+    told = {finding.code: finding.text for finding in form.all_warnings()}
+    assert told[code].startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [
+        ({"match_op": "0", "match_exp": "*21#"}, "expression_in_equal_rule"),
+        ({"match_op": "0", "match_exp": "+4930"}, "expression_in_equal_rule"),
+        ({"match_exp": "^(0|00)$"}, "not_anchored"),
+        ({"match_exp": "^_x$"}, "asterisk_pattern"),
+        ({"timerec": "20240229T090000||PT1H|yearly"}, "never_applies"),
+        ({"timerec": "Europe/Berlin|20240101T090000||PT1M|yearly|||||||7"}, "never_applies"),
+        ({"timerec": "20400101T090000||PT1H|daily"}, "never_applies"),
+        ({"subst_exp": "^(.*)$"}, "not_substituted"),
+        ({"match_exp": "^(?=0)", "subst_exp": "^(1)"}, "not_substituted"),
+        ({"attrs": "set=5;carrier=a"}, "attribute_is_column"),
+    ],
+)
+def test_what_is_meant_so_is_not_warned_of(administrator: Client, columns: dict[str, str], code: str) -> None:
+    assert code not in warnings(administrator, **columns)
+
+
+def test_a_group_written_as_elsewhere_is_told_how_it_is_written_here(administrator: Client) -> None:
+    form = checked_form(administrator, repl_exp="+49$1")
+    assert "A group is written \\1 here, not $1." in {finding.text for finding in form.all_warnings()}
+    assert "repl_exp" in form.errors
+
+
+def test_a_rule_that_may_be_dropped_is_not_saved(administrator: Client) -> None:
+    posted = typed(match_op="0", match_exp="112", subst_exp="", repl_exp="a\\1")
+    answer = administrator.post(reverse("dialplan:add"), posted)
+    assert (answer.status_code, Rule.objects.count()) == (422, 0)
+    assert "the proxy may drop the rule" in answer.content.decode()
+
+
+def test_a_rule_that_may_be_dropped_says_so_in_the_list(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("112", match_op=0, repl_exp="a\\1")
+    assert "the proxy may drop the rule" in administrator.get(reverse("dialplan:list")).content.decode()
+
+
+def test_only_rules_that_replace_nothing_are_called_match_only(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    add_rule("112", match_op=0, repl_exp="110")
+    assert "match only" not in administrator.get(reverse("dialplan:list")).content.decode()
+    add_rule("^0")
+    assert "match only" in administrator.get(reverse("dialplan:list")).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("taken", "offered"),
+    [
+        ([], 0),
+        ([0], 1),
+        ([-5], -4),
+        ([3, 10, 10], 11),
+        ([2**31 - 1], 2**31 - 2),
+        ([2**31 - 1, 2**31 - 2], 2**31 - 3),
+    ],
+)
+def test_a_new_rule_is_offered_the_next_free_priority(
+    administrator: Client, add_rule: AddRule, taken: list[int], offered: int
+) -> None:
+    for pr in taken:
+        add_rule("^1$", dpid=4, pr=pr)
+    form = administrator.get(reverse("dialplan:add") + "?dpid=4").context["form"]
+    assert (form["dpid"].value(), form["pr"].value()) == (4, offered)
+
+
+def test_a_copy_is_offered_the_next_free_priority_behind_its_rule(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    rule = add_rule("^1$", pr=3)
+    for pr in (4, 6):
+        add_rule("^1$", pr=pr)
+    assert administrator.get(reverse("dialplan:clone", args=[rule])).context["form"]["pr"].value() == 5
+
+
+def test_rules_of_one_priority_get_their_own_in_the_order_of_the_list(
+    administrator: Client, add_rule: AddRule
+) -> None:
+    for expression, pr in (("^a", 5), ("^b", 0), ("^c", 0), ("^d", 1), ("^e", 9)):
+        add_rule(expression, pr=pr)
+    administrator.post(reverse("dialplan:separate", args=[1]))
+    found = dict(Rule.objects.values_list("match_exp", "pr"))
+    assert found == {"^b": 0, "^c": 1, "^d": 2, "^a": 5, "^e": 9}
+    assert AuditRecord.objects.filter(action="edit", subject_kind="dialplan").count() == 2
+
+
+def test_the_button_for_it_stands_where_the_order_decides(administrator: Client, add_rule: AddRule) -> None:
+    add_rule("^0", attrs="a")
+    add_rule("^00", attrs="b")
+    page = administrator.get(reverse("dialplan:order", args=[1])).content.decode()
+    assert "^00</code> is never reached" in page
+    assert reverse("dialplan:separate", args=[1]) in page
+    administrator.post(reverse("dialplan:separate", args=[1]))
+    page = administrator.get(reverse("dialplan:order", args=[1])).content.decode()
+    assert reverse("dialplan:separate", args=[1]) not in page
+
+
+def test_no_priority_is_left_behind_the_last(administrator: Client, add_rule: AddRule) -> None:
+    for expression in ("^a", "^b"):
+        add_rule(expression, pr=2**31 - 1)
+    answer = administrator.post(reverse("dialplan:separate", args=[1]), follow=True)
+    assert "Nothing was changed: There is no priority left" in answer.content.decode()
+
+
+@pytest.mark.parametrize("pr", [-1, -(2**31), 2**31 - 1])
+def test_a_rule_of_another_hand_with_any_priority_is_shown_as_it_is(
+    administrator: Client, add_rule: AddRule, pr: int
+) -> None:
+    rule = add_rule("^1$", pr=pr)
+    other = add_rule("^1", attrs="x", pr=pr)
+    for address in (
+        reverse("dialplan:list") + "?dpid=1",
+        reverse("dialplan:order", args=[1]),
+        reverse("dialplan:add"),
+        reverse("dialplan:edit", args=[rule]),
+        reverse("dialplan:clone", args=[rule]),
+        reverse("dialplan:delete", args=[rule]),
+        reverse("dialplan:cases", args=[1]),
+        reverse("operations_dialplan:reload"),
+        reverse("preview:routes") + "?dpid=1&number=1",
+    ):
+        answer = administrator.get(address)
+        assert answer.status_code == 200
+        assert "pr" not in getattr(answer.context.get("form"), "errors", {})
+    assert str(pr) in administrator.get(reverse("dialplan:list")).content.decode()
+    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "1"})
+    assert str(pr) in tried.content.decode()
+    saved = administrator.post(reverse("dialplan:edit", args=[rule]), typed(match_exp="^1$", pr=str(pr)))
+    assert saved.status_code == 302
+    moved = administrator.post(reverse("dialplan:move", args=[other]), {"before": str(rule)}, follow=True)
+    assert moved.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [(None, 302), (Role.VIEWER, 403), (Role.OPERATOR, 403), (Role.ADMINISTRATOR, 302)]
+)
+def test_only_administrators_give_priorities(client_as: ClientAs, role: Role | None, status: int) -> None:
+    assert client_as(role).post(reverse("dialplan:separate", args=[1])).status_code == status
 
 
 @pytest.mark.parametrize("fragment", [True, False])

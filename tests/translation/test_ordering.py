@@ -69,8 +69,29 @@ def test_of_others_nothing_is_said(earlier: dict[str, Any], later: dict[str, Any
 
 
 def test_two_of_one_priority_that_match_the_same_are_told_with_an_input() -> None:
-    (clash,) = order(regex("^0[1-5]", pr=7), regex("^0[5-9]", pr=7)).clashes
-    assert clash.example == b"05"
+    (clash,) = order(regex("^0[1-5]", pr=7, attrs="a"), regex("^0[5-9]", pr=7)).clashes
+    assert (clash.example, clash.hidden) == (b"05", ())
+
+
+def test_the_order_of_two_that_do_the_same_decides_nothing() -> None:
+    assert order(regex("^0", pr=7, attrs="a"), regex("^00", pr=7, attrs="a")).clashes == ()
+
+
+def test_of_two_of_one_priority_it_is_told_which_one_the_other_may_hide() -> None:
+    found = order(regex("^00", attrs="a", pr=7), regex("^0", attrs="b", pr=7))
+    assert found.never_reached == ()
+    (clash,) = found.clashes
+    assert [rule.rule.match_exp for rule in clash.hidden] == ["^00"]
+
+
+@pytest.mark.parametrize(("pr", "rests"), [(7, True), (8, False)])
+def test_never_reached_rests_on_the_order_where_the_priorities_are_equal(pr: int, rests: bool) -> None:
+    (found,) = order(regex("^0", pr=7), regex("^00", pr=pr)).never_reached
+    assert found.rests_on_order is rests
+
+
+def test_a_rule_that_may_be_dropped_hides_nothing() -> None:
+    assert order(regex("^0", repl_exp="x\\1"), regex("^00", pr=1)).never_reached == ()
 
 
 def test_two_of_one_priority_that_have_nothing_in_common_are_not_told() -> None:

@@ -151,9 +151,14 @@ def _fresh(machine: Automaton, start: int) -> int:
 def includes(earlier: Automaton, later: Automaton) -> bool | None:
     """Whether `earlier` matches every input that `later` matches; None where that can't be told."""
     try:
-        return _walk(earlier, later, wanted=(False, True)) is None
+        return left_out(earlier, later) is None
     except TooLargeError:
         return None
+
+
+def left_out(earlier: Automaton, later: Automaton) -> bytes | None:
+    """A shortest input that `later` matches and `earlier` does not. Raises TooLargeError."""
+    return _walk(earlier, later, wanted=(False, True))
 
 
 def common(one: Automaton, other: Automaton) -> bytes | None:

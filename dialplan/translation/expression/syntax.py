@@ -90,6 +90,23 @@ def without_group(node: Node, number: int) -> Node:
     return node
 
 
+def anchors(node: Node) -> tuple[bool, bool]:
+    """Whether each match begins at the start of the input, and whether each ends at its end."""
+    match node:
+        case Start():
+            return True, False
+        case End():
+            return False, True
+        case Group(_, part):
+            return anchors(part)
+        case Choice(parts):
+            found = [anchors(part) for part in parts]
+            return all(start for start, _ in found), all(end for _, end in found)
+        case Sequence(parts) if parts:
+            return anchors(parts[0])[0], anchors(parts[-1])[1]
+    return False, False
+
+
 def longest(node: Node) -> int | None:
     """The most bytes that it matches, None without end."""
     match node:

@@ -1,0 +1,71 @@
+"""Texts that a proxy takes, and that mean something else than they seem to: habits from other products."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from dialplan.services import Values
+from dialplan.translation.expression.parsing import parse
+from dialplan.translation.expression.syntax import anchors
+from dialplan.translation.rules import MatchOperator
+from efcp.editing.findings import Finding, Severity
+from efcp.editing.hints import column_named_in
+
+_SED: Final = re.compile(r"s?/.*[^\\]/.*")
+_ASTERISK: Final = re.compile(r"_[0-9XZN*#+.!\[\]-]*[XZN.!][0-9XZN*#+.!\[\]-]*")
+_VARIABLE: Final = re.compile(r"\$(?:\(?[A-Za-z][\w.]*\(|[a-z]{1,2}[A-Z]?\b)")
+_REGEX_IN_TEXT: Final = re.compile(r"^\^|\$$|[\[\](|\\]|\.[*+]|^[0-9+]+[*]$")
+_DOLLAR_GROUP: Final = re.compile(r"\$\{?([0-9])")
+_OWN_COLUMNS: Final = ("pr", "priority", "dpid", "timerec", "disabled", "match_flags")
+
+
+def hints(values: Values) -> Iterator[Finding]:
+    """Yield a warning for each text that is likely meant otherwise."""
+    is_regex = values.match_op == MatchOperator.REGEX
+    yield from _expression("match_exp", values.match_exp, is_regex=is_regex)
+    yield from _expression("subst_exp", values.subst_exp or "", is_regex=True)
+    if found := _DOLLAR_GROUP.search(values.repl_exp or ""):
+        told = f"A group is written \\{found[1]} here, not {found[0]}."
+        yield _hint("repl_exp", told, "dollar_group", found.start())
+    if column := column_named_in(values.attrs or "", _OWN_COLUMNS):
+        told = f"OpenSIPS does not read attributes: {column} is a field of its own."
+        yield _hint("attrs", told, "attribute_is_column")
+
+
+def _expression(column: str, text: str, *, is_regex: bool) -> Iterator[Finding]:
+    if variable := _VARIABLE.search(text):
+        what = "an expression, in which $ is the end of the input" if is_regex else "compared as written"
+        told = f"No variable is put in here: it is {what}."
+        yield _hint(column, told, "variable_in_expression", variable.start())
+    if not is_regex:
+        if found := _REGEX_IN_TEXT.search(text):
+            told = f"“{found[0]}” is no special character in an equal rule: only this very text matches."
+            yield _hint(column, told, "expression_in_equal_rule", found.start())
+    elif _SED.fullmatch(text):
+        told = "The slashes are part of the expression: leave them out, and give the rest its own field."
+        yield _hint(column, told, "slashes")
+    elif _ASTERISK.fullmatch(text):
+        told = "A pattern of Asterisk’s? Here it is a PCRE2 expression: such as ^0049[0-9]+$ for _0049X."
+        yield _hint(column, told, "asterisk_pattern")
+    elif text and column == "match_exp" and (told := _open_ends(text)):
+        yield _hint(column, told, "not_anchored")
+
+
+def _open_ends(expression: str) -> str:
+    node = parse(expression.encode(), caseless=False)
+    starts, ends = (
+        anchors(node)
+        if node is not None
+        else (expression.startswith(("^", "\\A")), expression.endswith(("$", "\\z")))
+    )
+    if starts and ends:
+        return ""
+    if starts:
+        return "Open at its end (no $): it matches any text that begins so."
+    if ends:
+        return "Open at its beginning (no ^): it matches any text that ends so."
+    return "Open at both ends (no ^, no $): it matches any text that holds a match."
+
+
+def _hint(column: str, told: str, code: str, position: int | None = None) -> Finding:
+    return Finding(column, Severity.WARNING, told, code, position)
