@@ -232,6 +232,7 @@ UNGUARDED = {
     "operations:reload": "loads the table as it is",
     "operations_dialplan:reload": "loads the table as it is",
     "operations:probe": "sends one request; nothing is changed",
+    "dialplan:separate": "goes by the rules as they are, and shows no value that it would replace",
     "notifications:test": "sends a message; nothing is changed",
     "preview:spread-log-delete": "an uploaded log is never edited",
     "preview:spread-log-count": "begins a job",

@@ -603,9 +603,13 @@ def test_a_rule_of_another_hand_with_any_priority_is_shown_as_it_is(
     assert str(pr) in administrator.get(reverse("dialplan:list")).content.decode()
     tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "1"})
     assert str(pr) in tried.content.decode()
-    saved = administrator.post(reverse("dialplan:edit", args=[rule]), typed(match_exp="^1$", pr=str(pr)))
+    address = reverse("dialplan:edit", args=[rule])
+    original = administrator.get(address).context["form"]["original"].value()
+    saved = administrator.post(address, typed(match_exp="^1$", pr=str(pr), original=original))
     assert saved.status_code == 302
-    moved = administrator.post(reverse("dialplan:move", args=[other]), {"before": str(rule)}, follow=True)
+    assert Rule.objects.get(pk=rule).pr == pr
+    moving = fresh(Rule, other, before=rule)
+    moved = administrator.post(reverse("dialplan:move", args=[other]), moving, follow=True)
     assert moved.status_code == 200
 
 
