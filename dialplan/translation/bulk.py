@@ -11,6 +11,7 @@ from typing import Final
 from dialplan.translation.expression.parsing import parse
 from dialplan.translation.expression.syntax import Octets, Sequence, Start
 from dialplan.translation.loading import RuleSet
+from dialplan.translation.possible import Possibilities, possibilities
 from dialplan.translation.rules import LoadedRule
 from dialplan.translation.translate import Translation, translate
 
@@ -34,6 +35,10 @@ class Bulk:
     def translate(self, subject: bytes) -> Translation:
         """What `translate` makes of `subject`; rules that can't match are not among its trials."""
         return translate(self._for(subject[: self._longest]), self._rules.dpid, subject, self._now)
+
+    def possibilities(self, subject: bytes) -> Possibilities:
+        """Every outcome that `subject` may have."""
+        return possibilities(self._for(subject[: self._longest]), self._rules.dpid, subject, self._now)
 
     def _for(self, beginning: bytes) -> dict[int, RuleSet]:
         chosen = self._chosen.get(beginning)

@@ -44,15 +44,26 @@ def upload_path(token: str) -> Path:
     return Path(settings.UPLOAD_DIR) / token
 
 
+class LeadTarget(models.TextChoices):
+    """What a translation leads to."""
+
+    SET = "set", "This set"
+    DIALPLAN = "dialplan", "Another dialplan, with the number as it is then"
+    OUTPUT = "output", "The set whose number comes out"
+
+
 class Lead(models.Model):
     """Where the translations of a dialplan lead: to a set, by a route, as an administrator says.
 
-    `attributes` are those of the rule that was used; empty: of any rule that has no lead of its own.
+    `attributes` are those of the rule that was used; empty: of any rule that has no lead of its own. `setid`
+    counts where the target is one set, `next_dpid` where it is another dialplan.
     """
 
     dpid = models.IntegerField()
     attributes = models.CharField(max_length=255, blank=True)
-    setid = models.IntegerField()
+    target = models.CharField(max_length=8, choices=LeadTarget.choices, default=LeadTarget.SET)
+    setid = models.IntegerField(default=0)
+    next_dpid = models.IntegerField(null=True)
     algorithm = models.IntegerField(default=0)
     flags = models.CharField(max_length=8, blank=True)
     route = models.CharField(max_length=64, blank=True)
@@ -65,4 +76,14 @@ class Lead(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"dialplan {self.dpid} to set {self.setid}"
+        return f"dialplan {self.dpid} to {self.where}"
+
+    @property
+    def where(self) -> str:
+        """What it leads to, for people."""
+        match self.target:
+            case LeadTarget.DIALPLAN:
+                return f"dialplan {self.next_dpid}"
+            case LeadTarget.OUTPUT:
+                return "the set whose number comes out"
+        return f"set {self.setid}"

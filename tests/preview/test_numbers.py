@@ -73,6 +73,41 @@ def test_the_report_tells_hits_and_rules_never_hit(operator: Client, log: CallLo
     assert told["misses"] == [["112", 2]]
 
 
+def test_a_number_that_a_rule_only_matches_stays_as_it_is(operator: Client, log: CallLog) -> None:
+    own = add_rule("^112$", pr=1, attrs="emergency")
+    told = result(operator, log)
+    assert told["outcomes"]["matched, and kept as it is"] == 2
+    assert told["rules"] == [[own, 1, "^112$", 2, "112", "(kept as it is)"]]
+
+
+def test_numbers_that_the_order_of_equal_priorities_decides_are_no_hits(
+    operator: Client, log: CallLog
+) -> None:
+    either = add_rule("^0", repl_exp="a")
+    other = add_rule("^03", repl_exp="b")
+    never = add_rule("^7")
+    told = result(operator, log)
+    assert [list(line) for line in told["rules"]] == [
+        [either, 0, "^0", 0, "", "", 3],
+        [other, 0, "^03", 0, "", "", 3],
+        [never, 0, "^7", 0, "", ""],
+    ]
+    page = operator.get(reverse("preview:numbers-run", args=[JobRun.objects.get().pk]))
+    assert (len(page.context["maybe"]), page.context["never_count"]) == (2, 1)
+    assert "depends on the order of equal priorities" in page.content.decode().lower()
+
+
+def test_of_rules_never_hit_some_are_listed_and_all_are_counted(
+    operator: Client, log: CallLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("efcp.preview.numbers.report.MAX_NEVER", 1)
+    for number in range(3):
+        add_rule(f"7{number}", match_op=0)
+    assert len(result(operator, log)["rules"]) == 1
+    page = operator.get(reverse("preview:numbers-run", args=[JobRun.objects.get().pk]))
+    assert page.context["never_count"] == 3
+
+
 def test_the_page_shows_the_report_and_gives_it_as_csv(operator: Client, log: CallLog) -> None:
     add_rule("^0", pr=1)
     add_rule("^77", pr=2)

@@ -125,6 +125,79 @@ def test_a_set_without_destinations_is_a_dead_end(administrator: Client) -> None
 
 
 @pytest.mark.usefixtures("guide")
+def test_a_rule_that_only_matches_leaves_the_number_as_it_was_dialled(administrator: Client) -> None:
+    rules.add(rules.Values(dpid=1, pr=5, match_exp="^112$"), SOMEBODY)
+    lead(administrator)
+    told = follow(administrator, "112")
+    assert told["call_form"]["request_uri"].value() == "sip:112@example.org"
+    assert told["explained"].chosen.uri in {"sip:10.0.0.1:5060", "sip:10.0.0.2:5060"}
+    page = administrator.get(reverse(ROUTES), {"dpid": "1", "number": "112"}).content.decode()
+    assert "the script keeps <code>112</code>" in page
+
+
+@pytest.mark.usefixtures("guide")
+def test_a_number_goes_through_two_dialplans(administrator: Client) -> None:
+    lead(administrator, target="dialplan", next_dpid="7", setid="")
+    rules.add(rules.Values(dpid=7, match_exp=r"^\+49", attrs="set=2"), SOMEBODY)
+    told = follow(administrator, "0301234")
+    assert [(step.dpid, step.tried.text) for step in told["trace"].steps] == [
+        (1, "0301234"),
+        (7, "+49301234"),
+    ]
+    assert told["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
+    assert told["explained"].chosen.uri == "sip:10.0.1.1:5060"
+
+
+@pytest.mark.usefixtures("guide")
+def test_a_number_through_an_output_that_is_the_set_s_number_stays_itself(administrator: Client) -> None:
+    lead(administrator, target="dialplan", next_dpid="7", setid="")
+    lead(administrator, dpid="7", target="output", setid="")
+    rules.add(rules.Values(dpid=7, match_exp=r"^\+49", repl_exp="2"), SOMEBODY)
+    told = follow(administrator, "0301234")
+    assert told["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
+    assert told["trace"].leading.setid == 2
+    rules.add(rules.Values(dpid=7, pr=-1, match_exp="^.49", repl_exp="set2"), SOMEBODY)
+    assert "should be a set's number" in follow(administrator, "0301234")["trace"].problem
+
+
+@pytest.mark.usefixtures("guide")
+def test_dialplans_that_lead_to_each_other_are_not_followed_for_ever(administrator: Client) -> None:
+    rules.add(rules.Values(dpid=1, pr=5, match_exp="^112$"), SOMEBODY)
+    lead(administrator, target="dialplan", next_dpid="1", setid="")
+    assert "would go on" in follow(administrator, "112")["trace"].problem
+
+
+@pytest.mark.usefixtures("guide")
+def test_where_the_order_decides_each_outcome_is_followed(administrator: Client) -> None:
+    rules.add(rules.Values(dpid=1, match_exp="^003", repl_exp="x", attrs="set=1"), SOMEBODY)
+    trace = follow(administrator, "00331234")["trace"]
+    assert [(each.outcome.output, each.leading.setid) for each in trace.steps[0].branches] == [
+        ("+331234", 2),
+        ("x", 1),
+    ]
+    assert trace.leading is None
+    assert trace.problem.startswith("Depends on the order")
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [({"setid": ""}, "setid"), ({"target": "dialplan"}, "next_dpid"), ({"target": "moon"}, "target")],
+)
+def test_where_it_leads_to_has_to_be_named(administrator: Client, said: dict[str, str], field: str) -> None:
+    answer = lead(administrator, **said)
+    assert (answer.status_code, field in answer.context["lead_form"].errors) == (422, True)
+
+
+@pytest.mark.usefixtures("guide")
+def test_the_map_shows_dialplans_and_outputs_that_it_leads_to(administrator: Client) -> None:
+    lead(administrator, target="dialplan", next_dpid="7", setid="")
+    lead(administrator, attributes="set=2", target="output", setid="")
+    page = administrator.get(reverse(ROUTES)).content.decode()
+    assert "dialplan 7</a>" in page
+    assert "the set whose number comes out" in page
+
+
+@pytest.mark.usefixtures("guide")
 def test_the_map_tells_every_way_and_who_says_so(administrator: Client) -> None:
     lead(administrator)
     (branch,) = administrator.get(reverse(ROUTES)).context["branches"]

@@ -22,7 +22,7 @@ LOGS_SHOWN = 50
 _NUMBER = re.compile(r"[+-]?\d+", re.ASCII)
 # At a cell's begin, and behind what other spreadsheets divide cells at.
 _FORMULA = re.compile(r"(\A|[;,|\t\r\n])(?=\s*[=+\-@])|\A(?=[\t\r\n])")
-_COLUMNS = ("id", "pr", "match_exp", "hits", "first input", "its output")
+_COLUMNS = ("id", "pr", "match_exp", "hits", "first input", "its output", "numbers that may hit it")
 
 
 @require_safe
@@ -64,9 +64,11 @@ def run(request: HttpRequest, job_id: int) -> HttpResponse:
         most = max((line[3] for line in lines), default=0) or 1
         context = {
             "result": job.result,
-            "lines": [(*line, 100 * line[3] / most) for line in lines[:SHOWN] if line[3]],
-            "never": [line for line in lines if not line[3]][:SHOWN],
-            "never_count": sum(not line[3] for line in lines),
+            "lines": [(*line[:6], 100 * line[3] / most) for line in lines[:SHOWN] if line[3]],
+            "maybe": [line for line in lines if any(line[6:])][:SHOWN],
+            "never": [line for line in lines if not (line[3] or any(line[6:]))][:SHOWN],
+            "never_count": sum(not (line[3] or any(line[6:])) for line in lines)
+            + job.result.get("never_left_out", 0),
         }
     return long_work.show(request, job, "preview/numbers_run.html", context)
 

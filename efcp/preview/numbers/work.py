@@ -16,6 +16,9 @@ from efcp.preview.numbers.report import Report
 
 KIND = "numbers"
 LIMITS = Limits(memory=1_000_000_000, time=timedelta(minutes=30))
+MAX_JOB_RULES = 200_000
+"""Of one dialplan, loaded by the job; more would not fit its memory."""
+
 _REPORTS_EVERY = 500
 
 
@@ -26,7 +29,7 @@ def translate_numbers(arguments: dict[str, Any], progress: Progress) -> dict[str
         raise JobError("The log was deleted.")
     dpid = arguments["dpid"]
     try:
-        rows = [as_rule(Values.of(row), row.pk) for row in rules_of(dpid)]
+        rows = [as_rule(Values.of(row), row.pk) for row in rules_of(dpid, MAX_JOB_RULES)]
     except TooManyRulesError as error:
         raise JobError(str(error)) from None
     loaded = load(rows)

@@ -7,6 +7,7 @@ from django import forms
 from dialplan.trying import MAX_INPUT
 from dispatcher.routing.selection import parse_flags
 from efcp.preview.calls.forms import ALGORITHMS, MAX_PART, MAX_SET
+from efcp.preview.models import LeadTarget
 from efcp.preview.routes.selectors import DEFAULT_FLAGS
 
 
@@ -20,7 +21,11 @@ class LeadForm(forms.Form):
         required=False,
         help_text="Of the rule that is used; empty: any without a lead of its own.",
     )
-    setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET)
+    target = forms.ChoiceField(
+        label="Leads to", choices=LeadTarget.choices, initial=LeadTarget.SET, required=False
+    )
+    setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET, required=False)
+    next_dpid = forms.IntegerField(label="Other dialplan", min_value=0, max_value=MAX_SET, required=False)
     algorithm = forms.TypedChoiceField(choices=ALGORITHMS, coerce=int)
     flags = forms.CharField(max_length=8, required=False, initial=DEFAULT_FLAGS)
     route = forms.CharField(
@@ -39,9 +44,23 @@ class LeadForm(forms.Form):
             raise forms.ValidationError(f"{error}: f, u, d and a are.") from error
         return flags
 
+    def clean(self) -> dict[str, Any]:
+        """A set or a dialplan has to be named where it is what the lead goes to."""
+        data: dict[str, Any] = self.cleaned_data
+        data["target"] = data.get("target") or LeadTarget.SET
+        needed = {LeadTarget.SET: "setid", LeadTarget.DIALPLAN: "next_dpid"}.get(data["target"])
+        if needed and data.get(needed) is None and needed not in self.errors:
+            self.add_error(needed, "This field is required.")
+        return data
+
     def values(self) -> dict[str, Any]:
-        """What the lead says."""
-        return {name: self.cleaned_data[name] for name in ("setid", "algorithm", "flags", "route")}
+        """What the lead says; what its target does not need is left out."""
+        data = self.cleaned_data
+        leads_on = data["target"] == LeadTarget.DIALPLAN
+        return {name: data[name] for name in ("target", "algorithm", "flags", "route")} | {
+            "setid": data["setid"] if data["target"] == LeadTarget.SET else 0,
+            "next_dpid": data["next_dpid"] if leads_on else None,
+        }
 
 
 class TraceForm(forms.Form):

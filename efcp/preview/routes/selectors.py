@@ -9,7 +9,7 @@ from dialplan.models import Rule
 from dialplan.selectors import names as dialplan_names
 from dispatcher.models import Destination, InitialState
 from dispatcher.selectors import set_names
-from efcp.preview.models import Lead
+from efcp.preview.models import Lead, LeadTarget
 from efcp.preview.routes.attributes import set_named_by
 
 MAX_WAYS = 2_000
@@ -21,13 +21,17 @@ DEFAULT_FLAGS = "f"
 
 @dataclass(frozen=True, slots=True)
 class Leading:
-    """Where a translation leads. `by` is "administrator" or "attributes"."""
+    """Where a translation leads. `by` is "administrator" or "attributes".
 
-    setid: int
+    `setid` is None where another dialplan comes next, or where only an output tells the set.
+    """
+
+    setid: int | None
     by: str
     algorithm: int = DEFAULT_ALGORITHM
     flags: str = DEFAULT_FLAGS
     route: str = ""
+    next_dpid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +102,15 @@ def _leading(attributes: str, leads: Mapping[str, Lead]) -> Leading | None:
     if lead is None and named is not None:
         return Leading(named, "attributes")
     lead = lead or leads.get("")
-    return Leading(lead.setid, "administrator", lead.algorithm, lead.flags, lead.route) if lead else None
+    if lead is None:
+        return None
+    setid = lead.setid if lead.target == LeadTarget.SET else None
+    return Leading(setid, "administrator", lead.algorithm, lead.flags, lead.route, lead.next_dpid)
 
 
 def _with_sets(ways: Iterable[Way]) -> list[Way]:
     told = list(ways)
-    numbers = {way.leading.setid for way in told if way.leading}
+    numbers = {way.leading.setid for way in told if way.leading and way.leading.setid is not None}
     counted = Destination.objects.filter(setid__in=numbers).values_list("setid")
     facts = {
         setid: (rows, selectable)
@@ -115,7 +122,7 @@ def _with_sets(ways: Iterable[Way]) -> list[Way]:
     sets = {each: Set(each, names.get(each, ""), *facts.get(each, (0, 0))) for each in numbers}
     return [
         Way(way.dpid, way.attributes, way.rules, way.leading, sets[way.leading.setid], way.lead)
-        if way.leading
+        if way.leading and way.leading.setid is not None
         else way
         for way in told
     ]

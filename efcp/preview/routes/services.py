@@ -9,7 +9,7 @@ from efcp.audit.services import Actor, Subject, record
 from efcp.preview.models import Lead
 from efcp.preview.routes.selectors import MAX_WAYS
 
-_COLUMNS = ("setid", "algorithm", "flags", "route")
+_COLUMNS = ("target", "setid", "next_dpid", "algorithm", "flags", "route")
 
 
 class TooManyLeadsError(Exception):
@@ -18,7 +18,7 @@ class TooManyLeadsError(Exception):
 
 def save(
     dpid: int, attributes: str, values: dict[str, Any], actor: Actor, original: str | None = None
-) -> None:
+) -> Lead:
     """Say where translations of a dialplan with these attributes lead; what was said before is replaced.
 
     `original` is the edit token of the former one. Raises TooManyLeadsError or StaleFormError.
@@ -35,6 +35,7 @@ def save(
             setattr(lead, name, values[name])
         lead.save()
         record(actor, "edit" if before else "add", _subject(lead), before=before, after=_values(lead))
+    return lead
 
 
 def delete(lead: Lead, actor: Actor, original: str | None = None) -> None:

@@ -38,9 +38,9 @@ def routes(request: HttpRequest) -> HttpResponse:
     }
     if "number" in request.GET and form.is_valid():
         trace = follow(form.cleaned_data["dpid"], form.cleaned_data["number"])
-        context |= {"trace": trace, "tried": trace.tried, "dpid": form.cleaned_data["dpid"]}
-        if trace.leading:
-            call_form, explained = _call(request, form, trace.leading, trace.tried.output or "")
+        context |= {"trace": trace}
+        if trace.leading and trace.leading.setid is not None:
+            call_form, explained = _call(request, form, trace.leading, trace.leading.setid, trace.number)
             context |= {"call_form": call_form, "explained": explained}
     return _show(request, context)
 
@@ -54,15 +54,15 @@ def save(request: HttpRequest) -> HttpResponse:
         data = form.cleaned_data
         try:
             actor, token = actor_of(request), token_in(request)
-            services.save(data["dpid"], data["attributes"], form.values(), actor, token)
+            lead = services.save(data["dpid"], data["attributes"], form.values(), actor, token)
         except StaleFormError as stale:
             former = Lead.objects.filter(dpid=data["dpid"], attributes=data["attributes"]).first()
-            now = f"It is mapped to set {former.setid} now: save again to replace that." if former else ""
+            now = f"It is mapped to {former.where} now: save again to replace that." if former else ""
             form.add_error(None, f"{stale.text} {now}")
         except services.TooManyLeadsError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, f"Dialplan {data['dpid']} leads to set {data['setid']}.")
+            messages.success(request, f"Dialplan {lead.dpid} leads to {lead.where}.")
             return redirect("preview:routes")
     return _show(
         request, {"form": TraceForm(_TRACE_DEFAULTS), "lead_form": form, "former_lead": former}, status=422
@@ -79,19 +79,19 @@ def delete(request: HttpRequest, lead_id: int) -> HttpResponse:
     except StaleFormError as stale:
         messages.error(request, stale.text)
         return redirect("preview:routes")
-    messages.success(request, f"It is forgotten that dialplan {lead.dpid} leads to set {lead.setid}.")
+    messages.success(request, f"It is forgotten that dialplan {lead.dpid} leads to {lead.where}.")
     return redirect("preview:routes")
 
 
 def _call(
-    request: HttpRequest, form: TraceForm, leading: Leading, user: str
+    request: HttpRequest, form: TraceForm, leading: Leading, setid: int, user: str
 ) -> tuple[CallForm, Explained | None]:
     """The call to the translated number, as the page of one call explains it."""
     offered = sources(watched_on(request))
     uri = f"sip:{user}@{form.cleaned_data['domain']}"
     asked = {
         "source": request.GET.get("source", offered[0].key),
-        "setid": str(leading.setid),
+        "setid": str(setid),
         "algorithm": str(leading.algorithm),
         "flags": leading.flags,
         "request_uri": uri,
@@ -101,7 +101,7 @@ def _call(
     call_form = CallForm(DEFAULTS | asked, offered)
     if not call_form.is_valid():
         return call_form, None
-    handling = handling_of_route(leading.route, leading.setid)
+    handling = handling_of_route(leading.route, setid)
     return call_form, explain(call_form.source(), call_form.asked(handling))
 
 
