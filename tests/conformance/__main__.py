@@ -16,9 +16,10 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_vectors(path: Path) -> Any:
-    """The decoded JSON of a file, gzipped or plain."""
+    """The decoded JSON of a file, gzipped or plain; bytes that are not UTF-8 are kept as surrogates."""
     content = path.read_bytes()
-    return json.loads(gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content)
+    text = gzip.decompress(content) if content.startswith(GZIP_MAGIC) else content
+    return json.loads(text.decode(errors="surrogateescape"))
 
 
 def set_up_django() -> None:
@@ -35,6 +36,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.kind in WITH_DJANGO:
         set_up_django()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     checker = importlib.import_module(f"tests.conformance.{arguments.kind}")
     checked = differing = 0
     for difference in checker.compare(read_vectors(arguments.file)):

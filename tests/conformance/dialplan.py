@@ -18,6 +18,7 @@ from dialplan.translation.translate import (
     UndefinedOutput,
     translate,
 )
+from efcp.mi import as_text
 
 Answer = dict[str, Any]
 
@@ -44,7 +45,8 @@ def _compare_translations(recorded: Answer) -> Iterator[str | None]:
         if isinstance(loaded, LoadBroken):
             yield f"dpid {rules[0].dpid}: {loaded.cause.text}"
             continue
-        outcome = translate(loaded.dialplans, rules[0].dpid, text.encode(), _RECORDED_AT).outcome
+        subject = text.encode(errors="surrogateescape")
+        outcome = translate(loaded.dialplans, rules[0].dpid, subject, _RECORDED_AT).outcome
         yield _difference(f"dpid {rules[0].dpid}, {text!r}", expected, outcome)
 
 
@@ -77,9 +79,11 @@ def _difference(name: str, expected: Answer, outcome: Outcome) -> str | None:
 def _agrees(expected: Answer, outcome: Outcome) -> bool:
     match outcome:
         case Translated(_, output, attributes):
-            return expected == {"Output": output.decode(), "ATTRIBUTES": attributes.decode()}
+            return _is_text_of(expected.get("Output"), output) and _is_text_of(
+                expected.get("ATTRIBUTES"), attributes
+            )
         case UndefinedOutput(_, undefined):
-            output = expected.get("Output", "").encode()
+            output = expected.get("Output", "").encode(errors="surrogateescape")
             return "Output" in expected and undefined.could_be(output)
         case NotTranslated(Failure.EMPTY_INPUT):
             return expected == _error("Empty input parameter")
@@ -88,6 +92,15 @@ def _agrees(expected: Answer, outcome: Outcome) -> bool:
         case NoInformation():
             return expected == _error("No information available for dpid")
     return False
+
+
+def _is_text_of(recorded: object, octets: bytes) -> bool:
+    """Whether a recording tells these bytes: those that are not UTF-8 are told in one of several ways."""
+    try:
+        return recorded == octets.decode()
+    except UnicodeDecodeError:
+        decoded = (octets.decode(errors=way) for way in ("replace", "surrogateescape", "backslashreplace"))
+        return recorded in {as_text(octets), octets.decode("latin-1"), *decoded}
 
 
 def _error(message: str) -> Answer:

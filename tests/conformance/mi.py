@@ -18,6 +18,7 @@ from dialplan.translation.rules import Rule
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.rows import Row
+from efcp.mi import as_text
 from efcp.sandbox import events
 from efcp.sandbox.mi_http import MiServer
 from efcp.sandbox.proxy import SandboxProxy, Tables
@@ -168,7 +169,7 @@ def _body(response: http.client.HTTPResponse, connection: http.client.HTTPConnec
     if response.getheader("Transfer-Encoding") == "chunked":
         connection.sock.settimeout(WAIT_S)
     try:
-        return response.read().decode()
+        return as_text(response.read())
     except TimeoutError:
         return "HANG: headers sent, chunked body never ends"
 
@@ -187,7 +188,7 @@ def _received(subscriber: socket.socket) -> list[str]:
     received = []
     while True:
         try:
-            received.append(subscriber.recv(65_535).decode())
+            received.append(as_text(subscriber.recv(65_535)))
         except BlockingIOError:
             return received
 

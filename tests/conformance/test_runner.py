@@ -62,6 +62,31 @@ def test_what_differs_is_printed_and_the_exit_is_1(tmp_path: Path) -> None:
     assert last == "selection: 1 checked, 1 differ"
 
 
+TEN_BYTES = {"dpid": 1, "match_op": 1, "match_exp": "^z(.)", "subst_exp": "^z(.)", "repl_exp": "\\1"}
+
+
+@pytest.mark.parametrize(
+    ("output", "differing"),
+    [
+        (b'"\xc3"', 0),
+        (b'"\\u00c3"', 0),
+        (b'"\\ufffd"', 0),
+        (b'"\\udcc3"', 0),
+        (b'"x\xc3"', 1),
+    ],
+)
+def test_an_output_that_is_not_utf_8_is_compared(tmp_path: Path, output: bytes, differing: int) -> None:
+    rules = json.dumps([TEN_BYTES]).encode()
+    results = b'[["z\xc3\xa4", {"Output": ' + output + b', "ATTRIBUTES": ""}]]'
+    vectors = b'{"translate": [{"rules": ' + rules + b', "results": ' + results + b'}], "accept": []}'
+    path = tmp_path / "dialplan.json"
+    path.write_bytes(vectors)
+    done = run("dialplan", path)
+    assert done.stderr == ""
+    assert done.stdout.splitlines()[-1] == f"dialplan: 1 checked, {differing} differ"
+    assert done.returncode == differing
+
+
 def test_files_may_be_gzipped(tmp_path: Path) -> None:
     path = tmp_path / "vectors"
     path.write_bytes(gzip.compress(b"[1]"))
