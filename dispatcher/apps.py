@@ -12,10 +12,11 @@ class DispatcherConfig(AppConfig):
     verbose_name = "Dispatcher"
 
     def ready(self) -> None:
-        """Have the module's table verified at start, and its names looked up by the leading watcher."""
-        from dispatcher import name_watch
+        """Have the table verified at start, and what the leading watcher does for the module done."""
+        from dispatcher import name_watch, probe_modes
         from dispatcher.table import DISPATCHER
         from efcp.proxies import duties
 
         opensips.register(DISPATCHER)
         duties.register("names", name_watch.EVERY_S, name_watch.carry_out)
+        duties.register("probe modes", probe_modes.EVERY_S, probe_modes.carry_out)

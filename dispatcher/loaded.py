@@ -184,7 +184,7 @@ def _table(load: LastLoad | None, now: datetime) -> LoadedTable:
         return LoadedTable(None, "It is not known when it loaded the table.")
     if load.digest is not None:
         try:
-            return LoadedTable(_by_identity(load.digest))
+            return LoadedTable(columns_by_identity(load.digest))
         except LookupError:
             return LoadedTable(None, "What it loaded is not stored any more.")
     return LoadedTable(None, why_unknown(load, now))
@@ -204,7 +204,7 @@ def why_unknown(load: LastLoad, now: datetime) -> str:
 
 
 @lru_cache(maxsize=4)
-def _by_identity(digest: str) -> dict[Identity, LoadedColumns]:
+def columns_by_identity(digest: str) -> dict[Identity, LoadedColumns]:
     """Decoded once: what a digest stands for never changes. Raises LookupError."""
     rows = loaded_rows(digest)
     if rows is None:

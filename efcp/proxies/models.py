@@ -85,6 +85,8 @@ class ProxyContact(models.Model):
     was the last answer of all.
     Of its probes, since its start: `probes_seen_at` is the last one that a report tells of, `probes_read_at`
     how far these were read; `probes_all` where a report shows that it probes what is not marked for it.
+    `modes_digest` are the loaded rows whose probe modes stand beside its destinations, empty to have them
+    written anew.
     `interval_s` is the pace at which the watcher asks this proxy. `known_since` is the first good answer.
     `switches_mark` and `loads_mark` tell how far the proxy's reports were read, those that it gave at
     `reports_asked_at`; `late_switches` are read ones that no list has shown yet. `events_problem` tells why
@@ -107,6 +109,7 @@ class ProxyContact(models.Model):
     probes_seen_at = models.DateTimeField(null=True)
     probes_read_at = models.DateTimeField(null=True)
     probes_all = models.BooleanField(default=False)
+    modes_digest = models.CharField(max_length=64, blank=True, default="")
     round_trip_ms = models.FloatField(null=True)
     interval_s = models.FloatField(default=2.0)
     sets_digest = models.CharField(max_length=64, blank=True)

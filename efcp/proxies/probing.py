@@ -98,6 +98,7 @@ def forget_probes(contact: ProxyContact) -> None:
     """Forget what was known of probes before the proxy started; the contact is changed, not saved."""
     contact.probes_seen_at = contact.probes_read_at = None
     contact.probes_all = False
+    contact.modes_digest = ""
     mine = KnownDestination.objects.filter(proxy_id=contact.proxy_id)
     mine.update(probe_mode=None, always_probed=False, probe_answered_at=None)
 

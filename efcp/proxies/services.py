@@ -157,7 +157,7 @@ def date_from_start(proxy: Proxy, snapshot: Snapshot) -> None:
             mine.filter(setid=setid, uri_key=key, occurrence=0, since__lt=began).update(since=began)
         forget_probes(contact)
         note_probes(contact, snapshot.reports, reloaded=True)
-        contact.save(update_fields=["probes_seen_at", "probes_read_at", "probes_all"])
+        contact.save(update_fields=["probes_seen_at", "probes_read_at", "probes_all", "modes_digest"])
 
 
 @retried_on_lock
@@ -218,6 +218,8 @@ def _store_rows(contact: ProxyContact, snapshot: Snapshot, rows: MemoryRows, tak
     found = rows.difference()
     what = happened(found, snapshot.memory, taken.told, interval)
     rows.replace(found, what.since())
+    if found.appeared:
+        contact.modes_digest = ""
     rows.store_sets(snapshot.asked_at)
     rows.record(what.changes)
     reporting.keep_late(contact, what.late)

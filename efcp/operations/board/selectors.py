@@ -217,6 +217,7 @@ def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str], maintaine
             each.proxy.partition,
             each.contact.sets_digest,
             (each.proxy.probing, each.contact.probes_seen_at, each.contact.probes_all),
+            each.contact.modes_digest,
             each.freshness.value,
             None if each.fresh else (each.seen_at, each.words, each.silent_since),
         )
