@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from dialplan.selectors import TooManyRulesError, rules_of
+from dialplan.selectors import TooManyRulesError, rules_for, rules_of
 from dialplan.services import Values
 from dialplan.translation.loading import LoadBroken, load
 from dialplan.translation.ordering import Order, order_of
-from dialplan.translation.rules import Environment, LoadedRule, Rule
+from dialplan.translation.rules import Environment, LoadedRule, MatchOperator, Rule
 from dialplan.validation import as_rule, order_findings
 from efcp.editing.findings import Finding
 
@@ -18,8 +18,11 @@ UNSAVED = 0
 
 
 def findings_among(values: Values, rule_id: int | None) -> Iterator[Finding]:
-    """What is to be said of a rule that is not saved among the others; nothing of very large dialplans."""
-    rows = None if values.disabled else _rows(values.dpid)
+    """What is to be said of a rule that is not saved among the others.
+
+    In a large dialplan only among those that are no equal rules, or have its text.
+    """
+    rows = None if values.disabled else _rows(values.dpid) or _rows_like(values)
     others = [row for row in rows or () if row.id != rule_id]
     if not others:
         return
@@ -41,6 +44,16 @@ def _rows(dpid: int) -> list[Rule] | None:
         return [as_rule(Values.of(row), row.pk) for row in rules_of(dpid, MAX_COMPARED)]
     except TooManyRulesError:
         return None
+
+
+def _rows_like(values: Values) -> list[Rule] | None:
+    """The rules but for equal ones of other texts, None for more than MAX_COMPARED."""
+    texts = [values.match_exp] if values.match_op == MatchOperator.EQUAL else []
+    try:
+        found = rules_for(values.dpid, texts, MAX_COMPARED)
+    except TooManyRulesError:
+        return None
+    return [as_rule(Values.of(row), row.pk) for row in found]
 
 
 def _loaded(rows: list[Rule], dpid: int) -> list[LoadedRule]:

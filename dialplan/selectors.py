@@ -151,19 +151,21 @@ def rules_of(dpid: int, most: int | None = None) -> list[Rule]:
     return found
 
 
-def rules_for(dpid: int, inputs: Iterable[str]) -> list[Rule]:
+def rules_for(dpid: int, inputs: Iterable[str], most: int | None = None) -> list[Rule]:
     """The rows of a dialplan that any of `inputs` can meet, and those that break the load, by id.
 
-    Equal rules are found by their text, whose case may differ. Raises TooManyRulesError beyond MAX_RULES.
+    Equal rules are found by their text, whose case may differ. Raises TooManyRulesError beyond `most`, which
+    is MAX_RULES unless given.
     """
+    bound = MAX_RULES if most is None else most
     texts = [Lower(Value(text)) for text in set(inputs)]
     # Read in the connection's character set: a latin1 column is not compared with what latin1 lacks.
     rows = Rule.objects.filter(dpid=dpid).alias(lower=Lower(Cast("match_exp", CharField(max_length=64))))
     wanted = ~Q(match_op=MatchOperator.EQUAL) | Q(lower__in=texts)
     breaking = Q(match_exp="") | Q(repl_exp__regex=_MAY_CRASH)
-    found: list[Rule] = [*rows.filter(wanted | breaking).order_by("id")[: MAX_RULES + 1]]
-    if len(found) > MAX_RULES:
-        raise TooManyRulesError(f"Dialplan {dpid} has more than {MAX_RULES:,} rules besides equal ones.")
+    found: list[Rule] = [*rows.filter(wanted | breaking).order_by("id")[: bound + 1]]
+    if len(found) > bound:
+        raise TooManyRulesError(f"Dialplan {dpid} has more than {bound:,} rules besides equal ones.")
     # One that loads for certain, so that a dialplan without a match is not one without rules.
     return found or list(Rule.objects.filter(_PLAIN, dpid=dpid)[:1])
 

@@ -17,6 +17,7 @@ from dispatcher.routing.rows import Row
 from dispatcher.routing.weights import shares
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text
 from efcp.editing.findings import Finding, Severity
+from efcp.editing.hints import column_named_in
 from efcp.sip.uri import same_uri
 
 WRONG_SHARES_TOLD = 4
@@ -89,6 +90,7 @@ def check(
     if not unstorable:
         yield from _as_loaded(values, environment)
         yield from _fs_weight(values.get("weight", ""))
+        yield from _attributes(values.get("attrs") or "")
     if "setid" in values:
         yield from _set(values, environment, before)
 
@@ -131,6 +133,12 @@ def _fs_weight(weight: str) -> Iterator[Finding]:
             Severity.WARNING,
             "Weight 0 gets no calls by weight: only as failover, or where all weights of the set are 0.",
         )
+
+
+def _attributes(attributes: str) -> Iterator[Finding]:
+    if column := column_named_in(attributes, ("weight", "socket", "priority", "probe_mode", "state")):
+        told = f"OpenSIPS does not read attributes: {column} is a field of its own."
+        yield Finding("attrs", Severity.WARNING, told, "attribute_is_column")
 
 
 def _set(

@@ -620,6 +620,29 @@ def test_only_administrators_give_priorities(client_as: ClientAs, role: Role | N
     assert client_as(role).post(reverse("dialplan:separate", args=[1])).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [
+        ({"match_op": "0", "match_exp": "07", "pr": "5"}, "never_reached"),
+        ({"match_op": "0", "match_exp": "93", "pr": "0"}, "same_priority"),
+        ({"match_exp": "^0", "pr": "1"}, "same_priority"),
+    ],
+)
+def test_a_rule_is_compared_in_a_large_dialplan_with_what_can_meet_it(
+    administrator: Client,
+    add_rule: AddRule,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: dict[str, str],
+    code: str,
+) -> None:
+    monkeypatch.setattr("dialplan.neighbours.MAX_COMPARED", 3)
+    add_rule("^0", pr=1, repl_exp="x")
+    for number in range(90, 99):
+        add_rule(str(number), match_op=0, repl_exp="x")
+    form = checked_form(administrator, subst_exp="", repl_exp="y", **columns)
+    assert code in {finding.code for finding in form.all_warnings()}
+
+
 @pytest.mark.parametrize("fragment", [True, False])
 def test_the_order_of_a_dialplan_is_told(client_as: ClientAs, add_rule: AddRule, fragment: bool) -> None:
     add_rule("^0", pr=1)

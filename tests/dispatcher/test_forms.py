@@ -128,6 +128,24 @@ def test_what_surprises_is_a_warning_while_typing_and_does_not_stop_the_save(
     assert Destination.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("attrs", "column"),
+    [
+        ("weight=50", "weight"),
+        ("pstn;Socket = udp:10.0.0.1", "socket"),
+        ("maxweight=5", None),
+        ("pstn", None),
+    ],
+)
+def test_attributes_that_are_fields_of_their_own_are_warned_of(
+    administrator: Client, attrs: str, column: str | None
+) -> None:
+    headers = {"HX-Trigger-Name": "attrs"}
+    page = administrator.post(reverse("dispatcher:check"), NEW | {"attrs": attrs}, headers=headers)
+    told = f"{column} is a field of its own" if column else "is a field of its own"
+    assert (told in page.content.decode()) is (column is not None)
+
+
 def test_weights_beyond_16_bits_are_a_warning(administrator: Client, add_row: AddRow) -> None:
     add_row("sip:10.0.0.1", setid=3, weight="40000")
     headers = {"HX-Trigger-Name": "weight"}
