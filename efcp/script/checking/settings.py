@@ -88,7 +88,7 @@ def values(overview: Overview) -> Iterator[Finding]:
 def _problem(overview: Overview, setting: Setting, forms: Sequence[str]) -> str:
     if template := _unrendered(setting.parts):
         return f"is {template[:40]}, which is filled in by nobody"
-    problems = [_FORMS[form](overview, setting.parts) for form in forms]
+    problems = [FORMS[form](overview, setting.parts) for form in forms]
     if all(problems):
         return problems[0]
     return _out_of_bounds(setting)
@@ -162,7 +162,7 @@ def _shown(parts: Sequence[Argument]) -> str:
     return f", not {' '.join(part.text for part in parts)[:40]}"
 
 
-_FORMS: dict[str, Callable[[Overview, Sequence[Argument]], str]] = {
+FORMS: dict[str, Callable[[Overview, Sequence[Argument]], str]] = {
     "number": _number,
     "signed": _signed,
     "string": _string,

@@ -2,7 +2,8 @@
 
 The rules of dispatcher are those of mod_init and partition_init (dispatcher.c), set_list_from_string
 (ds_fixups.c), init_ds_bls (ds_bl.c) and parse_reply_codes; those of dialplan of dp_create_head (dialplan.c);
-those of tls_mgm of split_param_val (tls_params.c). Each was tried on 3.4.18, 3.6.8 and 4.0.1.
+those of tls_mgm of split_param_val (tls_params.c); of acc and proto_hep as said below. Each was tried on
+3.4.18, 3.6.8 and 4.0.1.
 """
 
 import re
@@ -29,6 +30,7 @@ _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _DRIVER = re.compile(r"[a-z][\w+.-]*:", re.IGNORECASE | re.ASCII)
 _DRIVERS_WITH_HOST = frozenset({"mysql", "postgres", "unixodbc", "sqlite", "text", "virtual"})
 _FLAGS_OF_LISTS = frozenset("fudaFUDA")
+_BACKENDS = frozenset({"log", "db", "aaa", "evi"})
 _LARGEST = 2**31 - 1
 
 Problem = tuple[Severity, str]
@@ -209,6 +211,21 @@ def _tls_domain(overview: Overview, value: str) -> Iterator[Problem]:
         yield _error(f"No server_domain or client_domain defines {name}")
 
 
+def _accounting(_overview: Overview, value: str) -> Iterator[Problem]:
+    """`db: tag->column; …` (parse_acc_list_generic in acc_extra.c)."""
+    backend, colon, _ = value.partition(":")
+    if not colon or backend.strip() not in _BACKENDS:
+        yield _error("It begins with one of log, db, aaa and evi, as db: caller->caller_id")
+
+
+def _hep_id(_overview: Overview, value: str) -> Iterator[Problem]:
+    """`[name]address:port; …` (parse_hep_id in hep.c)."""
+    if not re.match(r"\s*\[[^\]]*\]", value):
+        yield _error(
+            f"It takes a name in brackets before the address, as [name]{value.strip()[:40] or 'address'}"
+        )
+
+
 _IN_PARTITION: dict[str, Rule] = {
     "db_url": _url,
     "dst_avp": _avp,
@@ -246,6 +263,9 @@ _TEXTS: Mapping[tuple[str, str], Rule] = {
     ("dispatcher", "cluster_probing_mode"): _cluster_probing,
     ("dispatcher", "db_url"): _url,
     ("dispatcher", "partition"): _partition,
+    ("acc", "extra_fields"): _accounting,
+    ("acc", "leg_fields"): _accounting,
+    ("proto_hep", "hep_id"): _hep_id,
     ("dialplan", "db_url"): _url,
     ("dialplan", "partition"): _dialplan_partition,
     **{("tls_mgm", name): _tls_domain for name in _TLS_OF_A_DOMAIN},

@@ -196,9 +196,20 @@ PARTS = [
     partition(f"p: db_url={URL}; table_name=dialplan", NONE, "dialplan"),
     partition(f"p: db_url={URL}; table=dialplan", ALL, "dialplan"),
     partition("p", NONE, "dialplan"),
-    # Values that the functions of tls_mgm refuse.
+    # Values that the functions of other modules' parameters refuse.
+    Part(
+        ALL, "parameter-value", more='loadmodule "acc.so"\nmodparam("acc", "extra_fields", "a->2345;b->2346")'
+    ),
+    Part(ALL, "parameter-value", more='loadmodule "acc.so"\nmodparam("acc", "leg_fields", "sql: a->b")'),
+    Part(NONE, "", more='loadmodule "acc.so"\nmodparam("acc", "extra_fields", "log: a->b; c")'),
+    Part(
+        ALL,
+        "parameter-value",
+        more='loadmodule "proto_hep.so"\nmodparam("proto_hep", "hep_id", "1.2.3.4:5000")',
+    ),
     tls("/etc/x.pem", ALL),
     tls("[default]/etc/x.pem", ALL),
+    # A proxy needs the file, too.
     tls("[a]/etc/x.pem", NONE, 'modparam("tls_mgm", "server_domain", "a")'),
 ]
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from efcp.script.checking.settings import FORMS
 from efcp.script.knowledge.facts import Knowledge, ParameterType
-from efcp.script.knowledge.loading import VERSIONS, knowledge_of
+from efcp.script.knowledge.loading import VERSIONS, knowledge_of, renamed
 from efcp.script.language.syntax import RouteKind
 
 OF_THE_GUIDE = ("dispatcher", "dialplan", "db_mysql", "tm", "sl", "rr", "proto_udp", "mi_http", "httpd")
@@ -153,7 +154,79 @@ def test_words_of_the_language_are_known(known: Knowledge, name: str) -> None:
     assert name in known.words
 
 
+@pytest.mark.parametrize(
+    ("module", "function", "classes"),
+    [
+        ("dialplan", "dp_translate", ["int", "string", "var", "var", "string"]),
+        ("tm", "t_reply", ["int", "string"]),
+        ("tm", "t_on_failure", ["string"]),
+        ("registrar", "save", ["static", "string", "string", "string"]),
+        ("textops", "subst", ["plain"]),
+        ("tm", "t_check_status", ["regex"]),
+    ],
+)
+def test_an_argument_has_its_class(known: Knowledge, module: str, function: str, classes: list[str]) -> None:
+    assert [argument.type for argument in known.modules[module].functions[function].takes] == classes
+
+
+def test_flags_have_their_names_in_the_order_of_their_bits(known: Knowledge) -> None:
+    flags = known.modules["nathelper"].functions["nat_uac_test"].values[1]
+    assert flags[:3] == ("private-contact", "diff-ip-src-via", "private-via")
+
+
+@pytest.mark.parametrize(
+    ("name", "is_bare", "is_named", "is_indexed", "is_writable"),
+    [
+        ("ru", True, False, False, True),
+        ("ci", True, False, False, False),
+        ("hdr", False, True, True, False),
+        ("avp", False, True, True, True),
+        ("socket_in", True, True, False, False),
+    ],
+)
+def test_a_variable_stands_so(
+    known: Knowledge, name: str, is_bare: bool, is_named: bool, is_indexed: bool, is_writable: bool
+) -> None:
+    variable = known.variables[name]
+    assert (variable.is_bare, variable.is_named, variable.is_indexed) == (is_bare, is_named, is_indexed)
+    assert variable.is_writable is is_writable
+
+
+def test_variables_of_modules_are_theirs(known: Knowledge) -> None:
+    assert "Ri" not in known.variables
+    assert "DLG_status" in known.modules["dialog"].variables
+    assert "rest" in known.modules["rest_client"].transformations
+    assert "sleep" in known.modules["cfgutils"].async_functions
+
+
+def test_every_form_of_a_setting_is_one_that_the_check_knows(known: Knowledge) -> None:
+    assert {form for forms in known.settings.values() for form in forms} <= FORMS.keys()
+
+
+def test_a_name_is_called_old_only_where_it_is_gone_or_warned_of() -> None:
+    newest = knowledge_of("4.0")
+    old = renamed()
+    assert not old["variables"].keys() & newest.variables.keys()
+    assert not old["modules"].keys() & newest.modules.keys() - {"mi_xmlrpc"}
+    assert not old["settings"].keys() & newest.settings.keys() - {"tcp_threads"}
+    for name in old["parameters"]:
+        module, _, parameter = name.partition(".")
+        assert parameter not in newest.modules[module].parameters
+    for name in old["functions"]:
+        assert name not in newest.core_functions
+        assert not any(name in module.functions for module in newest.modules.values())
+
+
 # Where the versions really differ.
+
+
+def test_a_partition_has_a_socket_of_its_own_from_3_6_on() -> None:
+    having = {v for v in VERSIONS if "ping_sock" in knowledge_of(v).modules["dispatcher"].partition_keys}
+    assert having == {"3.6", "4.0"}
+
+
+def test_a_date_is_turned_to_a_time_from_3_6_on() -> None:
+    assert {v for v in VERSIONS if "date2unix" in knowledge_of(v).transformations["s"]} == {"3.6", "4.0"}
 
 
 def having(module: str, parameter: str) -> set[str]:
