@@ -13,7 +13,7 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         """Register the chores of this floor, and of the proxies' floor, which is below the jobs."""
         from efcp.jobs import housekeeping
-        from efcp.operations import chores
+        from efcp.operations import chores, settling
         from efcp.operations.maintenance import carrying_out as maintenance
         from efcp.operations.notifications import sending as notifications
         from efcp.proxies import duties
@@ -25,4 +25,5 @@ class OperationsConfig(AppConfig):
         housekeeping.register("probes", chores.thin_probes)
         housekeeping.register("loaded rows", chores.thin_loaded_rows)
         duties.register("notifications", notifications.EVERY_S, notifications.carry_out)
+        duties.register("unsettled results", settling.EVERY_S, settling.settle)
         duties.register("maintenance", maintenance.EVERY_S, maintenance.carry_out)

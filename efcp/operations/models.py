@@ -26,7 +26,7 @@ class ReloadRun(models.Model):
     """One reload of one module on one or more proxies, asked for by one person.
 
     With `first`, that proxy is reloaded alone, and the others only if it comes back clean. `inherit_state`
-    is dispatcher's.
+    is dispatcher's. `process` carries it out (efcp.operations.processes).
     """
 
     module = models.CharField(max_length=16, choices=Module.choices, default=Module.DISPATCHER)
@@ -35,6 +35,7 @@ class ReloadRun(models.Model):
     reason = models.CharField(max_length=255, blank=True)
     inherit_state = models.BooleanField(default=True)
     first = models.ForeignKey(Proxy, on_delete=models.SET_NULL, null=True, related_name="+")
+    process = models.CharField(max_length=128, blank=True, default="")
 
     class Meta:
         db_table = "efcp_reload_run"
@@ -113,7 +114,7 @@ class StateRun(models.Model):
 
     `sent_key` is the digest of the form that was sent, and unique: a form sent twice is one run.
     `undoes` is the run whose former states this one puts back, and unique: a run is undone once. `state` is
-    empty there, since each destination has a former state of its own.
+    empty there, since each destination has a former state of its own. `process` carries it out.
     """
 
     started_at = models.DateTimeField()
@@ -122,6 +123,7 @@ class StateRun(models.Model):
     reason = models.CharField(max_length=255, blank=True)
     sent_key = models.CharField(max_length=64, null=True, unique=True)
     undoes = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, related_name="undone_by")
+    process = models.CharField(max_length=128, blank=True, default="")
 
     class Meta:
         db_table = "efcp_state_run"
@@ -143,12 +145,17 @@ class StateOutcome(models.TextChoices):
     NOT_TRIED = "not tried", "Not tried"
     THROUGH = "through", "Through another member"
     LEFT = "left", "Left as it is"
+    NO_EFFECT = "no effect", "No effect"
 
 
 class StateResult(models.Model):
     """A run on one destination of one proxy: its state before, and what the read-back told after.
 
     `through` is the member of the proxy's cluster that was told the state in the place of this one.
+    `partition` is empty in rows of older versions. `ended_at` is when the answer came or was given up.
+    Without an answer the result is settled later (efcp.operations.settling): `answered_at` is when the
+    first list after that was asked for, `settled_at` when it was decided. `column_before` is the table's
+    `state` at the start.
     """
 
     run = models.ForeignKey(StateRun, on_delete=models.CASCADE, related_name="results")
@@ -162,6 +169,11 @@ class StateResult(models.Model):
     state_before = models.CharField(max_length=8, blank=True)
     state_after = models.CharField(max_length=8, blank=True)
     deadline = models.DateTimeField()
+    partition = models.CharField(max_length=64, blank=True, default="")
+    ended_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+    column_before = models.IntegerField(null=True)
 
     class Meta:
         db_table = "efcp_state_result"

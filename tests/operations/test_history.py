@@ -1,7 +1,8 @@
 """The page of a destination: what it was on each proxy, and who asked for it."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -110,6 +111,94 @@ def test_the_proxys_own_word_counts_before_what_the_panel_was_asked_for(
         run=run, proxy=proxy, setid=1, uri=URI, outcome=StateOutcome.DONE, deadline=change.at
     )
     assert [each.cause for each in shown(viewer, add_row(URI)).changes] == [told]
+
+
+def asked(
+    proxy: Proxy,
+    at: datetime,
+    state: str,
+    actor: str = "ann",
+    outcome: StateOutcome = StateOutcome.DONE,
+    before: str = "",
+) -> StateResult:
+    """A request of the panel's that was answered, or given up, a second after it was sent."""
+    run = StateRun.objects.create(started_at=at, actor=actor, state=state)
+    return StateResult.objects.create(
+        run=run,
+        proxy=proxy,
+        partition=proxy.partition,
+        setid=1,
+        uri=URI,
+        outcome=outcome,
+        state_wanted=state,
+        state_before=before,
+        deadline=at + timedelta(seconds=30),
+        ended_at=at + timedelta(seconds=1),
+    )
+
+
+def seen(proxy: Proxy, before: str, after: str, at: datetime, cause: Cause = Cause.MI) -> None:
+    """A change that the proxy reported."""
+    change = changed(proxy, before, after, 1)
+    StateChange.objects.filter(pk=change.pk).update(at=at, cause=cause)
+
+
+def causes(client: Client, row_id: int) -> list[str]:
+    """The causes, the newest first."""
+    return [each.cause for each in shown(client, row_id).changes]
+
+
+def test_a_change_by_hand_right_after_the_panels_is_not_the_panels(
+    proxy: Proxy, add_row: AddRow, viewer: Client
+) -> None:
+    at = timezone.now() - timedelta(hours=1)
+    asked(proxy, at, "inactive", "admin", before="active")
+    seen(proxy, "active", "inactive", at)
+    seen(proxy, "inactive", "active", at + timedelta(seconds=3))
+    seen(proxy, "active", "inactive", at + timedelta(seconds=5))
+    by_others = "Set over MI, not by this panel"
+    assert causes(viewer, add_row(URI)) == [by_others, by_others, "Set by admin"]
+
+
+def test_a_request_that_a_hanging_proxy_carried_out_later_may_be_the_panels(
+    proxy: Proxy, add_row: AddRow, viewer: Client
+) -> None:
+    at = timezone.now() - timedelta(hours=1)
+    asked(proxy, at, "inactive", "admin", StateOutcome.UNKNOWN, "active")
+    seen(proxy, "active", "inactive", at + timedelta(seconds=45))
+    [cause] = causes(viewer, add_row(URI))
+    assert cause.startswith("Set by admin, or by others over MI: the request of ")
+    assert cause.endswith(" got no answer")
+
+
+def test_two_people_who_asked_for_the_same_at_once_are_both_named(
+    proxy: Proxy, add_row: AddRow, viewer: Client
+) -> None:
+    at = timezone.now() - timedelta(hours=1)
+    asked(proxy, at, "inactive", "ann", before="active")
+    asked(proxy, at + timedelta(seconds=1), "inactive", "bob", before="active")
+    seen(proxy, "active", "inactive", at + timedelta(seconds=1))
+    [cause] = causes(viewer, add_row(URI))
+    assert cause.startswith("Set by ann or bob:")
+
+
+@pytest.mark.parametrize("other", [{"partition": "emea"}, {"setid": 2}, {"state_wanted": "active"}])
+def test_a_request_for_something_else_explains_nothing(
+    proxy: Proxy, add_row: AddRow, viewer: Client, other: dict[str, Any]
+) -> None:
+    at = timezone.now() - timedelta(hours=1)
+    StateResult.objects.filter(pk=asked(proxy, at, "inactive").pk).update(**other)
+    seen(proxy, "active", "inactive", at + timedelta(seconds=1))
+    assert causes(viewer, add_row(URI)) == ["Set over MI, not by this panel"]
+
+
+def test_what_was_inactive_before_the_request_may_be_others_doing(
+    proxy: Proxy, add_row: AddRow, viewer: Client
+) -> None:
+    at = timezone.now() - timedelta(hours=1)
+    asked(proxy, at, "inactive", "ann", before="inactive")
+    seen(proxy, "active", "inactive", at + timedelta(seconds=2))
+    assert causes(viewer, add_row(URI)) == ["Set by ann, or by others over MI at about the same time"]
 
 
 def test_nothing_is_told_of_a_gap_but_that_it_is_one(proxy: Proxy, add_row: AddRow, viewer: Client) -> None:

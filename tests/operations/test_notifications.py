@@ -95,6 +95,15 @@ def test_one_that_stays_down_is_told_once_after_its_time(proxy: Proxy, hook: Hoo
     ]
 
 
+def test_an_outage_that_begins_in_the_second_in_which_its_rule_was_saved_is_told(
+    proxy: Proxy, hook: HookServer
+) -> None:
+    rule_to(hook, since=NOW.replace(microsecond=400_000))
+    become("probing", NOW.replace(microsecond=0))
+    carry_out(after(62))
+    assert [message["kind"] for message in told(hook)] == ["down"]
+
+
 def test_it_is_told_when_it_is_back_if_it_was_told_that_it_was_down(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook)
     become("probing", after(0))

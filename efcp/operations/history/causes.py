@@ -1,19 +1,30 @@
-"""Who or what changed a state: the proxy's own word, and what the panel was asked for shortly before."""
+"""Who or what changed a state: the proxy's own report of the cause, and the panel's own requests.
+
+A change is the panel's doing if a request asked for that very state of that destination on that proxy and
+partition, began before the change was seen, and had not ended long before it. A request explains one change.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from efcp.operations.models import Module, ReloadResult, StateOutcome, StateResult
-from efcp.proxies.models import Cause, StateChange
+from efcp.clock import moment_text
+from efcp.operations.models import Module, ReloadOutcome, ReloadResult, StateOutcome, StateResult
+from efcp.proxies.models import Cause, State, StateChange
 from efcp.sip.uri import uri_key
 
 MAX_RUNS = 2_000
-WITHIN = timedelta(seconds=15)
-"""How long before the watcher saw a change the panel may have asked for it."""
+SEEN_WITHIN = timedelta(seconds=15)
+"""How long after a request ended the watcher may first see what it did."""
+
+HUNG_FOR = timedelta(minutes=15)
+"""How long after it was given up a proxy that hung may carry out a request that waited in its socket."""
+
+WHOLE_SECONDS = timedelta(seconds=1)
+"""Proxies report their moments in whole seconds."""
 
 _BY_PANEL = frozenset({Cause.MI, Cause.RELOAD, Cause.UNKNOWN})
-"""Causes that may be the panel's doing; of the others the proxy knows that they are not."""
+"""Causes that may be the panel's doing; of the others the proxy reports that they are not."""
 
 _BY_OTHERS = {
     Cause.PROBING: "Probing",
@@ -23,54 +34,121 @@ _BY_OTHERS = {
     Cause.RELOAD: "A reload, not by this panel",
     Cause.UNKNOWN: "Unknown",
 }
+_NOT_SENT = (StateOutcome.LEFT, StateOutcome.NOT_HELD, StateOutcome.NOT_TRIED, StateOutcome.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
-class ToldChange:
+class ExplainedChange:
     """A change, and its cause in words."""
 
     change: StateChange
     cause: str
 
 
-def with_causes(setid: int, uri: str, changes: Sequence[StateChange]) -> tuple[ToldChange, ...]:
+def with_causes(setid: int, uri: str, changes: Sequence[StateChange]) -> tuple[ExplainedChange, ...]:
     """The changes (newest first) of one destination with their causes, in two queries."""
     if not changes:
         return ()
-    first = changes[-1].at - WITHIN
+    first = changes[-1].at - HUNG_FOR - SEEN_WITHIN
     of_set = (
         StateResult.objects.filter(setid=setid, run__started_at__gte=first)
-        .exclude(outcome=StateOutcome.LEFT)
+        .exclude(outcome__in=_NOT_SENT)
         .select_related("run")
-        .order_by("-run__started_at")[:MAX_RUNS]
+        .order_by("-run__started_at", "-pk")[:MAX_RUNS]
     )
     # Compared here, since databases fold more than the proxy does, or nothing at all.
-    settings = [each for each in of_set if uri_key(each.uri) == uri_key(uri)]
+    settings = [each for each in reversed(list(of_set)) if uri_key(each.uri) == uri_key(uri)]
     reloads = list(
         ReloadResult.objects.filter(run__module=Module.DISPATCHER, run__started_at__gte=first)
+        .exclude(outcome__in=(ReloadOutcome.NOT_SENT, ReloadOutcome.NOT_REACHED))
         .select_related("run")
-        .order_by("-run__started_at")[:MAX_RUNS]
+        .order_by("-run__started_at", "-pk")[:MAX_RUNS]
     )
-    return tuple(ToldChange(change, _cause(change, settings, reloads)) for change in changes)
+    explained: set[int] = set()
+    oldest_first = [
+        ExplainedChange(change, _cause(change, settings, reloads, explained)) for change in reversed(changes)
+    ]
+    return tuple(reversed(oldest_first))
 
 
-def _cause(change: StateChange, settings: Sequence[StateResult], reloads: Sequence[ReloadResult]) -> str:
+def _cause(
+    change: StateChange,
+    settings: Sequence[StateResult],
+    reloads: Sequence[ReloadResult],
+    explained: set[int],
+) -> str:
+    """The cause of one change; the settings that explain it join those that are `explained`."""
     cause = Cause(change.cause)
     if cause in _BY_PANEL - {Cause.RELOAD}:
-        for setting in settings:
-            if setting.proxy_id == change.proxy_id and _just_before(setting.run.started_at, change.at):
-                return _told("Set", setting.run.actor, setting.run.reason)
+        fitting = [each for each in settings if each.pk not in explained and _fits(each, change)]
+        if fitting:
+            explained.update(each.pk for each in fitting if _is_one_request(each, fitting[0]))
+            return _set_by(fitting, cause)
     if cause in _BY_PANEL - {Cause.MI}:
-        for reload in reloads:
-            if reload.proxy_id == change.proxy_id and _just_before(reload.run.started_at, change.at):
-                return _told("Reload", reload.run.actor, reload.run.reason)
+        loaded = [each for each in reloads if each.proxy_id == change.proxy_id and _spans(each, change.at)]
+        if loaded:
+            return _reloaded_by(loaded)
     return _BY_OTHERS[cause]
 
 
-def _just_before(asked: datetime, seen: datetime) -> bool:
-    """Whether something asked for may be what was seen; a proxy tells its moments in whole seconds."""
-    return -timedelta(seconds=1) <= seen - asked <= WITHIN
+def _fits(setting: StateResult, change: StateChange) -> bool:
+    """Whether this request may have made the change."""
+    if setting.proxy_id != change.proxy_id or setting.partition not in {"", change.partition}:
+        return False
+    if change.state_after not in _states_after(setting.state_wanted or setting.run.state):
+        return False
+    ended = setting.ended_at or setting.deadline
+    is_open = (
+        setting.outcome in {StateOutcome.UNKNOWN, StateOutcome.WAITING} or setting.settled_at is not None
+    )
+    return _is_within(change.at, setting.run.started_at, ended + (HUNG_FOR if is_open else SEEN_WITHIN))
 
 
-def _told(what: str, actor: str, reason: str) -> str:
+def _states_after(wanted: str) -> set[str]:
+    """What a destination may be after it was set to `wanted`, as lists and reports tell it.
+
+    Reports say "down" for inactive and probing alike; "probing" makes an inactive destination active.
+    """
+    if wanted == State.ACTIVE:
+        return {State.ACTIVE}
+    return {wanted, "down"} | ({State.ACTIVE} if wanted == State.PROBING else set())
+
+
+def _is_one_request(setting: StateResult, other: StateResult) -> bool:
+    return setting.run_id == other.run_id
+
+
+def _set_by(fitting: Sequence[StateResult], cause: Cause) -> str:
+    """By whom, of those requests that fit (oldest first)."""
+    people = list(dict.fromkeys(each.run.actor for each in fitting))
+    if len(people) > 1:
+        return f"Set by {' or '.join(people[:3])}: their requests came too close together to be told apart"
+    first = fitting[0]
+    by = _by("Set", first.run.actor, first.run.reason)
+    if first.outcome in {StateOutcome.UNKNOWN, StateOutcome.WAITING} or first.settled_at is not None:
+        asked = moment_text(first.run.started_at)
+        return f"{by}, or by others over MI: the request of {asked} got no answer"
+    if first.state_wanted and first.state_before == first.state_wanted and cause is Cause.MI:
+        return f"{by}, or by others over MI at about the same time"
+    return by
+
+
+def _reloaded_by(loaded: Sequence[ReloadResult]) -> str:
+    people = list(dict.fromkeys(each.run.actor for each in loaded))
+    if len(people) > 1:
+        return f"Reload by {' or '.join(people[:3])}: too close together to be told apart"
+    return _by("Reload", loaded[0].run.actor, loaded[0].run.reason)
+
+
+def _spans(reload: ReloadResult, seen: datetime) -> bool:
+    is_open = reload.outcome in {ReloadOutcome.UNKNOWN, ReloadOutcome.RUNNING}
+    ended = reload.ended_at or reload.deadline
+    return _is_within(seen, reload.run.started_at, ended + (HUNG_FOR if is_open else SEEN_WITHIN))
+
+
+def _is_within(seen: datetime, begin: datetime, end: datetime) -> bool:
+    return begin - WHOLE_SECONDS <= seen <= end
+
+
+def _by(what: str, actor: str, reason: str) -> str:
     return f"{what} by {actor}: {reason}" if reason else f"{what} by {actor}"

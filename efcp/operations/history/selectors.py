@@ -13,7 +13,7 @@ from dispatcher.services import Values, subject
 from efcp.audit.models import AuditRecord
 from efcp.audit.selectors import AuditFilter, audit_page
 from efcp.clock import moment_text
-from efcp.operations.history.causes import ToldChange, with_causes
+from efcp.operations.history.causes import ExplainedChange, with_causes
 from efcp.operations.history.timeline import Change, Gap, Period, Segment, Timeline, timeline
 from efcp.operations.maintenance.selectors import open_of
 from efcp.operations.models import Maintenance, Module, ReloadOutcome, ReloadResult
@@ -94,7 +94,7 @@ class DestinationHistory:
     row: Destination
     period: Period
     on_proxies: tuple[OnProxy, ...]
-    changes: tuple[ToldChange, ...]
+    changes: tuple[ExplainedChange, ...]
     records: tuple[AuditRecord, ...]
     maintenances: tuple[Maintenance, ...]
 

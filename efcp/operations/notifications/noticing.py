@@ -122,7 +122,8 @@ def _begin(rule: NotificationRule, down: Mapping[Key, Down]) -> None:
                 uri_key=uri_key,
                 state=each.state,
                 began_at=each.since,
-                is_old=each.since < rule.since,
+                # Proxies report whole seconds: what began in the second of the rule is not older than it.
+                is_old=each.since < rule.since.replace(microsecond=0),
             )
             for (proxy_id, partition, setid, uri_key), each in down.items()
         ),

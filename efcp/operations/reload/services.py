@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from efcp.audit.services import Actor, Subject, record
 from efcp.operations.models import Module, ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.processes import this_process
 from efcp.operations.reload.asking import READ_BACK_LIMIT_S, RELOAD_LIMIT_S, Reloaded
 from efcp.operations.reload.dialplan import CASES_LIMIT_S, DialplanReload
 from efcp.operations.reload.dispatcher import DispatcherReload
@@ -108,6 +109,7 @@ def _create(
             reason=wanted.reason,
             inherit_state=wanted.inherit_state,
             first=wanted.first,
+            process=this_process(),
         )
         for proxy in proxies:
             result = ReloadResult(run=run, proxy=proxy, deadline=deadline)

@@ -7,7 +7,10 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from dispatcher.models import Destination
+from efcp.audit.models import AuditRecord
 from efcp.operations.models import Module, ReloadResult, StateOutcome, StateResult, StateRun
+from efcp.operations.settling import is_settling
 from efcp.operations.states.undoing import OFFERED_FOR, UndoPlan, plan
 from efcp.proxies.models import KnownDestination, State, StateChange
 from efcp.proxies.selectors import WatchedProxy, live_states
@@ -21,6 +24,9 @@ WATCH_FOR = FR_TIMEOUT + timedelta(seconds=5)
 
 MOST_LINES = 500
 """Shown of one run: a thousand destinations on twenty proxies are more than a page can hold."""
+
+_COLUMN: dict[str, int] = {State.ACTIVE: 0, State.INACTIVE: 1, State.PROBING: 2}
+"""The values of the column `state`."""
 
 Key = tuple[int, int, str]
 """Proxy id, set, URI key."""
@@ -40,6 +46,13 @@ class ResultLine:
     now_is_fresh: bool
     turned_back: bool
     is_replicated: bool | None = None
+    column_now: int | None = None
+
+    @property
+    def is_in_table(self) -> bool:
+        """Whether the table's initial state became the one that was set, as persistent_state makes it."""
+        before, wanted = self.result.column_before, _COLUMN.get(self.result.state_wanted)
+        return before is not None and before != self.column_now and self.column_now == wanted
 
     @property
     def is_waiting(self) -> bool:
@@ -81,6 +94,7 @@ class RunPage:
     tallies: tuple[Tally, ...]
     is_watched: bool
     is_waiting: bool
+    is_settling: bool
     undone_by: StateRun | None
     is_too_old: bool
     undo: UndoPlan | None
@@ -88,7 +102,7 @@ class RunPage:
     @property
     def is_open(self) -> bool:
         """Whether something may still come."""
-        return self.is_watched or self.is_waiting
+        return self.is_watched or self.is_waiting or self.is_settling
 
     @property
     def unshown(self) -> int:
@@ -112,6 +126,7 @@ def run_page(run: StateRun, watched: Sequence[WatchedProxy]) -> RunPage:
         tallies=tuple(Tally(outcome, count) for outcome, count in counts.most_common()),
         is_watched=is_watched(run, lines),
         is_waiting=is_waiting,
+        is_settling=is_settling([line.result for line in lines], timezone.now()),
         undone_by=undone_by,
         is_too_old=is_too_old,
         undo=plan(run) if is_undoable else None,
@@ -125,6 +140,7 @@ def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[ResultL
     fresh = {each.proxy.pk for each in watched if each.fresh}
     turned_back = _turned_back(run, results)
     after = {_key(result): result.state_after for result in results}
+    columns = _columns(run, results)
     now = timezone.now()
     return [
         ResultLine(
@@ -136,6 +152,7 @@ def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[ResultL
             now_is_fresh=result.proxy_id in fresh,
             turned_back=_key(result) in turned_back,
             is_replicated=_is_replicated(result, after),
+            column_now=columns.get((result.setid, uri_key(result.uri))),
         )
         for result in results
     ]
@@ -146,6 +163,23 @@ def is_watched(run: StateRun, lines: Sequence[ResultLine]) -> bool:
     return timezone.now() <= run.started_at + WATCH_FOR and any(
         line.outcome is StateOutcome.DONE and line.result.state_wanted == State.INACTIVE for line in lines
     )
+
+
+def _columns(run: StateRun, results: Sequence[StateResult]) -> dict[tuple[int, str], int]:
+    """The table's initial states now, by set and URI key, of rows that nobody edited in the panel since."""
+    rows = Destination.objects.filter(
+        setid__in={result.setid for result in results}, destination__in={result.uri for result in results}
+    ).only("pk", "setid", "destination", "state")
+    found = {(row.setid, uri_key(row.destination)): row for row in rows.order_by("-pk")}
+    edited = set(
+        AuditRecord.objects.filter(
+            subject_kind="dispatcher",
+            subject_id__in=[str(row.pk) for row in found.values()],
+            action="edit",
+            at__gte=run.started_at,
+        ).values_list("subject_id", flat=True)
+    )
+    return {key: row.state for key, row in found.items() if str(row.pk) not in edited}
 
 
 def _is_replicated(result: StateResult, after: Mapping[Key, str]) -> bool | None:

@@ -14,6 +14,7 @@ from dispatcher.models import Destination
 from dispatcher.services import Values, subject
 from efcp.audit.services import Actor, Subject, record
 from efcp.operations.models import StateOutcome, StateResult, StateRun
+from efcp.operations.processes import this_process
 from efcp.operations.states import sending, undoing
 from efcp.operations.states.clusters import circle_key, circles
 from efcp.operations.threads import ask_and_store, in_background
@@ -65,7 +66,14 @@ def begin(
     """
     distinct = _distinct(rows)
     sent_key = _sent_key(form_key, distinct, state, proxies) if form_key else None
-    run = StateRun(started_at=timezone.now(), actor=actor.name, state=state, reason=reason, sent_key=sent_key)
+    run = StateRun(
+        started_at=timezone.now(),
+        actor=actor.name,
+        state=state,
+        reason=reason,
+        sent_key=sent_key,
+        process=this_process(),
+    )
     reached = [proxy for circle in circles(proxies) for proxy in circle]
     wishes = [_Wish(row, proxy, state) for row in distinct for proxy in reached]
     return _begin(
@@ -81,7 +89,9 @@ def undo(run: StateRun, actor: Actor, reason: str = "") -> Begun:
 
     A run is undone once: the run that did so is returned for every further call. Returns at once.
     """
-    undoing_run = StateRun(started_at=timezone.now(), actor=actor.name, reason=reason, undoes=run)
+    undoing_run = StateRun(
+        started_at=timezone.now(), actor=actor.name, reason=reason, undoes=run, process=this_process()
+    )
     return _begin(
         undoing_run,
         _wishes_to_undo(undoing.steps(run)),
@@ -199,6 +209,8 @@ def _result(run: StateRun, wish: _Wish, held: LiveStates, listed: set[int]) -> S
         outcome=StateOutcome.LEFT if wish.left else outcome,
         message=wish.left,
         deadline=run.started_at + DEADLINE,
+        partition=proxy.partition,
+        column_before=row.state if row.pk else None,
     )
 
 
@@ -227,7 +239,7 @@ def _subject(row: Destination) -> Subject:
 def _store(told: sending.Told) -> None:
     """Store what a circle said, and the states that its proxies hold after it."""
     read_back = {answer.proxy.pk for answer in told.read_back if not store_answer(answer).problem}
-    results = told.circle.all_results()
+    results, now = told.circle.all_results(), timezone.now()
     after = live_states((result.setid, uri_key(result.uri)) for result in results) if read_back else {}
     for result in results:
         fate = told.fates[result.pk]
@@ -235,4 +247,6 @@ def _store(told: sending.Told) -> None:
         result.outcome, result.message = fate.outcome, fate.message[:255]
         result.through_id = fate.through
         result.state_after = held[0].state if held and result.proxy_id in read_back else ""
-    StateResult.objects.bulk_update(results, ["outcome", "message", "through", "state_after"], batch_size=100)
+        result.ended_at = now
+    fields = ["outcome", "message", "through", "state_after", "ended_at"]
+    StateResult.objects.bulk_update(results, fields, batch_size=100)

@@ -15,10 +15,14 @@ OFFERED_FOR = timedelta(days=7)
 
 _CHANGING = (StateOutcome.WAITING, StateOutcome.DONE, StateOutcome.UNKNOWN, StateOutcome.THROUGH)
 
+_MAY_BE_SET = (StateOutcome.DONE, StateOutcome.UNKNOWN, StateOutcome.WAITING)
+
 GONE = "The proxy does not hold it any more."
 NOT_KNOWN = "Its former state is not known."
 IS_BACK = "It is in its former state already."
 CHANGED = "It was changed since, by something else."
+NOT_SETTLED = "No answer came, and the proxy was not read since: it is not known whether it was set."
+NOT_TOLD_APART = "No answer came, and what set the state that it holds now is not known."
 NO_WAY_TO_PROBING = (
     "It was probing before. OpenSIPS turns an inactive destination active when it is set to probing, so that "
     "it would take calls: it stays inactive."
@@ -59,8 +63,8 @@ def plan(run: StateRun) -> UndoPlan:
 
 
 def steps(run: StateRun) -> list[Step]:
-    """One step for each result that the run set."""
-    done = list(run.results.filter(outcome=StateOutcome.DONE).select_related("proxy"))
+    """One step for each result that the run set, or may have set."""
+    done = list(run.results.filter(outcome__in=_MAY_BE_SET).select_related("proxy"))
     held = live_states((result.setid, uri_key(result.uri)) for result in done)
     touched = _set_later(run, done) | _left_their_state(run, done)
     return [_step(result, held, _key(result) in touched) for result in done]
@@ -73,6 +77,8 @@ def _step(result: StateResult, held: LiveStates, is_touched: bool) -> Step:
 
 def _why_left(result: StateResult, now: str, is_touched: bool) -> str:
     """Empty for what is put back."""
+    if result.outcome != StateOutcome.DONE:
+        return NOT_TOLD_APART if result.settled_at else NOT_SETTLED
     if not result.state_before:
         return NOT_KNOWN
     if not now:
