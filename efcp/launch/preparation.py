@@ -8,6 +8,7 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
+from django.utils import timezone
 
 from efcp.accounts import services as accounts
 from efcp.accounts.models import User
@@ -15,6 +16,7 @@ from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, made_up_pass
 from efcp.configuration import Configuration
 from efcp.database.opensips import UnusableTableError, verify_all
 from efcp.launch.ports import is_free
+from efcp.operations.settling import close_abandoned
 
 
 class PreparationError(Exception):
@@ -32,6 +34,8 @@ class FirstSignIn:
 def prepare(configuration: Configuration) -> FirstSignIn | None:
     """Create or migrate the tables, check OpenSIPS's own, collect static files, make the first administrator.
 
+    Reloads and settings of states that an ended process left open are closed.
+
     Returns the first sign-in where it is to be told. Raises PreparationError.
     """
     _require_good_password(configuration)
@@ -41,6 +45,7 @@ def prepare(configuration: Configuration) -> FirstSignIn | None:
         call_command("migrate", interactive=False, verbosity=0)
         _require_own_tables()
         verify_all()
+        close_abandoned(timezone.now())
     except UnusableTableError as error:
         raise PreparationError(str(error)) from error
     except DatabaseError as error:
