@@ -11,17 +11,21 @@ from dispatcher.routing.findings import Effect, Finding
 MOST_SUSPECTS = 2_000
 """Rows of the sets of one page that go through the loader."""
 
+_END = r"(:[1-9][0-9]{0,3})?(;transport=(udp|tcp|tls))?$"
 SOUND = (
-    r"^sip:([0-9]{1,3}([.][0-9]{1,3}){3}|[a-z]([a-z0-9-]*[.])*[a-z0-9-]*[a-z][a-z0-9-]*)"
-    r"(:[1-9][0-9]{0,3})?(;transport=(udp|tcp|tls))?$"
+    r"^sip:[0-9]{1,3}([.][0-9]{1,3}){3}" + _END,
+    r"^sip:[a-z]([a-z0-9-]*[.])*[a-z0-9-]*[a-z][a-z0-9-]*" + _END,
 )
-"""Destinations that load in any case, but for a name that does not resolve; others go through the loader."""
+"""Destinations that load in any case, but for a name that does not resolve; others go through the loader.
+
+Two expressions: one that tells both takes the database three times as long.
+"""
 
 WITH_UNRESOLVED = "LEFT JOIN efcp_name_lookup n ON n.uri_key = LOWER(d.destination) AND n.outcome = %s"
 """Joins to a row `d` of the table what the watcher knows of a name that does not resolve."""
 
-SUSPECT = "(n.id IS NOT NULL OR NOT (d.destination REGEXP %s))"
-"""Whether the row `d` may not load; its parameter is SOUND."""
+SUSPECT = "(n.id IS NOT NULL OR NOT (d.destination REGEXP %s OR d.destination REGEXP %s))"
+"""Whether the row `d` may not load; its parameters are SOUND."""
 
 _LEFT_OUT = {Effect.DROPPED, Effect.RELOAD_FAILS}
 
@@ -61,5 +65,5 @@ def _suspects(setids: list[int]) -> Iterable[tuple[TableRow, bool]]:
         f" AND {SUSPECT} ORDER BY d.id LIMIT %s"
     )
     with connection.cursor() as cursor:
-        cursor.execute(sql, [NameOutcome.NO_SUCH_NAME.value, *setids, SOUND, MOST_SUSPECTS])
+        cursor.execute(sql, [NameOutcome.NO_SUCH_NAME.value, *setids, *SOUND, MOST_SUSPECTS])
         return [(TableRow._make(columns), bool(flag)) for *columns, flag in cursor.fetchall()]

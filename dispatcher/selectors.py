@@ -212,7 +212,7 @@ def _set_totals(
     )
     proxy_id, partition = (reference.pk, reference.partition) if reference else (0, "")
     with connection.cursor() as cursor:
-        cursor.execute(sql, [SOUND, NameOutcome.NO_SUCH_NAME.value, proxy_id, partition, *wanted])
+        cursor.execute(sql, [*SOUND, NameOutcome.NO_SUCH_NAME.value, proxy_id, partition, *wanted])
         rows = cursor.fetchall()
     totals = {
         row[0]: SetTotals(row[0], row[1], int(row[2]), int(row[3]), int(row[4]), row[5]) for row in rows
