@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 WITHOUT_INDEX_HOSTS := --no-emit-index-url --no-header --quiet
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes $(WITHOUT_INDEX_HOSTS)
 
-.PHONY: help run test lint bench soak lock clean
+.PHONY: help run test lint bench attacks soak lock clean
 
 help: ## Say what the targets do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -31,6 +31,9 @@ lint: $(VENV)/.dev ## Check style, types, floors, migrations, templates and lock
 
 bench: $(VENV)/.dev ## Print how fast the pages are, on MariaDB under gunicorn
 	@$(BIN)/python -m tests.bench
+
+attacks: $(VENV)/.dev ## Print how long health check and sign-in take during attacks and a stalled database
+	@$(BIN)/python -m tests.bench.attacks
 
 soak: $(VENV)/.dev ## Print the watcher's memory over half an hour, at 20 proxies of 1,000 destinations
 	@$(BIN)/python -m tests.bench.soak
