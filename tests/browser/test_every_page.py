@@ -109,6 +109,18 @@ def test_what_refreshes_itself_keeps_filter_order_and_page(samples: Samples) -> 
     assert {("system/dispatcher/", name) for name in ("setid", "live", "search", "link 0")} <= set(tried)
 
 
+@pytest.mark.browser
+def test_back_from_a_filter_leads_to_what_was_shown_before(samples: Samples) -> None:
+    browser, page = samples.browser, "system/dispatcher/"
+    open_page(samples.panel, browser, page)
+    shown = browser.driver.execute_script(SHOWN)
+    choose_last(browser, "setid")
+    browser.wait_for(" match")
+    browser.driver.back()
+    browser.wait_until(lambda: bool(browser.driver.execute_script(SHOWN) == shown), "back shows else")
+    wait_for_refreshes(browser, page)
+
+
 def wait_for_refreshes(browser: Browser, where: str, narrow: Act | None = None) -> None:
     """Narrow what the page shows, and wait for three refreshes: AssertionError where it then shows else.
 
