@@ -97,6 +97,14 @@ def test_numbers_that_the_order_of_equal_priorities_decides_are_no_hits(
     assert "depends on the order of equal priorities" in page.content.decode().lower()
 
 
+def test_rules_that_a_proxy_may_drop_are_counted(operator: Client, log: CallLog) -> None:
+    own = add_rule("112", match_op=0, repl_exp="x\\1")
+    told = result(operator, log)
+    assert (told["uncertain"], told["rules"][0]) == (1, [own, 0, "112", 0, "", "", 2])
+    page = operator.get(reverse("preview:numbers-run", args=[JobRun.objects.get().pk])).content.decode()
+    assert "a proxy may drop them: 1" in page
+
+
 def test_of_rules_never_hit_some_are_listed_and_all_are_counted(
     operator: Client, log: CallLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

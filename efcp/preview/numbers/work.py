@@ -49,6 +49,7 @@ def translate_numbers(arguments: dict[str, Any], progress: Progress) -> dict[str
         **report.as_json(),
         "broken": numbers.broken,
         "discarded": loaded.discarded,
+        "uncertain": loaded.uncertain,
         "disabled": sum(row.disabled != 0 for row in rows),
     }
 
