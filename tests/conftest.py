@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from django.db import connections
+from django.http import HttpResponse
 from django.test import Client
 from hypothesis import settings
 from pytest_django.fixtures import Settings
 
+from efcp.accounts.known_browser import COOKIE, remember_browser
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from tests.dns_server import name_server

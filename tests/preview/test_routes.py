@@ -14,6 +14,7 @@ from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from efcp.preview.models import Lead
 from efcp.preview.routes.attributes import set_named_by
+from efcp.proxies.models import Proxy
 from tests.tokens import fresh
 
 ClientAs = Callable[[Role | None], Client]
@@ -195,6 +196,15 @@ def test_the_map_shows_dialplans_and_outputs_that_it_leads_to(administrator: Cli
     page = administrator.get(reverse(ROUTES)).content.decode()
     assert "dialplan 7</a>" in page
     assert "the set whose number comes out" in page
+
+
+@pytest.mark.usefixtures("guide")
+def test_a_proxy_that_never_answered_is_not_said_to_have_no_destination(administrator: Client) -> None:
+    Proxy.objects.create(name="edge", mi_url="http://127.0.0.1:9/mi")
+    lead(administrator)
+    page = administrator.get(reverse(ROUTES), {"dpid": "1", "number": "0301234"}).content.decode()
+    assert "Unknown: edge never answered." in page
+    assert "No destination" not in page
 
 
 @pytest.mark.usefixtures("guide")

@@ -122,7 +122,10 @@ class After:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """What the page shows; with a `problem` no destination is selected, and `members` may still be told."""
+    """What the page shows; with a `problem` no destination is selected, and `members` may still be told.
+
+    `is_unknown` where the problem is that nothing can be told of the set.
+    """
 
     source: str
     notes: tuple[str, ...]
@@ -136,6 +139,7 @@ class Explained:
     members: tuple[Member, ...] = ()
     steps: tuple[Step, ...] = ()
     states_after: tuple[After, ...] = ()
+    is_unknown: bool = False
 
     @property
     def shown_members(self) -> tuple[Member, ...]:
@@ -163,9 +167,9 @@ def explain(source: Source, asked: Asked) -> Explained:
     try:
         preview = set_preview(source, asked.setid)
     except NoPreviewError as error:
-        return Explained(source.name, (), problem=str(error))
+        return Explained(source.name, (), problem=str(error), is_unknown=True)
     except LoadBrokenError as error:
-        return Explained(source.name, (), problem=f"The whole reload would fail: {error}")
+        return Explained(source.name, (), problem=f"The whole reload would fail: {error}", is_unknown=True)
     notes = preview.notes
     memory = preview.memory
     memory.settings = ProbingSettings(threshold=asked.threshold)
