@@ -93,7 +93,9 @@ def test_in_pieces_it_is_the_same(body: bytes, size: int) -> None:
 
 
 TEXTS = st.text(alphabet=st.sampled_from('ab}{][",\\ é\n'), max_size=8)
-VALUES: st.SearchStrategy[Any] = st.one_of(TEXTS, st.integers(), st.none(), st.lists(TEXTS, max_size=2), st.just({}))
+VALUES: st.SearchStrategy[Any] = st.one_of(
+    TEXTS, st.integers(), st.none(), st.lists(TEXTS, max_size=2), st.just({})
+)
 
 
 @given(st.lists(st.lists(st.dictionaries(TEXTS, VALUES, max_size=3), max_size=4)), st.integers(1, 50))
