@@ -13,9 +13,13 @@ from efcp.proxies.switches import (
     LOAD_REPORTS_KEPT,
     Mark,
     Switch,
+    Unread,
     switches,
     unread,
 )
+
+RESTARTED = "restarted"
+"""In place of a mark: the rings began anew, which empty ones do not show."""
 
 _LOADED = "DB data loading successfully completed"
 
@@ -41,7 +45,11 @@ def take(contact: ProxyContact, reports: Reports | None) -> Taken:
         return Taken(Told())
     late = _read(contact.late_switches)
     former = Mark.parse(contact.switches_mark)
-    flags = unread(reports.switches, former, FLAG_REPORTS_KEPT)
+    if contact.switches_mark == RESTARTED:
+        ring = reports.switches.reports if reports.switches else ()
+        flags = Unread(ring, Mark.of(ring), lost=True)
+    else:
+        flags = unread(reports.switches, former, FLAG_REPORTS_KEPT)
     loads = unread(reports.loads, Mark.parse(contact.loads_mark), LOAD_REPORTS_KEPT)
     contact.reports_asked_at = reports.asked_at
     contact.switches_mark = str(flags.mark)

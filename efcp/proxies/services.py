@@ -129,7 +129,18 @@ def store_identity(proxy: Proxy, version: str | None, up_since: datetime, up_sin
         if met is Met.RESTARTED or (met is Met.SAME and not contact.up_since_text):
             contact.up_since_text = up_since_text
             contact.up_since = up_since
-        contact.save(update_fields=["version", "up_since", "up_since_text", "stranger_start", "mixed_at"])
+        if met is Met.RESTARTED:
+            contact.switches_mark = reporting.RESTARTED
+        contact.save(
+            update_fields=[
+                "version",
+                "up_since",
+                "up_since_text",
+                "stranger_start",
+                "mixed_at",
+                "switches_mark",
+            ]
+        )
     return met
 
 

@@ -347,3 +347,14 @@ def cut_all_connections_but_this() -> None:
         for (number,) in cursor.fetchall():
             with suppress(OperationalError):
                 cursor.execute("KILL %s", [number])
+
+
+def test_a_restart_leaves_a_gap_also_where_no_report_was_ever_given(mi: MiServer, proxy: Proxy) -> None:
+    mi.sets, mi.reports, mi.up_s = {1: [listed("sip:a")]}, [], 20_000
+    watcher = Watcher(2.0, threading.Event())
+    watcher.poll_once()
+    mi.up_since, mi.up_s = "Fri Nov 27 12:00:00 2026", 1
+    assert watcher.poll_once()["edge-1"].restarted
+    assert HistoryGap.objects.count() == 1
+    watcher.poll_once()
+    assert HistoryGap.objects.count() == 1
