@@ -1,7 +1,7 @@
 """One destination on one proxy, as the list shows it: its state, and what differs from the table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dispatcher.drift import ColumnDifference, differing_columns
@@ -12,6 +12,7 @@ from efcp.proxies.ages import in_words
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.probing import Check, live_check
 from efcp.proxies.selectors import WatchedProxy
+from efcp.sip.uri import uri_key
 
 _WORDS = {
     "active": "Active",
@@ -31,7 +32,7 @@ class LiveCell:
     seen); it has lasted for `age`, as far as is known. Where `fresh` is False, the proxy does not answer and
     `state` is the last known, as of `seen_at`, which was `seen_age` ago; a fresh cell has no `seen_at`. It is
     not `compared` where the proxy's partition loads another table. `check` tells of an active one whether the
-    proxy probes it.
+    proxy probes it. `absence` says why the proxy does not hold it, as far as that is known.
     """
 
     proxy: str
@@ -45,6 +46,7 @@ class LiveCell:
     changed: tuple[ColumnDifference, ...] = ()
     check: Check | None = None
     compared: bool = True
+    absence: str = ""
 
     @property
     def word(self) -> str:
@@ -106,13 +108,24 @@ class Comparison:
         pk = each.proxy.pk
         compared = pk not in self.separate
         if occurrence >= len(held):
-            return cell_of(each, None, compared=compared)
+            return replace(
+                cell_of(each, None, compared=compared), absence=self._absence(each, occurrence, row)
+            )
         mine = held[occurrence]
         if not (each.fresh and compared):
             return cell_of(each, mine, compared=compared)
         loaded = self.loaded[pk].columns_of((row.setid, mine.uri_key, occurrence), row.pk)
         listeners = self.listeners.get(pk, frozenset())
         return cell_of(each, mine, differing_columns(Values.of(row), mine, loaded, listeners))
+
+    def _absence(self, each: WatchedProxy, occurrence: int, row: Destination) -> str:
+        """Why a proxy does not hold a row: known where it is known which rows it loaded."""
+        table = self.loaded.get(each.proxy.pk)
+        if table is None or table.rows is None or each.proxy.pk in self.separate:
+            return ""
+        if (row.setid, uri_key(row.destination.rstrip(" ")), occurrence) in table.rows:
+            return f"{each.proxy.name} left it out when it loaded"
+        return f"{each.proxy.name} has not loaded since it was written"
 
 
 def cell_of(

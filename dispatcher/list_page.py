@@ -20,6 +20,7 @@ from efcp.proxies.set_counts import SameCount, SetOnProxy, StateCount, same_coun
 from efcp.sip.uri import uri_key
 
 MAX_PROXY_COLUMNS = 12
+MAX_ABSENCES = 3
 LARGE_SET = 5_000
 """A set of more rows is not searched for what only the memory holds: without an index that takes too long."""
 
@@ -70,6 +71,13 @@ class Line:
     def not_loaded(self) -> bool:
         """Whether some answering proxy lacks the destination."""
         return any(cell.not_loaded for cell in self.live)
+
+    @property
+    def absences(self) -> str:
+        """Why proxies do not hold it, as far as that is known; the first few of many."""
+        return "; ".join(
+            [cell.absence for cell in self.live if cell.not_loaded and cell.absence][:MAX_ABSENCES]
+        )
 
     @property
     def changed(self) -> tuple[ColumnDifference, ...]:

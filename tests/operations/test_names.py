@@ -182,6 +182,18 @@ def test_a_row_that_the_proxy_left_out_for_a_reason_of_its_own_is_named_too(
     assert told in unescape(answer.content.decode())
 
 
+def test_the_list_says_which_rows_a_proxy_left_out_and_which_wait_for_a_reload(
+    operator: Client, edge: PlayingProxy, edge_with_name: Proxy, name_server: NameServer, add_row: AddRow
+) -> None:
+    name_server.addresses["gw.example.test"] = ["127.0.0.5"]
+    edge.discarded = 1
+    operator.post(reverse("operations:reload"), sent(edge_with_name), follow=True)
+    add_row("sip:10.0.0.7:5060")
+    page = operator.get(reverse("dispatcher:list"), {"live": "absent"}).content.decode()
+    assert "edge-1 left it out when it loaded" in page
+    assert "edge-1 has not loaded since it was written" in page
+
+
 def test_what_the_proxy_found_although_this_machine_does_not_is_clean(
     operator: Client, edge: PlayingProxy, edge_with_name: Proxy
 ) -> None:
