@@ -60,6 +60,7 @@ class ReloadOutcome(models.TextChoices):
     NOT_REACHED = "not reached", "Not reached"
     NOT_SENT = "not sent", "Not sent"
     UNKNOWN = "unknown", "Unknown, still running"
+    NO_EFFECT = "no effect", "Not reloaded"
 
 
 class ReloadResult(models.Model):
@@ -70,7 +71,9 @@ class ReloadResult(models.Model):
     `discarded` are what the proxy reports of this load, `report` is its newest report where it tells of
     none. `differs` counts what is not as the table after the read-back, None where there was none; `notes`
     say it in words where another page does not. The process that waited for a result without an end past
-    `deadline` is gone.
+    `deadline` is gone. Without an answer the result is settled by the proxy's reports of loading
+    (efcp.operations.settling): `answered_at` is when they were first asked for after it was given up,
+    `settled_at` when it was decided.
     """
 
     run = models.ForeignKey(ReloadRun, on_delete=models.CASCADE, related_name="results")
@@ -87,6 +90,8 @@ class ReloadResult(models.Model):
     differs = models.PositiveIntegerField(null=True)
     read_back_problem = models.CharField(max_length=255, blank=True)
     notes = models.JSONField(default=list)
+    answered_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "efcp_reload_result"

@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from efcp.clock import moment_text
 from efcp.operations.models import ReloadOutcome, ReloadResult, StateOutcome, StateResult
 from efcp.operations.processes import is_gone
+from efcp.proxies.loads import partition_of
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.models import ProxyContact, State
+from efcp.proxies.models import ProxyContact, ProxyLoad, State
 from efcp.proxies.selectors import LiveStates, live_states
 from efcp.sip.uri import uri_key
 
@@ -21,6 +23,9 @@ EVERY_S = 2.0
 AT_ONCE = 500
 OPEN_FOR = timedelta(days=1)
 """How long after a request a proxy that does not answer is waited for."""
+
+WHOLE_SECONDS = timedelta(seconds=1)
+"""Proxies report their moments in whole seconds."""
 
 CARRIED_OUT_WITHIN = timedelta(seconds=15)
 """Once a proxy answers again, how long it may take until what waited in its socket has been carried out."""
@@ -33,6 +38,7 @@ def settle(now: datetime) -> None:
     """Close what nobody waits for any more, then settle what got no answer."""
     close_abandoned(now)
     settle_states(now)
+    settle_reloads(now)
 
 
 @retried_on_lock
@@ -102,6 +108,76 @@ def _settle(result: StateResult, held: LiveStates, contact: ProxyContact) -> Non
         result.outcome, result.state_after = StateOutcome.NO_EFFECT, state
         result.message = f"No answer came, and the proxy still held it as {state} later."
     result.settled_at = timezone.now()
+
+
+@retried_on_lock
+def settle_reloads(now: datetime) -> int:
+    """Settle reloads without an answer by the proxy's later reports of loading; return how many."""
+    due = list(
+        ReloadResult.objects.filter(
+            outcome=ReloadOutcome.UNKNOWN,
+            settled_at=None,
+            ended_at__isnull=False,
+            run__started_at__gt=now - OPEN_FOR,
+        ).select_related("run", "proxy")[:AT_ONCE]
+    )
+    for result in due:
+        load = _load_reported_since(result)
+        if load is not None:
+            _settle_reload(result, load)
+            result.save(
+                update_fields=["outcome", "message", "loaded", "discarded", "answered_at", "settled_at"]
+            )
+    return sum(result.settled_at is not None for result in due)
+
+
+def _load_reported_since(result: ReloadResult) -> ProxyLoad | None:
+    """The proxy's last load, as it reported after the reload was given up."""
+    module = result.run.module
+    return ProxyLoad.objects.filter(
+        proxy=result.proxy,
+        module=module,
+        partition=partition_of(module, result.proxy.partition),
+        reports_asked_at__gt=result.ended_at,
+    ).first()
+
+
+def _settle_reload(result: ReloadResult, load: ProxyLoad) -> None:
+    sent_at = result.run.started_at - WHOLE_SECONDS
+    asked_at = load.reports_asked_at or timezone.now()
+    result.answered_at = result.answered_at or asked_at
+    if load.begun_at is not None and load.begun_at >= sent_at:
+        later = _later_reload(result, load.begun_at)
+        if not later:
+            result.outcome = ReloadOutcome.DONE
+            result.loaded, result.discarded = load.loaded, load.discarded
+            result.message = (
+                f"No answer came in time. The proxy reports a load at {moment_text(load.begun_at)}."
+            )
+        else:
+            result.message = f"No answer came, and a later reload by {later} hides what came of it."
+    elif load.failed_at is not None and load.failed_at >= sent_at:
+        result.outcome = ReloadOutcome.REFUSED
+        result.message = (
+            "No answer came in time. The proxy reports that loading failed; it keeps its old table."
+        )
+    elif asked_at < result.answered_at + CARRIED_OUT_WITHIN:
+        return
+    else:
+        result.outcome = ReloadOutcome.NO_EFFECT
+        result.message = "No answer came, and the proxy reports no load since."
+    result.settled_at = timezone.now()
+
+
+def _later_reload(result: ReloadResult, begun_at: datetime) -> str:
+    """Who reloaded the proxy after this reload and before that load began; empty for nobody."""
+    later = ReloadResult.objects.filter(
+        proxy=result.proxy,
+        run__module=result.run.module,
+        run__started_at__gt=result.run.started_at,
+        run__started_at__lte=begun_at + WHOLE_SECONDS,
+    ).exclude(outcome__in=(ReloadOutcome.NOT_SENT, ReloadOutcome.NOT_REACHED))
+    return later.order_by("pk").values_list("run__actor", flat=True).first() or ""
 
 
 def is_settling(results: Sequence[StateResult], now: datetime) -> bool:

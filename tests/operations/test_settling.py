@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -22,7 +23,7 @@ from efcp.operations.models import (
 )
 from efcp.operations.processes import is_gone, this_process
 from efcp.operations.states import undoing
-from efcp.proxies.models import KnownDestination, Proxy, ProxyContact
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, ProxyLoad
 from tests.operations.conftest import URI
 
 AddRow = Callable[..., int]
@@ -175,3 +176,72 @@ def test_a_state_whose_process_ended_is_unknown_until_it_is_read_back(hung: Stat
     assert settled(hung).outcome == StateOutcome.UNKNOWN
     read_back(hung.proxy, "inactive", timezone.now())
     assert settled(hung).outcome == StateOutcome.DONE
+
+
+@pytest.fixture
+def silent_reload(proxy: Proxy) -> ReloadResult:
+    """A reload that was given up a minute ago."""
+    now = timezone.now()
+    run = ReloadRun.objects.create(started_at=now - timedelta(seconds=90), actor="ann")
+    return ReloadResult.objects.create(
+        run=run,
+        proxy=proxy,
+        outcome=ReloadOutcome.UNKNOWN,
+        deadline=now,
+        ended_at=now - timedelta(seconds=60),
+    )
+
+
+def report(result: ReloadResult, asked_s_after: float, **load: Any) -> None:
+    """Have the watcher read the proxy's reports so long after the reload was given up."""
+    assert result.ended_at is not None
+    ProxyLoad.objects.update_or_create(
+        proxy=result.proxy,
+        module="dispatcher",
+        partition="default",
+        defaults={"reports_asked_at": result.ended_at + timedelta(seconds=asked_s_after), **load},
+    )
+
+
+def reload_settled(result: ReloadResult) -> tuple[str, str]:
+    settling.settle(timezone.now())
+    result.refresh_from_db()
+    return result.outcome, result.message
+
+
+def test_a_reload_without_an_answer_is_settled_by_the_proxys_report(silent_reload: ReloadResult) -> None:
+    report(
+        silent_reload, 5, begun_at=silent_reload.run.started_at + timedelta(seconds=50), loaded=7, discarded=1
+    )
+    outcome, message = reload_settled(silent_reload)
+    assert (outcome, silent_reload.loaded, silent_reload.discarded) == (ReloadOutcome.DONE, 7, 1)
+    assert "reports a load at" in message
+
+
+def test_an_older_load_settles_nothing_until_the_proxy_has_had_time(silent_reload: ReloadResult) -> None:
+    before = silent_reload.run.started_at - timedelta(minutes=5)
+    report(silent_reload, 5, begun_at=before)
+    assert reload_settled(silent_reload)[0] == ReloadOutcome.UNKNOWN
+    report(silent_reload, 5 + settling.CARRIED_OUT_WITHIN.total_seconds(), begun_at=before)
+    assert reload_settled(silent_reload)[0] == ReloadOutcome.NO_EFFECT
+
+
+def test_a_load_that_failed_is_told(silent_reload: ReloadResult) -> None:
+    report(silent_reload, 5, failed_at=silent_reload.run.started_at + timedelta(seconds=50))
+    assert reload_settled(silent_reload)[0] == ReloadOutcome.REFUSED
+
+
+def test_a_later_reload_hides_what_came_of_it(silent_reload: ReloadResult) -> None:
+    later = ReloadRun.objects.create(
+        started_at=silent_reload.run.started_at + timedelta(seconds=70), actor="bob"
+    )
+    ReloadResult.objects.create(
+        run=later,
+        proxy=silent_reload.proxy,
+        outcome=ReloadOutcome.DONE,
+        deadline=timezone.now(),
+        ended_at=later.started_at,
+    )
+    report(silent_reload, 20, begun_at=later.started_at)
+    outcome, message = reload_settled(silent_reload)
+    assert (outcome, "a later reload by bob" in message) == (ReloadOutcome.UNKNOWN, True)

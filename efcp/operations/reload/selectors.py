@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from efcp.operations.models import Module, ReloadOutcome, ReloadResult, ReloadRun
 from efcp.operations.reload.kinds import ReadBack
+from efcp.operations.settling import OPEN_FOR
 
 _UNDER_WAY = {ReloadOutcome.WAITING, ReloadOutcome.RUNNING}
 _RECENT = 5
@@ -22,6 +23,15 @@ class ResultLine:
     def is_under_way(self) -> bool:
         """Whether its end may still come."""
         return self.outcome in _UNDER_WAY
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something may still come: its end, or what a proxy that did not answer reports later."""
+        is_unsettled = self.outcome is ReloadOutcome.UNKNOWN and self.result.settled_at is None
+        ended_at = self.result.ended_at
+        return self.is_under_way or (
+            is_unsettled and ended_at is not None and ended_at > timezone.now() - OPEN_FOR
+        )
 
     @property
     def is_clean(self) -> bool:

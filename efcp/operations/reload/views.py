@@ -40,7 +40,7 @@ def run_page(request: HttpRequest, run_id: int, module: Module = Module.DISPATCH
     """What came of one run; htmx asks for the results alone until all are in."""
     run = get_object_or_404(ReloadRun, pk=run_id, module=module)
     lines = selectors.result_lines(run)
-    context = {"run": run, "lines": lines, "is_open": any(line.is_under_way for line in lines)}
+    context = {"run": run, "lines": lines, "is_open": any(line.is_open for line in lines)}
     fragment = "#results" if request.headers.get("HX-Target") == "results" else ""
     return render(request, f"operations/run.html{fragment}", context)
 
