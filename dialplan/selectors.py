@@ -1,6 +1,6 @@
 """Reading rules, in the order in which a proxy tries them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from django.db.models import CharField, Q, QuerySet, Value
@@ -8,6 +8,7 @@ from django.db.models.functions import Cast, Lower
 from django.http import QueryDict
 
 from dialplan.listing import MAX_DPID, ListQuery, Sort
+from dialplan.loaded import NotLoaded, not_loaded
 from dialplan.models import DialplanName, MatchOperator, Rule
 from dialplan.order import next_free
 from dialplan.schedules.telling import short_words
@@ -16,6 +17,7 @@ from dialplan.translation.findings import Effect
 from dialplan.translation.rules import Environment, Rejected, read_rule
 from dialplan.validation import as_rule
 from efcp.editing.listing import integer
+from efcp.proxies.selectors import WatchedProxy
 
 MAX_RULES = 20_000
 """Of one dialplan, loaded for a trial; a page can't wait for more. Equal rules of other texts don't count."""
@@ -46,13 +48,17 @@ class TooManyRulesError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ListedRule:
-    """A row of the list; `problem` says what a proxy does instead of loading it."""
+    """A row of the list; `problem` says what a proxy does instead of loading it.
+
+    `not_loaded` is what answering proxies have not loaded of it.
+    """
 
     row: Rule
     problem: str
     before: int | None = None
     """The id of the rule before it in its band; `behind` that of the one behind it."""
     behind: int | None = None
+    not_loaded: tuple[NotLoaded, ...] = ()
 
     @property
     def when(self) -> str:
@@ -116,8 +122,8 @@ def names() -> dict[int, str]:
     return dict(DialplanName.objects.values_list("dpid", "name"))
 
 
-def list_page(query: ListQuery) -> ListPage:
-    """Read a page of the list, in four queries at any size; a page beyond the last is the last."""
+def list_page(query: ListQuery, watched: Sequence[WatchedProxy] = ()) -> ListPage:
+    """Read a page of the list, in a few queries at any size; a page beyond the last is the last."""
     moving = find(query.moving) if query.moving is not None else None
     if moving is not None:
         query = replace(query, dpid=moving.dpid)
@@ -128,13 +134,15 @@ def list_page(query: ListQuery) -> ListPage:
     order = [query.sort] if query.in_order else [query.sort, "pr"]
     found = list(rows.order_by("dpid", *order, "id")[(number - 1) * query.size : number * query.size])
     known = names()
+    missing = not_loaded([row.pk for row in found], watched)
     bands: dict[int, list[Rule]] = {}
     for row in found:
         bands.setdefault(row.dpid, []).append(row)
     return ListPage(
         query=query,
         bands=tuple(
-            Band(dpid, known.get(dpid, ""), _listed(rules, query.in_order)) for dpid, rules in bands.items()
+            Band(dpid, known.get(dpid, ""), _listed(rules, query.in_order, missing))
+            for dpid, rules in bands.items()
         ),
         total=total,
         pages=pages,
@@ -205,12 +213,12 @@ def _matching(query: ListQuery) -> QuerySet[Rule]:
     return rows
 
 
-def _listed(rows: list[Rule], in_order: bool) -> tuple[ListedRule, ...]:
-    if not in_order:
-        return tuple(ListedRule(row, _problem(row)) for row in rows)
-    ids = [None, *(row.pk for row in rows), None]
+def _listed(
+    rows: list[Rule], in_order: bool, missing: Mapping[int, tuple[NotLoaded, ...]]
+) -> tuple[ListedRule, ...]:
+    ids = [None, *(row.pk for row in rows), None] if in_order else [None] * (len(rows) + 2)
     return tuple(
-        ListedRule(row, _problem(row), before, behind)
+        ListedRule(row, _problem(row), before, behind, missing.get(row.pk, ()))
         for row, before, behind in zip(rows, ids, ids[2:], strict=False)
     )
 

@@ -24,6 +24,7 @@ urlpatterns = [
     path("cases/<number:dpid>/save/", cases.save, name="save-case"),
     path("case/<int:case_id>/delete/", cases.delete, name="delete-case"),
     path("restore/<int:record_id>/", views.restore, name="restore"),
+    path("pending/", views.pending, name="pending"),
     path("order/<number:dpid>/", views.order, name="order"),
     path("order/<number:dpid>/separate/", views.separate, name="separate"),
     path("schedule/", schedules.schedule, name="schedule"),

@@ -13,6 +13,7 @@ from dialplan import selectors, services
 from dialplan.cases.effects import CaseEffect, Standing, effect_of_deleting, standing
 from dialplan.forms import DeleteForm, NameForm, RuleForm
 from dialplan.listing import MAX_DPID, SIZES, ListQuery
+from dialplan.loaded import pending_rules
 from dialplan.models import Rule
 from dialplan.neighbours import order_of_dialplan
 from dialplan.order import NoRoomError
@@ -21,6 +22,7 @@ from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
 from efcp.editing.listing import integer
+from efcp.proxies.context import watched_on
 
 _SHOWN_CASES = 3
 """Failing test cases that are told one by one after an edit."""
@@ -30,8 +32,17 @@ _SHOWN_CASES = 3
 @permission_required("efcp.view", raise_exception=True)
 def rule_list(request: HttpRequest) -> HttpResponse:
     """The rules by dialplan, in the order in which a proxy tries them, filtered and paged by the URL."""
-    page = selectors.list_page(ListQuery.parse(request.GET.dict()))
+    page = selectors.list_page(ListQuery.parse(request.GET.dict()), watched_on(request))
     return render(request, "dialplan/list.html", {"page": page, "sizes": SIZES, "names": selectors.names()})
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def pending(request: HttpRequest) -> HttpResponse:
+    """What each proxy has not loaded yet: as a fragment, or as a page."""
+    is_fragment = request.headers.get("HX-Request") == "true"
+    context = {"proxies": pending_rules(watched_on(request))}
+    return render(request, f"dialplan/pending{'' if is_fragment else '_page'}.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -17,9 +17,8 @@ from django.db.models.functions import Lower
 from dispatcher.models import Destination
 from dispatcher.secrets import is_masked
 from efcp.audit.models import AuditRecord
-from efcp.proxies.ages import in_words
-from efcp.proxies.loads import LastLoad, loaded_rows
-from efcp.proxies.models import KnownDestination, LoadSource, Proxy
+from efcp.proxies.loads import LastLoad, loaded_rows, why_unknown
+from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.selectors import WatchedProxy
 
 Texts = tuple[Any, ...]
@@ -188,19 +187,6 @@ def _table(load: LastLoad | None, now: datetime) -> LoadedTable:
         except LookupError:
             return LoadedTable(None, "What it loaded is not stored any more.")
     return LoadedTable(None, why_unknown(load, now))
-
-
-def why_unknown(load: LastLoad, now: datetime) -> str:
-    """Why the rows that a load read are not known, as a sentence."""
-    age = f"{in_words(now - load.begun_at)} ago" if load.begun_at else "at a time not known"
-    match load.source:
-        case LoadSource.PANEL:
-            return load.problem or "What it loaded is not known."
-        case LoadSource.START:
-            return f"It loaded the table when it started, {age}."
-        case LoadSource.OTHER:
-            return f"It was reloaded {age}, not by this panel."
-    return "It does not report its loads."
 
 
 @lru_cache(maxsize=4)

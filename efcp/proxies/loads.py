@@ -15,6 +15,7 @@ from typing import Any
 from django.db import transaction
 
 from efcp.mi.reports import IdentifierReports, LoadCount, Report
+from efcp.proxies.ages import in_words
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import LoadedRows, LoadSource, Proxy, ProxyLoad
 from efcp.proxies.switches import LOAD_REPORTS_KEPT, Mark, unread
@@ -173,6 +174,19 @@ def loaded_rows(digest: str) -> tuple[Row, ...] | None:
     if found is None:
         return None
     return tuple(map(tuple, json.loads(zlib.decompress(bytes(found)))))
+
+
+def why_unknown(load: LastLoad, now: datetime) -> str:
+    """Why the rows that a load read are not known, as a sentence."""
+    age = f"{in_words(now - load.begun_at)} ago" if load.begun_at else "at a time not known"
+    match load.source:
+        case LoadSource.PANEL:
+            return load.problem or "What it loaded is not known."
+        case LoadSource.START:
+            return f"It loaded the table when it started, {age}."
+        case LoadSource.OTHER:
+            return f"It was reloaded {age}, not by this panel."
+    return "It does not report its loads."
 
 
 def _locked(proxy: Proxy, module: str, partition: str) -> ProxyLoad | None:

@@ -9,11 +9,13 @@ from django.urls import reverse
 
 from dialplan import services as rules
 from dialplan.cases import services as cases
+from dialplan.loaded import pending_rules
 from efcp.accounts.roles import Role
 from efcp.operations.models import Module, ReloadOutcome, ReloadResult, ReloadRun
 from efcp.operations.reload import services
 from efcp.operations.reload.services import Started, Wanted
 from efcp.proxies.models import Proxy
+from efcp.proxies.selectors import watched_proxies
 from tests.operations.conftest import SOMEBODY
 from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox
 
@@ -160,3 +162,12 @@ def test_everybody_sees_the_page_and_operators_reload(
     assert client.get(reverse(RELOAD)).status_code == seen
     assert client.post(reverse(RELOAD), sent(box)).status_code == posted
     assert ReloadResult.objects.exists() == (role in (Role.OPERATOR, Role.ADMINISTRATOR))
+
+
+def test_a_reload_remembers_the_rules_that_were_loaded(box: Proxy, add_rule: Callable[..., int]) -> None:
+    kept = add_rule("^0", repl_exp="a")
+    reload(box)
+    add_rule("^1", repl_exp="b")
+    (found,) = pending_rules(watched_proxies())
+    assert (found.why, found.words) == ("", "1 added")
+    assert [change.rule.id for change in found.shown] != [kept]

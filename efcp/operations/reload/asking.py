@@ -108,25 +108,29 @@ def _reports(
     return Reports(newest=after.ring.reports[-1].text, before=before, after=after)
 
 
+WRITTEN_MEANWHILE = (
+    "The table was written to while it was reloaded, so that it is not known which rows it read."
+)
+
+
 def record_load(
-    reloaded: Reloaded[Any], module: Module, rows: Sequence[tuple[Any, ...]] | None, *, fits: bool = True
+    reloaded: Reloaded[Any],
+    module: Module,
+    rows: Sequence[tuple[Any, ...]] | None,
+    problem: str = WRITTEN_MEANWHILE,
+    *,
+    fits: bool = True,
 ) -> None:
-    """Store that `rows` were loaded; None where the table was written to meanwhile."""
+    """Store that `rows` were loaded; None where that is not known, by `problem`."""
+    if rows is not None:
+        problem = "" if len(rows) <= MAX_ROWS else f"The table has more than {MAX_ROWS:,} rows."
     target = reloaded.target
     asked = PanelLoad(
         begun_at=reloaded.begun_at,
-        rows=rows if rows is None or len(rows) <= MAX_ROWS else None,
-        problem=_why_not(rows),
+        rows=None if problem else rows,
+        problem=problem,
         fits=fits,
         reports_before=reloaded.reports.before,
         reports=reloaded.reports.after,
     )
     record_panel_load(target.proxy, module.value, partition_of(module.value, target.partition), asked)
-
-
-def _why_not(rows: Sequence[tuple[Any, ...]] | None) -> str:
-    if rows is None:
-        return "The table was written to while it was reloaded, so that it is not known which rows it read."
-    if len(rows) > MAX_ROWS:
-        return f"The table has more than {MAX_ROWS:,} rows: what was loaded is not kept."
-    return ""

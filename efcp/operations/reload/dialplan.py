@@ -5,17 +5,20 @@ makes of the saved test cases.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from dialplan.asking import Agreement, Said, ask_cases
 from dialplan.cases.running import CheckedCase, run_cases
 from dialplan.cases.selectors import all_cases
 from dialplan.foretold import Foretold, foretell
+from dialplan.loaded import RuleColumns, read_rules
 from dialplan.trying import Tried
 from efcp.mi import MiClient
 from efcp.operations.models import Module, ReloadOutcome
-from efcp.operations.reload.asking import Exchange, Reloaded, reload_and_read_back
+from efcp.operations.reload.asking import Exchange, Reloaded, record_load, reload_and_read_back
 from efcp.operations.reload.kinds import ReadBack
 from efcp.proxies.asking import Target
+from efcp.proxies.loads import MAX_ROWS
 from efcp.proxies.models import Proxy
 
 CASES_LIMIT_S = 10.0
@@ -32,6 +35,7 @@ class DialplanReload:
     def __init__(self) -> None:
         self._checked: tuple[CheckedCase, ...] = ()
         self._foretold: Foretold | None = None
+        self._rules: dict[int, RuleColumns] | None = None
 
     def not_to_send(self, proxies: Iterable[Proxy]) -> dict[int, str]:
         """The row over which every proxy's whole reload would fail, or which would crash it."""
@@ -46,6 +50,7 @@ class DialplanReload:
         """Run the test cases on the table, and count what it should load."""
         self._checked = run_cases(all_cases())
         self._foretold = foretell()
+        self._rules = read_rules()
 
     def ask(self, target: Target) -> Reloaded[list[Said | None]]:
         """Send dp_reload, then ask for the test cases and the reports."""
@@ -60,6 +65,8 @@ class DialplanReload:
 
     def store(self, reloaded: Reloaded[list[Said | None]]) -> ReadBack:
         """Compare the answers and the counts with the table; nothing is stored but that."""
+        if reloaded.outcome is ReloadOutcome.DONE:
+            self._record(reloaded)
         if reloaded.read_back.error is not None:
             return ReadBack(None, str(reloaded.read_back.error))
         said = reloaded.read_back.value
@@ -72,6 +79,15 @@ class DialplanReload:
         unasked = sum(each is None for each in said)
         problem = f"{unasked} of {len(said)} test cases were not asked." if unasked else ""
         return ReadBack(len(differing), problem, shown)
+
+    def _record(self, reloaded: Reloaded[Any]) -> None:
+        """Remember the rules that the proxy loaded: those of the table, if they are the same as before."""
+        rules = self._rules
+        if rules is None:
+            record_load(reloaded, Module.DIALPLAN, None, f"There are more than {MAX_ROWS:,} rules.")
+            return
+        unchanged = read_rules() == rules
+        record_load(reloaded, Module.DIALPLAN, list(rules.values()) if unchanged else None)
 
     def _counted(self, reloaded: Reloaded[list[Said | None]]) -> Iterator[str]:
         count, foretold = reloaded.reports.count, self._foretold
