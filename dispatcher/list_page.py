@@ -20,6 +20,7 @@ from efcp.proxies.set_counts import SameCount, SetOnProxy, StateCount, same_coun
 from efcp.sip.uri import uri_key
 
 MAX_PROXY_COLUMNS = 12
+"""Proxies with a column of their own; what is counted and marked takes all of them into account."""
 MAX_ABSENCES = 3
 LARGE_SET = 5_000
 """A set of more rows is not searched for what only the memory holds: without an index that takes too long."""
@@ -27,9 +28,12 @@ LARGE_SET = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of the table, with its state on every proxy. Shares are percentages, None where unknowable.
+    """One row of the table. Shares are percentages, None where unknowable.
 
-    `left_out` says why no load would take the row, `name_note` what is to be said of the name in it.
+    `live` has a cell for each proxy with a column.
+    `not_loaded` tells whether some answering proxy lacks it, with or without a column, and `absences` why, as
+    far as that is known; `changed` are the columns that differ from the first answering proxy which holds
+    other values. `left_out` says why no load would take the row, `name_note` what is to be said of the name.
     """
 
     id: int
@@ -39,6 +43,9 @@ class Line:
     share_after: float | None
     live: tuple[LiveCell, ...]
     duplicate: bool
+    not_loaded: bool = False
+    absences: str = ""
+    changed: tuple[ColumnDifference, ...] = ()
     left_out: str = ""
     name_note: NameNote | None = None
 
@@ -66,23 +73,6 @@ class Line:
     def bar_after(self) -> str:
         """The length of the bar, of 100, for the share after a reload."""
         return f"{self.share_after or 0:.1f}"
-
-    @property
-    def not_loaded(self) -> bool:
-        """Whether some answering proxy lacks the destination."""
-        return any(cell.not_loaded for cell in self.live)
-
-    @property
-    def absences(self) -> str:
-        """Why proxies do not hold it, as far as that is known; the first few of many."""
-        return "; ".join(
-            [cell.absence for cell in self.live if cell.not_loaded and cell.absence][:MAX_ABSENCES]
-        )
-
-    @property
-    def changed(self) -> tuple[ColumnDifference, ...]:
-        """The columns that differ from the first answering proxy which holds other values."""
-        return next((cell.changed for cell in self.live if cell.changed), ())
 
     @property
     def differs(self) -> bool:
@@ -125,6 +115,7 @@ class Band:
 class ListPage:
     """Everything that the list page shows; `sort_urls` has the query string for each order, by column.
 
+    `watched` are the proxies with a column, `without_column` the further ones.
     `not_compared` and `not_told` are proxies' names with why their memory is not compared with the table, and
     why it is not known what they loaded of it."""
 
@@ -133,12 +124,18 @@ class ListPage:
     bands: tuple[Band, ...]
     lines: tuple[Line, ...]
     watched: tuple[WatchedProxy, ...]
+    without_column: tuple[WatchedProxy, ...]
     reference: str
     set_names: dict[int, str]
     total: int
     pages: int
     not_compared: tuple[tuple[str, str], ...] = ()
     not_told: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def all_proxies(self) -> tuple[WatchedProxy, ...]:
+        """Every enabled proxy, those with a column first."""
+        return (*self.watched, *self.without_column)
 
     @property
     def previous_url(self) -> str:
@@ -167,7 +164,7 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     separate = separate_tables(watched)
     proxies = [
         each.proxy
-        for each in watched[:MAX_PROXY_COLUMNS]
+        for each in watched
         if each.fresh and not (query.live is Live.ABSENT and each.proxy.pk in separate)
     ]
     page = selectors.page_of(selectors.matching(query, proxies), query)
@@ -202,8 +199,11 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
             weight=mask_weight(values.weight),
             share_now=_share_now(mine, _active_on(reference, counts[row.setid])) if reference else None,
             share_after=0.0 if finding else _share_after(values, mine, totals[row.setid]),
-            live=cells,
+            live=cells[:MAX_PROXY_COLUMNS],
             duplicate=duplicate,
+            not_loaded=any(cell.not_loaded for cell in cells),
+            absences=_absences(cells),
+            changed=next((cell.changed for cell in cells if cell.changed), ()),
             left_out=finding.text if finding else "",
             name_note=fact.note if fact else None,
         )
@@ -216,6 +216,7 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
         bands=bands,
         lines=lines,
         watched=tuple(watched[:MAX_PROXY_COLUMNS]),
+        without_column=tuple(watched[MAX_PROXY_COLUMNS:]),
         reference=reference.name if reference else "",
         set_names=names,
         total=page.total,
@@ -229,6 +230,12 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
 
 def _proxies(watched: Sequence[WatchedProxy]) -> list[Proxy]:
     return [each.proxy for each in watched]
+
+
+def _absences(cells: Sequence[LiveCell]) -> str:
+    """Why proxies do not hold a row, as far as that is known; the first few of many."""
+    known = [cell.absence for cell in cells if cell.not_loaded and cell.absence]
+    return "; ".join(known[:MAX_ABSENCES])
 
 
 def _occurrences(
@@ -323,7 +330,7 @@ def _gone_lines(
         first = next(iter(by_proxy.values()))
         cells = tuple(
             cell_of(each, by_proxy.get(each.proxy.pk), compared=each.proxy.pk not in separate)
-            for each in watched
+            for each in watched[:MAX_PROXY_COLUMNS]
         )
         lines[setid].append(GoneLine(setid, first.uri, first.description or "", cells))
     return {setid: tuple(found) for setid, found in lines.items()}

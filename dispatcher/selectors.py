@@ -6,8 +6,8 @@ from math import ceil
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet, Value
-from django.db.models.functions import Lower
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Lower
 
 from dispatcher.listing import ListQuery, Live, Sort
 from dispatcher.loadable import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
@@ -69,19 +69,16 @@ def _by_live_state(
     rows: QuerySet[Destination], live: Live, proxies: Sequence[Proxy]
 ) -> QuerySet[Destination]:
     """The rows that are in state `live` on at least one of `proxies`, or absent from at least one."""
-    condition = Q(pk__in=[])
-    for proxy in proxies:
-        known = KnownDestination.objects.filter(
-            proxy=proxy,
-            partition=proxy.partition,
-            setid=OuterRef("setid"),
-            uri_key=Lower(OuterRef("destination")),
-        )
-        if live is Live.ABSENT:
-            condition |= ~Q(Exists(known))
-        else:
-            condition |= Q(Exists(known.filter(state=live.value)))
-    return rows.filter(condition)
+    known = KnownDestination.objects.filter(
+        proxy__in=proxies,
+        partition=F("proxy__partition"),
+        setid=OuterRef("setid"),
+        uri_key=Lower(OuterRef("destination")),
+    )
+    if live is not Live.ABSENT:
+        return rows.filter(Exists(known.filter(state=live.value)))
+    holding = known.order_by().values("setid").annotate(count=Count("proxy", distinct=True)).values("count")
+    return rows.alias(holding=Coalesce(Subquery(holding), 0)).filter(holding__lt=len(proxies))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispatcher import services
+from dispatcher.list_page import MAX_PROXY_COLUMNS
 from dispatcher.models import Destination
 from efcp.accounts.roles import Role
 from efcp.proxies.models import Proxy, ProxyContact, TryOutcome
@@ -358,3 +359,31 @@ def test_a_viewer_gets_no_links_to_change_a_row_that_an_administrator_saw(
     link = reverse("dispatcher:edit", args=[add_row("sip:10.0.0.1")])
     assert link in shown(client_as(Role.ADMINISTRATOR))
     assert link not in shown(client_as(Role.VIEWER))
+
+
+def test_more_proxies_than_columns_are_counted_marked_and_named(viewer: Client, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1")
+    proxies = [make_proxy(f"edge-{number:02}") for number in range(1, MAX_PROXY_COLUMNS + 3)]
+    for proxy in proxies[:-1]:
+        hold(proxy, "sip:10.0.0.1")
+        hold(proxy, "sip:10.0.0.9")  # gone from the table
+    page = shown(viewer)
+    assert page.count('<th class="live"') == MAX_PROXY_COLUMNS
+    assert page.count('<td class="live"') == 2 * MAX_PROXY_COLUMNS
+    assert f"2 of {len(proxies)} proxies have no column here" in page
+    assert "<b>edge-13</b> answers" in page
+    assert "2 of 2 take calls on edge-01, edge-02, edge-03 and 10 more" in page
+    assert "Not held by edge-14" in page
+    assert ">not loaded<" in page
+    assert ">sip:10.0.0.1<" in shown(viewer, "?live=absent")
+    ProxyContact.objects.filter(proxy=proxies[-1]).update(failing_since=timezone.now())
+    assert "<b>edge-14</b> does not answer" in shown(viewer)
+
+
+def test_the_live_filter_finds_what_a_proxy_without_a_column_holds(viewer: Client, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1")
+    proxies = [make_proxy(f"edge-{number:02}") for number in range(1, MAX_PROXY_COLUMNS + 2)]
+    for proxy in proxies:
+        hold(proxy, "sip:10.0.0.1", state="probing" if proxy == proxies[-1] else "active")
+    assert ">sip:10.0.0.1<" in shown(viewer, "?live=probing")
+    assert ">sip:10.0.0.1<" not in shown(viewer, "?live=absent")
