@@ -361,6 +361,16 @@ def test_a_viewer_gets_no_links_to_change_a_row_that_an_administrator_saw(
     assert link not in shown(client_as(Role.VIEWER))
 
 
+def test_an_operator_s_menu_of_a_row_leads_to_the_probe_and_not_to_the_edit(
+    client_as: ClientAs, add_row: AddRow
+) -> None:
+    row_id = add_row("sip:10.0.0.1")
+    probe, edit = reverse("operations:probe", args=[row_id]), reverse("dispatcher:edit", args=[row_id])
+    page = shown(client_as(Role.OPERATOR))
+    assert (probe in page, edit in page) == (True, False)
+    assert probe not in shown(client_as(Role.VIEWER))
+
+
 def test_more_proxies_than_columns_are_counted_marked_and_named(viewer: Client, add_row: AddRow) -> None:
     add_row("sip:10.0.0.1")
     proxies = [make_proxy(f"edge-{number:02}") for number in range(1, MAX_PROXY_COLUMNS + 3)]
