@@ -29,9 +29,10 @@ class LiveCell:
     """One destination on one proxy: what the chip says, and what differs.
 
     `state` is "active", "probing", "inactive", "absent" (the proxy does not hold it) or "unknown" (never
-    seen); it has lasted for `age`, as far as is known. Where `fresh` is False, the proxy does not answer and
-    `state` is the last known, as of `seen_at`, which was `seen_age` ago; a fresh cell has no `seen_at`. It is
-    not `compared` where the proxy's partition loads another table. `check` tells of an active one whether the
+    seen), since `since` as far as is known. Where `fresh` is False, the proxy does not answer and `state` is
+    the last known, as of `seen_at`; a fresh cell has no `seen_at`. `age` and `seen_age` are these two in
+    words: the list renders a row anew when they change (`destination_rows` keeps equal rows). It is not
+    `compared` where the proxy's partition loads another table. `check` tells of an active one whether the
     proxy probes it. `absence` says why the proxy does not hold it, as far as that is known.
     """
 
@@ -53,16 +54,6 @@ class LiveCell:
         """The state as a word for people; what a silent proxy said last is told as such."""
         word = _WORDS[self.state]
         return word if self.fresh or self.state == "unknown" else _LAST_KNOWN.format(word.lower())
-
-    @property
-    def since_iso(self) -> str:
-        """Since when, for a script to read."""
-        return self.since.isoformat() if self.since else ""
-
-    @property
-    def seen_iso(self) -> str:
-        """When the proxy gave its last good answer, for a script to read."""
-        return self.seen_at.isoformat() if self.seen_at else ""
 
     @property
     def not_loaded(self) -> bool:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from django import template
 from django.template.loader import get_template
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from dispatcher.list_page import Line
@@ -22,14 +23,16 @@ def destination_rows(
 ) -> SafeString:
     """The table's rows; `with_set` says whether each names its set."""
     shows_set = bool(with_set)
-    root, audit = reverse("dispatcher:list"), reverse("audit:list")
-    rows = [_row(line, shows_set, may_operate, may_administer, root, audit) for line in lines]
+    places = reverse("dispatcher:list"), reverse("audit:list"), timezone.get_current_timezone_name()
+    rows = [_row(line, shows_set, may_operate, may_administer, *places) for line in lines]
     return mark_safe("".join(rows))  # noqa: S308 - each row is the output of an escaping template
 
 
 @lru_cache(maxsize=KEPT_ROWS)
-def _row(line: Line, with_set: bool, may_operate: bool, may_administer: bool, root: str, audit: str) -> str:
-    """One row.
+def _row(
+    line: Line, with_set: bool, may_operate: bool, may_administer: bool, root: str, audit: str, zone: str
+) -> str:
+    """One row; its times are on the clock of `zone`, which is the current one.
 
     Lists are polled, and their rows stay the same for minutes, so that rendering them anew was a third of
     the page's time. What is kept can't be stale: it depends on nothing but the arguments, which hold every

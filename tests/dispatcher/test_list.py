@@ -1,6 +1,7 @@
 """The list page: what it shows, filters, sorts, and what it costs."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection
@@ -12,8 +13,9 @@ from django.utils import timezone
 from dispatcher import services
 from dispatcher.list_page import MAX_PROXY_COLUMNS
 from dispatcher.models import Destination
+from efcp.accounts.models import User
 from efcp.accounts.roles import Role
-from efcp.proxies.models import Proxy, ProxyContact, TryOutcome
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, TryOutcome
 from tests.dispatcher.conftest import SOMEBODY, hold, make_proxy
 
 ClientAs = Callable[[Role | None], Client]
@@ -397,3 +399,17 @@ def test_the_live_filter_finds_what_a_proxy_without_a_column_holds(viewer: Clien
         hold(proxy, "sip:10.0.0.1", state="probing" if proxy == proxies[-1] else "active")
     assert ">sip:10.0.0.1<" in shown(viewer, "?live=probing")
     assert ">sip:10.0.0.1<" not in shown(viewer, "?live=absent")
+
+
+def test_each_reader_of_a_row_sees_its_times_on_the_own_clock(
+    viewer: Client, client_as: ClientAs, add_row: AddRow, proxy: Proxy
+) -> None:
+    add_row("sip:10.0.0.1")
+    hold(proxy, "sip:10.0.0.1")
+    KnownDestination.objects.update(since=datetime(2026, 1, 1, 12, tzinfo=UTC))
+    abroad = client_as(Role.ADMINISTRATOR)
+    User.objects.filter(role=Role.ADMINISTRATOR).update(time_zone="Asia/Tokyo", time_zone_is_chosen=True)
+    User.objects.filter(role=Role.VIEWER).update(time_zone="UTC", time_zone_is_chosen=True)
+    assert [" 12:00:00" in shown(viewer), " 21:00:00" in shown(abroad)] == [True, True]
+    User.objects.filter(role=Role.ADMINISTRATOR).update(time_zone="America/New_York")
+    assert " 07:00:00" in shown(abroad)
