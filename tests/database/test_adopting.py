@@ -194,6 +194,8 @@ def test_the_pages_add_and_edit_there() -> None:
     assert client.post(reverse("dispatcher:add"), typed).status_code == 302
     row = Destination.objects.get()
     page = reverse("dispatcher:edit", args=[row.pk])
-    assert client.post(page, typed | {"description": "gateway"}).status_code == 302
+    original = client.get(page).context["form"]["original"].value()
+    changed = typed | {"description": "gateway", "original": original}
+    assert client.post(page, changed).status_code == 302
     row.refresh_from_db()
     assert row.description == "gateway"
