@@ -56,6 +56,13 @@ def hold(edge: PlayingProxy, name: str = "edge-1", **states: str) -> Proxy:
     return edge.remembered(known or edge.row(name))
 
 
+def test_a_silent_proxy_is_named_above_the_board(edge: PlayingProxy, viewer: Client) -> None:
+    hold(edge, a="Active")
+    assert "No proxy is known yet" not in viewer.get(reverse("operations:board")).content.decode()
+    falls_silent("edge-1")
+    assert "<b>edge-1</b> refuses the connection" in viewer.get(reverse("operations:board")).content.decode()
+
+
 def test_a_set_in_full_is_quiet(edge: PlayingProxy, viewer: Client) -> None:
     hold(edge, a="Active", b="Active")
     board = shown(viewer)
