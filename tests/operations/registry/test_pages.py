@@ -8,6 +8,7 @@ from ipaddress import ip_network
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
@@ -15,7 +16,7 @@ from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.proxies.mi_password import decrypt, encrypt
-from efcp.proxies.models import KnownDestination, Proxy, ProxyContact
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
 from efcp.proxies.watch import Watcher
 from tests.proxies.mi_server import MiServer, listed
 from tests.tokens import fresh
@@ -330,6 +331,19 @@ def test_trying_an_edit_uses_the_stored_password(administrator: Client, proxy: P
 def test_the_list_says_when_a_proxy_is_the_sandbox(client_as: ClientAs, proxy: Proxy) -> None:
     Proxy.objects.update(is_sandbox=True)
     assert ">sandbox</span>" in client_as(Role.VIEWER).get(reverse("proxies:list")).content.decode()
+
+
+def test_the_list_says_why_a_proxy_sends_no_events(client_as: ClientAs, proxy: Proxy) -> None:
+    now, client = timezone.now(), client_as(Role.VIEWER)
+    WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
+    ProxyContact.objects.update_or_create(
+        proxy=proxy, defaults={"seen_at": now, "tried_at": now, "events_problem": "Not <b>found</b>."}
+    )
+    page = client.get(reverse("proxies:list")).content.decode()
+    assert "It sends no events" in page
+    assert "Not &lt;b&gt;found&lt;/b&gt;." in page
+    ProxyContact.objects.update(events_problem="")
+    assert "It sends no events" not in client.get(reverse("proxies:list")).content.decode()
 
 
 def test_the_polled_fragment_is_the_pages_own_table(client_as: ClientAs, proxy: Proxy) -> None:
