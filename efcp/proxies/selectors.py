@@ -78,6 +78,11 @@ class WatchedProxy:
         return self.contact.seen_at is not None
 
     @property
+    def marked_name(self) -> str:
+        """Its name, with a mark where what is known of its memory is not its memory now."""
+        return self.proxy.name if self.fresh else f"{self.proxy.name} (last known)"
+
+    @property
     def words(self) -> str:
         """What the proxy does, as the end of a sentence that begins with its name."""
         match self.freshness:

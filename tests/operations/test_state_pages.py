@@ -1,5 +1,6 @@
 """The pages on which live states are set: what they show, and what their forms do."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -7,12 +8,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.operations.models import StateOutcome
 from efcp.operations.states import results
-from efcp.proxies.models import Proxy, WatcherHeartbeat
+from efcp.proxies.models import Proxy, ProxyContact, WatcherHeartbeat
 from tests.operations.forms import sent
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
@@ -103,6 +105,25 @@ def test_one_confirmation_names_the_sets_that_would_be_left_empty(
     page = operator.post(reverse("operations:choose"), {"id": [str(add_row(URI))]}).content.decode()
     assert "nothing takes the calls of" in page
     assert "set 1 on edge-1" in page
+
+
+def test_the_warning_says_where_it_goes_by_last_known_states(
+    operator: Client, proxy: Proxy, add_row: AddRow
+) -> None:
+    row_id = add_row(URI)
+    pages = [reverse(f"operations:{page}", args=[row_id]) for page in ("state", "maintenance-begin")]
+
+    def warnings() -> list[list[str]]:
+        """The names in each page's warning, and what is said of them."""
+        texts = [" ".join(strip_tags(operator.get(page).content.decode()).split()) for page in pages]
+        pattern = r"nothing takes the calls of.*? on (edge-1(?: \(last known)?)"
+        return [re.findall(pattern, text) for text in texts]
+
+    assert warnings() == [["edge-1"]] * 2
+    ProxyContact.objects.update(failing_since=timezone.now())
+    assert warnings() == [["edge-1 (last known"]] * 2
+    refused = operator.post(pages[1], {"proxy": [str(proxy.pk)], "reason": "board", "minutes": "60"})
+    assert "set 1 on edge-1 (last known" in refused.content.decode()
 
 
 def test_a_proxy_of_which_nothing_is_known_is_not_said_to_lack_a_destination(

@@ -41,7 +41,7 @@ def begin(request: HttpRequest, destination_id: int) -> HttpResponse:
     form = MaintenanceForm(request.POST if request.method == "POST" else None, watched, row.setid)
     if request.method != "POST" or not form.is_valid():
         return _ask(request, row, form)
-    emptied = emptied_sets([row], form.proxies())
+    emptied = emptied_sets([row], form.proxies(), watched)
     if emptied and not form.was_told_twice():
         return _ask(request, row, form, refused=emptied)
     services.plan(
@@ -99,7 +99,7 @@ def _ask(
         "row": row,
         "watched": watched,
         "line": chosen_lines([row], watched)[0],
-        "emptied": emptied_sets([row], [each.proxy for each in watched]),
+        "emptied": emptied_sets([row], [each.proxy for each in watched], watched),
         "refused": refused,
         "told_once": bool(refused) and form.was_told_once(),
         "under_way": selectors.open_of(row.setid, row.destination),

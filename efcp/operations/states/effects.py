@@ -54,6 +54,11 @@ class SetEffect:
         """The proxies on which nothing would take the set's calls any more."""
         return [each.proxy for each in self.on_proxies if each.would_be_empty]
 
+    @property
+    def emptied_names(self) -> list[str]:
+        """Their names, marked where that goes by last known states."""
+        return [each.now.watched.marked_name for each in self.on_proxies if each.would_be_empty]
+
 
 def set_effects(lines: Sequence[ChosenLine], watched: Sequence[WatchedProxy]) -> list[SetEffect]:
     """The effect per set, first those that would be left without an active destination; two queries."""

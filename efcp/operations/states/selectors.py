@@ -99,11 +99,20 @@ class ChosenLine:
 
 @dataclass(frozen=True, slots=True)
 class EmptiedSet:
-    """A set of which nothing would take calls on a proxy any more."""
+    """A set of which nothing would take calls on a proxy any more, by the states that were read last.
+
+    `watched` tells how old these are, None where the caller did not give it.
+    """
 
     setid: int
     proxy: Proxy
     name: str = ""
+    watched: WatchedProxy | None = None
+
+    @property
+    def where(self) -> str:
+        """The proxy's name, marked where that goes by last known states."""
+        return self.watched.marked_name if self.watched else self.proxy.name
 
 
 def chosen_in(form: QueryDict) -> Chosen:
@@ -140,7 +149,9 @@ def chosen_lines(rows: Sequence[Destination], watched: Sequence[WatchedProxy]) -
     return lines
 
 
-def emptied_sets(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[EmptiedSet]:
+def emptied_sets(
+    rows: Sequence[Destination], proxies: Sequence[Proxy], watched: Sequence[WatchedProxy] = ()
+) -> list[EmptiedSet]:
     """The sets that would have no active destination on a proxy if none of `rows` were active there."""
     changed = {(row.setid, uri_key(row.destination), 0) for row in rows}
     active = KnownDestination.objects.filter(
@@ -151,9 +162,9 @@ def emptied_sets(rows: Sequence[Destination], proxies: Sequence[Proxy]) -> list[
     ).values_list("proxy_id", "setid", "uri_key", "occurrence")
     held = {(proxy_id, setid) for proxy_id, setid, _key, _occurrence in active}
     left = {(proxy_id, setid) for proxy_id, setid, *which in active if (setid, *which) not in changed}
-    names = set_names()
+    names, by_id = set_names(), {each.proxy.pk: each for each in watched}
     return [
-        EmptiedSet(setid, proxy, names.get(setid, ""))
+        EmptiedSet(setid, proxy, names.get(setid, ""), by_id.get(proxy.pk))
         for proxy in proxies
         for proxy_id, setid in sorted(held - left)
         if proxy_id == proxy.pk
