@@ -66,7 +66,12 @@ class Line:
 
     @property
     def bar_now(self) -> str:
-        """The length of the bar, of 100, for the share now (after a reload, where no proxy answers)."""
+        """The length of the bar, of 100, for the share now (after a reload, where no proxy answers).
+
+        None is drawn where the sums of weights overflow, so that no share is right.
+        """
+        if self.share_after is None:
+            return "0.0"
         return f"{self.share_after or 0 if self.share_now is None else self.share_now:.1f}"
 
     @property
