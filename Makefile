@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 WITHOUT_INDEX_HOSTS := --no-emit-index-url --no-header --quiet
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes $(WITHOUT_INDEX_HOSTS)
 
-.PHONY: help run test lint bench attacks soak lock clean
+.PHONY: help run test fuzz lint bench attacks soak lock clean
 
 help: ## Say what the targets do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -19,6 +19,10 @@ run: $(VENV)/.run ## Start the panel at http://127.0.0.1:8000/cp/, with watcher,
 
 test: $(VENV)/.dev ## Run every test: on SQLite, on MariaDB, in Chromium
 	@$(BIN)/python -m tests.run
+
+fuzz: $(VENV)/.dev ## Run the property tests on random input; pin what fails with @example
+	@EFCP_SECRET_KEY='a key for tests only, which no site must ever use' \
+	  $(BIN)/python -m pytest --hypothesis-profile=fuzz -m hypothesis $(FUZZ)
 
 lint: $(VENV)/.dev ## Check style, types, floors, migrations, templates and lock files
 	@$(BIN)/ruff check .

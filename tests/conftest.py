@@ -1,5 +1,6 @@
 """Fixtures for every test: people of each role, and clients signed in as them."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -16,8 +17,11 @@ from tests.dns_server import name_server
 
 __all__ = ["name_server"]
 
-settings.register_profile("efcp", deadline=None)  # no test asserts how long it takes
-settings.load_profile("efcp")
+# No test asserts how long it takes. CI draws the same examples each time; `make fuzz` draws many new ones.
+settings.register_profile("efcp", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
+settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples=1_000, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "efcp")
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", "live_server"}
 

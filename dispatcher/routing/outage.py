@@ -122,7 +122,7 @@ def course(outage: Outage, pace: Pace, settings: ProbingSettings, *, always: boo
 
 
 def worst_case(pace: Pace, settings: ProbingSettings, *, always: bool, code: int | None = None) -> WorstCase:
-    """Die right after a round was answered, and return right after each time that it is asked."""
+    """Die right after an answered round, and return right after each attempt of any pending probe."""
     horizon = (settings.threshold + 2) * pace.interval + pace.timeout
     if horizon / pace.interval > MAX_ROUNDS:
         raise ValueError(f"more than {MAX_ROUNDS} rounds of probing")
@@ -130,11 +130,12 @@ def worst_case(pace: Pace, settings: ProbingSettings, *, always: bool, code: int
     lost = course(dies, pace, settings, always=always, until=horizon).lost_s
     if lost is None:
         return WorstCase(None, None)
-    # A gateway that returned is noticed by the next attempt of any probe under way, or by the next round.
+    # The next attempt of any pending probe finds a returned gateway. Where the timeout is longer than the
+    # interval, probes of several rounds are pending at once, so that attempts repeat modulo the interval.
     first_round = pace.interval * (int((lost + 2 * pace.timeout) / pace.interval) + 1)
-    asked = {first_round + at for at in pace.attempts() if at < pace.interval} | {first_round}
+    attempts = {first_round + at % pace.interval for at in pace.attempts()}
     idle = []
-    for moment in sorted(asked):
+    for moment in sorted(attempts):
         outage = Outage(_MOMENT, moment + _MOMENT, code)
         until = moment + 2 * pace.interval + pace.timeout
         idle.append(course(outage, pace, settings, always=always, until=until).idle_s)

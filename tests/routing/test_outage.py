@@ -1,7 +1,7 @@
 """An outage as probing sees it, held against the reference's own words and against any order of events."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dispatcher.routing.outage import Kind, Outage, Pace, course, worst_case
@@ -87,6 +87,19 @@ def test_no_death_takes_longer_than_the_worst(
     assert played.lost_s <= worst.lost_s + 0.01
 
 
+@pytest.mark.parametrize(
+    ("interval", "timeout", "idle_s"),
+    [(15, 30, 2.999), (10, 30, 1.999), (1, 30, 0.499), (30, 30, 3.999), (60, 2, 58.499)],
+)
+def test_the_worst_return_counts_the_probes_of_earlier_rounds(
+    interval: int, timeout: int, idle_s: float
+) -> None:
+    worst = worst_case(Pace(interval, timeout), ProbingSettings(), always=True)
+    assert worst.idle_s == pytest.approx(idle_s)
+
+
+@example(interval=15, timeout=30, threshold=1, returns=3.501)
+@example(interval=15, timeout=30, threshold=3, returns=3.501)
 @given(
     interval=st.integers(1, 30),
     timeout=st.integers(1, 30),
