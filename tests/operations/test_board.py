@@ -63,6 +63,12 @@ def test_a_silent_proxy_is_named_above_the_board(edge: PlayingProxy, viewer: Cli
     assert "<b>edge-1</b> refuses the connection" in viewer.get(reverse("operations:board")).content.decode()
 
 
+def test_proxies_that_serve_a_set_alike_share_one_chip(play: Play, viewer: Client) -> None:
+    for name in ("edge-1", "edge-2"):
+        hold(play(), name, a="Active", b="Probing")
+    assert "edge-1, edge-2 1 of 2" in shown_text(viewer)
+
+
 def test_a_set_in_full_is_quiet(edge: PlayingProxy, viewer: Client) -> None:
     hold(edge, a="Active", b="Active")
     board = shown(viewer)
