@@ -26,6 +26,7 @@ from efcp.sandbox.loopback import Address, address_and_port
 from efcp.sandbox.parameters import MiRefusalError
 from efcp.sandbox.reports import Reports
 from efcp.sip import address as ip
+from efcp.sip.uri import parse
 
 PARTITION = "default"
 ANY_SET = -1
@@ -51,7 +52,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class DueProbe:
-    """A probe, and the address and port that it goes to; the port is 0 where nothing can be sent."""
+    """A probe, and the address and port that it goes to; port 0 where nothing can be sent, as over TCP."""
 
     probe: Probe
     peer: Address
@@ -114,7 +115,8 @@ class SandboxProxy:
                 live = self.memory.sets[probe.setid].find(probe.uri)
                 peer = address_and_port(live.loaded.addresses[0]) if live and live.loaded.addresses else None
                 if peer is not None:
-                    due.append(DueProbe(probe, peer))
+                    is_udp = parse(probe.uri).effective_transport == "udp"
+                    due.append(DueProbe(probe, peer if is_udp else (peer[0], 0)))
             return due
 
     def take_answers(self, answers: Sequence[tuple[Probe, int | None]]) -> None:

@@ -153,6 +153,12 @@ class TestPerAddress:
         assert isinstance(count_try("ada", ADDRESS, NOW + timedelta(seconds=2)), Counted)
         assert isinstance(count_try("ada", ADDRESS, NOW + timedelta(seconds=2)), TooEarly)
 
+    def test_a_right_password_takes_its_own_try_back_from_the_address(self) -> None:
+        for index in range(ADDRESS_PACE.free + 5):
+            counted = count_try(f"name-{index}", ADDRESS, NOW)
+            assert isinstance(counted, Counted), "an office behind one address signs in without a wait"
+            forgive(counted)
+
     def test_an_unknown_address_is_an_address_too(self) -> None:
         self.names(ADDRESS_PACE.free + 1, "")
 

@@ -222,6 +222,21 @@ def test_a_proxy_that_never_answered_is_unknown_everywhere_on_the_list(
 
 
 @pytest.mark.parametrize(
+    ("query", "is_shown"),
+    [("", True), ("?setid=1", True), ("?q=10.0.0", False), ("?state=0", False), ("?live=active", False)],
+)
+def test_rows_gone_from_the_table_are_left_out_of_filtered_lists(
+    viewer: Client, add_row: AddRow, proxy: Proxy, query: str, is_shown: bool
+) -> None:
+    add_row("sip:10.0.0.1")
+    hold(proxy, "sip:10.0.0.1")
+    hold(proxy, "sip:10.0.0.9")
+    page = shown(viewer, query)
+    assert ">sip:10.0.0.1<" in page
+    assert ("sip:10.0.0.9" in page) is is_shown
+
+
+@pytest.mark.parametrize(
     ("probing", "look", "words"),
     [
         ("all", "checked", "checked"),

@@ -13,6 +13,8 @@ from dispatcher.shares import number_of, percent_text, percentage
         ("65535", 65535),
         ("65536", 0),
         ("2 ", 2),
+        ("  ", 1),
+        ("fs://u:p@10.0.0.9  ", 1),
         ("fs://u:p@10.0.0.9", 1),
         ("", 1),
         ("heavy", 0),

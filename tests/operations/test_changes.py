@@ -70,6 +70,15 @@ def test_a_row_that_means_what_the_proxy_holds_is_no_change(proxy: Proxy, add_ro
     assert found().count == 0
 
 
+@pytest.mark.parametrize(("weight", "loaded"), [("65537", 1), ("65536", 0), ("131071", 65535), ("  ", 1)])
+def test_a_weight_is_compared_as_the_16_bits_that_the_proxy_loads(
+    proxy: Proxy, add_row: AddRow, weight: str, loaded: int
+) -> None:
+    add_row(URI, weight=weight)
+    hold(proxy, URI, weight=loaded)
+    assert found().changed.shown == ()
+
+
 def test_columns_that_the_proxy_did_not_tell_are_no_difference(proxy: Proxy, add_row: AddRow) -> None:
     add_row(URI, weight="5", description="carrier")
     hold(proxy, URI, weight=None, priority=None, description=None)

@@ -17,6 +17,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.operations.probes import services, views
 from efcp.operations.probes.models import ProbeRun
+from efcp.operations.probes.selectors import UNLESS_LISTED, ProbeLine
 from efcp.operations.probes.sending import ProbeOutcome, ProbeToSend, send
 from efcp.sip.options import MODULE_FROM
 from tests.dispatcher.conftest import hold, make_proxy
@@ -284,6 +285,15 @@ def under_way(uri: str, age: timedelta = timedelta()) -> ProbeRun:
         started_at=begun,
         deadline=begun + timedelta(seconds=10),
     )
+
+
+@pytest.mark.parametrize(("code", "is_good"), [(200, True), (202, False), (299, False)])
+def test_only_a_200_is_good_on_every_proxy(db: None, code: int, is_good: bool) -> None:
+    probe = under_way("sip:10.0.0.1")
+    probe.code = code
+    line = ProbeLine(probe, is_open=False)
+    assert line.is_good is is_good
+    assert (UNLESS_LISTED in line.meaning) is not is_good
 
 
 def test_no_second_probe_of_a_destination_is_sent_meanwhile(operator: Client, row_id: int) -> None:

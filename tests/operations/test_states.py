@@ -52,6 +52,17 @@ def test_a_state_that_is_set_is_read_back(held: Proxy, add_row: AddRow) -> None:
     assert (result.state_before, result.state_after) == (State.ACTIVE, State.INACTIVE)
 
 
+def test_a_result_waits_for_its_whole_time_and_is_unknown_after_it(held: Proxy, add_row: AddRow) -> None:
+    run = set_state(State.INACTIVE, [add_row(URI)], held)
+    result = run.results.get()
+    assert result.deadline == run.started_at + services.DEADLINE
+    result.outcome = StateOutcome.WAITING
+    assert result.known_outcome(run.started_at) == StateOutcome.WAITING
+    assert result.known_outcome(run.started_at + services.DEADLINE) == StateOutcome.WAITING
+    later = run.started_at + services.DEADLINE + timedelta(seconds=1)
+    assert result.known_outcome(later) == StateOutcome.UNKNOWN
+
+
 def test_the_proxy_is_told_partition_set_and_uri(edge: PlayingProxy, add_row: AddRow) -> None:
     edge.partition, edge.sets = "west", {7: [listed(URI)]}
     proxy = edge.remembered(edge.row(partition="west"))

@@ -21,6 +21,11 @@ def test_a_bad_answer_is_known_at_once() -> None:
     assert played.stopped_at == 10
 
 
+def test_a_202_counts_as_a_bad_answer() -> None:
+    played = course(Outage(3, None, 202), PACE, ProbingSettings(), always=True, until=10)
+    assert [event.kind for event in played.events if event.at == 10] == [Kind.PROBE, Kind.BAD, Kind.STATE]
+
+
 def test_each_further_failure_takes_an_interval() -> None:
     played = course(Outage(3, None), PACE, ProbingSettings(threshold=3), always=True, until=100)
     assert played.stopped_at == 10 + 2 * 10 + 30

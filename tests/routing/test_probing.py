@@ -56,7 +56,7 @@ def test_only_the_sets_of_the_probing_list_are_asked() -> None:
     assert [probe.setid for probe in proxy.due_probes()] == [2]
 
 
-@pytest.mark.parametrize("code", [None, 408, 404, 503, 301])
+@pytest.mark.parametrize("code", [None, 408, 404, 503, 301, 202, 299])
 def test_a_bad_answer_counts_against_an_always_probed_destination(code: int | None) -> None:
     assert answered(ALWAYS, ProbingSettings(threshold=2), code) is State.ACTIVE
     assert answered(ALWAYS, ProbingSettings(threshold=2), code, code) is State.PROBING
@@ -70,6 +70,11 @@ def test_a_good_answer_resets_the_failures() -> None:
 def test_200_and_the_chosen_codes_make_active(code: int) -> None:
     settings = ProbingSettings(reply_codes=frozenset({404}))
     assert answered(WHILE_PROBING, settings, code) is State.ACTIVE
+
+
+@pytest.mark.parametrize("code", [201, 202, 299])
+def test_another_2xx_is_no_good_answer(code: int) -> None:
+    assert answered(WHILE_PROBING, ProbingSettings(), code) is State.PROBING
 
 
 def test_408_among_the_chosen_codes_makes_active_and_counts_a_failure_at_once() -> None:

@@ -109,11 +109,14 @@ def test_who_is_beyond_loopback_keeps_its_state_and_is_named_in_the_reports_once
 
 
 def test_a_transport_that_the_sandbox_lacks_is_not_sent_to() -> None:
-    with silent() as gateway:
-        row = Row(1, f"{gateway.uri.rpartition(':')[0]};transport=tcp", probe_mode=ALWAYS)
-        with running_sandbox(rows=[row]) as sandbox:
+    with silent() as gateway, answering(200) as sent_later:
+        tcp = f"{gateway.uri};transport=tcp"
+        rows = [Row(1, tcp, probe_mode=ALWAYS), Row(2, sent_later.uri, state=2)]
+        with running_sandbox(rows=rows) as sandbox:
             sandbox.probe()
-            assert list(sandbox.states().values()) == ["Active"]
+            sandbox.wait_for_state(sent_later.uri, "Active")
+            assert sandbox.states()[tcp] == "Active"
+            assert gateway.received() == []
 
 
 def test_garbage_on_the_sip_port_stops_nothing() -> None:
