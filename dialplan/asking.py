@@ -1,5 +1,6 @@
 """Asking proxies for a translation by dp_translate, and holding their answers against the preview."""
 
+import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,9 @@ from dialplan.cases.running import CheckedCase
 from dialplan.differing import Change, Explanation, Loads, explained, loads_of, newest_change, panel_reload
 from dialplan.trying import Tried
 from efcp.mi import MiClient, MiError, RefusedError
-from efcp.proxies.asking import Answer, ask_all, target_of
-from efcp.proxies.models import Proxy
+from efcp.proxies.asking import Answer, target_of
+from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion
+from efcp.proxies.shared_questions import Survey, begin, is_open, key_of
 
 LIMIT_S = 3.0
 _NO_TRANSLATION = 404
@@ -62,6 +64,7 @@ class Told:
     problem: str = ""
     why: str = ""
     explanation: Explanation = field(default_factory=Explanation)
+    is_awaited: bool = False
 
 
 def say(client: MiClient, dpid: int, text: str, timeout: float | None = None) -> Said:
@@ -90,19 +93,67 @@ def ask_cases(client: MiClient, checked: Sequence[CheckedCase], limit_s: float) 
     return said
 
 
-def ask_proxies(proxies: Iterable[Proxy], dpid: int, tried: Tried) -> list[Told]:
-    """Ask all proxies at once for the input of `tried`, and compare. One that would crash is not asked.
+def ask_proxies(proxies: Iterable[Proxy], dpid: int, tried: Tried, actor: str) -> SharedQuestion:
+    """Begin to ask all proxies for the input of `tried`; what each gives is compared as it comes.
 
-    All that one proxy is asked takes at most LIMIT_S seconds.
+    All that one proxy is asked takes at most LIMIT_S seconds. Not for an input that would crash one. Raises
+    QuestionsBusyError.
     """
-    targets = [target_of(proxy) for proxy in proxies]
-    if tried.crashes:
-        problem = "Not asked: the rules in the table can crash it over this input."
-        return [Told(target.proxy, None, Agreement.UNKNOWN, problem) for target in targets]
     change = newest_change(dpid)
-    answers = ask_all(targets, lambda client, _target: _hear(client, dpid, tried), LIMIT_S)
-    now = timezone.now()
-    return [_told(answer, tried, change, now) for answer in answers]
+    survey = Survey(
+        key=key_of("translation", dpid, tried, change),
+        title=f"“{tried.text}” in dialplan {dpid}",
+        targets=[target_of(proxy) for proxy in proxies],
+        question=lambda client: _hear(client, dpid, tried),
+        encode=lambda answer: _encoded(_told(answer, tried, change, timezone.now())),
+        limit_s=LIMIT_S,
+        whole_s=LIMIT_S,
+    )
+    return begin(survey, actor)
+
+
+def not_asked(proxies: Iterable[Proxy]) -> list[Told]:
+    """What is shown of each proxy where the input would crash it."""
+    problem = "Not asked: the rules in the table can crash it over this input."
+    return [Told(proxy, None, Agreement.UNKNOWN, problem) for proxy in proxies]
+
+
+def answers_to(question: SharedQuestion) -> list[Told]:
+    """What each proxy gave so far, by name; `is_awaited` where nothing came yet."""
+    still_open = is_open(question)
+    return [
+        _decoded(each, still_open)
+        for each in question.answers.select_related("proxy").order_by("proxy__name")
+    ]
+
+
+def _encoded(told: Told) -> str:
+    said = told.said
+    return json.dumps(
+        {
+            "said": None if said is None else [said.output, said.attributes, said.words],
+            "agreement": told.agreement,
+            "problem": told.problem,
+            "why": told.why,
+            "known": told.explanation.known,
+            "causes": told.explanation.causes,
+        }
+    )
+
+
+def _decoded(answer: SharedAnswer, still_open: bool) -> Told:
+    if answer.answered_at is None:
+        problem = "" if still_open else "The panel ended before it answered."
+        return Told(answer.proxy, None, Agreement.UNKNOWN, problem, is_awaited=still_open)
+    found = json.loads(answer.text)
+    return Told(
+        answer.proxy,
+        None if found["said"] is None else Said(*found["said"]),
+        Agreement(found["agreement"]),
+        found["problem"],
+        found["why"],
+        Explanation(tuple(found["known"]), tuple(found["causes"])),
+    )
 
 
 def _hear(client: MiClient, dpid: int, tried: Tried) -> tuple[Said, Loads]:

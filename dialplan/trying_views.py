@@ -2,17 +2,20 @@
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
-from django.views.decorators.http import require_POST
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_POST, require_safe
 
-from dialplan.asking import ask_proxies
+from dialplan.asking import answers_to, ask_proxies, not_asked
 from dialplan.forms import RuleForm
 from dialplan.listing import MAX_DPID
 from dialplan.selectors import TooManyRulesError, row_asked_for
 from dialplan.services import Values
 from dialplan.trying import MAX_INPUT, Tried, try_input
+from efcp.audit.services import actor_of
 from efcp.editing.listing import integer
+from efcp.proxies.models import SharedQuestion
 from efcp.proxies.selectors import proxies_for_all
+from efcp.proxies.shared_questions import QuestionsBusyError, is_open
 
 MAX_ASKED = 200
 """Proxies that are asked at once."""
@@ -45,8 +48,30 @@ def ask(request: HttpRequest) -> HttpResponse:
     if dpid is None or not text:
         return HttpResponse()
     tried = _try(dpid, text, None, None)
-    told = ask_proxies(proxies_for_all()[:MAX_ASKED], dpid, tried)
-    return _show(request, dpid, tried, "dialplan/asked.html", told=told)
+    proxies = proxies_for_all()[:MAX_ASKED]
+    context: dict[str, object]
+    if tried.crashes:
+        context = {"told": not_asked(proxies)}
+    else:
+        try:
+            context = _answers(ask_proxies(proxies, dpid, tried, actor_of(request).name))
+        except QuestionsBusyError as error:
+            context = {"told": [], "problem": str(error)}
+    return _show(request, dpid, tried, "dialplan/asked.html", **context)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def answers(request: HttpRequest, question_id: int) -> HttpResponse:
+    """What the proxies answered so far: a fragment that asks again while answers are awaited, or a page."""
+    question = get_object_or_404(SharedQuestion, pk=question_id, key__startswith="translation:")
+    is_fragment = request.headers.get("HX-Request") == "true"
+    template = "dialplan/asked_answers.html" if is_fragment else "dialplan/asked_page.html"
+    return render(request, template, _answers(question))
+
+
+def _answers(question: SharedQuestion) -> dict[str, object]:
+    return {"question": question, "told": answers_to(question), "is_open": is_open(question)}
 
 
 def _question(posted: QueryDict) -> tuple[int | None, str]:

@@ -19,6 +19,7 @@ urlpatterns = [
     path("<int:rule_id>/disabled/", views.set_disabled, name="disabled"),
     path("<int:rule_id>/move/", views.move, name="move"),
     path("ask/", trying_views.ask, name="ask"),
+    path("ask/<int:question_id>/", trying_views.answers, name="answers"),
     path("cases/with-rule/", cases.with_rule, name="cases-with-rule"),
     path("cases/<number:dpid>/", cases.cases, name="cases"),
     path("cases/<number:dpid>/save/", cases.save, name="save-case"),

@@ -249,6 +249,7 @@ CHANGE_NOTHING = {
     "dialplan:words",
     "dispatcher:check",
     "operations:choose",
+    "operations_dialplan:ask-held",
     "preview:algorithms",
     "preview:call",
     "preview:effect-add",

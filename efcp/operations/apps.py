@@ -23,6 +23,7 @@ class OperationsConfig(AppConfig):
         housekeeping.register("maintenances", chores.thin_maintenances)
         housekeeping.register("notices", chores.thin_notices)
         housekeeping.register("probes", chores.thin_probes)
+        housekeeping.register("questions", chores.thin_questions)
         housekeeping.register("loaded rows", chores.thin_loaded_rows)
         duties.register("notifications", notifications.EVERY_S, notifications.carry_out)
         duties.register("unsettled results", settling.EVERY_S, settling.settle)

@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 
 from efcp.operations.models import Maintenance, Notice, ReloadRun, StateRun
 from efcp.operations.probes.models import ProbeRun
-from efcp.proxies.models import HistoryGap, LoadedRows, StateChange
+from efcp.proxies.models import HistoryGap, LoadedRows, SharedQuestion, StateChange
 
 NOTICES_KEPT_FOR = timedelta(days=90)
+QUESTIONS_KEPT_FOR = timedelta(hours=1)
 AT_ONCE = 2000
 """Rows deleted in one statement, so that no other writer waits long for its turn."""
 
@@ -52,6 +53,11 @@ def thin_notices(now: datetime) -> int:
 def thin_probes(now: datetime) -> int:
     """Delete probes that people sent longer ago than NOTICES_KEPT_FOR; the audit keeps who sent them."""
     return _delete(ProbeRun.objects.filter(started_at__lt=now - NOTICES_KEPT_FOR))
+
+
+def thin_questions(now: datetime) -> int:
+    """Delete questions to proxies, with their answers, that were asked longer ago than QUESTIONS_KEPT_FOR."""
+    return _delete(SharedQuestion.objects.filter(started_at__lt=now - QUESTIONS_KEPT_FOR))
 
 
 def _kept_from(now: datetime) -> datetime:

@@ -11,5 +11,6 @@ app_name = "operations_dialplan"
 urlpatterns = [
     path("reload/", dialplan_views.reload_page, name="reload"),
     path("reload/held/", dialplan_views.held, name="held"),
+    path("reload/held/ask/", dialplan_views.ask_held, name="ask-held"),
     path("reload/<int:run_id>/", run_page, {"module": Module.DIALPLAN}, name="run"),
 ]

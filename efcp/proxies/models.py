@@ -343,3 +343,41 @@ class ProxyLoad(models.Model):
 
     def __str__(self) -> str:
         return f"{self.module} on {self.proxy_id} from {self.source or 'unknown'}"
+
+
+class SharedQuestion(models.Model):
+    """A question to proxies that people ask from a page; everybody who asks the same shares the answers.
+
+    `key` tells one question from another; `actor` asked it last. A thread of the panel carries it out, from
+    `started_at` to `ended_at`; one without `ended_at` past its `deadline` was lost with its process.
+    """
+
+    key = models.CharField(max_length=80, unique=True)
+    title = models.CharField(max_length=300)
+    actor = models.CharField(max_length=150, blank=True)
+    started_at = models.DateTimeField()
+    deadline = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "efcp_shared_question"
+        indexes = (models.Index(fields=["started_at"], name="efcp_question_started"),)
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class SharedAnswer(models.Model):
+    """What one proxy answered to a question: `text` is JSON; no `answered_at` while awaited."""
+
+    question = models.ForeignKey(SharedQuestion, on_delete=models.CASCADE, related_name="answers")
+    proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="+")
+    text = models.TextField(blank=True)
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "efcp_shared_answer"
+        constraints = (models.UniqueConstraint(fields=["question", "proxy"], name="efcp_answer_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.proxy_id} to {self.question_id}"

@@ -1,5 +1,7 @@
 """Proxies are asked for a translation, and what they say is held against the table."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -11,7 +13,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.proxies.models import Proxy
 from tests.dialplan.conftest import AddRule, ClientAs
-from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox
+from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox, wait_until
 
 __all__ = ["opensips_tables", "sandbox"]
 
@@ -29,9 +31,19 @@ def edge(sandbox: RunningSandbox) -> RunningSandbox:
     return sandbox
 
 
+def context_of(client: Client, address: str) -> Any:
+    """The context of the page of answers, once none is awaited any more."""
+    wait_until(lambda: not client.get(address).context["is_open"])
+    return client.get(address).context
+
+
 def asked(client: Client, text: str) -> Told:
     """What the only proxy says of an input of dialplan 1, as the page has it."""
-    (told,) = client.post(reverse("dialplan:ask"), {"of": "1", "input": text}).context["told"]
+    context = client.post(reverse("dialplan:ask"), {"of": "1", "input": text}).context
+    if "question" in context:
+        address = reverse("dialplan:answers", args=[context["question"].pk])
+        context = context_of(client, address)
+    (told,) = context["told"]
     assert isinstance(told, Told)
     return told
 

@@ -6,18 +6,23 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from dialplan import services as rules
 from dialplan.cases import services as cases
 from dialplan.loaded import pending_rules
 from efcp.accounts.roles import Role
+from efcp.mi import Endpoint, MiClient
 from efcp.operations.models import Module, ReloadOutcome, ReloadResult, ReloadRun
 from efcp.operations.reload import services
+from efcp.operations.reload.holding import Holding
 from efcp.operations.reload.services import Started, Wanted
+from efcp.proxies.asking import target_of
+from efcp.proxies.loads import LoadReports, notice_loads
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
 from tests.operations.conftest import SOMEBODY
-from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox
+from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox, wait_until
 
 __all__ = ["opensips_tables", "sandbox"]
 
@@ -49,6 +54,25 @@ def broken_rule() -> None:
             "INSERT INTO dialplan (dpid, pr, match_op, match_exp, match_flags, disabled)"
             " VALUES (1, 0, 0, '', 0, 0)"
         )
+
+
+def read_reports(proxy: Proxy) -> None:
+    """Store the proxy's last load, as the watcher does."""
+    endpoint = target_of(proxy).endpoint
+    assert isinstance(endpoint, Endpoint)
+    ring = MiClient(endpoint).sr_list_reports("dialplan", "default").of("dialplan", "default")
+    assert ring is not None
+    notice_loads(proxy, "dialplan", "default", LoadReports(timezone.now(), ring))
+
+
+def holding_after_asking(client: Client) -> Holding:
+    """What the page shows of the only proxy once it was asked for the test cases."""
+    client.post(reverse("operations_dialplan:ask-held"))
+    address = reverse("operations_dialplan:held")
+    wait_until(lambda: not client.get(address).context["is_open"])
+    (holding,) = client.get(address).context["holdings"]
+    assert isinstance(holding, Holding)
+    return holding
 
 
 def reload(*proxies: Proxy) -> Started:
@@ -133,15 +157,16 @@ def test_what_proxies_hold_is_told_by_counts_and_cases(
     sandbox.call("dp_reload")
     add_rule("^0(.*)$", subst_exp="^0(.*)$", repl_exp="+49\\1")
     cases.save(1, "0301", "+49301", SOMEBODY)
-    page = client_as(Role.VIEWER).get(reverse("operations_dialplan:held"))
-    (holding,) = page.context["holdings"]
-    assert (holding.count.loaded, holding.cases, len(holding.differing)) == (0, 1, 1)
+    read_reports(box)
+    holding = holding_after_asking(client_as(Role.VIEWER))
+    assert holding.load is not None
+    assert (holding.load.loaded, holding.cases, len(holding.differing)) == (0, 1, 1)
 
 
 def test_a_proxy_that_does_not_answer_is_told_so(box: Proxy, client_as: ClientAs) -> None:
     Proxy.objects.update(mi_url="http://127.0.0.1:9/mi")
-    (holding,) = client_as(Role.VIEWER).get(reverse("operations_dialplan:held")).context["holdings"]
-    assert holding.problem
+    cases.save(1, "0301", "+49301", SOMEBODY)
+    assert holding_after_asking(client_as(Role.VIEWER)).problem
     result = reload(Proxy.objects.get()).run.results.get()
     assert (result.outcome, result.differs) == (ReloadOutcome.NOT_REACHED, None)
 

@@ -14,6 +14,7 @@ from efcp.audit.services import actor_of
 from efcp.operations.models import NoticeState, NotificationRule
 from efcp.operations.notifications import services
 from efcp.operations.notifications.forms import RuleForm
+from efcp.proxies.busy import waits_for_others
 
 SHOWN_NOTICES = 50
 MAX_RULES = 500
@@ -79,6 +80,7 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required("efcp.administer", raise_exception=True)
+@waits_for_others
 def test(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Send a message of a rule now."""
     found = get_object_or_404(NotificationRule, pk=rule_id)

@@ -10,8 +10,8 @@ from efcp.audit.services import Actor, Subject, record
 from efcp.editing.guarded import serialized_writes
 from efcp.operations.probes.models import ProbeRun
 from efcp.operations.probes.sending import LIMIT_S, ProbeToSend, send
-from efcp.operations.threads import in_background
 from efcp.proxies.locking import retried_on_lock
+from efcp.proxies.threads import in_background
 from efcp.sip.uri import uri_key
 
 MOST_AT_ONCE = 8

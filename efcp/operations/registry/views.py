@@ -13,6 +13,7 @@ from efcp.operations.registry import services
 from efcp.operations.registry.forms import ProxyForm
 from efcp.proxies import selectors
 from efcp.proxies.asking import Target, target_of
+from efcp.proxies.busy import waits_for_others
 from efcp.proxies.inquiry import Inquiry, inquire
 from efcp.proxies.models import Proxy
 
@@ -104,6 +105,7 @@ def delete(request: HttpRequest, proxy_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required("efcp.operate", raise_exception=True)
+@waits_for_others
 def test(request: HttpRequest, proxy_id: int) -> HttpResponse:
     """Ask a stored proxy now and show what was found."""
     proxy = get_object_or_404(Proxy, pk=proxy_id)
@@ -114,6 +116,7 @@ def test(request: HttpRequest, proxy_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required("efcp.administer", raise_exception=True)
+@waits_for_others
 def try_new(request: HttpRequest) -> HttpResponse:
     """Ask at the address of a proxy that is not saved yet."""
     return _try(request, ProxyForm(request.POST))
@@ -121,6 +124,7 @@ def try_new(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required("efcp.administer", raise_exception=True)
+@waits_for_others
 def try_edited(request: HttpRequest, proxy_id: int) -> HttpResponse:
     """Ask at the address that is being edited, with the stored password if the form keeps it."""
     proxy = get_object_or_404(Proxy, pk=proxy_id)

@@ -4,18 +4,20 @@ from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dialplan.cases.running import run_cases
 from dialplan.cases.selectors import all_cases
 from dialplan.foretold import foretell
 from efcp.accounts.typed import take_typed
+from efcp.audit.services import actor_of
 from efcp.operations.models import Module
 from efcp.operations.reload import selectors
 from efcp.operations.reload.forms import DialplanReloadForm
-from efcp.operations.reload.holding import holdings
+from efcp.operations.reload.holding import ask_all_cases, holdings, latest_question
 from efcp.operations.reload.starting import start_and_wait
 from efcp.proxies.context import watched_on
+from efcp.proxies.shared_questions import QuestionsBusyError, is_open
 
 SHOWN = 50
 """Rules that a proxy drops, and test cases that fail, told one by one."""
@@ -53,5 +55,29 @@ def reload_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def held(request: HttpRequest) -> HttpResponse:
-    """What the proxies say that they hold, beside the table: a fragment, since they are asked for it."""
-    return render(request, "operations/dialplan_held.html", {"holdings": holdings()})
+    """What the proxies hold, by what is stored: a fragment that looks again while answers are awaited."""
+    return _show_held(request)
+
+
+@require_POST
+@permission_required("efcp.view", raise_exception=True)
+def ask_held(request: HttpRequest) -> HttpResponse:
+    """Begin to ask the proxies for the test cases; the answers come with the fragment."""
+    try:
+        ask_all_cases(actor_of(request).name)
+    except QuestionsBusyError as error:
+        return _show_held(request, str(error))
+    return _show_held(request)
+
+
+def _show_held(request: HttpRequest, problem: str = "") -> HttpResponse:
+    question = latest_question()
+    context = {
+        "holdings": list(holdings(question)),
+        "question": question,
+        "is_open": is_open(question),
+        "problem": problem,
+    }
+    is_fragment = request.headers.get("HX-Request") == "true"
+    template = "operations/dialplan_held.html" if is_fragment else "operations/dialplan_held_page.html"
+    return render(request, template, context)

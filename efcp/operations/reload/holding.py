@@ -1,62 +1,83 @@
-"""What proxies hold of the dialplan, as far as MI tells: counts of their last load, and the test cases."""
+"""What proxies hold of the dialplan: the loads that the watcher stored, and test cases run on them."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from dialplan.asking import Said, ask_cases
 from dialplan.cases.running import run_cases
 from dialplan.cases.selectors import all_cases
-from efcp.mi import MiClient, RefusedError
-from efcp.mi.reports import LoadCount
+from efcp.mi import MiClient
 from efcp.operations.models import Module
-from efcp.operations.reload.dialplan import CASES_LIMIT_S, IDENTIFIER, differing_cases
-from efcp.proxies.asking import Target, ask_all, target_of
-from efcp.proxies.models import Proxy
+from efcp.operations.reload.dialplan import CASES_LIMIT_S, differing_cases
+from efcp.proxies.asking import Answer, target_of
+from efcp.proxies.loads import LastLoad, last_loads
+from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion
 from efcp.proxies.selectors import proxies_for_all
+from efcp.proxies.shared_questions import Survey, begin, is_open, key_of
 
 MAX_ASKED = 200
-"""Proxies that are asked at once."""
+"""Proxies that are shown and asked."""
+
+KEY = key_of("cases")
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """One proxy: the counts of its last load and when that was by its clock, and the cases that differ."""
+    """One proxy: its last load as the watcher stored it, None where unknown, and the cases that differ.
+
+    `is_answered` tells that the cases were asked, `is_awaited` that they are being asked.
+    """
 
     proxy: Proxy
-    count: LoadCount | None = None
-    loaded_at: datetime | None = None
+    load: LastLoad | None = None
     cases: int = 0
     differing: tuple[str, ...] = ()
     problem: str = ""
+    is_answered: bool = False
+    is_awaited: bool = False
 
 
-def holdings() -> list[Holding]:
-    """Ask all proxies at once."""
+def latest_question() -> SharedQuestion | None:
+    """The question for all saved test cases, as it was asked last."""
+    return SharedQuestion.objects.filter(key=KEY).first()
+
+
+def holdings(question: SharedQuestion | None) -> Iterator[Holding]:
+    """Each proxy by what is stored; nobody is asked."""
+    proxies = list(proxies_for_all()[:MAX_ASKED])
+    loads = last_loads(proxies, Module.DIALPLAN.value)
+    answers = {each.proxy_id: each for each in question.answers.all()} if question else {}
+    still_open = is_open(question)
+    for proxy in proxies:
+        yield _holding(proxy, loads.get(proxy.pk), answers.get(proxy.pk), still_open)
+
+
+def ask_all_cases(actor: str) -> SharedQuestion:
+    """Begin to ask all proxies for the saved test cases. Raises QuestionsBusyError."""
     checked = run_cases(all_cases())
 
-    def question(
-        client: MiClient, _target: Target
-    ) -> tuple[list[Said | None], LoadCount | None, datetime | None]:
-        return ask_cases(client, checked, CASES_LIMIT_S), *_last_load(client)
+    def question(client: MiClient) -> list[Said | None]:
+        return ask_cases(client, checked, CASES_LIMIT_S)
 
-    found = []
-    for answer in ask_all(map(target_of, proxies_for_all()[:MAX_ASKED]), question):
+    def encode(answer: Answer[list[Said | None]]) -> str:
         if answer.error is not None:
-            found.append(Holding(answer.proxy, problem=str(answer.error)))
-            continue
-        said, count, loaded_at = answer.value
-        asked = sum(each is not None for each in said)
-        found.append(Holding(answer.proxy, count, loaded_at, asked, tuple(differing_cases(checked, said))))
-    return found
+            return json.dumps({"problem": str(answer.error)})
+        said = answer.value
+        count = sum(each is not None for each in said)
+        return json.dumps({"cases": count, "differing": list(differing_cases(checked, said))})
+
+    targets = [target_of(proxy) for proxy in proxies_for_all()[:MAX_ASKED]]
+    survey = Survey(KEY, "Test cases on all proxies", targets, question, encode, 3.0, CASES_LIMIT_S)
+    return begin(survey, actor)
 
 
-def _last_load(client: MiClient) -> tuple[LoadCount | None, datetime | None]:
-    try:
-        found = client.sr_list_reports(Module.DIALPLAN.value, IDENTIFIER).of(
-            Module.DIALPLAN.value, IDENTIFIER
-        )
-    except RefusedError:
-        return None, None
-    loads = [(report.load_count(), report.at) for report in found.reports] if found else []
-    told = [(count, at) for count, at in loads if count is not None]
-    return told[-1] if told else (None, None)
+def _holding(proxy: Proxy, load: LastLoad | None, answer: SharedAnswer | None, still_open: bool) -> Holding:
+    if answer is None:
+        return Holding(proxy, load)
+    if answer.answered_at is None:
+        problem = "" if still_open else "The panel ended before it answered."
+        return Holding(proxy, load, problem=problem, is_answered=not still_open, is_awaited=still_open)
+    found = json.loads(answer.text)
+    differing = tuple(found.get("differing", ()))
+    return Holding(proxy, load, found.get("cases", 0), differing, found.get("problem", ""), is_answered=True)

@@ -20,10 +20,10 @@ from efcp.operations.reload.asking import READ_BACK_LIMIT_S, RELOAD_LIMIT_S, Rel
 from efcp.operations.reload.dialplan import CASES_LIMIT_S, DialplanReload
 from efcp.operations.reload.dispatcher import DispatcherReload
 from efcp.operations.reload.kinds import Kind
-from efcp.operations.threads import ask_and_store, in_background
 from efcp.proxies.asking import Target, target_of
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import Proxy
+from efcp.proxies.threads import ask_and_store, in_background
 
 SLACK_S = 5.0
 """What storing may take beside the limits of the calls, until a result counts as unknown."""

@@ -5,9 +5,9 @@ import logging
 import pytest
 from django.db import DatabaseError
 
-from efcp.operations.threads import ask_and_store
 from efcp.proxies.asking import Target, target_of
 from efcp.proxies.models import Proxy
+from efcp.proxies.threads import ask_and_store
 
 
 def targets(*names: str) -> list[Target]:
