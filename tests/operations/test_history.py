@@ -15,7 +15,14 @@ from dispatcher.services import Values, subject
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor, record
 from efcp.operations.history.selectors import DestinationHistory
-from efcp.operations.models import StateOutcome, StateResult, StateRun
+from efcp.operations.models import (
+    ReloadOutcome,
+    ReloadResult,
+    ReloadRun,
+    StateOutcome,
+    StateResult,
+    StateRun,
+)
 from efcp.proxies.models import Cause, HistoryGap, Proxy, ProxyContact, StateChange
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
@@ -182,7 +189,10 @@ def test_two_people_who_asked_for_the_same_at_once_are_both_named(
     assert cause.startswith("Set by ann or bob:")
 
 
-@pytest.mark.parametrize("other", [{"partition": "emea"}, {"setid": 2}, {"state_wanted": "active"}])
+@pytest.mark.parametrize(
+    "other",
+    [{"partition": "emea"}, {"setid": 2}, {"state_wanted": "active"}, {"outcome": StateOutcome.REFUSED}],
+)
 def test_a_request_for_something_else_explains_nothing(
     proxy: Proxy, add_row: AddRow, viewer: Client, other: dict[str, Any]
 ) -> None:
@@ -199,6 +209,27 @@ def test_what_was_inactive_before_the_request_may_be_others_doing(
     asked(proxy, at, "inactive", "ann", before="inactive")
     seen(proxy, "active", "inactive", at + timedelta(seconds=2))
     assert causes(viewer, add_row(URI)) == ["Set by ann, or by others over MI at about the same time"]
+
+
+@pytest.mark.parametrize(
+    ("inherits", "before", "after", "cause"),
+    [
+        (True, "active", "probing", "Unknown"),
+        (False, "active", "probing", "Reload by ann"),
+        (True, "", "active", "Reload by ann"),
+        (True, "active", "", "Reload by ann"),
+    ],
+)
+def test_a_reload_that_keeps_states_changes_none(
+    proxy: Proxy, add_row: AddRow, viewer: Client, inherits: bool, before: str, after: str, cause: str
+) -> None:
+    at = timezone.now() - timedelta(hours=1)
+    run = ReloadRun.objects.create(started_at=at, actor="ann", inherit_state=inherits)
+    ReloadResult.objects.create(
+        run=run, proxy=proxy, outcome=ReloadOutcome.DONE, deadline=at, ended_at=at + timedelta(seconds=1)
+    )
+    seen(proxy, before, after, at + timedelta(seconds=2), Cause.UNKNOWN)
+    assert causes(viewer, add_row(URI)) == [cause]
 
 
 def test_nothing_is_told_of_a_gap_but_that_it_is_one(proxy: Proxy, add_row: AddRow, viewer: Client) -> None:

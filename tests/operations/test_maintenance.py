@@ -146,6 +146,56 @@ def test_what_somebody_set_meanwhile_is_left_as_it_is(
     assert "set its state meanwhile" in out.message
 
 
+def without_an_answer(edge: PlayingProxy, proxy: Proxy, then: str) -> None:
+    """Let what is due get no answer, although the proxy carries it out: it holds `then` afterwards."""
+    edge.closes = True
+    carry_out(later())
+    edge.closes = False
+    edge.sets[1][0]["state"] = then
+    edge.remembered(proxy)
+
+
+def test_what_was_taken_out_without_an_answer_is_put_back(
+    edge: PlayingProxy, pair: Proxy, operator: Client
+) -> None:
+    out = plan(operator, pair)
+    without_an_answer(edge, pair, "Inactive")
+    carry_out(later(seconds=30))
+    out.refresh_from_db()
+    assert (out.step, out.state_before) == (Step.OUT, "active")
+    end_it(out, seconds=1)
+    carry_out(later())
+    out.refresh_from_db()
+    assert (out.step, state_of(edge)) == (Step.BACK, "Active")
+
+
+def test_what_somebody_set_after_a_request_without_an_answer_is_left_as_it_is(
+    edge: PlayingProxy, pair: Proxy, operator: Client
+) -> None:
+    out = plan(operator, pair)
+    without_an_answer(edge, pair, "Inactive")
+    address = reverse("operations:state", args=[first_row().pk])
+    for state in ("active", "inactive"):
+        operator.post(address, {"proxy": [str(pair.pk)], "state": state, "id": [str(first_row().pk)]})
+    carry_out(later(seconds=30))
+    end_it(out, seconds=1)
+    carry_out(later())
+    out.refresh_from_db()
+    assert (out.step, state_of(edge)) == (Step.LEFT, "Inactive")
+
+
+def test_what_was_put_back_without_an_answer_is_not_called_somebodys_doing(
+    edge: PlayingProxy, pair: Proxy, operator: Client
+) -> None:
+    out = plan(operator, pair)
+    carry_out(later())
+    end_it(out, seconds=1)
+    without_an_answer(edge, pair, "Active")
+    carry_out(later(seconds=30))
+    out.refresh_from_db()
+    assert (out.step, "no answer" in out.message) == (Step.BACK, True)
+
+
 def test_what_is_active_again_already_is_left_as_it_is(
     edge: PlayingProxy, pair: Proxy, operator: Client
 ) -> None:

@@ -34,7 +34,13 @@ _BY_OTHERS = {
     Cause.RELOAD: "A reload, not by this panel",
     Cause.UNKNOWN: "Unknown",
 }
-_NOT_SENT = (StateOutcome.LEFT, StateOutcome.NOT_HELD, StateOutcome.NOT_TRIED, StateOutcome.FAILED)
+_NOT_CARRIED_OUT = (
+    StateOutcome.LEFT,
+    StateOutcome.NOT_HELD,
+    StateOutcome.NOT_TRIED,
+    StateOutcome.FAILED,
+    StateOutcome.REFUSED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +58,7 @@ def with_causes(setid: int, uri: str, changes: Sequence[StateChange]) -> tuple[E
     first = changes[-1].at - HUNG_FOR - SEEN_WITHIN
     of_set = (
         StateResult.objects.filter(setid=setid, run__started_at__gte=first)
-        .exclude(outcome__in=_NOT_SENT)
+        .exclude(outcome__in=_NOT_CARRIED_OUT)
         .select_related("run")
         .order_by("-run__started_at", "-pk")[:MAX_RUNS]
     )
@@ -85,7 +91,7 @@ def _cause(
             explained.update(each.pk for each in fitting if _is_one_request(each, fitting[0]))
             return _set_by(fitting, cause)
     if cause in _BY_PANEL - {Cause.MI}:
-        loaded = [each for each in reloads if each.proxy_id == change.proxy_id and _spans(each, change.at)]
+        loaded = [each for each in reloads if _may_have_made(each, change)]
         if loaded:
             return _reloaded_by(loaded)
     return _BY_OTHERS[cause]
@@ -138,6 +144,17 @@ def _reloaded_by(loaded: Sequence[ReloadResult]) -> str:
     if len(people) > 1:
         return f"Reload by {' or '.join(people[:3])}: too close together to be told apart"
     return _by("Reload", loaded[0].run.actor, loaded[0].run.reason)
+
+
+def _may_have_made(reload: ReloadResult, change: StateChange) -> bool:
+    """Whether this reload may have made the change: one that keeps states only adds and removes destinations.
+
+    Of a change of state that the proxy itself puts down to a reload, the reload is named all the same.
+    """
+    if reload.proxy_id != change.proxy_id or not _spans(reload, change.at):
+        return False
+    is_kept = reload.run.inherit_state and change.state_before and change.state_after
+    return not is_kept or change.cause == Cause.RELOAD
 
 
 def _spans(reload: ReloadResult, seen: datetime) -> bool:

@@ -22,8 +22,12 @@ from efcp.sip.uri import uri_key
 
 EVERY_S = 1.0
 _IS_SET = frozenset({StateOutcome.DONE, StateOutcome.THROUGH})
+_MAY_BE_SET = _IS_SET | {StateOutcome.UNKNOWN, StateOutcome.WAITING}
 AT_ONCE = 50
 """Acts of one beat."""
+
+MOST_REQUESTS = 500
+"""Read of a set: other destinations of it may be in maintenance by the same person."""
 
 CLAIMED_FOR = timedelta(seconds=60)
 AGAIN_AFTER = timedelta(seconds=10)
@@ -92,8 +96,9 @@ def _take_out(each: MaintenanceOnProxy, now: datetime) -> None:
     if result is None or result.outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
         _again(each, now, "The proxy did not answer; it is asked again.")
     elif result.outcome in _IS_SET:
-        each.out_run, each.out_at = result.run, now
-        each.state_before = result.state_before
+        # A proxy that hung may have carried out an earlier request: what it held before that one counts.
+        first = next(iter(_own_requests(each, State.INACTIVE, planned.begins_at)), result)
+        each.out_run, each.out_at, each.state_before = first.run, now, first.state_before
         _store(each, Step.OUT, "")
     else:
         _finish(each, Step.NOT_TAKEN, now, result.message or StateOutcome(result.outcome).label)
@@ -116,6 +121,8 @@ def _put_back(each: MaintenanceOnProxy, now: datetime) -> None:
     known = _known(each)
     if known is None:
         _finish(each, Step.LEFT, now, "The proxy does not hold it any more.")
+    elif known.state == State.ACTIVE and _own_requests(each, State.ACTIVE, planned.ends_at):
+        _finish(each, Step.BACK, now, "The request got no answer; the proxy held it as active later.")
     elif known.state != State.INACTIVE:
         _finish(each, Step.LEFT, now, f"It was {known.state} already: somebody or a reload set it so.")
     elif by := _set_since(each):
@@ -137,11 +144,30 @@ def _wait_for_proxy(each: MaintenanceOnProxy, now: datetime) -> None:
 
 def _set(each: MaintenanceOnProxy, row: Destination, state: State, reason: str) -> StateResult | None:
     """Set the state on the one proxy and wait for what came of it; None where that is not known."""
-    actor = Actor(f"maintenance of {each.maintenance.actor}"[:64])
-    begun = states.begin([row], state, [each.proxy], actor, reason[:255])
+    begun = states.begin([row], state, [each.proxy], Actor(_actor(each)), reason[:255])
     begun.ended.wait(ANSWERED_WITHIN_S)
     result = begun.run.results.select_related("run").filter(proxy=each.proxy).first()
     return result if result is not None and result.outcome != StateOutcome.WAITING else None
+
+
+def _own_requests(each: MaintenanceOnProxy, state: State, since: datetime) -> list[StateResult]:
+    """This maintenance's requests for `state` that the proxy carried out or may have, the oldest first."""
+    planned = each.maintenance
+    requests = StateResult.objects.filter(
+        proxy=each.proxy_id,
+        setid=planned.setid,
+        state_wanted=state,
+        outcome__in=_MAY_BE_SET,
+        run__actor=_actor(each),
+        run__started_at__gte=since,
+    )
+    key = uri_key(planned.uri)
+    found = requests.select_related("run").order_by("pk")[:MOST_REQUESTS]
+    return [result for result in found if uri_key(result.uri) == key]
+
+
+def _actor(each: MaintenanceOnProxy) -> str:
+    return f"maintenance of {each.maintenance.actor}"[:64]
 
 
 def _row(each: MaintenanceOnProxy) -> Destination:
