@@ -136,7 +136,7 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
             messages.success(request, text)
             return _to_dialplan(request, row.dpid, before)
     context = {"form": form, "row": row, "changed": changed, "effect": effect_of_deleting(row)}
-    return render(request, "dialplan/delete.html", context, status=422 if form.errors else 200)
+    return render(request, "dialplan/delete.html", context)
 
 
 @require_POST
@@ -225,8 +225,7 @@ def name_dialplan(request: HttpRequest, dpid: int) -> HttpResponse:
         else:
             return redirect("dialplan:list")
     context = {"form": form, "dpid": dpid, "stored": services.named_dialplan(dpid), "stale": stale}
-    status = 409 if stale else 422 if form.errors else 200
-    return render(request, "dialplan/name.html", context, status=status)
+    return render(request, "dialplan/name.html", context, status=409 if stale else 200)
 
 
 @require_POST

@@ -151,8 +151,7 @@ def name_set(request: HttpRequest, setid: int) -> HttpResponse:
         else:
             return redirect("dispatcher:list")
     context = {"form": form, "setid": setid, "stored": selectors.named_set(setid), "stale": stale}
-    status = 409 if stale else 422 if form.errors else 200
-    return render(request, "dispatcher/name_set.html", context, status=status)
+    return render(request, "dispatcher/name_set.html", context, status=409 if stale else 200)
 
 
 @require_POST
@@ -180,7 +179,7 @@ def _show_form(
     request: HttpRequest, form: DestinationForm, row: Destination | None = None, **more: Any
 ) -> HttpResponse:
     context = {"form": form, "row": row, "known_sockets": known_sockets(), **more}
-    return render(request, "dispatcher/form.html", context, status=422 if form.errors else 200)
+    return render(request, "dispatcher/form.html", context)
 
 
 def _show_conflict(
@@ -221,4 +220,4 @@ def _show_delete(
         "loss": loss_of(row),
         "set_name": selectors.set_names().get(row.setid, ""),
     }
-    return render(request, "dispatcher/delete.html", context, status=422 if form.errors else 200)
+    return render(request, "dispatcher/delete.html", context)

@@ -57,7 +57,7 @@ def add_user(request: HttpRequest) -> HttpResponse:
 
 
 def _add_page(request: HttpRequest, form: Form) -> HttpResponse:
-    return render(request, "accounts/add_user.html", {"form": form}, status=422 if form.errors else 200)
+    return render(request, "accounts/add_user.html", {"form": form})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -89,8 +89,7 @@ def _edit_page(
     request: HttpRequest, form: Form, user: User, stale: StaleFormError | None = None
 ) -> HttpResponse:
     context = {"form": form, "person": user, "stale": stale}
-    status = 409 if stale else 422 if form.errors else 200
-    return render(request, "accounts/edit_user.html", context, status=status)
+    return render(request, "accounts/edit_user.html", context, status=409 if stale else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -115,8 +114,7 @@ def set_password(request: HttpRequest, user_id: int) -> HttpResponse:
             request, f"{user.username} has a new password, must change it, and is signed out everywhere."
         )
         return redirect("accounts:users")
-    status = 422 if form.errors else 200
-    return render(request, "accounts/user_password.html", {"form": form, "person": user}, status=status)
+    return render(request, "accounts/user_password.html", {"form": form, "person": user})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -136,7 +134,7 @@ def delete_user(request: HttpRequest, user_id: int) -> HttpResponse:
     except LastAdministratorError:
         user = _find(user_id)
         context = {"person": user, "error": LAST_ADMINISTRATOR.format(name=user.username)}
-        return render(request, "accounts/delete_user.html", context, status=422)
+        return render(request, "accounts/delete_user.html", context)
     messages.success(request, f"{user.username} is removed. What he did stays in the audit.")
     return redirect("accounts:users")
 

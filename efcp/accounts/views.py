@@ -67,9 +67,8 @@ def _refusal(
     return response
 
 
-def _sign_in_page(request: HttpRequest, form: SignInForm, target: str, status: int = 0) -> HttpResponse:
+def _sign_in_page(request: HttpRequest, form: SignInForm, target: str, status: int = 200) -> HttpResponse:
     context = {"form": form, "next": target, "typed_waits": typed_waits(request)}
-    status = status or (422 if form.errors else 200)
     return render(request, "accounts/sign_in.html", context, status=status)
 
 
@@ -99,8 +98,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
         update_session_auth_hash(request, changed)
         messages.success(request, "Your password is changed. Your other sessions have ended.")
         return redirect("home")
-    context = {"form": form, "first": user.must_change_password}
-    return render(request, "accounts/password.html", context, status=422 if form.errors else 200)
+    return render(request, "accounts/password.html", {"form": form, "first": user.must_change_password})
 
 
 def _current_password_is_right(request: HttpRequest, user: User, form: OwnPasswordForm) -> bool:
@@ -123,7 +121,7 @@ def time_zone(request: HttpRequest) -> HttpResponse:
         time_zones.choose(user, form.cleaned_data["time_zone"], actor_of(request))
         messages.success(request, f"Times are shown in {user.time_zone or 'UTC'}.")
         return redirect("home")
-    return render(request, "accounts/time_zone.html", {"form": form}, status=422 if form.errors else 200)
+    return render(request, "accounts/time_zone.html", {"form": form})
 
 
 @require_POST

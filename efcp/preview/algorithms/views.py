@@ -29,7 +29,7 @@ def algorithms(request: HttpRequest) -> HttpResponse:
     valid = form.is_valid()
     asked = posted or len(request.GET) > 0
     context = {"form": form, "picking": found, "comparison": _compared(form) if asked and valid else None}
-    status = 422 if asked and not valid else 200
+    status = 422 if posted and not valid else 200
     return render(request, "preview/algorithms.html", context, status=status)
 
 

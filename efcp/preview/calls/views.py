@@ -48,7 +48,7 @@ def one_call(request: HttpRequest) -> HttpResponse:
         else None,
         "kept": [(name, form.data.get(name, "")) for name in (*form.fields, "route")],
     }
-    status = 422 if request.method == "POST" or (asked_for and form.errors) else 200
+    status = 422 if request.method == "POST" else 200
     return render(request, "preview/call.html", context, status=status)
 
 

@@ -19,8 +19,7 @@ def outage(request: HttpRequest) -> HttpResponse:
     found_route = picking(request.GET)
     form = OutageForm(with_defaults(request.GET, DEFAULTS | found_route.defaults()))
     found = _played(form) if form.is_valid() else None
-    context = {"form": form, "told": found, "picking": found_route}
-    return render(request, "preview/outage.html", context, status=422 if form.errors else 200)
+    return render(request, "preview/outage.html", {"form": form, "told": found, "picking": found_route})
 
 
 def _played(form: OutageForm) -> Told | None:

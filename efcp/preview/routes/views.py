@@ -42,7 +42,7 @@ def routes(request: HttpRequest) -> HttpResponse:
         if trace.leading and trace.leading.setid is not None:
             call_form, explained = _call(request, form, trace.leading, trace.leading.setid, trace.number)
             context |= {"call_form": call_form, "explained": explained}
-    return _show(request, context, status=422 if "number" in request.GET and form.errors else 200)
+    return _show(request, context)
 
 
 @require_POST

@@ -31,9 +31,7 @@ def generated(request: HttpRequest) -> HttpResponse:
         counting = Counting(form.sources(), question)
         counting.add(generated_calls(question, form.cleaned_data["calls"], form.cleaned_data["seed"]))
         counted = counting.counted()
-    context = {"form": form, "counted": counted, "picking": found}
-    status = 422 if request.GET and form.errors else 200
-    return render(request, "preview/spread.html", context, status=status)
+    return render(request, "preview/spread.html", {"form": form, "counted": counted, "picking": found})
 
 
 def _filled(typed: QueryDict, offered: Sequence[Source], picked: Mapping[str, str]) -> QueryDict:
