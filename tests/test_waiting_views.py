@@ -16,11 +16,12 @@ from dispatcher import services as destinations
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.mi import MiClient
+from efcp.operations import chores
 from efcp.operations.models import Channel, NotificationRule
 from efcp.proxies import shared_questions
 from efcp.proxies.asking import target_of
 from efcp.proxies.busy import MOST_AT_ONCE, waits_for_others
-from efcp.proxies.models import Proxy, SharedQuestion
+from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion
 from efcp.proxies.shared_questions import QuestionsBusyError, Survey, begin, is_open
 from tests.sandbox.fixtures import opensips_tables, wait_until
 from tests.test_hostile_requests import ADDRESSES
@@ -161,3 +162,14 @@ def test_a_question_is_asked_once_for_all_and_only_so_many_at_once(opensips_tabl
         wait_until(lambda: not any(map(is_open, SharedQuestion.objects.all())))
     assert begin(survey("a"), "somebody").pk == first[0].pk
     assert times.count("a") == 1
+
+
+@pytest.mark.django_db
+def test_housekeeping_deletes_old_questions_with_their_answers() -> None:
+    now = timezone.now()
+    proxy = Proxy.objects.create(name="edge", mi_url="http://127.0.0.1:9/mi")
+    for key, age in (("old", chores.QUESTIONS_KEPT_FOR * 2), ("new", chores.QUESTIONS_KEPT_FOR / 2)):
+        question = SharedQuestion.objects.create(key=key, title=key, started_at=now - age, deadline=now)
+        question.answers.create(proxy=proxy)
+    assert chores.thin_questions(now) == 1
+    assert [each.question.key for each in SharedAnswer.objects.all()] == ["new"]

@@ -62,6 +62,7 @@ class Samples:
         self._submit("system/dialplan/add/", dpid="1", match_exp="^9")
         self._submit("system/dialplan/1/edit/", attrs="x")
         self.numbers["dialplan:restore"] = self._newest_record("dialplan")
+        self._ask_the_proxies()
         landed = self._submit("system/dispatcher/1/state/", state="active")
         self.numbers["operations:state-run"] = landed
         self.numbers["operations:run"] = self._submit("system/dispatcher/reload/")
@@ -109,6 +110,13 @@ class Samples:
         assert (status, landed != url) == (200, True), f"{page} answers {status}: {refusal}"
         last = landed.rstrip("/").rpartition("/")[2]
         return int(last) if last.isdigit() else 0
+
+    def _ask_the_proxies(self) -> None:
+        """Ask the proxies for a translation: the first question that anybody asks."""
+        self.browser.see(self.panel.url("system/dialplan/?dpid=1"))
+        self.browser.type("input", "955")
+        self.browser.press("Ask the proxies")
+        self.browser.wait_for("the proxies give")
 
     def _newest_record(self, kind: str) -> int:
         """The id of the newest audit record of that kind."""
