@@ -14,7 +14,7 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.models import ReloadResult, ReloadRun, StateOutcome, StateResult, StateRun
 from efcp.operations.states import results, selectors, sending, services
 from efcp.operations.states.services import Begun
-from efcp.proxies.models import Proxy, State, StateChange
+from efcp.proxies.models import Cause, Proxy, State, StateChange
 from efcp.proxies.selectors import watched_proxies
 from efcp.sip.uri import uri_key
 from tests.operations.conftest import SOMEBODY
@@ -203,7 +203,7 @@ def set_inactive(held: Proxy, add_row: AddRow) -> StateRun:
     return set_state(State.INACTIVE, [add_row(URI)], held)
 
 
-def turned_active(run: StateRun, proxy: Proxy, after_s: float) -> None:
+def turned_active(run: StateRun, proxy: Proxy, after_s: float, cause: Cause = Cause.UNKNOWN) -> None:
     """Have the watcher have seen URI go from inactive to active that long after the run began."""
     StateChange.objects.create(
         proxy=proxy,
@@ -214,6 +214,7 @@ def turned_active(run: StateRun, proxy: Proxy, after_s: float) -> None:
         at=run.started_at + timedelta(seconds=after_s),
         state_before=State.INACTIVE,
         state_after=State.ACTIVE,
+        cause=cause,
     )
 
 
@@ -233,6 +234,15 @@ def test_somebody_who_sets_it_active_again_is_no_late_reply(
     turned_active(set_inactive, held, 12)
     (line,) = results.result_lines(set_inactive, watched_proxies())
     assert not line.turned_back
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_only_what_may_be_a_probes_doing_is_a_late_reply(
+    set_inactive: StateRun, held: Proxy, cause: Cause
+) -> None:
+    turned_active(set_inactive, held, 12, cause)
+    (line,) = results.result_lines(set_inactive, watched_proxies())
+    assert line.turned_back is (cause in {Cause.PROBING, Cause.UNKNOWN})
 
 
 @pytest.mark.parametrize(("inherit_state", "told"), [(True, True), (False, False)])

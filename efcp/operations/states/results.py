@@ -12,7 +12,7 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.models import Module, ReloadResult, StateOutcome, StateResult, StateRun
 from efcp.operations.settling import is_settling
 from efcp.operations.states.undoing import OFFERED_FOR, UndoPlan, plan
-from efcp.proxies.models import KnownDestination, State, StateChange
+from efcp.proxies.models import Cause, KnownDestination, State, StateChange
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
 
@@ -195,7 +195,11 @@ def _first_state(held: Sequence[KnownDestination]) -> str:
 
 
 def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
-    """What went from inactive to active while it was watched, unless somebody had it so by the panel."""
+    """What went from inactive to active while it was watched, by probing as far as is known.
+
+    Changes that the proxy puts down to MI, its script, its cluster or a reload are not a probe's, and neither
+    are those that somebody made by the panel.
+    """
     until = run.started_at + WATCH_FOR
     set_inactive = {_key(result) for result in results if result.state_wanted == State.INACTIVE}
     if not set_inactive:
@@ -208,6 +212,7 @@ def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
         at__lte=until,
         state_before=State.INACTIVE,
         state_after=State.ACTIVE,
+        cause__in=(Cause.PROBING, Cause.UNKNOWN),
     ).values_list("proxy_id", "setid", "uri_key")
     by_others = (
         StateResult.objects.filter(run__started_at__gt=run.started_at, run__started_at__lte=until)
