@@ -1,5 +1,6 @@
 """Every recorded reply of 3.4, 3.6 and 4.0 is understood."""
 
+import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from efcp.mi import (
     StateSwitch,
     UnfinishedReplyError,
 )
+from efcp.mi import client as mi_client
 from efcp.mi.core import parse_command_names, parse_uptime, parse_version
 from efcp.mi.destinations import parse_ds_list
 from efcp.mi.dialplan import parse_all_partitions, parse_one_partition, parse_translation
@@ -263,7 +265,7 @@ RAW_ERRORS: dict[str, type[MiError]] = {
     "empty": UnfinishedReplyError,
     "batch": RefusedError,
     "no_id": TooSlowError,
-    "no_version": NotMiError,  # its id, 1, is not that of the request here
+    "no_version": NotMiError,  # refused under the recorded id, which is not that of the request here
     "str_id": NotMiError,
     "wrong_ctype": NotMiError,
     "get": UnfinishedReplyError,
@@ -273,7 +275,11 @@ RAW_ERRORS: dict[str, type[MiError]] = {
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("case", RAW_ERRORS)
-def test_a_recorded_answer_to_a_malformed_request_is_survived(serve: Serve, version: str, case: str) -> None:
+def test_a_recorded_answer_to_a_malformed_request_is_survived(
+    serve: Serve, version: str, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The recorded replies carry the id 1, which is also that of the first request of a process.
+    monkeypatch.setattr(mi_client, "_request_ids", itertools.count(2))
     (recorded,) = (one for one in MI[version]["raw"] if one["case"] == case)
     server = serve(replayed(recorded["reply"]))
     with pytest.raises(MiError) as error:
