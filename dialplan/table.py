@@ -1,11 +1,12 @@
 """How OpenSIPS creates the table `dialplan`."""
 
 from efcp.database.opensips import OpenSIPSTable
+from efcp.releases import STRICTEST
 
 DIALPLAN = OpenSIPSTable(
     name="dialplan",
     version=5,
-    releases={3: "1.8", 4: "1.11", 5: "2.1 to 4.0"},
+    releases={3: "1.8", 4: "1.11", 5: f"2.1 to {STRICTEST}"},
     ddl={
         "mysql": """CREATE TABLE dialplan (
             id INT(10) UNSIGNED AUTO_INCREMENT PRIMARY KEY NOT NULL,

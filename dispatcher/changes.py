@@ -24,6 +24,7 @@ from dispatcher.services import Values
 from dispatcher.table_names import TableNames, look_up_names, stored_names
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import WatchedProxy
+from efcp.releases import Release
 from efcp.sip.uri import uri_key
 
 SHOWN_SOCKETS = 10
@@ -198,7 +199,7 @@ def breaking_rows(watched: Sequence[WatchedProxy]) -> dict[int, Foretold]:
 
 def _loaders(watched: Sequence[WatchedProxy], names: TableNames | None = None) -> dict[int, Loader]:
     """The loader of each proxy, by its id; proxies of one release share it."""
-    by_release: dict[str, Loader] = {}
+    by_release: dict[Release, Loader] = {}
     loaders = {}
     resolve = (names or TableNames()).resolve
     for each in watched:

@@ -13,11 +13,8 @@ from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, lo
 from dispatcher.routing.lookup import plain_name
 from dispatcher.routing.rows import Row
 from dispatcher.secrets import mask_weight
+from efcp.releases import STRICTEST, Release
 
-_STRICTEST_RELEASE = "4.0"
-"""Taken for a proxy that never told its release, since later releases refuse more."""
-
-_RELEASE = re.compile(r"\d+\.\d+")
 _PLAIN_DESTINATION = re.compile(r"sip:(?:\d{1,3}\.){3}\d{1,3}(?::(?:[1-9]\d{0,3}|[1-5]\d{4}))?")
 _PLAIN_WEIGHT = re.compile(r"\d{1,4}")
 _MAX_16 = 0xFFFF
@@ -75,15 +72,15 @@ def _unknown(_host: str, _port: int | None, _transport: str) -> None:
 class Loader:
     """The loader of one release. What it says of a row is worked out once, for all proxies of the release."""
 
-    release: str
+    release: Release
     resolve: Resolve = _unknown
     _said: dict[int, tuple[Foretold, ...]] = field(default_factory=dict)
 
     @classmethod
     def of_version(cls, version: str, resolve: Resolve = _unknown) -> "Loader":
         """The loader of a proxy that told `version` ("3.4.18"; empty for one that never told)."""
-        found = _RELEASE.match(version)
-        return cls(found[0] if found else _STRICTEST_RELEASE, resolve)
+        # The strictest where it is not known, since later releases refuse more.
+        return cls(Release.of(version, otherwise=STRICTEST), resolve)
 
     def says(self, row: TableRow) -> tuple[Foretold, ...]:
         """What becomes of `row` otherwise than written: dropped, misloaded, or the whole reload failing."""
@@ -108,7 +105,7 @@ class Loader:
         return next((each for row in suspects for each in self.says(row) if is_breaking(each)), None)
 
     def _findings(self, row: TableRow) -> list[Finding]:
-        environment = Environment(resolve=self.resolve, version=self.release)
+        environment = Environment(resolve=self.resolve, release=self.release)
         found: list[Finding] = []
         try:
             load_row(_as_loaded(row), environment, found)

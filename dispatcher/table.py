@@ -1,11 +1,12 @@
 """How OpenSIPS creates the table `dispatcher`."""
 
 from efcp.database.opensips import OpenSIPSTable
+from efcp.releases import OLDEST, STRICTEST
 
 DISPATCHER = OpenSIPSTable(
     name="dispatcher",
     version=9,
-    releases={5: "1.8", 6: "1.11", 7: "2.1 and 2.2", 8: "2.3 to 3.3", 9: "3.4 to 4.0"},
+    releases={5: "1.8", 6: "1.11", 7: "2.1 and 2.2", 8: "2.3 to 3.3", 9: f"{OLDEST} to {STRICTEST}"},
     ddl={
         "mysql": """CREATE TABLE dispatcher (
             id INT(10) UNSIGNED AUTO_INCREMENT PRIMARY KEY NOT NULL,

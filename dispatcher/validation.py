@@ -18,6 +18,7 @@ from dispatcher.routing.weights import shares
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text
 from efcp.editing.findings import Finding, Severity
 from efcp.editing.hints import column_named_in
+from efcp.releases import STRICTEST
 from efcp.sip.uri import same_uri
 
 WRONG_SHARES_TOLD = 4
@@ -102,7 +103,7 @@ def _as_loaded(values: Mapping[str, Any], environment: FormEnvironment) -> Itera
     row = Row(**given)
     listeners = tuple(environment.known_sockets()) if row.socket else ()
     # The strictest release: what it refuses would break some proxy's reload.
-    loader = Environment(resolve=environment.resolve, listeners=listeners, version="4.0")
+    loader = Environment(resolve=environment.resolve, listeners=listeners, release=STRICTEST)
     found: list[LoaderFinding] = []
     try:
         load_row(row, loader, found)

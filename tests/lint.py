@@ -1,10 +1,11 @@
 """`python -m tests.lint`: what no off-the-shelf linter checks in templates and lock files.
 
 Templates compile; none holds an inline script, style or on* attribute, which the Content-Security-Policy
-would silently not run; pages show times by efcp/clock.py only; and no
-lock file names the host that its packages were found on.
+would silently not run; pages show times by efcp/clock.py only; no lock file names the host that its packages
+were found on; and only efcp/releases.py names releases of OpenSIPS.
 """
 
+import ast
 import os
 import re
 import sys
@@ -23,6 +24,9 @@ _OTHER_CLOCK = re.compile(
     r"|<time\s+datetime=\"\{\{"  # an element that a template writes itself
     r"|\{[^{}:(]+:%Y-%m-%d"  # an f-string
 )
+RELEASES = Path("efcp/releases.py")
+_RELEASE = re.compile(r"(?<![\d.])(?:3\.[46]|4\.[0-9])(?![\d.]*\d)")
+_RELEASES_ONLY_THERE = f"names a release of OpenSIPS: only {RELEASES} does, ask a Release what it can do"
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:org|com|net|io|dev|local|internal)\b|\blocalhost\b", re.IGNORECASE)
 _INDEX_OPTION = re.compile(r"^\s*(?:-i|-f|--(?:extra-)?index-url|--find-links|--trusted-host)\b")
@@ -48,11 +52,13 @@ def findings(project: Path) -> Iterator[str]:
         except TemplateSyntaxError as error:
             yield f"{name}:1: does not compile: {error}"
         text = path.read_text(encoding="utf-8")
-        for line, what in (*inline_code(text), *other_clocks(text)):
+        for line, what in (*inline_code(text), *other_clocks(text), *releases_in_template(text)):
             yield f"{name}:{line}: {what}"
     for package in ("efcp", "dispatcher", "dialplan"):
         for path in sorted((project / package).rglob("*.py")):
-            for line, what in other_clocks(path.read_text(encoding="utf-8")):
+            text = path.read_text(encoding="utf-8")
+            named = () if path == project / RELEASES else releases_in_code(text)
+            for line, what in (*other_clocks(text), *named):
                 yield f"{path.relative_to(project)}:{line}: {what}"
     for path in sorted((project / "requirements").glob("*.lock")):
         for line, what in named_hosts(path.read_text(encoding="utf-8")):
@@ -75,6 +81,23 @@ def other_clocks(text: str) -> Iterator[tuple[int, str]]:
                 number,
                 "a time beside the user's clock: use {% moment %}, {% age %} or efcp.clock.moment_text",
             )
+
+
+def releases_in_template(text: str) -> Iterator[tuple[int, str]]:
+    """The line and kind of each release of OpenSIPS that a template names."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if _RELEASE.search(line):
+            yield number, _RELEASES_ONLY_THERE
+
+
+def releases_in_code(text: str) -> Iterator[tuple[int, str]]:
+    """The same for a module's strings; docstrings may name where a fact was found."""
+    tree = ast.parse(text)
+    docstrings = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
+    constants = (each for each in ast.walk(tree) if isinstance(each, ast.Constant))
+    for each in constants:
+        if id(each) not in docstrings and isinstance(each.value, str) and _RELEASE.search(each.value):
+            yield each.lineno, _RELEASES_ONLY_THERE
 
 
 def named_hosts(lock: str) -> Iterator[tuple[int, str]]:

@@ -11,6 +11,7 @@ from typing import Final
 
 from dialplan.translation.pattern import Match
 from dialplan.translation.variables import InvalidVariable, Variable, read_variable
+from efcp.releases import Release
 
 MAX_PLACES: Final = 10
 """Escapes and variables in one `repl_exp`; one more overruns an array, and the proxy crashes."""
@@ -43,7 +44,7 @@ class Place:
     offset: int
     text: bytes
     value: int = 0
-    since: str = ""
+    since: Release | None = None
 
     @property
     def variable(self) -> str | None:

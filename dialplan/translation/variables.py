@@ -10,6 +10,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
+from efcp.releases import RELEASE_3_6, RELEASE_4_0, Release
+
 _NAME_CHARACTERS: Final = frozenset((string.ascii_letters + string.digits + "_.").encode())
 
 
@@ -57,11 +59,12 @@ _INDEXED: Final = _words(
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable in a text: `text` as written, `name` alone, `since` the first release that has it."""
+    """A variable in a text: `text` as written, `name` alone, `since` the first release that has it
+    (None: all)."""
 
     text: bytes
     name: str
-    since: str
+    since: Release | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,9 @@ class _Reader:
             return InvalidVariable(str(error))
         return Variable(self._text[self._start : self._at], name, since)
 
-    def _bare(self) -> tuple[str, str]:
+    def _bare(self) -> tuple[str, Release | None]:
         if self._take(b"$"):
-            return "$", ""
+            return "$", None
         name = self._name()
         if not self._take(b"("):
             return name, self._lookup(name, named=False)
@@ -102,10 +105,10 @@ class _Reader:
         self._inner(b"(", b")")
         return name, since
 
-    def _parenthesised(self) -> tuple[str, str]:
+    def _parenthesised(self) -> tuple[str, Release | None]:
         if self._take(b"$"):
             self._expect(b")")
-            return "$", ""
+            return "$", None
         name = self._name()
         named = self._peek() == b"("
         if not named and self._peek() not in (b")", b"[", b"{"):
@@ -132,14 +135,14 @@ class _Reader:
             self._at += 1
         return self._text[begin : self._at]
 
-    def _lookup(self, name: str, *, named: bool) -> str:
-        """The first release whose core has the name ("" where all have it, or a module exports it)."""
+    def _lookup(self, name: str, *, named: bool) -> Release | None:
+        """The first release whose core has the name (None where all have it, or a module exports it)."""
         if named:
-            releases = {"": _NAMED, "3.6": _NAMED_FROM_3_6, "4.0": _NAMED_FROM_4_0}
+            releases = {None: _NAMED, RELEASE_3_6: _NAMED_FROM_3_6, RELEASE_4_0: _NAMED_FROM_4_0}
         else:
-            releases = {"": _PLAIN, "3.6": _PLAIN_FROM_3_6}
+            releases = {None: _PLAIN, RELEASE_3_6: _PLAIN_FROM_3_6}
         if name in self._exported:
-            return ""
+            return None
         for release, names in releases.items():
             if name in names:
                 return release

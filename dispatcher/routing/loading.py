@@ -14,6 +14,7 @@ from dispatcher.routing.lookup import addresses_of
 from dispatcher.routing.next_hop import NextHop, next_hop_of
 from dispatcher.routing.rows import Row
 from dispatcher.routing.states import State
+from efcp.releases import RELEASE_3_6
 from efcp.sip.uri import SipUri, UriError, parse
 
 __all__ = ["Destination", "Environment", "LoadBrokenError", "Loaded", "Resolve", "load", "load_row"]
@@ -165,7 +166,7 @@ def _weight(text: str, environment: Environment, found: RowFindings) -> int:
 
 
 def _say_bad_weight(text: str, weight: int, environment: Environment, found: RowFindings) -> None:
-    if environment.refuses_bad_weights:
+    if environment.release.refuses_bad_weights:
         raise LoadBrokenError(
             Finding(
                 Code.BAD_WEIGHT,
@@ -179,7 +180,8 @@ def _say_bad_weight(text: str, weight: int, environment: Environment, found: Row
         Code.BAD_WEIGHT,
         Effect.MISLOADED,
         "weight",
-        f"The weight {text!r} is no number: OpenSIPS before 3.6 loads it as {weight}, later ones fail.",
+        f"The weight {text!r} is no number: OpenSIPS before {RELEASE_3_6} loads it as {weight},"
+        " later ones fail.",
     )
 
 

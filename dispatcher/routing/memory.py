@@ -120,8 +120,8 @@ class ProxyMemory:
         return changes
 
     def on_unsent(self, probe: Probe) -> list[StateChange]:
-        """Take note that a probe could not be sent: one failure from 3.6 on, before that nothing."""
-        if not self.environment.is_at_least(3, 6):
+        """Take note that a probe could not be sent, which only some releases count as a failure."""
+        if not self.environment.release.counts_unsent_probes:
             return []
         return self._failed(probe, "failed to send probe")
 

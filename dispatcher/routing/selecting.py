@@ -171,7 +171,7 @@ class _Choice:
                 self.live,
                 self.options.score,
                 with_default=self.with_default,
-                drops_negative=self.environment.is_at_least(3, 6),
+                negative_last=self.environment.release.ranks_negative_scores_last,
             )
         if not ranking.ranked:
             return self._refused(Refusal.ONLY_DEFAULT_ACTIVE, "No destination but the default is active.")

@@ -28,9 +28,9 @@ def sorted_by_load(live: LiveSet, load: Measure, *, with_default: bool) -> Ranki
     return _ranking(live, load, with_default=with_default, least=None)
 
 
-def sorted_by_score(live: LiveSet, score: Measure, *, with_default: bool, drops_negative: bool) -> Ranking:
-    """Sort by `score`; `drops_negative` puts those below 0 at the end, as 3.6 and later do."""
-    return _ranking(live, score, with_default=with_default, least=0 if drops_negative else None)
+def sorted_by_score(live: LiveSet, score: Measure, *, with_default: bool, negative_last: bool) -> Ranking:
+    """Sort by `score`; `negative_last` puts those below 0 at the end, as later releases do."""
+    return _ranking(live, score, with_default=with_default, least=0 if negative_last else None)
 
 
 def _ranking(live: LiveSet, measure: Measure, *, with_default: bool, least: int | None) -> Ranking:

@@ -17,13 +17,13 @@ from dispatcher.table_names import stored_names
 from efcp.proxies.ages import in_words
 from efcp.proxies.models import KnownDestination, State
 from efcp.proxies.selectors import WatchedProxy
+from efcp.releases import OLDEST, Release
 
 MAX_ROWS = 5_000
 """Of one set: loading more takes longer than a page may."""
 
 NO_WEIGHTS = "The proxy's list is too large to be read with weights: every weight counts as 1 here."
 
-_DEFAULT_RELEASE = "3.4"
 _STATES = {State.ACTIVE: 0, State.INACTIVE: 1, State.PROBING: 2}
 
 T = TypeVar("T")
@@ -137,12 +137,11 @@ def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview
 
 def _environment(proxy: WatchedProxy | None) -> Environment:
     version = proxy.contact.version if proxy else ""
-    release = ".".join(version.split(".")[:2])
     return Environment(
         resolve=not_looked_up,
         listeners=tuple(listeners_of([proxy.proxy])[proxy.proxy.pk] if proxy else known_sockets()),
         transports=frozenset({"udp", "tcp", "tls", "sctp", "ws", "wss"}),
-        version=release if release.replace(".", "").isdigit() else _DEFAULT_RELEASE,
+        release=Release.of(version, otherwise=OLDEST),
     )
 
 

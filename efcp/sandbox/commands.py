@@ -9,7 +9,7 @@ from efcp.sandbox.module_commands import MODULE_COMMANDS
 from efcp.sandbox.parameters import Given, MiRefusalError, match, text
 from efcp.sandbox.proxy import SandboxProxy
 
-_NAMES_SINCE_4_0 = {
+_QUALIFIED_NAMES = {
     "statistics:get": "get_statistics",
     "core:uptime": "uptime",
     "core:version": "version",
@@ -30,7 +30,7 @@ _NAMES_SINCE_4_0 = {
     "dialplan:translate": "dp_translate",
     "dialplan:show_partition": "dp_show_partition",
 }
-"""The names of 4.0, which still takes the old ones."""
+"""The names of later releases, which still take the old ones."""
 
 
 def answer(proxy: SandboxProxy, method: str, params: Params) -> Any:
@@ -43,17 +43,17 @@ def answer(proxy: SandboxProxy, method: str, params: Params) -> Any:
 
 def names(proxy: SandboxProxy) -> list[str]:
     """The commands as `which` lists them."""
-    return list(_NAMES_SINCE_4_0) if _has_new_names(proxy) else list(COMMANDS)
+    return list(_QUALIFIED_NAMES) if _has_new_names(proxy) else list(COMMANDS)
 
 
 def _find(proxy: SandboxProxy, method: str) -> Command | None:
     if _has_new_names(proxy):
-        method = _NAMES_SINCE_4_0.get(method, method)
+        method = _QUALIFIED_NAMES.get(method, method)
     return COMMANDS.get(method)
 
 
 def _has_new_names(proxy: SandboxProxy) -> bool:
-    return proxy.memory.environment.is_at_least(4, 0)
+    return proxy.memory.environment.release.qualifies_commands
 
 
 def _which(proxy: SandboxProxy, given: Given) -> Any:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from efcp.releases import Release
 from efcp.sandbox.loopback import Address, is_loopback
 from efcp.sandbox.parameters import MiRefusalError
 
@@ -23,7 +24,7 @@ _EVENTS = (
     EVENT,
     "E_CORE_LOG",
 )
-_SINCE_4_0 = ("E_PROFILING_SCRIPT", "E_PROFILING_PROC")
+_PROFILING_EVENTS = ("E_PROFILING_SCRIPT", "E_PROFILING_PROC")
 MAX_SUBSCRIBERS = 64
 
 Send = Callable[[str, bytes], None]
@@ -32,10 +33,10 @@ Send = Callable[[str, bytes], None]
 
 def published(version: str) -> tuple[str, ...]:
     """The names of the events that a release publishes, in order of their numbers."""
-    if int(version.partition(".")[0]) < 4:
+    if not Release.of(version).publishes_profiling:
         return _EVENTS
     before = _EVENTS.index("E_MYSQL_CONNECTION")
-    return _EVENTS[:before] + _SINCE_4_0 + _EVENTS[before:]
+    return _EVENTS[:before] + _PROFILING_EVENTS + _EVENTS[before:]
 
 
 @dataclass(slots=True)

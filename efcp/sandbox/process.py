@@ -16,6 +16,7 @@ from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import Row
 from dispatcher.routing.states import State
 from efcp.configuration import Sandbox
+from efcp.releases import SANDBOX_VERSION, Release
 from efcp.sandbox import events
 from efcp.sandbox.mi_http import MiServer
 from efcp.sandbox.names import Names
@@ -27,7 +28,6 @@ from efcp.sandbox.tables import OF_THE_PANEL
 
 log = logging.getLogger(__name__)
 
-VERSION = "3.4.18"
 FLUSH_EVERY_S = 30.0
 
 
@@ -57,11 +57,11 @@ class SandboxProcess:
         self._names = Names(_addresses)
         self.proxy = SandboxProxy(
             ProxyMemory(
-                Environment(self._names.resolve, version=VERSION),
+                Environment(self._names.resolve, release=Release.of(SANDBOX_VERSION)),
                 ProbingSettings(threshold=settings.threshold, everything=settings.probing_mode == 1),
             ),
             replace(tables, dispatcher=self._rows),
-            VERSION,
+            SANDBOX_VERSION,
             events.send,
         )
         # One thread for all that waits for the database: MI's commands, one after the other, and the flusher.

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from efcp.releases import DEFAULT
 from efcp.script.checking.check import check
 from efcp.script.checking.report import as_json, exit_code
 from efcp.script.checking.tables import Tables
 from efcp.script.knowledge.loading import VERSIONS, knowledge_of
 from efcp.script.language.files import read
 
-DEFAULT_VERSION = "3.6"
 _PROJECT = Path(__file__).parent.parent.parent
 _DATABASE_SETTINGS = ("DATABASE_URL", "DATABASE_URL_FILE")
 
@@ -32,7 +32,7 @@ def add_check_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """What checking and writing share."""
-    parser.add_argument("--opensips", choices=VERSIONS, help=f"the version (default {DEFAULT_VERSION})")
+    parser.add_argument("--opensips", choices=VERSIONS, help=f"the version (default {DEFAULT})")
     parser.add_argument("--without-tables", action="store_true", help="do not look into the database")
 
 
@@ -45,7 +45,7 @@ def check_file(options: Mapping[str, Any], known: Tables, write: Callable[[str],
         private_memory=options["private_memory"],
         listens=options["listens"],
     )
-    checked = check(script, knowledge_of(options["opensips"] or DEFAULT_VERSION), known)
+    checked = check(script, knowledge_of(options["opensips"] or str(DEFAULT)), known)
     if options["json"]:
         write(json.dumps(as_json(checked, script.skipped), indent=2))
     else:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from efcp.releases import DEFAULT
 from efcp.script.checking.tables import Tables
 from efcp.script.knowledge.loading import VERSIONS
 
@@ -16,7 +17,7 @@ class CheckForm(forms.Form):
     """A script, pasted or uploaded."""
 
     version = forms.ChoiceField(
-        label="OpenSIPS", choices=[(version, version) for version in VERSIONS], initial="3.6"
+        label="OpenSIPS", choices=[(version, version) for version in VERSIONS], initial=str(DEFAULT)
     )
     shared_memory = forms.IntegerField(required=False, min_value=1, max_value=MAX_MEGABYTES)
     private_memory = forms.IntegerField(required=False, min_value=1, max_value=MAX_MEGABYTES)

@@ -69,3 +69,18 @@ def test_a_time_that_is_not_on_the_users_clock_is_found(line: str) -> None:
 def test_times_on_the_users_clock_pass() -> None:
     page = '{% moment at %} {% age at "minutes" %}\nf"{moment_text(ends_at)} {start:%Y%m%d} {name}"'
     assert list(lint.other_clocks(page)) == []
+
+
+@pytest.mark.parametrize("line", ['VERSION = "3.4"', 'f"{name} is of 4.1 only"', 'known = {"3.6": 1}'])
+def test_a_release_that_code_names_is_found(line: str) -> None:
+    assert [number for number, _what in lint.releases_in_code(f"\n{line}")] == [2]
+
+
+def test_docstrings_numbers_and_other_versions_pass() -> None:
+    assert (
+        list(lint.releases_in_code('"""As in 3.4 and 4.0."""\nWAIT_S = 4.0\nOURS = "13.4", "3.4.18"\n')) == []
+    )
+
+
+def test_a_release_that_a_template_names_is_found() -> None:
+    assert [number for number, _what in lint.releases_in_template("<p>\nfrom 3.6 on</p>")] == [2]

@@ -9,6 +9,7 @@ from dispatcher.forms import DestinationForm
 from dispatcher.routing.loading import Destination, Environment, LoadBrokenError, load
 from dispatcher.routing.rows import Row
 from dispatcher.validation import FormEnvironment, SetOfRow
+from efcp.releases import Release
 
 SIP_PORT = "5071"
 """Stands for the recording proxy's own port, which the vectors write as `SIP`."""
@@ -59,7 +60,7 @@ def compare(vectors: Any) -> Iterator[str | None]:
 def _loading_problem(change: dict[str, Any], recorded: dict[str, Any], version: str) -> str | None:
     if "db_error" in recorded:
         return None
-    environment = Environment(resolve=resolve, listeners=(LISTENER,), version=version)
+    environment = Environment(resolve=resolve, listeners=(LISTENER,), release=Release.of(version))
     try:
         loaded = load([BESIDE, Row(**row_under_test(change))], environment)
     except LoadBrokenError:

@@ -19,6 +19,7 @@ from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.rows import Row
 from efcp.mi import as_text
+from efcp.releases import Release
 from efcp.sandbox import events
 from efcp.sandbox.mi_http import MiServer
 from efcp.sandbox.proxy import SandboxProxy, Tables
@@ -49,7 +50,7 @@ def _compare_version(version: str, recorded: dict[str, Any]) -> Iterator[str | N
     rows: list[Row] = []
     rules: list[Rule] = []
     proxy = SandboxProxy(
-        memory=ProxyMemory(Environment(resolve=resolve, listeners=(LISTENER,), version=version)),
+        memory=ProxyMemory(Environment(resolve=resolve, listeners=(LISTENER,), release=Release.of(version))),
         tables=Tables(lambda: rows, lambda: rules, "mysql://opensips@127.0.0.1/mi"),
         version=f"{version}.0",
         send_event=events.send,

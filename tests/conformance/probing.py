@@ -12,6 +12,7 @@ from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import Row
 from dispatcher.routing.states import state_of_word
+from efcp.releases import Release
 
 
 def compare(vectors: Any) -> Iterator[str | None]:
@@ -28,7 +29,7 @@ def _loaded(run: Mapping[str, Any]) -> ProxyMemory:
     settings = ProbingSettings(
         threshold=run["threshold"], everything=run["probing_mode"] == 1, reply_codes=codes
     )
-    environment = Environment(resolve=lambda _host, _port, _transport: (), version=run["proxy"])
+    environment = Environment(resolve=lambda _host, _port, _transport: (), release=Release.of(run["proxy"]))
     memory = ProxyMemory(environment, settings)
     memory.reload([Row(**columns) for columns in run["rows"]], inherit_state=False)
     return memory

@@ -9,6 +9,7 @@ from dispatcher.routing.findings import Effect, Finding
 from dispatcher.routing.loading import load_row
 from dispatcher.routing.lookup import name_of, plain_name
 from dispatcher.routing.rows import Row
+from efcp.releases import STRICTEST
 from efcp.sip.uri import parse
 
 NAMED = r"sip:[a-z][a-z0-9.-]{0,30}(:[0-9]{1,5})?(;transport=(udp|tcp|tls|sctp))?"
@@ -17,7 +18,7 @@ NAMED = r"sip:[a-z][a-z0-9.-]{0,30}(:[0-9]{1,5})?(;transport=(udp|tcp|tls|sctp))
 def effects(destination: str) -> set[Effect]:
     """What the strictest loader says of a row, its name resolving."""
     found: list[Finding] = []
-    resolving = Environment(resolve=lambda *_name: ("192.0.2.1",), version="4.0")
+    resolving = Environment(resolve=lambda *_name: ("192.0.2.1",), release=STRICTEST)
     assert load_row(Row(1, destination), resolving, found) is not None
     return {each.effect for each in found}
 

@@ -5,6 +5,7 @@ from dispatcher.routing.loading import Loaded, load
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import Row
+from efcp.releases import Release
 
 NAMES = {"gw.test": ("10.7.7.7",), "six.test": ("2001:db8::7", "10.7.7.8")}
 
@@ -17,7 +18,7 @@ def resolve(host: str, _port: int | None, _transport: str) -> tuple[str, ...]:
 def environment(version: str = "3.4", transports: frozenset[str] = frozenset({"udp"})) -> Environment:
     """A proxy of a release, with its sockets on loopback."""
     listeners = ("udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "udp:[::1]:5070")
-    return Environment(resolve, listeners, transports, version)
+    return Environment(resolve, listeners, transports, Release.of(version))
 
 
 def loaded(*rows: Row, version: str = "3.4") -> Loaded:

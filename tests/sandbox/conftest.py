@@ -9,6 +9,7 @@ from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import Row
+from efcp.releases import Release
 from efcp.sandbox.proxy import SandboxProxy, Tables
 from tests.sandbox.fixtures import opensips_tables, sandbox
 
@@ -48,7 +49,9 @@ def make_proxy(rows: Sequence[Row], rules: Sequence[Rule], sent: list[tuple[str,
     """Return a function that gives a loaded proxy of a release without sockets."""
 
     def make(version: str = "3.4.18", threshold: int = 1) -> SandboxProxy:
-        environment = Environment(lambda *_name: (), listeners=("udp:127.0.0.1:5060",), version=version)
+        environment = Environment(
+            lambda *_name: (), listeners=("udp:127.0.0.1:5060",), release=Release.of(version)
+        )
         proxy = SandboxProxy(
             ProxyMemory(environment, ProbingSettings(threshold=threshold)),
             Tables(lambda: rows, lambda: rules, "mysql://opensips@127.0.0.1/opensips"),

@@ -8,6 +8,7 @@ from django.db import connection
 
 from dialplan.selectors import names as dialplan_names
 from dispatcher.selectors import set_names
+from efcp.releases import DEFAULT
 from efcp.script.checking.tables import SetFacts, Tables
 from efcp.script.writing.answers import Answers, Group
 from efcp.script.writing.database import PLACEHOLDER
@@ -40,7 +41,7 @@ def offered_dialplans(tables: Tables) -> list[tuple[int, str]]:
 
 def starting_answers(set_ids: list[int]) -> Answers:
     """The guide's example on the panel's own database, with a group for each of these sets."""
-    answers = replace(Answers(version="3.6"), database_url=own_database(with_password=False))
+    answers = replace(Answers(version=str(DEFAULT)), database_url=own_database(with_password=False))
     if not set_ids:
         return answers
     known = set_names()

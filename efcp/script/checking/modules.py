@@ -175,7 +175,7 @@ def _urls(overview: Overview) -> Iterator[tuple[Place, str]]:
 
 def _listeners(overview: Overview) -> Iterator[tuple[Setting, str]]:
     """Each listener with the module of its protocol, "" where that is none."""
-    known = protocols_of(overview.knowledge.version)
+    known = protocols_of(overview.knowledge.release)
     for setting in listeners(overview):
         match = _LISTENER.match(str(setting.value))
         protocol = match["protocol"].lower() if match else ""
@@ -196,9 +196,10 @@ def protocols(overview: Overview) -> Iterator[Finding]:
 
 
 def unheard_protocols(overview: Overview) -> Iterator[Finding]:
-    """From 4.0 on a protocol without a listener keeps the proxy from starting (trans_load)."""
+    """Later releases: a protocol without a listener keeps the proxy from starting (trans_load)."""
     served = {module for _, module in _listeners(overview)}
-    if not overview.is_whole or not served or int(overview.knowledge.version.partition(".")[0]) < 4:
+    release = overview.knowledge.release
+    if not overview.is_whole or not served or not release.needs_a_listener_for_each_protocol:
         return
     for name in sorted(_NEEDS_LISTENERS & overview.loaded.keys() - served):
         text = f"{name} has no listener: OpenSIPS {overview.knowledge.version} does not start with it."

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from efcp.releases import RELEASE_4_0
 from efcp.script.checking.nearest import likely
 from efcp.script.checking.overview import Overview
 from efcp.script.checking.patterns import is_plain, matching
@@ -83,9 +84,10 @@ def _of_known(parameter: ModuleParameter, known: Parameter) -> Iterator[Finding]
 
 
 def _warned_of(parameter: ModuleParameter, module: Module) -> Iterator[Finding]:
-    """A parameter that is still taken, with a warning in the log, and that 4.0 does not have."""
+    """A parameter that is still taken, with a warning in the log, and that later releases do not have."""
     if now := renamed()["parameters"].get(f"{module.name}.{parameter.name}"):
-        text = f"{parameter.name} is an old name: the proxy warns of it, and 4.0 does not start with it."
+        effect = f"the proxy warns of it, and {RELEASE_4_0} does not start with it"
+        text = f"{parameter.name} is an old name: {effect}."
         yield Finding(Severity.WARNING, "parameter-old", parameter.place, f"{text} {now}")
 
 

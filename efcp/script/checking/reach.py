@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from efcp.releases import Release
 from efcp.script.checking.overview import Overview
 from efcp.script.findings import Finding, Severity
 
@@ -22,12 +23,12 @@ _PRIVATE_FOR_ALL_ELSE = 2
 
 def open_mi(overview: Overview) -> Iterator[Finding]:
     """MI over HTTP has no password: whoever reaches its port controls the proxy. Without `ip`, httpd listens
-    on all addresses before 4.0 and on 127.0.0.1 from then on (httpd.c)."""
+    on all addresses or on loopback, as the release has it (httpd.c)."""
     module = overview.loaded.get("mi_http")
     parameter = overview.parameter("httpd", "ip")
     if module is None or (parameter is None and not overview.is_whole):
         return
-    listens_on = str(parameter.value) if parameter else _default_address(overview.knowledge.version)
+    listens_on = str(parameter.value) if parameter else _default_address(overview.knowledge.release)
     if _is_loopback(listens_on):
         return
     place = parameter.place if parameter else overview.loaded.get("httpd", module).place
@@ -36,8 +37,8 @@ def open_mi(overview: Overview) -> Iterator[Finding]:
     yield Finding(Severity.WARNING, "mi-open", place, said)
 
 
-def _default_address(version: str) -> str:
-    return "127.0.0.1" if int(version.partition(".")[0]) >= 4 else "all addresses"
+def _default_address(release: Release) -> str:
+    return "127.0.0.1" if release.serves_http_on_loopback else "all addresses"
 
 
 def _is_loopback(address: str) -> bool:

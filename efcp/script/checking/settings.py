@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from efcp.releases import RELEASE_4_0
 from efcp.script.checking.nearest import likely
 from efcp.script.checking.overview import Overview
 from efcp.script.checking.sockets import problem_of_host, problem_of_socket
@@ -12,7 +13,7 @@ from efcp.script.language.syntax import Argument, ArgumentKind, Setting
 
 _EFFECT = "the proxy does not start"
 _OLD = ("listen", "log_facility", "log_name", "log_stderror")
-"""What 3.4 and 3.6 warn of, and 4.0 refuses (warn() in cfg.y)."""
+"""What earlier releases warn of, and later ones refuse (warn() in cfg.y)."""
 
 _BOUNDS = {
     "event_pkg_threshold": (0, 100),
@@ -65,10 +66,11 @@ def unknown(overview: Overview) -> Iterator[Finding]:
 
 
 def old(overview: Overview) -> Iterator[Finding]:
-    """Old names of which the proxy warns when it starts: 4.0 refuses them."""
+    """Old names of which the proxy warns when it starts: later releases refuse them."""
     for setting in overview.script.settings:
         if setting.name in _OLD and setting.name in overview.knowledge.settings:
-            text = f"{setting.name} is an old name: the proxy warns of it, and 4.0 does not start with it."
+            effect = f"the proxy warns of it, and {RELEASE_4_0} does not start with it"
+            text = f"{setting.name} is an old name: {effect}."
             said = f"{text} {renamed()['settings'][setting.name]}"
             yield Finding(Severity.WARNING, "setting-old", setting.place, said)
 
@@ -151,7 +153,7 @@ def _host(_overview: Overview, parts: Sequence[Argument]) -> str:
 
 
 def _socket(overview: Overview, parts: Sequence[Argument]) -> str:
-    return problem_of_socket(parts, overview.knowledge.version)
+    return problem_of_socket(parts, overview.knowledge.release)
 
 
 def _any(_overview: Overview, _parts: Sequence[Argument]) -> str:

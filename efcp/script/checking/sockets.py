@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from ipaddress import ip_address
 
+from efcp.releases import RELEASE_3_6, RELEASE_4_0, Release
 from efcp.script.checking.nearest import likely
 from efcp.script.language.literals import RESERVED, number
 from efcp.script.language.syntax import Argument, ArgumentKind
@@ -10,22 +11,17 @@ from efcp.script.language.syntax import Argument, ArgumentKind
 _PROTOCOLS = frozenset(
     {"bin", "bins", "hep_tcp", "hep_udp", "msrp", "msrps", "sctp", "smpp", "tcp", "tls", "udp", "ws", "wss"}
 )
-_LATER = {"ipsec": "3.6", "bond": "4.0"}
+_LATER = {"ipsec": RELEASE_3_6, "bond": RELEASE_4_0}
 _ALONE = frozenset({"anycast", "frag", "reuse_port", "accept_subdomain"})
-_LATER_ALONE = {"allow_proxy_protocol": "4.0", "send_proxy_protocol": "4.0", "proxy_protocol": "4.0"}
+_LATER_ALONE = dict.fromkeys(("allow_proxy_protocol", "send_proxy_protocol", "proxy_protocol"), RELEASE_4_0)
 _WITH_WORD = frozenset({"tag", "use_auto_scaling_profile"})
 _WITH_NUMBER = frozenset({"use_workers", "tos"})
-_RANGES_SINCE = "3.6"
 _WORDS = (ArgumentKind.NAME, ArgumentKind.NUMBER)
 
 
-def protocols(version: str) -> frozenset[str]:
-    """The protocols that a version knows (parse_proto in socket_info.h)."""
-    return _PROTOCOLS | {name for name, since in _LATER.items() if _is_since(version, since)}
-
-
-def _is_since(version: str, since: str) -> bool:
-    return tuple(map(int, version.split("."))) >= tuple(map(int, since.split(".")))
+def protocols(release: Release) -> frozenset[str]:
+    """The protocols that a release knows (parse_proto in socket_info.h)."""
+    return _PROTOCOLS | {name for name, since in _LATER.items() if release >= since}
 
 
 def problem_of_host(parts: Sequence[Argument]) -> str:
@@ -33,9 +29,9 @@ def problem_of_host(parts: Sequence[Argument]) -> str:
     return "" if _after_host(parts, 0) == len(parts) else f"is no address or name: {_shown(parts)}"
 
 
-def problem_of_socket(parts: Sequence[Argument], version: str) -> str:
+def problem_of_socket(parts: Sequence[Argument], release: Release) -> str:
     """Why something is no listener, "" where it is one."""
-    known = protocols(version)
+    known = protocols(release)
     if len(parts) < 3 or parts[1].text != ":" or parts[0].kind is not ArgumentKind.NAME:
         if parts[0].text.lower() in known and len(parts) == 1:
             return f"lacks the address behind {parts[0].text}:"
@@ -45,7 +41,7 @@ def problem_of_socket(parts: Sequence[Argument], version: str) -> str:
         return f"knows no protocol {parts[0].text[:20]}{_meant(protocol, known)}; there are {_listed(known)}"
     if protocol == "bond":
         return ""
-    return _of_address(parts, version)
+    return _of_address(parts, release)
 
 
 def _meant(name: str, known: frozenset[str]) -> str:
@@ -62,16 +58,16 @@ def _listed(names: frozenset[str]) -> str:
     return ", ".join(sorted(names))
 
 
-def _of_address(parts: Sequence[Argument], version: str) -> str:
+def _of_address(parts: Sequence[Argument], release: Release) -> str:
     position = 3 if parts[2].text == "*" else _after_host(parts, 2)
     if position == 2:
         return f"is no address or name: {_shown(parts)}"
     if position < len(parts) and parts[position].text == ":":
-        after = _after_ports(parts, position + 1, version)
+        after = _after_ports(parts, position + 1, release)
         if after == position + 1:
             return f"has no port behind its last colon: {_shown(parts)}"
         position = after
-    return _of_options(parts, position, version)
+    return _of_options(parts, position, release)
 
 
 def _after_host(parts: Sequence[Argument], position: int) -> int:
@@ -105,13 +101,13 @@ def _is_address(text: str) -> bool:
         return False
 
 
-def _after_ports(parts: Sequence[Argument], position: int, version: str) -> int:
+def _after_ports(parts: Sequence[Argument], position: int, release: Release) -> int:
     """Where a port ends, or several: 5060-5070,5080. The same position where there is none."""
     if position >= len(parts) or parts[position].kind is not ArgumentKind.NUMBER:
         return position
     first, low = position, number(parts[position].text)
     position += 1
-    while _is_since(version, _RANGES_SINCE) and position + 1 < len(parts):
+    while release.takes_port_ranges and position + 1 < len(parts):
         sign, following = parts[position], parts[position + 1]
         if sign.text not in ("-", ",") or following.kind is not ArgumentKind.NUMBER:
             break
@@ -122,13 +118,13 @@ def _after_ports(parts: Sequence[Argument], position: int, version: str) -> int:
     return position
 
 
-def _of_options(parts: Sequence[Argument], position: int, version: str) -> str:
+def _of_options(parts: Sequence[Argument], position: int, release: Release) -> str:
     """What stands behind the address: as, use_workers, tag and their like."""
     while position < len(parts):
         word = parts[position].text.lower()
         following = parts[position + 1 : position + 2]
         kind = following[0].kind if following else ArgumentKind.NONE
-        if word in _ALONE or (word in _LATER_ALONE and _is_since(version, _LATER_ALONE[word])):
+        if word in _ALONE or (word in _LATER_ALONE and release >= _LATER_ALONE[word]):
             position += 1
         elif (word in _WITH_NUMBER and kind is ArgumentKind.NUMBER) or (
             word in _WITH_WORD and kind in _WORDS
@@ -137,7 +133,7 @@ def _of_options(parts: Sequence[Argument], position: int, version: str) -> str:
         elif word == "as" and (after := _after_host(parts, position + 1)) > position + 1:
             position = after
             if position < len(parts) and parts[position].text == ":":
-                position = _after_ports(parts, position + 1, version)
+                position = _after_ports(parts, position + 1, release)
         else:
             return f"is not understood from {parts[position].text[:20]} on: {_shown(parts)}"
     return ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
+from efcp.releases import Release
 from efcp.script.language.syntax import RouteKind
 
 
@@ -138,7 +139,7 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """All that is known of one version: `version` as "3.4"; `core_functions` need no module.
+    """All that is known of one version: `version` as "3.6"; `core_functions` need no module.
 
     `settings` are the global settings, with the forms of their values (the words of the data). A module
     outside of `modules` is not described, which is not the same as absent: `other_modules` are the names of
@@ -156,3 +157,8 @@ class Knowledge:
     variable_names: Mapping[str, frozenset[str]]
     transformations: Transformations
     words: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def release(self) -> Release:
+        """The release of that version."""
+        return Release.of(self.version)

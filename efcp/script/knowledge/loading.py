@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from efcp.releases import SUPPORTED
 from efcp.script.knowledge.facts import (
     ArgumentType,
     Function,
@@ -22,7 +23,7 @@ from efcp.script.knowledge.facts import (
 )
 from efcp.script.language.syntax import RouteKind
 
-VERSIONS: tuple[str, ...] = ("3.4", "3.6", "4.0")
+VERSIONS = tuple(map(str, SUPPORTED))
 """The versions that are described, oldest first."""
 
 _Table = Mapping[str, Any]
@@ -58,7 +59,7 @@ class _Modules(Mapping[str, Module]):
 
 @cache
 def knowledge_of(version: str) -> Knowledge:
-    """All that is known of a version, "3.4" say. Read once.
+    """All that is known of a version, "3.6" say. Read once.
 
     Raises ValueError for a version that is not among VERSIONS.
     """

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from efcp.releases import OLDEST
+
 
 class Mark(StrEnum):
     """What is done to a destination that failed, as the letter that ds_mark_dst takes."""
@@ -73,7 +75,7 @@ class Answers:
     in. `show_passwords` writes the password of `database_url` as it is, and not as the word PASSWORD.
     """
 
-    version: str = "3.4"
+    version: str = str(OLDEST)
     database_url: str = "mysql://opensips:opensipsrw@localhost/opensips"
     probing_interval: int = 10
     probing_from: str = "sip:ds@sip.domain.com"
