@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 from dialplan import selectors
-from dialplan.services import Values
 from dialplan.translation.findings import Effect, Finding
 from dialplan.translation.loading import LoadBroken, load
-from dialplan.translation.rules import Environment
-from dialplan.validation import as_rule
+from dialplan.translation.rules import Environment, RuleRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def foretell() -> Foretold | None:
     except selectors.TooManyRulesError:
         return None
     disabled = sum(row.disabled != 0 for row in rows)
-    result = load((as_rule(Values.of(row), row.pk) for row in rows), Environment())
+    result = load(map(RuleRow.of, rows), Environment())
     if isinstance(result, LoadBroken):
         return Foretold(0, 0, disabled, breaking=result.cause)
     told = (Effect.RULE_DROPPED, Effect.MAY_BE_DROPPED)

@@ -12,7 +12,7 @@ from django.urls import reverse
 from dialplan import seen
 from dialplan.models import MatchOperator, Rule
 from dialplan.neighbours import findings_among
-from dialplan.services import Values
+from dialplan.translation.rules import RuleRow
 from dialplan.validation import WIDTHS, check
 from efcp.editing.charsets import unstorable_characters
 from efcp.editing.fields import CheckedForm, ExactTextField
@@ -93,7 +93,7 @@ class RuleForm(CheckedForm):
     @classmethod
     def to_edit(cls, row: Rule, typed: QueryDict | None = None) -> "RuleForm":
         """The form filled with a row; what the editor sees is kept, to guard the update."""
-        values = Values.of(row)
+        values = RuleRow.of(row)
         initial = _as_initial(values) | {"original": seen.sign(values)}
         return cls(initial=initial | _typed(typed), row=row, notice=cls.notice_of(typed))
 
@@ -101,15 +101,15 @@ class RuleForm(CheckedForm):
     def to_clone(cls, row: Rule, priority: int) -> "RuleForm":
         """The form to add a row with the values of another, but for its priority."""
         notice = "A copy, not saved yet: change what differs. Its priority is the next free one."
-        return cls(initial=_as_initial(Values.of(row)) | {"pr": priority}, notice=notice)
+        return cls(initial=_as_initial(RuleRow.of(row)) | {"pr": priority}, notice=notice)
 
     @classmethod
     def to_restore(cls, before: Mapping[str, Any], row: Rule | None) -> "RuleForm":
         """The form filled with former values, to edit `row`, or to add it again where it is gone."""
-        known = {name: value for name, value in before.items() if name in Values.__slots__}
-        initial = _as_initial(Values(**known))
+        known = {name: value for name, value in before.items() if name in RuleRow.__slots__}
+        initial = _as_initial(RuleRow(**known))
         if row is not None:
-            initial["original"] = seen.sign(Values.of(row))
+            initial["original"] = seen.sign(RuleRow.of(row))
         return cls(initial=initial, row=row, notice="These are the former values. Nothing is saved yet.")
 
     def clean(self) -> dict[str, Any]:
@@ -124,11 +124,11 @@ class RuleForm(CheckedForm):
                 self.tell(finding)
         return self.cleaned_data
 
-    def values(self) -> Values:
+    def values(self) -> RuleRow:
         """The row to write. An untouched NULL stays NULL, and an empty text becomes one."""
         data = self.cleaned_data
         match_only = data.get("match_only", False)
-        values = Values(
+        values = RuleRow(
             dpid=data["dpid"],
             pr=data["pr"],
             match_op=data["match_op"],
@@ -142,7 +142,7 @@ class RuleForm(CheckedForm):
         )
         return self._with_untouched_empty_texts(values)
 
-    def seen(self) -> Values:
+    def seen(self) -> RuleRow:
         """The row as its editor saw it; the row as it is where the form does not tell."""
         if self.row is None:
             raise ValueError("Only a form that edits a row was seen before.")
@@ -152,7 +152,7 @@ class RuleForm(CheckedForm):
         """Whether the form tells what its editor saw: one of another version of the panel does not."""
         return seen.is_signed(self.data.get("original", ""))
 
-    def renew_original(self, current: Values) -> None:
+    def renew_original(self, current: RuleRow) -> None:
         """Let the next save be guarded by `current`, which its editor has now seen."""
         data = self.data.dict() if isinstance(self.data, QueryDict) else self.data
         self.data = {**data, "original": seen.sign(current)}
@@ -166,7 +166,7 @@ class RuleForm(CheckedForm):
         others = self.seen().match_flags & ~CASELESS if self.row is not None else 0
         return others | (CASELESS if self.cleaned_data.get("match_flags") else 0)
 
-    def _with_untouched_empty_texts(self, values: Values) -> Values:
+    def _with_untouched_empty_texts(self, values: RuleRow) -> RuleRow:
         """An empty text that the row holds stays empty: it is no change."""
         if self.row is None:
             return values
@@ -186,14 +186,14 @@ class DeleteForm(forms.Form):
     original = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, row: Rule) -> None:
-        super().__init__(data, initial={"original": seen.sign(Values.of(row))})
+        super().__init__(data, initial={"original": seen.sign(RuleRow.of(row))})
         self.row = row
 
     def has_signed_original(self) -> bool:
         """Whether the form tells what its editor saw."""
         return seen.is_signed(self.data.get("original", ""))
 
-    def seen(self) -> Values:
+    def seen(self) -> RuleRow:
         """The row as it was when the question was asked."""
         return seen.read(self.data.get("original", ""), self.row)
 
@@ -204,7 +204,7 @@ class NameForm(forms.Form):
     name = forms.CharField(label="Name", max_length=64, required=False)
 
 
-def _as_initial(values: Values) -> dict[str, Any]:
+def _as_initial(values: RuleRow) -> dict[str, Any]:
     initial: dict[str, Any] = asdict(values)
     initial["match_flags"] = bool(values.match_flags & CASELESS)
     initial["match_only"] = not (values.subst_exp or values.repl_exp)

@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from dialplan.services import Values
 from dialplan.translation.expression.parsing import parse
 from dialplan.translation.expression.syntax import anchors
-from dialplan.translation.rules import MatchOperator
+from dialplan.translation.rules import MatchOperator, RuleRow
 from efcp.editing.findings import Finding, Severity
 from efcp.editing.hints import column_named_in
 
@@ -19,7 +18,7 @@ _DOLLAR_GROUP: Final = re.compile(r"\$\{?([0-9])")
 _OWN_COLUMNS: Final = ("pr", "priority", "dpid", "timerec", "disabled", "match_flags")
 
 
-def hints(values: Values) -> Iterator[Finding]:
+def hints(values: RuleRow) -> Iterator[Finding]:
     """Yield a warning for each text that is likely meant otherwise."""
     is_regex = values.match_op == MatchOperator.REGEX
     yield from _expression("match_exp", values.match_exp, is_regex=is_regex)

@@ -1,13 +1,13 @@
 """The rules of a dialplan as a proxy would hold them, to say what of their order is wrong."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dialplan.selectors import TooManyRulesError, rules_for, rules_of
-from dialplan.services import Values
 from dialplan.translation.loading import LoadBroken, load
 from dialplan.translation.ordering import Order, order_of
-from dialplan.translation.rules import Environment, LoadedRule, MatchOperator, Rule
-from dialplan.validation import as_rule, order_findings
+from dialplan.translation.rules import Environment, LoadedRule, MatchOperator, RuleRow
+from dialplan.validation import order_findings
 from efcp.editing.findings import Finding
 
 MAX_COMPARED = 1_000
@@ -17,7 +17,7 @@ UNSAVED = 0
 """The id of a rule that has none yet."""
 
 
-def findings_among(values: Values, rule_id: int | None) -> Iterator[Finding]:
+def findings_among(values: RuleRow, rule_id: int | None) -> Iterator[Finding]:
     """What is to be said of a rule that is not saved among the others.
 
     In a large dialplan only among those that are no equal rules, or have its text.
@@ -26,7 +26,7 @@ def findings_among(values: Values, rule_id: int | None) -> Iterator[Finding]:
     others = [row for row in rows or () if row.id != rule_id]
     if not others:
         return
-    rules = _loaded([*others, as_rule(values, rule_id or UNSAVED)], values.dpid)
+    rules = _loaded([*others, replace(values, id=rule_id or UNSAVED)], values.dpid)
     own = next((rule for rule in rules if rule.rule.id == (rule_id or UNSAVED)), None)
     if own is not None:
         yield from order_findings(own, rules)
@@ -38,25 +38,25 @@ def order_of_dialplan(dpid: int) -> Order | None:
     return None if rows is None else order_of(_loaded(rows, dpid))
 
 
-def _rows(dpid: int) -> list[Rule] | None:
+def _rows(dpid: int) -> list[RuleRow] | None:
     """The rules of a dialplan, None for more than MAX_COMPARED."""
     try:
-        return [as_rule(Values.of(row), row.pk) for row in rules_of(dpid, MAX_COMPARED)]
+        return [RuleRow.of(row) for row in rules_of(dpid, MAX_COMPARED)]
     except TooManyRulesError:
         return None
 
 
-def _rows_like(values: Values) -> list[Rule] | None:
+def _rows_like(values: RuleRow) -> list[RuleRow] | None:
     """The rules but for equal ones of other texts, None for more than MAX_COMPARED."""
     texts = [values.match_exp] if values.match_op == MatchOperator.EQUAL else []
     try:
         found = rules_for(values.dpid, texts, MAX_COMPARED)
     except TooManyRulesError:
         return None
-    return [as_rule(Values.of(row), row.pk) for row in found]
+    return [RuleRow.of(row) for row in found]
 
 
-def _loaded(rows: list[Rule], dpid: int) -> list[LoadedRule]:
+def _loaded(rows: list[RuleRow], dpid: int) -> list[LoadedRule]:
     result = load(sorted(rows, key=lambda rule: rule.id or 2**31), Environment())
     if isinstance(result, LoadBroken) or dpid not in result.dialplans:
         return []

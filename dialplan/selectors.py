@@ -12,10 +12,8 @@ from dialplan.loaded import NotLoaded, not_loaded
 from dialplan.models import DialplanName, MatchOperator, Rule
 from dialplan.order import next_free
 from dialplan.schedules.telling import short_words
-from dialplan.services import Values
 from dialplan.translation.findings import Effect
-from dialplan.translation.rules import Environment, Rejected, read_rule
-from dialplan.validation import as_rule
+from dialplan.translation.rules import Environment, Rejected, RuleRow, read_rule
 from efcp.editing.listing import integer
 from efcp.proxies.selectors import WatchedProxy
 
@@ -224,7 +222,7 @@ def _listed(
 
 
 def _problem(row: Rule) -> str:
-    loaded, findings = read_rule(as_rule(Values.of(row), row.pk), Environment())
+    loaded, findings = read_rule(RuleRow.of(row), Environment())
     if isinstance(loaded, Rejected):
         return loaded.cause.text
     return next((each.text for each in findings if each.effect is Effect.MAY_BE_DROPPED), "")

@@ -4,13 +4,14 @@ The statements are written out, since the ORM's save() names every column: an or
 eight columns of the old panel, and an update only those that the user changed.
 """
 
-from dataclasses import asdict, dataclass, fields, replace
-from operator import attrgetter
+from dataclasses import fields, replace
+from typing import Any
 
 from django.db import connection
 
 from dialplan.models import DialplanName, Rule
 from dialplan.order import Placed, moved, separated
+from dialplan.translation.rules import COLUMNS, RuleRow
 from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.editing.guarded import serialized_writes, update_guarded
@@ -32,30 +33,6 @@ _TEXT_COLUMNS = frozenset({"match_exp", "subst_exp", "repl_exp", "timerec", "att
 _IDENTITY_COLUMNS = ("dpid", "match_op", "match_exp")
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """The columns of one row of `dialplan`, without its id, as the table holds them."""
-
-    dpid: int
-    pr: int = 0
-    match_op: int = 1
-    match_exp: str = ""
-    match_flags: int = 0
-    subst_exp: str | None = None
-    repl_exp: str | None = None
-    attrs: str | None = None
-    timerec: str | None = None
-    disabled: int = 0
-
-    @classmethod
-    def of(cls, row: Rule) -> "Values":
-        """The values that `row` was read with."""
-        return cls(*_values_of(row))
-
-
-_values_of = attrgetter(*(field.name for field in fields(Values)))
-
-
 class RuleGoneError(Exception):
     """The row was deleted meanwhile; nothing was written."""
 
@@ -67,17 +44,21 @@ class TooManyToSeparateError(Exception):
 class ChangedMeanwhileError(Exception):
     """Another wrote to the columns concerned; nothing was written. `current` is what stands now."""
 
-    def __init__(self, current: Values) -> None:
+    def __init__(self, current: RuleRow) -> None:
         super().__init__("the row was changed meanwhile")
         self.current = current
 
 
-def subject(rule_id: int, values: Values) -> Subject:
+def _columns(row: RuleRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in COLUMNS if name != "id"}
+
+
+def subject(rule_id: int, values: RuleRow) -> Subject:
     """How audit records name a row."""
     return Subject("dialplan", str(rule_id), f"{values.match_exp} in dialplan {values.dpid}")
 
 
-def add(values: Values, actor: Actor, reason: str = "") -> int:
+def add(values: RuleRow, actor: Actor, reason: str = "") -> int:
     """Insert one row and return its id."""
     columns = INSERTED_COLUMNS + tuple(name for name in ("timerec", "disabled") if getattr(values, name))
     with serialized_writes("dialplan"), connection.cursor() as cursor:
@@ -86,11 +67,11 @@ def add(values: Values, actor: Actor, reason: str = "") -> int:
             [getattr(values, column) for column in columns],
         )
         rule_id = int(cursor.lastrowid)
-        record(actor, "add", subject(rule_id, values), after=asdict(values), reason=reason)
+        record(actor, "add", subject(rule_id, values), after=_columns(values), reason=reason)
     return rule_id
 
 
-def update(rule_id: int, seen: Values, wanted: Values, actor: Actor, reason: str = "") -> Values:
+def update(rule_id: int, seen: RuleRow, wanted: RuleRow, actor: Actor, reason: str = "") -> RuleRow:
     """Write the columns in which `wanted` differs from `seen`, if the row still holds what was seen.
 
     The match is guarded along with the changed columns: a replacement that was written for one expression is
@@ -98,8 +79,8 @@ def update(rule_id: int, seen: Values, wanted: Values, actor: Actor, reason: str
     """
     changes = {
         field.name: getattr(wanted, field.name)
-        for field in fields(Values)
-        if getattr(wanted, field.name) != getattr(seen, field.name)
+        for field in fields(RuleRow)
+        if field.compare and getattr(wanted, field.name) != getattr(seen, field.name)
     }
     if not changes:
         return seen
@@ -108,13 +89,13 @@ def update(rule_id: int, seen: Values, wanted: Values, actor: Actor, reason: str
         before = _locked(rule_id)
         if not update_guarded("dialplan", rule_id, changes, guards, _TEXT_COLUMNS):
             raise ChangedMeanwhileError(before)
-        after = Values(**(asdict(before) | changes))
+        after = replace(before, **changes)
         record(
             actor,
             "edit",
             subject(rule_id, after),
-            before=asdict(before),
-            after=asdict(after),
+            before=_columns(before),
+            after=_columns(after),
             reason=reason,
         )
     return after
@@ -125,7 +106,7 @@ def named_dialplan(dpid: int) -> DialplanName:
     return DialplanName.objects.filter(dpid=dpid).first() or DialplanName(dpid=dpid, name="")
 
 
-def set_disabled(rule_id: int, disabled: bool, actor: Actor, original: str | None = None) -> Values:
+def set_disabled(rule_id: int, disabled: bool, actor: Actor, original: str | None = None) -> RuleRow:
     """Have proxies load the rule, or leave it out; returns the row.
 
     `original` is the edit token of its row in the list. Raises StaleFormError, and as `update` does.
@@ -133,7 +114,7 @@ def set_disabled(rule_id: int, disabled: bool, actor: Actor, original: str | Non
     row = Rule.objects.filter(pk=rule_id).first()
     if row is None:
         raise RuleGoneError
-    values = Values.of(row)
+    values = RuleRow.of(row)
     require_current(original, row, subject(rule_id, values))
     return update(rule_id, values, replace(values, disabled=int(disabled)), actor)
 
@@ -147,7 +128,7 @@ def move(rule_id: int, target_id: int, actor: Actor, *, behind: bool, original: 
     with serialized_writes("dialplan"):
         rule = _locked(rule_id, original)
         in_order = Rule.objects.select_for_update().filter(dpid=rule.dpid).order_by("pr", "id")
-        rows = {row.pk: Values.of(row) for row in in_order}
+        rows = {row.pk: RuleRow.of(row) for row in in_order}
         try:
             placed = [Placed(row_id, values.pr) for row_id, values in rows.items()]
             changes = moved(placed, rule_id, target_id, behind=behind)
@@ -168,7 +149,7 @@ def separate(dpid: int, actor: Actor) -> int:
     """
     with serialized_writes("dialplan"):
         in_order = Rule.objects.select_for_update().filter(dpid=dpid).order_by("pr", "id")
-        rows = {row.pk: Values.of(row) for row in in_order[: MAX_SEPARATED + 1]}
+        rows = {row.pk: RuleRow.of(row) for row in in_order[: MAX_SEPARATED + 1]}
         if len(rows) > MAX_SEPARATED:
             raise TooManyToSeparateError(f"Dialplan {dpid} has more than {MAX_SEPARATED:,} rules.")
         changes = separated([Placed(row_id, values.pr) for row_id, values in rows.items()])
@@ -178,14 +159,14 @@ def separate(dpid: int, actor: Actor) -> int:
     return len(changes)
 
 
-def delete(rule_id: int, seen: Values, actor: Actor, reason: str = "") -> None:
+def delete(rule_id: int, seen: RuleRow, actor: Actor, reason: str = "") -> None:
     """Delete the row if it still is what was seen. Raises RuleGoneError or ChangedMeanwhileError."""
     with serialized_writes("dialplan"), connection.cursor() as cursor:
         before = _locked(rule_id)
         if before != seen:
             raise ChangedMeanwhileError(before)
         cursor.execute("DELETE FROM dialplan WHERE id = %s", [rule_id])
-        record(actor, "delete", subject(rule_id, before), before=asdict(before), reason=reason)
+        record(actor, "delete", subject(rule_id, before), before=_columns(before), reason=reason)
 
 
 def name_dialplan(dpid: int, name: str, actor: Actor, original: str | None = None) -> None:
@@ -207,10 +188,10 @@ def name_dialplan(dpid: int, name: str, actor: Actor, original: str | None = Non
         record(actor, "name", about, before={"name": former}, after={"name": name})
 
 
-def _locked(rule_id: int, original: str | None = None) -> Values:
+def _locked(rule_id: int, original: str | None = None) -> RuleRow:
     row = Rule.objects.select_for_update().filter(pk=rule_id).first()
     if row is None:
         raise RuleGoneError
-    values = Values.of(row)
+    values = RuleRow.of(row)
     require_current(original, row, subject(rule_id, values))
     return values

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from django.utils import timezone
 
 from dialplan import selectors
-from dialplan.services import Values
 from dialplan.translation.loading import LoadBroken, load
 from dialplan.translation.possible import Possibilities, possibilities
-from dialplan.translation.rules import Environment, LoadedRule, Rule
+from dialplan.translation.rules import Environment, LoadedRule, RuleRow
 from dialplan.translation.translate import (
     Failure,
     NoInformation,
@@ -23,7 +22,6 @@ from dialplan.translation.translate import (
     UndefinedOutput,
     Verdict,
 )
-from dialplan.validation import as_rule
 from efcp.mi import as_text
 
 MAX_INPUT = 500
@@ -72,7 +70,7 @@ class PossibleOutcome:
     output: str | None
     words: str
     attributes: str = ""
-    rule: Rule | None = None
+    rule: RuleRow | None = None
     is_known: bool = True
     crashes: bool = False
 
@@ -124,7 +122,7 @@ class Tried:
         )
 
 
-def try_input(dpid: int, text: str, unsaved: Values | None = None, rule_id: int | None = None) -> Tried:
+def try_input(dpid: int, text: str, unsaved: RuleRow | None = None, rule_id: int | None = None) -> Tried:
     """Translate `text` as a proxy would after a reload of the table, now; with a rule that is not saved.
 
     `unsaved` takes the place of the row `rule_id`, or stands behind the others. Raises TooManyRulesError.
@@ -134,7 +132,7 @@ def try_input(dpid: int, text: str, unsaved: Values | None = None, rule_id: int 
 
 
 def try_inputs(
-    dpid: int, texts: Sequence[str], unsaved: Values | None = None, rule_id: int | None = None
+    dpid: int, texts: Sequence[str], unsaved: RuleRow | None = None, rule_id: int | None = None
 ) -> tuple[Tried, ...]:
     """Translate each of `texts` as `try_input` does; the rules are loaded once."""
     loaded = load(_rows(dpid, texts, unsaved, rule_id), Environment())
@@ -147,12 +145,12 @@ def try_inputs(
     return tuple(_told(text, each, edited) for text, each in zip(texts, found, strict=True))
 
 
-def _rows(dpid: int, texts: Sequence[str], unsaved: Values | None, rule_id: int | None) -> list[Rule]:
+def _rows(dpid: int, texts: Sequence[str], unsaved: RuleRow | None, rule_id: int | None) -> list[RuleRow]:
     """The rows by id; `unsaved` has the place of the row that it is for."""
-    rows = [as_rule(Values.of(row), row.pk) for row in selectors.rules_for(dpid, texts)]
+    rows = [RuleRow.of(row) for row in selectors.rules_for(dpid, texts)]
     if unsaved is not None:
         rows = [row for row in rows if row.id != rule_id]
-        rows += [as_rule(unsaved, rule_id)] if unsaved.dpid == dpid else []
+        rows += [replace(unsaved, id=rule_id)] if unsaved.dpid == dpid else []
     return sorted(rows, key=lambda row: row.id or 2**32)
 
 

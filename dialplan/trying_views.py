@@ -9,7 +9,7 @@ from dialplan.asking import answers_to, ask_proxies, not_asked
 from dialplan.forms import RuleForm
 from dialplan.listing import MAX_DPID
 from dialplan.selectors import TooManyRulesError, row_asked_for
-from dialplan.services import Values
+from dialplan.translation.rules import RuleRow
 from dialplan.trying import MAX_INPUT, Tried, try_input
 from efcp.audit.services import actor_of
 from efcp.editing.listing import integer
@@ -80,7 +80,7 @@ def _question(posted: QueryDict) -> tuple[int | None, str]:
     return dpid, posted.get("input", "")[:MAX_INPUT]
 
 
-def _try(dpid: int, text: str, unsaved: Values | None, rule_id: int | None) -> Tried:
+def _try(dpid: int, text: str, unsaved: RuleRow | None, rule_id: int | None) -> Tried:
     try:
         return try_input(dpid, text, unsaved, rule_id)
     except TooManyRulesError as error:

@@ -6,13 +6,12 @@ value. A warning does not: it says what the proxy will do.
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Final
 
 from django.utils import timezone
 
 from dialplan.hints import hints
-from dialplan.services import Values
 from dialplan.translation.findings import Code, Effect
 from dialplan.translation.findings import Finding as RuleFinding
 from dialplan.translation.ordering import order_of
@@ -22,7 +21,7 @@ from dialplan.translation.risks import (
     input_that_backtracks,
     longest_output,
 )
-from dialplan.translation.rules import Environment, LoadedRule, Rule, read_rule
+from dialplan.translation.rules import Environment, LoadedRule, RuleRow, read_rule
 from dialplan.translation.wording import LOOKED_FOR_YEARS, applies_again
 from efcp.editing.findings import Finding, Severity
 
@@ -36,13 +35,13 @@ Unstorable = Callable[[str, str], str]
 """The characters of a text that a column's character set lacks."""
 
 
-def check(values: Values, unstorable: Unstorable, rule_id: int | None = None) -> Iterator[Finding]:
+def check(values: RuleRow, unstorable: Unstorable, rule_id: int | None = None) -> Iterator[Finding]:
     """Yield what is to be said of a rule, by column."""
     lost = list(_characters(values, unstorable))
     yield from lost
     if lost:
         return
-    loaded, found = read_rule(as_rule(values, rule_id), Environment())
+    loaded, found = read_rule(replace(values, id=rule_id), Environment())
     for finding in found:
         yield _as_told(finding, values)
     yield from hints(values)
@@ -51,12 +50,7 @@ def check(values: Values, unstorable: Unstorable, rule_id: int | None = None) ->
         yield from _surprises(loaded, int(today.timestamp()))
 
 
-def as_rule(values: Values, rule_id: int | None = None) -> Rule:
-    """The row for the translation's reasoning."""
-    return Rule(id=rule_id, **asdict(values))
-
-
-def _as_told(finding: RuleFinding, values: Values) -> Finding:
+def _as_told(finding: RuleFinding, values: RuleRow) -> Finding:
     severity = Severity.WARNING if finding.effect is Effect.SURPRISE else Severity.ERROR
     if finding.code is Code.RECURRENCE_CRASHES:
         severity = Severity.ERROR
@@ -70,7 +64,7 @@ def _character_at(text: str, offset: int | None) -> int | None:
     return None if offset is None else len(text.encode()[:offset].decode(errors="ignore"))
 
 
-def _characters(values: Values, unstorable: Unstorable) -> Iterator[Finding]:
+def _characters(values: RuleRow, unstorable: Unstorable) -> Iterator[Finding]:
     for column, width in WIDTHS.items():
         text = getattr(values, column) or ""
         control = next((each for each in text if unicodedata.category(each) == "Cc"), None)

@@ -17,6 +17,7 @@ from dialplan.loaded import pending_rules
 from dialplan.models import Rule
 from dialplan.neighbours import order_of_dialplan
 from dialplan.order import NoRoomError
+from dialplan.translation.rules import RuleRow
 from efcp.accounts.typed import take_typed
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.selectors import find_record
@@ -76,7 +77,7 @@ def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
     if not form.is_valid():
         return _show_form(request, form, row)
     if not form.has_signed_original():
-        current = services.Values.of(row)
+        current = RuleRow.of(row)
         form.renew_original(current)
         return _show_form(request, form, row, current=current)
     before = standing(row.dpid, form.values().dpid)
@@ -120,7 +121,7 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
     form = DeleteForm(request.POST or None, row=row)
     changed = None
     if request.method == "POST" and not form.has_signed_original():
-        changed = services.Values.of(row)
+        changed = RuleRow.of(row)
         form = DeleteForm(row=row)
     elif request.method == "POST" and form.is_valid():
         before = standing(row.dpid)

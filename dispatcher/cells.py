@@ -7,7 +7,7 @@ from datetime import datetime
 from dispatcher.drift import ColumnDifference, differing_columns
 from dispatcher.loaded import LoadedTable, listeners_of, loaded_tables
 from dispatcher.models import Destination
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from efcp.proxies.ages import in_words
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.probing import Check, live_check
@@ -107,7 +107,7 @@ class Comparison:
             return cell_of(each, mine, compared=compared)
         loaded = self.loaded[pk].columns_of((row.setid, mine.uri_key, occurrence), row.pk)
         listeners = self.listeners.get(pk, frozenset())
-        return cell_of(each, mine, differing_columns(Values.of(row), mine, loaded, listeners))
+        return cell_of(each, mine, differing_columns(DestinationRow.of(row), mine, loaded, listeners))
 
     def _absence(self, each: WatchedProxy, occurrence: int, row: Destination) -> str:
         """Why a proxy does not hold a row: known where it is known which rows it loaded."""

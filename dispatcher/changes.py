@@ -20,7 +20,7 @@ from dispatcher.loaded import Identity, LoadedByProxy, LoadedTable, Texts, loade
 from dispatcher.models import Destination
 from dispatcher.name_changes import NameChanges, name_changes
 from dispatcher.name_watch import NUMERIC_HOST
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.table_names import TableNames, look_up_names, stored_names
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import WatchedProxy
@@ -302,8 +302,8 @@ def _compare_row(
         compared.ignored_sockets[socket, loaded.socket == socket] += 1
 
 
-def _values(row: TableRow) -> Values:
-    return Values(**{name: value for name, value in row._asdict().items() if name != "id"})
+def _values(row: TableRow) -> DestinationRow:
+    return DestinationRow(**{name: value for name, value in row._asdict().items() if name != "id"})
 
 
 def _changes_of(

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from dispatcher.loaded import NOT_KNOWN, LoadedColumns, weight_to_keep
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.sockets import listener_of
 from dispatcher.secrets import mask_weight
-from dispatcher.services import Values
 from dispatcher.shares import number_of
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class ColumnDifference:
 
 
 def differing_columns(
-    row: Values, memory: InMemory, loaded: LoadedColumns = NOT_KNOWN, listeners: Collection[str] = ()
+    row: DestinationRow, memory: InMemory, loaded: LoadedColumns = NOT_KNOWN, listeners: Collection[str] = ()
 ) -> tuple[ColumnDifference, ...]:
     """The columns in which `row`, loaded as the proxy loads it, would differ from what the proxy holds.
 
@@ -81,7 +81,7 @@ def differing_columns(
 
 
 def ignored_socket(
-    row: Values, memory: InMemory, loaded: LoadedColumns = NOT_KNOWN, listeners: Collection[str] = ()
+    row: DestinationRow, memory: InMemory, loaded: LoadedColumns = NOT_KNOWN, listeners: Collection[str] = ()
 ) -> str:
     """The row's socket where the proxy holds none and that is no difference, else empty.
 

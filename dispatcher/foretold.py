@@ -11,7 +11,7 @@ from typing import NamedTuple
 from dispatcher.routing.findings import Effect, Finding
 from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, load_row
 from dispatcher.routing.lookup import plain_name
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import mask_weight
 from efcp.releases import STRICTEST, Release
 
@@ -124,8 +124,8 @@ def is_dropped(said: Iterable[Foretold]) -> bool:
     return any(each.finding.effect is Effect.DROPPED for each in said)
 
 
-def _as_loaded(row: TableRow) -> Row:
-    return Row(
+def _as_loaded(row: TableRow) -> DestinationRow:
+    return DestinationRow(
         setid=row.setid,
         destination=row.destination,
         socket=row.socket,

@@ -10,9 +10,9 @@ from django.urls import reverse
 
 from dispatcher import seen
 from dispatcher.models import Destination, InitialState, ProbeMode
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import is_masked
 from dispatcher.seen import as_initial
-from dispatcher.services import Values
 from dispatcher.validation import FormEnvironment, check, duplicate_text
 from efcp.editing.fields import CheckedForm, ExactTextField
 
@@ -122,12 +122,14 @@ class DestinationForm(CheckedForm):
     @classmethod
     def to_edit(cls, row: Destination, typed: QueryDict | None = None) -> "DestinationForm":
         """The form filled with a row; what the editor sees is kept, to guard the update."""
-        return cls(initial=as_initial(Values.of(row)) | _typed(typed), row=row, notice=cls.notice_of(typed))
+        return cls(
+            initial=as_initial(DestinationRow.of(row)) | _typed(typed), row=row, notice=cls.notice_of(typed)
+        )
 
     @classmethod
     def to_clone(cls, row: Destination) -> "DestinationForm":
         """The form to add a row with the values of another."""
-        initial = as_initial(Values.of(row))
+        initial = as_initial(DestinationRow.of(row))
         del initial["original"]
         return cls(
             initial=initial, notice="These are the values of another destination. Change what differs."
@@ -136,7 +138,7 @@ class DestinationForm(CheckedForm):
     @classmethod
     def to_restore(cls, before: Mapping[str, Any], row: Destination | None) -> "DestinationForm":
         """The form filled with former values, to edit `row`, or to add it again where it is gone."""
-        initial = (as_initial(Values.of(row)) if row else {}) | {
+        initial = (as_initial(DestinationRow.of(row)) if row else {}) | {
             name: value for name, value in before.items() if name in cls.base_fields
         }
         notice = "These are the former values. Nothing is saved yet."
@@ -178,11 +180,11 @@ class DestinationForm(CheckedForm):
         """The box for a name that is not known here."""
         return self["unknown_name_is_meant"] if name == "destination" and self.name_is_unknown else None
 
-    def values(self) -> Values:
+    def values(self) -> DestinationRow:
         """The row to write, once the form is valid. An untouched NULL stays NULL."""
         data = self.cleaned_data
         before = self.seen() if self.row is not None else None
-        return Values(
+        return DestinationRow(
             setid=data["setid"],
             destination=data["destination"].rstrip(" "),
             socket=data["socket"].strip() or None,
@@ -194,7 +196,7 @@ class DestinationForm(CheckedForm):
             priority=data["priority"],
         )
 
-    def seen(self) -> Values:
+    def seen(self) -> DestinationRow:
         """The row as its editor saw it; the row as it is where the form does not tell."""
         if self.row is None:
             raise ValueError("Only a form that edits a row was seen before.")
@@ -204,7 +206,7 @@ class DestinationForm(CheckedForm):
         """Whether the form tells what its editor saw: one of another version of the panel does not."""
         return seen.is_signed(self.data.get("original", ""))
 
-    def renew_original(self, current: Values) -> None:
+    def renew_original(self, current: DestinationRow) -> None:
         """Let the next save be guarded by `current`, which its editor has now seen."""
         data = self.data.dict() if isinstance(self.data, QueryDict) else self.data
         self.data = {**data, "original": seen.sign(current)}
@@ -233,14 +235,14 @@ class DeleteForm(forms.Form):
     original = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, row: Destination) -> None:
-        super().__init__(data, initial={"original": seen.sign(Values.of(row))})
+        super().__init__(data, initial={"original": seen.sign(DestinationRow.of(row))})
         self.row = row
 
     def has_signed_original(self) -> bool:
         """Whether the form tells what its editor saw."""
         return seen.is_signed(self.data.get("original", ""))
 
-    def seen(self) -> Values:
+    def seen(self) -> DestinationRow:
         """The row as it was when the question was asked."""
         return seen.read(self.data.get("original", ""), self.row)
 

@@ -11,8 +11,8 @@ from dispatcher.listing import ListQuery, Live, Sort
 from dispatcher.loaded import separate_tables
 from dispatcher.models import Destination, InitialState
 from dispatcher.name_facts import NameNote, name_facts
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import mask_weight
-from dispatcher.services import Values
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
 from efcp.proxies.models import KnownDestination, Proxy, State
 from efcp.proxies.selectors import WatchedProxy, live_states
@@ -37,7 +37,7 @@ class Line:
     """
 
     id: int
-    values: Values
+    values: DestinationRow
     weight: str
     share_now: float | None
     share_after: float | None
@@ -190,7 +190,7 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     counts = set_counts(watched, {*setids, *gone})
 
     def line(row: Destination) -> Line:
-        values = Values.of(row)
+        values = DestinationRow.of(row)
         occurrence, duplicate = occurrences[row.pk]
         held = known.get((row.setid, uri_key(row.destination)), {})
         cells = tuple(comparison.cell(each, held.get(each.proxy.pk, ()), occurrence, row) for each in watched)
@@ -274,7 +274,9 @@ def _share_now(mine: KnownDestination | None, active: StateCount) -> float:
     return percentage(mine.weight or 0, active.weight, active.count)
 
 
-def _share_after(values: Values, mine: KnownDestination | None, totals: selectors.SetTotals) -> float | None:
+def _share_after(
+    values: DestinationRow, mine: KnownDestination | None, totals: selectors.SetTotals
+) -> float | None:
     """The percentage after a reload that inherits states; None where the sums of weights overflow 16 bits."""
     if totals.weight > MAX_WEIGHT:
         return None

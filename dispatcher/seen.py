@@ -10,35 +10,36 @@ from django.core import signing
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from dispatcher.models import Destination
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
+from dispatcher.services import for_audit
 
 _SALT = "dispatcher.seen"
 
 
-def sign(values: Values) -> str:
+def sign(values: DestinationRow) -> str:
     """The text for the form's hidden field."""
-    return signing.dumps([values.for_audit(), _digest(values.weight)], salt=_SALT)
+    return signing.dumps([for_audit(values), _digest(values.weight)], salt=_SALT)
 
 
 def is_signed(text: str) -> bool:
     """Whether `text` was signed here, by this version of the panel; else nothing is known as seen."""
     try:
-        Values(**signing.loads(text, salt=_SALT)[0])
+        DestinationRow(**signing.loads(text, salt=_SALT)[0])
     except (signing.BadSignature, TypeError, ValueError, LookupError):
         return False
     return True
 
 
-def read(text: str, row: Destination) -> Values:
+def read(text: str, row: Destination) -> DestinationRow:
     """The values that were seen; those of `row` as it is now where `text` is not one that was signed here.
 
     Where the weight was changed since to another password, the masked one is returned: it equals nothing
     that a table holds, so that an update guarded by it fails.
     """
-    current = Values.of(row)
+    current = DestinationRow.of(row)
     try:
         seen, digest = signing.loads(text, salt=_SALT)
-        values = Values(**seen)
+        values = DestinationRow(**seen)
     except (signing.BadSignature, TypeError, ValueError):
         return current
     if constant_time_compare(digest, _digest(current.weight)):
@@ -50,6 +51,6 @@ def _digest(weight: str) -> str:
     return salted_hmac(_SALT, weight, algorithm="sha256").hexdigest()
 
 
-def as_initial(values: Values) -> dict[str, object]:
+def as_initial(values: DestinationRow) -> dict[str, object]:
     """The form's initial data for a row: its columns and what was seen."""
     return asdict(values) | {"original": sign(values)}

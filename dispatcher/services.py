@@ -5,13 +5,13 @@ eight columns of the old panel, and an update only those that the user changed, 
 writes `state` (persistent_state).
 """
 
-from dataclasses import asdict, dataclass, fields, replace
-from operator import attrgetter
+from dataclasses import fields, replace
 from typing import Any
 
 from django.db import connection
 
 from dispatcher.models import Destination, DestinationSet
+from dispatcher.routing.rows import COLUMNS, DestinationRow
 from dispatcher.secrets import mask_weight
 from dispatcher.selectors import named_set, same_destination
 from efcp.audit.edit_tokens import require_current
@@ -33,31 +33,10 @@ _TEXT_COLUMNS = frozenset({"destination", "socket", "weight", "attrs", "descript
 _IDENTITY_COLUMNS = ("setid", "destination")
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """The columns of one row of `dispatcher`, without its id, as the table holds them."""
-
-    setid: int
-    destination: str
-    socket: str | None = None
-    state: int = 0
-    weight: str = "1"
-    attrs: str | None = ""
-    probe_mode: int = 0
-    description: str | None = ""
-    priority: int = 0
-
-    @classmethod
-    def of(cls, row: Destination) -> "Values":
-        """The values that `row` was read with."""
-        return cls(*_values_of(row))
-
-    def for_audit(self) -> dict[str, Any]:
-        """The values as an audit record keeps them: the password of an `fs://` weight is masked."""
-        return asdict(self) | {"weight": mask_weight(self.weight)}
-
-
-_values_of = attrgetter(*(field.name for field in fields(Values)))
+def for_audit(row: DestinationRow) -> dict[str, Any]:
+    """The columns as an audit record keeps them: the password of an `fs://` weight is masked."""
+    columns = {name: getattr(row, name) for name in COLUMNS if name != "id"}
+    return columns | {"weight": mask_weight(row.weight)}
 
 
 class DestinationGoneError(Exception):
@@ -75,17 +54,17 @@ class DuplicateDestinationError(Exception):
 class ChangedMeanwhileError(Exception):
     """Another wrote to the columns concerned; nothing was written. `current` is what stands now."""
 
-    def __init__(self, current: Values) -> None:
+    def __init__(self, current: DestinationRow) -> None:
         super().__init__("the row was changed meanwhile")
         self.current = current
 
 
-def subject(destination_id: int, values: Values) -> Subject:
+def subject(destination_id: int, values: DestinationRow) -> Subject:
     """How audit records name a row."""
     return Subject("dispatcher", str(destination_id), f"{values.destination} in set {values.setid}")
 
 
-def add(values: Values, actor: Actor, reason: str = "") -> int:
+def add(values: DestinationRow, actor: Actor, reason: str = "") -> int:
     """Insert one row and return its id.
 
     Raises DuplicateDestinationError.
@@ -98,11 +77,13 @@ def add(values: Values, actor: Actor, reason: str = "") -> int:
             [getattr(values, column) for column in columns],
         )
         destination_id = int(cursor.lastrowid)
-        record(actor, "add", subject(destination_id, values), after=values.for_audit(), reason=reason)
+        record(actor, "add", subject(destination_id, values), after=for_audit(values), reason=reason)
     return destination_id
 
 
-def update(destination_id: int, seen: Values, wanted: Values, actor: Actor, reason: str = "") -> Values:
+def update(
+    destination_id: int, seen: DestinationRow, wanted: DestinationRow, actor: Actor, reason: str = ""
+) -> DestinationRow:
     """Write the columns in which `wanted` differs from `seen`, if the row still holds what was seen.
 
     `seen` is the row as its editor saw it. The identity (set and URI) is guarded along with the changed
@@ -112,8 +93,8 @@ def update(destination_id: int, seen: Values, wanted: Values, actor: Actor, reas
     """
     changes = {
         field.name: getattr(wanted, field.name)
-        for field in fields(Values)
-        if getattr(wanted, field.name) != getattr(seen, field.name)
+        for field in fields(DestinationRow)
+        if field.compare and getattr(wanted, field.name) != getattr(seen, field.name)
     }
     if not changes:
         return seen
@@ -124,19 +105,19 @@ def update(destination_id: int, seen: Values, wanted: Values, actor: Actor, reas
             _refuse_duplicate(wanted, destination_id)
         if not update_guarded("dispatcher", destination_id, changes, guards, _TEXT_COLUMNS):
             raise ChangedMeanwhileError(before)
-        after = Values(**(asdict(before) | changes))
+        after = replace(before, **changes)
         record(
             actor,
             "edit",
             subject(destination_id, after),
-            before=before.for_audit(),
-            after=after.for_audit(),
+            before=for_audit(before),
+            after=for_audit(after),
             reason=reason,
         )
     return after
 
 
-def delete(destination_id: int, seen: Values, actor: Actor, reason: str = "") -> None:
+def delete(destination_id: int, seen: DestinationRow, actor: Actor, reason: str = "") -> None:
     """Delete the row if it still is what was seen, but for `state`, which the proxies write themselves.
 
     Raises DestinationGoneError or ChangedMeanwhileError.
@@ -146,7 +127,7 @@ def delete(destination_id: int, seen: Values, actor: Actor, reason: str = "") ->
         if replace(before, state=seen.state) != seen:
             raise ChangedMeanwhileError(before)
         cursor.execute("DELETE FROM dispatcher WHERE id = %s", [destination_id])
-        record(actor, "delete", subject(destination_id, before), before=before.for_audit(), reason=reason)
+        record(actor, "delete", subject(destination_id, before), before=for_audit(before), reason=reason)
 
 
 def name_set(setid: int, name: str, actor: Actor, original: str | None = None) -> None:
@@ -174,14 +155,14 @@ def name_set(setid: int, name: str, actor: Actor, original: str | None = None) -
         )
 
 
-def _refuse_duplicate(values: Values, own_id: int | None) -> None:
+def _refuse_duplicate(values: DestinationRow, own_id: int | None) -> None:
     other = same_destination(values.setid, values.destination, own_id)
     if other is not None:
         raise DuplicateDestinationError(other)
 
 
-def _locked(destination_id: int) -> Values:
+def _locked(destination_id: int) -> DestinationRow:
     row = Destination.objects.select_for_update().filter(pk=destination_id).first()
     if row is None:
         raise DestinationGoneError
-    return Values.of(row)
+    return DestinationRow.of(row)

@@ -13,7 +13,7 @@ from typing import Any
 from dispatcher.routing.findings import Effect
 from dispatcher.routing.findings import Finding as LoaderFinding
 from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, load_row
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.weights import shares
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text
 from efcp.editing.findings import Finding, Severity
@@ -98,9 +98,9 @@ def check(
 
 def _as_loaded(values: Mapping[str, Any], environment: FormEnvironment) -> Iterator[Finding]:
     """What the loader says of the row; a column that was refused already has the table's default instead."""
-    columns = {name: values[name] for name in Row.__slots__ if values.get(name) is not None}
+    columns = {name: values[name] for name in DestinationRow.__slots__ if values.get(name) is not None}
     given: dict[str, Any] = {"setid": 0, "destination": PLACEHOLDER} | columns
-    row = Row(**given)
+    row = DestinationRow(**given)
     listeners = tuple(environment.known_sockets()) if row.socket else ()
     # The strictest release: what it refuses would break some proxy's reload.
     loader = Environment(resolve=environment.resolve, listeners=listeners, release=STRICTEST)

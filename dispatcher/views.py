@@ -15,6 +15,7 @@ from dispatcher.forms import DeleteForm, DestinationForm, SetNameForm
 from dispatcher.listing import SIZES, ListQuery, Live
 from dispatcher.loss import loss_of
 from dispatcher.models import Destination, InitialState
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.typed import take_typed
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.selectors import find_record
@@ -81,7 +82,7 @@ def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
     if not form.is_valid():
         return _show_form(request, form, row)
     if not form.has_signed_original():
-        return _show_conflict(request, form, row, services.Values.of(row))
+        return _show_conflict(request, form, row, DestinationRow.of(row))
     try:
         services.update(row.pk, form.seen(), form.values(), actor_of(request), form.why())
     except services.DestinationGoneError:
@@ -122,7 +123,7 @@ def delete(request: HttpRequest, destination_id: int) -> HttpResponse:
     row = _find(destination_id)
     form = DeleteForm(request.POST or None, row=row)
     if request.method == "POST" and not form.has_signed_original():
-        return _show_delete(request, DeleteForm(row=row), row, services.Values.of(row))
+        return _show_delete(request, DeleteForm(row=row), row, DestinationRow.of(row))
     if request.method == "POST" and form.is_valid():
         try:
             services.delete(row.pk, form.seen(), actor_of(request), form.cleaned_data["reason"])
@@ -183,7 +184,7 @@ def _show_form(
 
 
 def _show_conflict(
-    request: HttpRequest, form: DestinationForm, row: Destination, current: services.Values
+    request: HttpRequest, form: DestinationForm, row: Destination, current: DestinationRow
 ) -> HttpResponse:
     """Both versions side by side; saved again, the typed one is guarded by what stands now."""
     wanted = form.values()
@@ -196,7 +197,7 @@ def _show_conflict(
             "differs": mine != theirs,
         }
         for (column, mine), theirs in zip(
-            wanted.for_audit().items(), current.for_audit().values(), strict=True
+            services.for_audit(wanted).items(), services.for_audit(current).values(), strict=True
         )
     ]
     return _show_form(request, form, row, conflict=conflict)
@@ -211,7 +212,7 @@ def _saved(request: HttpRequest, form: DestinationForm, text: str) -> HttpRespon
 
 
 def _show_delete(
-    request: HttpRequest, form: DeleteForm, row: Destination, changed: services.Values | None = None
+    request: HttpRequest, form: DeleteForm, row: Destination, changed: DestinationRow | None = None
 ) -> HttpResponse:
     context = {
         "form": form,

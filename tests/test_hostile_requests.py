@@ -9,8 +9,10 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from dialplan import services as rules
+from dialplan.translation.rules import RuleRow
 from dispatcher import names, table_names
 from dispatcher import services as destinations
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.models import WrongTries
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
@@ -113,9 +115,9 @@ def _no_names(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def administrator(client_as: Callable[[Role | None], Client]) -> Client:
     """Who may do everything, with a destination and two rules there."""
-    destinations.add(destinations.Values(setid=1, destination="sip:10.0.0.1:5060"), SOMEBODY)
+    destinations.add(DestinationRow(setid=1, destination="sip:10.0.0.1:5060"), SOMEBODY)
     for number in range(2):
-        rules.add(rules.Values(dpid=1, match_exp=f"^{number}"), SOMEBODY)
+        rules.add(RuleRow(dpid=1, match_exp=f"^{number}"), SOMEBODY)
     return client_as(Role.ADMINISTRATOR)
 
 

@@ -19,8 +19,10 @@ from django.utils import timezone
 from dialplan import services as rules
 from dialplan.cases import services as cases
 from dialplan.models import DialplanName, Rule, SavedCase
+from dialplan.translation.rules import RuleRow
 from dispatcher import services as destinations
 from dispatcher.models import Destination, DestinationSet
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
@@ -52,13 +54,13 @@ class GuardedForm:
 
 
 def _destination() -> Destination:
-    pk = destinations.add(destinations.Values(setid=1, destination="sip:10.0.0.1"), OTHER)
+    pk = destinations.add(DestinationRow(setid=1, destination="sip:10.0.0.1"), OTHER)
     return Destination.objects.get(pk=pk)
 
 
 def _rule() -> Rule:
-    first = rules.add(rules.Values(dpid=1, match_exp="^1", repl_exp="a"), OTHER)
-    rules.add(rules.Values(dpid=1, match_exp="^2", repl_exp="b"), OTHER)
+    first = rules.add(RuleRow(dpid=1, match_exp="^1", repl_exp="a"), OTHER)
+    rules.add(RuleRow(dpid=1, match_exp="^2", repl_exp="b"), OTHER)
     return Rule.objects.get(pk=first)
 
 

@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from dialplan import services as rules
 from dialplan.cases import services as cases
+from dialplan.translation.rules import RuleRow
 from dispatcher import services as destinations
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.mi import MiClient
@@ -88,8 +90,8 @@ def administrator(opensips_tables: None, client_as: Callable[[Role | None], Clie
     rule = NotificationRule(pk=1, name="hook", channel=Channel.WEBHOOK, since=timezone.now())
     rule.url = "http://127.0.0.1:9/"
     rule.save()
-    destinations.add(destinations.Values(setid=1, destination="sip:127.0.0.1:9"), SOMEBODY)
-    rules.add(rules.Values(dpid=1, match_exp="^0"), SOMEBODY)
+    destinations.add(DestinationRow(setid=1, destination="sip:127.0.0.1:9"), SOMEBODY)
+    rules.add(RuleRow(dpid=1, match_exp="^0"), SOMEBODY)
     cases.save(1, "0301", "0301", SOMEBODY)
     return client_as(Role.ADMINISTRATOR)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from dialplan.cases.running import CheckedCase, run_cases
 from dialplan.cases.selectors import cases_of
 from dialplan.models import Rule, SavedCase
-from dialplan.services import Values
+from dialplan.translation.rules import RuleRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class CaseEffect:
         return sum(not each.passes for each in self.checked)
 
 
-def effect_of(unsaved: Values, row: Rule | None = None) -> CaseEffect:
+def effect_of(unsaved: RuleRow, row: Rule | None = None) -> CaseEffect:
     """What saving `unsaved` would do, in place of `row` or as a new rule.
 
     A rule that goes from one dialplan to another is held against the cases of both.
@@ -36,7 +36,7 @@ def effect_of(unsaved: Values, row: Rule | None = None) -> CaseEffect:
 
 def effect_of_deleting(row: Rule) -> CaseEffect:
     """What deleting `row` would do: the same as disabling it."""
-    return effect_of(replace(Values.of(row), disabled=1), row)
+    return effect_of(replace(RuleRow.of(row), disabled=1), row)
 
 
 @dataclass(frozen=True, slots=True)

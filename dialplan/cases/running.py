@@ -6,7 +6,7 @@ from itertools import groupby
 
 from dialplan.models import SavedCase
 from dialplan.selectors import TooManyRulesError
-from dialplan.services import Values
+from dialplan.translation.rules import RuleRow
 from dialplan.trying import Tried, try_inputs
 
 
@@ -31,7 +31,7 @@ class CheckedCase:
 
 
 def run_cases(
-    cases: Iterable[SavedCase], unsaved: Values | None = None, rule_id: int | None = None
+    cases: Iterable[SavedCase], unsaved: RuleRow | None = None, rule_id: int | None = None
 ) -> tuple[CheckedCase, ...]:
     """Run cases that stand by dialplan; `unsaved` stands for the row `rule_id`, or behind the others.
 

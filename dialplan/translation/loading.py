@@ -1,4 +1,4 @@
-"""Rule sets as a proxy loads them (`dp_load_db`, `add_rule2hash` in the module's `dp_db.c`)."""
+"""RuleRow sets as a proxy loads them (`dp_load_db`, `add_rule2hash` in the module's `dp_db.c`)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from itertools import count
 from typing import Final
 
 from dialplan.translation.findings import Effect, Finding
-from dialplan.translation.rules import Environment, LoadedRule, Rejected, Rule, read_rule
+from dialplan.translation.rules import Environment, LoadedRule, Rejected, RuleRow, read_rule
 from dialplan.translation.timerec import TimeExpression
 
 _DEFAULT_ENVIRONMENT: Final = Environment()
@@ -75,7 +75,7 @@ class LoadBroken:
         return "DB data loading failed, discarding"
 
 
-def load(rows: Iterable[Rule], environment: Environment = _DEFAULT_ENVIRONMENT) -> Loaded | LoadBroken:
+def load(rows: Iterable[RuleRow], environment: Environment = _DEFAULT_ENVIRONMENT) -> Loaded | LoadBroken:
     """Load rows as a proxy does. `rows` stand in the database's order, usually by id; `pr` sorts them first.
 
     All rows are looked at for `findings`, also those behind one that breaks the reload.

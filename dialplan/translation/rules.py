@@ -1,8 +1,9 @@
 """Rows of table `dialplan`, and what a proxy makes of each (`build_rule` in the module's `dp_db.c`)."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from enum import IntEnum
+from operator import attrgetter
 from typing import Final
 
 from dialplan.translation.findings import Code, Effect, Finding
@@ -28,20 +29,34 @@ class MatchOperator(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A row of table `dialplan`, column for column; `id` is None for a row not saved yet."""
+class RuleRow:
+    """A row of the table `dialplan`, column for column: the one type from a form's values to the loader.
+
+    NULL is None. `id` is None for a row that is not stored yet, and has no part in comparisons.
+    """
 
     dpid: int
-    match_op: int
-    match_exp: str
-    id: int | None = None
     pr: int = 0
+    match_op: int = 1
+    match_exp: str = ""
     match_flags: int = 0
     subst_exp: str | None = None
     repl_exp: str | None = None
+    attrs: str | None = None
     timerec: str | None = None
     disabled: int = 0
-    attrs: str | None = None
+    id: int | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, stored: object) -> "RuleRow":
+        """The row that a model's instance was read with."""
+        return cls(*_columns_of(stored))
+
+
+COLUMNS = tuple(each.name for each in fields(RuleRow))
+"""The names of the columns, in the order of the fields."""
+
+_columns_of = attrgetter(*COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +80,7 @@ class LoadedRule:
     `pattern` is None for an equal rule, whose text is `match`.
     """
 
-    rule: Rule
+    rule: RuleRow
     position: int
     match: bytes
     caseless: bool
@@ -95,7 +110,7 @@ class Rejected:
 
 
 def read_rule(
-    rule: Rule, environment: Environment, position: int = 0
+    rule: RuleRow, environment: Environment, position: int = 0
 ) -> tuple[LoadedRule | Rejected, tuple[Finding, ...]]:
     """What a proxy makes of one row, and everything to be said about it.
 
@@ -119,7 +134,7 @@ class _RejectedError(Exception):
 
 
 class _Reader:
-    def __init__(self, rule: Rule, environment: Environment) -> None:
+    def __init__(self, rule: RuleRow, environment: Environment) -> None:
         self._rule = rule
         self._environment = environment
         self._caseless = bool(rule.match_flags & _CASELESS_FLAG)

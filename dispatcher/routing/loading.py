@@ -12,7 +12,7 @@ from dispatcher.routing.environment import Environment, Resolve
 from dispatcher.routing.findings import Code, Effect, Finding, RowFindings
 from dispatcher.routing.lookup import addresses_of
 from dispatcher.routing.next_hop import NextHop, next_hop_of
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State
 from efcp.releases import RELEASE_3_6
 from efcp.sip.uri import SipUri, UriError, parse
@@ -47,7 +47,7 @@ class LoadBrokenError(Exception):
         self.finding = finding
 
 
-def load(rows: Iterable[Row], environment: Environment) -> Loaded:
+def load(rows: Iterable[DestinationRow], environment: Environment) -> Loaded:
     """Load `rows` in their order; raise LoadBrokenError where the proxy gives up."""
     sets: dict[int, list[Destination]] = {}
     findings: list[Finding] = []
@@ -72,7 +72,7 @@ def _insert(members: list[Destination], priority: int, destination: Destination)
     members.insert(index, destination)
 
 
-def load_row(row: Row, environment: Environment, findings: list[Finding]) -> Destination | None:
+def load_row(row: DestinationRow, environment: Environment, findings: list[Finding]) -> Destination | None:
     """Load one row, None where it is dropped; what is to be said of it is added to `findings`.
 
     Raises LoadBrokenError.
@@ -242,7 +242,7 @@ def _next_hop(text: str, uri: SipUri, found: RowFindings) -> NextHop:
     return next_hop
 
 
-def _set(row: Row, found: RowFindings) -> int:
+def _set(row: DestinationRow, found: RowFindings) -> int:
     if row.setid < 0:
         found.add(
             Code.NEGATIVE_SET, Effect.MISLOADED, "setid", "A negative set loads, but can never be selected."
@@ -250,7 +250,7 @@ def _set(row: Row, found: RowFindings) -> int:
     return row.setid
 
 
-def _state(row: Row, environment: Environment, found: RowFindings) -> State:
+def _state(row: DestinationRow, environment: Environment, found: RowFindings) -> State:
     if not environment.persistent_state:
         return State.ACTIVE
     if row.state not in {0, 1, 2}:
@@ -261,7 +261,7 @@ def _state(row: Row, environment: Environment, found: RowFindings) -> State:
     return State(row.state)
 
 
-def _probe_always(row: Row, found: RowFindings) -> bool:
+def _probe_always(row: DestinationRow, found: RowFindings) -> bool:
     if row.probe_mode not in {0, 1}:
         found.add(
             Code.UNKNOWN_PROBE_MODE,
@@ -272,7 +272,7 @@ def _probe_always(row: Row, found: RowFindings) -> bool:
     return row.probe_mode == 1
 
 
-def _priority(row: Row, found: RowFindings) -> int:
+def _priority(row: DestinationRow, found: RowFindings) -> int:
     if not 0 <= row.priority <= MAX_16:
         found.add(
             Code.PRIORITY_CUT,

@@ -11,7 +11,7 @@ from dispatcher.routing.loading import Loaded, load
 from dispatcher.routing.membership import member_at
 from dispatcher.routing.probing import Probe, ProbingSettings
 from dispatcher.routing.requests import Request
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions, select
 from dispatcher.routing.selection import NoSelection, Refusal, Selection
 from dispatcher.routing.states import Health, Mark, State, StateChange
@@ -41,7 +41,7 @@ class ProxyMemory:
     settings: ProbingSettings = field(default_factory=ProbingSettings)
     sets: dict[int, LiveSet] = field(default_factory=dict)
 
-    def reload(self, rows: Iterable[Row], *, inherit_state: bool = True) -> Loaded:
+    def reload(self, rows: Iterable[DestinationRow], *, inherit_state: bool = True) -> Loaded:
         """Put what `rows` load to in the place of the present sets.
 
         Failure counts, hit counters and the last-used pointers start anew. With `inherit_state` a

@@ -12,7 +12,7 @@ from itertools import count
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import Probe, ProbingSettings
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State, StateChange
 
 MAX_ROUNDS = 2_000
@@ -159,7 +159,7 @@ class _Play:
     def __post_init__(self) -> None:
         environment = Environment(resolve=lambda _host, _port, _transport: ("192.0.2.1",))
         self.memory = ProxyMemory(environment, self.settings)
-        self.memory.reload([Row(_SETID, _URI, probe_mode=int(self.always))])
+        self.memory.reload([DestinationRow(_SETID, _URI, probe_mode=int(self.always))])
 
     def played(self, until: float) -> Course:
         """Play to the end."""

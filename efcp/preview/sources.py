@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from dispatcher.environment import known_sockets, not_looked_up
 from dispatcher.loaded import listeners_of
-from dispatcher.models import Destination as DestinationRow
+from dispatcher.models import Destination
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.findings import Finding
 from dispatcher.routing.memory import ProxyMemory
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import mask_weight
 from dispatcher.table_names import stored_names
 from efcp.proxies.ages import in_words
@@ -27,7 +27,7 @@ NO_WEIGHTS = "The proxy's list is too large to be read with weights: every weigh
 _STATES = {State.ACTIVE: 0, State.INACTIVE: 1, State.PROBING: 2}
 
 T = TypeVar("T")
-Edit = Callable[[list[Row]], list[Row]]
+Edit = Callable[[list[DestinationRow]], list[DestinationRow]]
 """A change of a set's rows that is not saved."""
 
 
@@ -153,10 +153,10 @@ def _held(proxy: WatchedProxy, setid: int) -> list[KnownDestination]:
     return _bounded(list(known[: MAX_ROWS + 1]), setid)
 
 
-def _held_rows(held: Sequence[KnownDestination]) -> list[Row]:
+def _held_rows(held: Sequence[KnownDestination]) -> list[DestinationRow]:
     """Rows that load to the same."""
     return [
-        Row(
+        DestinationRow(
             setid=each.setid,
             destination=each.uri,
             socket=each.socket or None,
@@ -170,22 +170,11 @@ def _held_rows(held: Sequence[KnownDestination]) -> list[Row]:
     ]
 
 
-def _table_rows(setid: int) -> list[Row]:
-    rows = DestinationRow.objects.filter(setid=setid).order_by("id")
+def _table_rows(setid: int) -> list[DestinationRow]:
+    rows = Destination.objects.filter(setid=setid).order_by("id")
+    # Findings quote the weight, and every viewer reads those.
     return [
-        Row(
-            setid=each.setid,
-            destination=each.destination,
-            socket=each.socket,
-            state=each.state,
-            probe_mode=each.probe_mode,
-            # What is said of a weight quotes it, and every viewer reads that.
-            weight=mask_weight(each.weight),
-            priority=each.priority,
-            attrs=each.attrs,
-            description=each.description,
-            id=each.pk,
-        )
+        replace(DestinationRow.of(each), weight=mask_weight(each.weight))
         for each in _bounded(list(rows[: MAX_ROWS + 1]), setid)
     ]
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from efcp.sip.uri import UriError, parse
 
 Name = tuple[str, int | None, str]
@@ -22,7 +22,7 @@ class Names:
         self._limit_s = limit_s
         self._found: dict[Name, tuple[str, ...]] = {}
 
-    def look_up(self, rows: Iterable[Row]) -> None:
+    def look_up(self, rows: Iterable[DestinationRow]) -> None:
         """Look up all names in `rows`; those without an answer in time have no address."""
         threads = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="sandbox-names")
         asked = {name: threads.submit(self._look_up, *name) for name in dict.fromkeys(_names(rows))}
@@ -39,7 +39,7 @@ class Names:
         return self._found.get((host, port, transport), ())
 
 
-def _names(rows: Iterable[Row]) -> Iterator[Name]:
+def _names(rows: Iterable[DestinationRow]) -> Iterator[Name]:
     for row in rows:
         try:
             uri = parse((row.destination or "").rstrip(" "))

@@ -13,7 +13,7 @@ from dispatcher import names as lookups
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory, UnsavedState
 from dispatcher.routing.probing import ProbingSettings
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State
 from efcp.configuration import Sandbox
 from efcp.releases import SANDBOX_VERSION, Release
@@ -165,7 +165,7 @@ class SandboxProcess:
         await asyncio.get_running_loop().run_in_executor(self._thread, connections.close_all)
         self._thread.shutdown()
 
-    def _rows(self) -> Sequence[Row]:
+    def _rows(self) -> Sequence[DestinationRow]:
         rows = self._tables.dispatcher()
         self._names.look_up(rows)
         return rows

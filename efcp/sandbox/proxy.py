@@ -12,13 +12,13 @@ from typing import Any
 
 from dialplan.translation import loading as dialplan_loading
 from dialplan.translation.rules import Environment as DialplanEnvironment
-from dialplan.translation.rules import Rule
+from dialplan.translation.rules import RuleRow
 from dialplan.translation.translate import NoInformation, Translated, translate
 from dispatcher.routing.live import LiveDestination
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError, UnsavedState
 from dispatcher.routing.probing import Probe
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State, StateChange
 from efcp.mi import as_text
 from efcp.sandbox.events import EVENT, Events, Send, published
@@ -44,8 +44,8 @@ class Tables:
     Each raises TablesUnreadableError.
     """
 
-    dispatcher: Callable[[], Sequence[Row]]
-    dialplan: Callable[[], Sequence[Rule]]
+    dispatcher: Callable[[], Sequence[DestinationRow]]
+    dialplan: Callable[[], Sequence[RuleRow]]
     database_url: str
     save: Callable[[Sequence[UnsavedState]], object] = lambda _states: None
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from dialplan.models import Rule
 from dispatcher import services
 from dispatcher.models import Destination
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from efcp.audit.services import Actor
 from efcp.proxies.locking import retried_on_lock
 from efcp.sandbox.models import SampleDecision, SampleGateway
@@ -68,7 +68,7 @@ def _write_gateways() -> None:
     for port, (setid, weight, description, attrs, answers) in zip(ports, _GATEWAYS, strict=True):
         SampleGateway.objects.create(port=port, answers=answers)
         services.add(
-            Values(
+            DestinationRow(
                 setid=setid,
                 destination=f"sip:127.0.0.1:{port}",
                 weight=weight,

@@ -7,40 +7,17 @@ from typing import ParamSpec, TypeVar
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
 
-from dialplan.models import Rule as RuleRow
-from dialplan.translation.rules import Rule
+from dialplan.models import Rule
+from dialplan.translation import rules
+from dialplan.translation.rules import RuleRow
 from dispatcher.models import Destination
+from dispatcher.routing import rows
 from dispatcher.routing.memory import UnsavedState
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from efcp.proxies.locking import retried_on_lock
 from efcp.sandbox.proxy import Tables, TablesUnreadableError
 
 MAX_ROWS = 200_000
-_DISPATCHER_COLUMNS = (
-    "setid",
-    "destination",
-    "socket",
-    "state",
-    "probe_mode",
-    "weight",
-    "priority",
-    "attrs",
-    "description",
-    "id",
-)
-_DIALPLAN_COLUMNS = (
-    "id",
-    "dpid",
-    "pr",
-    "match_op",
-    "match_exp",
-    "match_flags",
-    "subst_exp",
-    "repl_exp",
-    "timerec",
-    "disabled",
-    "attrs",
-)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,17 +38,17 @@ def _or_unreadable(read: Callable[P, R]) -> Callable[P, R]:
 
 
 @_or_unreadable
-def dispatcher_rows() -> Sequence[Row]:
+def dispatcher_rows() -> Sequence[DestinationRow]:
     """The rows of `dispatcher` in the order in which a proxy gets them."""
-    rows = Destination.objects.order_by("id").values_list(*_DISPATCHER_COLUMNS)[:MAX_ROWS]
-    return [Row(*row) for row in rows]
+    found = Destination.objects.order_by("id").values_list(*rows.COLUMNS)[:MAX_ROWS]
+    return [DestinationRow(*row) for row in found]
 
 
 @_or_unreadable
-def dialplan_rules() -> Sequence[Rule]:
+def dialplan_rules() -> Sequence[RuleRow]:
     """The rules of `dialplan` in the order in which a proxy gets them."""
-    rows = RuleRow.objects.order_by("id").values(*_DIALPLAN_COLUMNS)[:MAX_ROWS]
-    return [Rule(**row) for row in rows]
+    found = Rule.objects.order_by("id").values_list(*rules.COLUMNS)[:MAX_ROWS]
+    return [RuleRow(*row) for row in found]
 
 
 @_or_unreadable

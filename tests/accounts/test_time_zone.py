@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dispatcher import services as destinations
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts import time_zones
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
@@ -98,9 +99,7 @@ def test_a_maintenance_is_typed_and_shown_on_one_clock(
     client = client_as(Role.OPERATOR)
     time_zones.follow_browser(User.objects.get(), zone)
     proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:1/mi")
-    row_id = destinations.add(
-        destinations.Values(setid=1, destination="sip:10.0.0.1:5060"), Actor("somebody")
-    )
+    row_id = destinations.add(DestinationRow(setid=1, destination="sip:10.0.0.1:5060"), Actor("somebody"))
     begins_at = (timezone.now() + timedelta(hours=2)).replace(second=0, microsecond=0)
     here = begins_at.astimezone(ZoneInfo(zone))
     form = f"/cp/system/dispatcher/{row_id}/maintenance/"
@@ -130,9 +129,7 @@ def test_a_time_that_the_clock_skips_or_has_twice_is_refused(
     client = client_as(Role.OPERATOR)
     time_zones.follow_browser(User.objects.get(), "Europe/Berlin")
     proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:1/mi")
-    row_id = destinations.add(
-        destinations.Values(setid=1, destination="sip:10.0.0.1:5060"), Actor("somebody")
-    )
+    row_id = destinations.add(DestinationRow(setid=1, destination="sip:10.0.0.1:5060"), Actor("somebody"))
     for begins_at in ("2027-03-28T02:30", "2027-10-31T02:30"):
         answer = client.post(
             f"/cp/system/dispatcher/{row_id}/maintenance/",

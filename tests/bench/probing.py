@@ -58,13 +58,13 @@ async def _answer() -> None:
 
 
 async def _probe(ports: list[str]) -> None:
-    from dispatcher.routing.rows import Row
+    from dispatcher.routing.rows import DestinationRow
     from efcp.sandbox.process import SandboxProcess
     from efcp.sandbox.proxy import Tables
     from tests.sandbox.fixtures import settings_of
 
     rows = [
-        Row(number // 100, f"sip:gw{number}@127.0.0.1:{ports[number % len(ports)]}", probe_mode=1)
+        DestinationRow(number // 100, f"sip:gw{number}@127.0.0.1:{ports[number % len(ports)]}", probe_mode=1)
         for number in range(DESTINATIONS)
     ]
     tables = Tables(dispatcher=lambda: rows, dialplan=list, database_url="")

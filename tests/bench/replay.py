@@ -15,7 +15,7 @@ from dispatcher.routing.environment import Environment
 from dispatcher.routing.live import LiveSet
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.replay import Calls, Keys, Replay
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selection import Algorithm
 
 CALLS = 2_000_000
@@ -65,7 +65,9 @@ def measure() -> None:
 def _set(inactive: list[int]) -> LiveSet:
     memory = ProxyMemory(Environment(resolve=lambda _host, _port, _transport: ("192.0.2.1",)))
     memory.reload(
-        Row(1, f"sip:192.0.2.1:{6000 + number}", weight=str(1 + number), state=int(number in inactive))
+        DestinationRow(
+            1, f"sip:192.0.2.1:{6000 + number}", weight=str(1 + number), state=int(number in inactive)
+        )
         for number in range(10)
     )
     return memory.sets[1]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dialplan.translation.bulk import Bulk
 from dialplan.translation.loading import Loaded, load
 from dialplan.translation.pattern import match_data
-from dialplan.translation.rules import Rule
+from dialplan.translation.rules import RuleRow
 from dialplan.translation.translate import translate
 from efcp.preview.numbers.report import Report
 
@@ -19,7 +19,7 @@ NOW = 1_790_000_000
 def measure() -> None:
     """Regex rules of one dialplan, of which only the last matches."""
     rows = [
-        Rule(
+        RuleRow(
             id=number,
             dpid=1,
             pr=number,
@@ -54,7 +54,7 @@ def measure_many() -> None:
 
 def _measure_numbers(count: int, expression: str, words: str) -> None:
     rows = [
-        Rule(
+        RuleRow(
             id=number,
             dpid=1,
             pr=number,

@@ -7,7 +7,7 @@ from django.http import QueryDict
 
 from dispatcher.forms import DestinationForm
 from dispatcher.routing.loading import Destination, Environment, LoadBrokenError, load
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.validation import FormEnvironment, SetOfRow
 from efcp.releases import Release
 
@@ -18,7 +18,7 @@ NAMES = {"localhost": "127.0.0.1", "gw-1.test": "10.7.7.7", "gw_1.test": "10.7.7
 VERSIONS = ("3.4", "3.6", "4.0")
 STATES = ("Active", "Inactive", "Probing")
 BASE: dict[str, Any] = {"setid": 5, "destination": "sip:10.9.9.9:5060"}
-BESIDE = Row(setid=1, destination="sip:10.8.8.8")
+BESIDE = DestinationRow(setid=1, destination="sip:10.8.8.8")
 
 
 def resolve(host: str, _port: int | None, _transport: str) -> tuple[str, ...]:
@@ -62,7 +62,7 @@ def _loading_problem(change: dict[str, Any], recorded: dict[str, Any], version: 
         return None
     environment = Environment(resolve=resolve, listeners=(LISTENER,), release=Release.of(version))
     try:
-        loaded = load([BESIDE, Row(**row_under_test(change))], environment)
+        loaded = load([BESIDE, DestinationRow(**row_under_test(change))], environment)
     except LoadBrokenError:
         return None if recorded["reload"] != "OK" else "the reload fails here"
     if recorded["reload"] != "OK":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from dialplan.translation.loading import LoadBroken, Loaded, load
-from dialplan.translation.rules import MatchOperator, Rule
+from dialplan.translation.rules import MatchOperator, RuleRow
 from dialplan.translation.translate import (
     Failure,
     NoInformation,
@@ -24,7 +24,7 @@ Answer = dict[str, Any]
 
 # Any time between the past and the future recurrences of the recording (2026-01-01).
 _RECORDED_AT: Final = 1_767_225_600
-_OTHER_RULE: Final = Rule(dpid=2, match_op=MatchOperator.REGEX, match_exp="^ok$", attrs="ok")
+_OTHER_RULE: Final = RuleRow(dpid=2, match_op=MatchOperator.REGEX, match_exp="^ok$", attrs="ok")
 _RELOAD_FAILED: Final = {
     "error": {"code": -32000, "message": "Server error", "data": "Command handler returned null"}
 }
@@ -39,7 +39,7 @@ def compare(vectors: Any) -> Iterator[str | None]:
 
 
 def _compare_translations(recorded: Answer) -> Iterator[str | None]:
-    rules = [Rule(**columns) for columns in recorded["rules"]]
+    rules = [RuleRow(**columns) for columns in recorded["rules"]]
     loaded = load(rules)
     for text, expected in recorded["results"]:
         if isinstance(loaded, LoadBroken):
@@ -52,7 +52,7 @@ def _compare_translations(recorded: Answer) -> Iterator[str | None]:
 
 def _compare_acceptance(recorded: Answer) -> str | None:
     columns = {"match_op": MatchOperator.REGEX, "match_exp": "^1", "attrs": "hit", **recorded["change"]}
-    rule = Rule(dpid=1, **columns)
+    rule = RuleRow(dpid=1, **columns)
     result = load([rule, _OTHER_RULE])
     name = f"change {recorded['change']}"
     reload_answer = "OK" if isinstance(result, Loaded) else _RELOAD_FAILED

@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from dialplan.translation.rules import Rule
+from dialplan.translation.rules import RuleRow
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from efcp.mi import as_text
 from efcp.releases import Release
 from efcp.sandbox import events
@@ -47,8 +47,8 @@ def compare(vectors: Any) -> Iterator[str | None]:
 
 
 def _compare_version(version: str, recorded: dict[str, Any]) -> Iterator[str | None]:
-    rows: list[Row] = []
-    rules: list[Rule] = []
+    rows: list[DestinationRow] = []
+    rules: list[RuleRow] = []
     proxy = SandboxProxy(
         memory=ProxyMemory(Environment(resolve=resolve, listeners=(LISTENER,), release=Release.of(version))),
         tables=Tables(lambda: rows, lambda: rules, "mysql://opensips@127.0.0.1/mi"),
@@ -57,7 +57,7 @@ def _compare_version(version: str, recorded: dict[str, Any]) -> Iterator[str | N
     )
     proxy.reload()
     proxy.reload_dialplan()
-    rules.extend(Rule(**rule) for rule in recorded["rows"]["dialplan"])
+    rules.extend(RuleRow(**rule) for rule in recorded["rows"]["dialplan"])
     with _served(proxy) as port, _subscriber() as subscriber:
         for index, step in enumerate(recorded["transcript"]):
             if index == FIRST_LOADED_STEP:
@@ -69,9 +69,11 @@ def _compare_version(version: str, recorded: dict[str, Any]) -> Iterator[str | N
             yield _compare_raw(port, case)
 
 
-def _row(columns: dict[str, Any]) -> Row:
+def _row(columns: dict[str, Any]) -> DestinationRow:
     socket_name = columns.get("socket")
-    return Row(**columns | {"socket": socket_name.replace("SIP", SIP_PORT) if socket_name else None})
+    return DestinationRow(
+        **columns | {"socket": socket_name.replace("SIP", SIP_PORT) if socket_name else None}
+    )
 
 
 def _compare_step(port: int, step: dict[str, Any], subscriber: socket.socket) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import state_of_word
 from efcp.releases import Release
 
@@ -31,7 +31,7 @@ def _loaded(run: Mapping[str, Any]) -> ProxyMemory:
     )
     environment = Environment(resolve=lambda _host, _port, _transport: (), release=Release.of(run["proxy"]))
     memory = ProxyMemory(environment, settings)
-    memory.reload([Row(**columns) for columns in run["rows"]], inherit_state=False)
+    memory.reload([DestinationRow(**columns) for columns in run["rows"]], inherit_state=False)
     return memory
 
 

@@ -9,7 +9,7 @@ from dispatcher.routing.failover import Route
 from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.requests import Request
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import DEFAULT_MAX_RESULTS, NoSelection, parse_flags
 from dispatcher.routing.states import state_of_word
@@ -36,7 +36,7 @@ def _loaded(scenario: Mapping[str, Any]) -> ProxyMemory:
         resolve=lambda _host, _port, _transport: (), transports=frozenset(scenario["transports"])
     )
     memory = ProxyMemory(environment, ProbingSettings(threshold=scenario["threshold"]))
-    memory.reload([Row(**columns) for columns in scenario["rows"]], inherit_state=False)
+    memory.reload([DestinationRow(**columns) for columns in scenario["rows"]], inherit_state=False)
     return memory
 
 

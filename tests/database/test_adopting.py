@@ -12,7 +12,7 @@ from django.urls import reverse
 from dialplan.table import DIALPLAN
 from dispatcher import services
 from dispatcher.models import Destination
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.table import DISPATCHER
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
@@ -172,8 +172,8 @@ def table_of_release(transactional_db: None, request: pytest.FixtureRequest) -> 
 
 @pytest.mark.usefixtures("table_of_release")
 def test_rows_are_added_and_edited_whether_empty_text_is_null_or_not() -> None:
-    row_id = services.add(Values(setid=7, destination="sip:10.0.0.1"), SOMEBODY)
-    seen = Values.of(Destination.objects.get(pk=row_id))
+    row_id = services.add(DestinationRow(setid=7, destination="sip:10.0.0.1"), SOMEBODY)
+    seen = DestinationRow.of(Destination.objects.get(pk=row_id))
     services.update(row_id, seen, replace(seen, weight="5", attrs="a=1"), SOMEBODY)
     stored = Destination.objects.get(pk=row_id)
     assert (stored.weight, stored.attrs, stored.description) == ("5", "a=1", "")

@@ -11,8 +11,8 @@ from django.utils import timezone
 from dispatcher import services
 from dispatcher.models import Destination
 from dispatcher.routing.memory import UnsavedState
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State
-from dispatcher.services import Values
 from efcp.audit.services import Actor
 from efcp.jobs.housekeeping import keep_house
 from efcp.proxies.models import KnownDestination, Proxy, StateChange, WatcherHeartbeat
@@ -24,8 +24,8 @@ EDITOR = Actor("editor", "192.0.2.7")
 def as_panel(turn: int) -> None:
     """Add a destination, edit it, delete it."""
     uri = f"sip:10.{os.getpid() % 250}.{turn // 250 % 250}.{turn % 250}"
-    row_id = services.add(Values(setid=9, destination=uri), EDITOR)
-    seen = Values.of(Destination.objects.get(pk=row_id))
+    row_id = services.add(DestinationRow(setid=9, destination=uri), EDITOR)
+    seen = DestinationRow.of(Destination.objects.get(pk=row_id))
     after = services.update(row_id, seen, replace(seen, weight="5"), EDITOR)
     services.delete(row_id, after, EDITOR)
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from dialplan import services
-from dialplan.services import Values
+from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 
@@ -20,7 +20,7 @@ def add_rule(db: None) -> AddRule:
     """Return a function that adds a rule by the panel's own service and returns its id."""
 
     def add(match_exp: str, dpid: int = 1, **columns: Any) -> int:
-        return services.add(Values(dpid=dpid, match_exp=match_exp, **columns), Actor("somebody"))
+        return services.add(RuleRow(dpid=dpid, match_exp=match_exp, **columns), Actor("somebody"))
 
     return add
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from dialplan import services
 from dialplan.asking import Agreement, Told
 from dialplan.models import Rule
+from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.proxies.models import Proxy
@@ -23,9 +24,7 @@ def edge(sandbox: RunningSandbox) -> RunningSandbox:
     """The only proxy, which has loaded a rule that takes a leading 0 away."""
     Proxy.objects.all().delete()
     Proxy.objects.create(name="edge", mi_url=sandbox.mi_url)
-    rule = services.Values(
-        dpid=1, match_exp="^0([1-9][0-9]+)$", subst_exp="^0(.*)$", repl_exp="+49\\1", attrs="pstn"
-    )
+    rule = RuleRow(dpid=1, match_exp="^0([1-9][0-9]+)$", subst_exp="^0(.*)$", repl_exp="+49\\1", attrs="pstn")
     services.add(rule, Actor("somebody"))
     sandbox.call("dp_reload")
     return sandbox

@@ -11,7 +11,7 @@ from django.utils import timezone
 from dialplan import services
 from dialplan.loaded import Kind, ProxyRules, pending_rules, read_rules
 from dialplan.models import Rule
-from dialplan.services import Values
+from dialplan.translation.rules import RuleRow
 from efcp.audit.services import Actor
 from efcp.mi.reports import IdentifierReports, Report
 from efcp.proxies.loads import LoadReports, PanelLoad, notice_loads, record_panel_load
@@ -56,8 +56,8 @@ def load_by_hand(proxy: Proxy, rules: int | None = None) -> None:
     notice_loads(proxy, "dialplan", "default", ring(600, 120, rules=rules))
 
 
-def values(rule_id: int) -> Values:
-    return Values.of(Rule.objects.get(pk=rule_id))
+def values(rule_id: int) -> RuleRow:
+    return RuleRow.of(Rule.objects.get(pk=rule_id))
 
 
 def edit(rule_id: int, **columns: object) -> None:

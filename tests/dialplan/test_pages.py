@@ -11,8 +11,8 @@ from dialplan import services
 from dialplan.foretold import foretell
 from dialplan.forms import RuleForm
 from dialplan.models import DialplanName, Rule
-from dialplan.services import Values
 from dialplan.translation import effort
+from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
@@ -44,7 +44,7 @@ def checked_form(client: Client, **more: Any) -> RuleForm:
 
 def test_a_rule_is_written_as_it_was_typed(administrator: Client) -> None:
     assert administrator.post(reverse("dialplan:add"), typed()).status_code == 302
-    assert Values.of(Rule.objects.get()) == Values(
+    assert RuleRow.of(Rule.objects.get()) == RuleRow(
         dpid=1, match_exp="^0([1-9][0-9]+)$", subst_exp="^0(.*)$", repl_exp="+49\\1"
     )
     assert AuditRecord.objects.get(subject_kind="dialplan").action == "add"
@@ -113,7 +113,9 @@ def test_an_edit_writes_the_changed_columns_only_where_nobody_else_changed_them(
     rule_id = add_rule("^1$", attrs="a")
     address = reverse("dialplan:edit", args=[rule_id])
     original = administrator.get(address).context["form"]["original"].value()
-    services.update(rule_id, Values.of(Rule.objects.get()), Values(1, match_exp="^1$", attrs="b"), Actor("x"))
+    services.update(
+        rule_id, RuleRow.of(Rule.objects.get()), RuleRow(1, match_exp="^1$", attrs="b"), Actor("x")
+    )
     mine = typed(match_exp="^1$", match_only="on", attrs="c", original=original)
     answer = administrator.post(address, mine)
     assert "somebody changed this rule" in answer.content.decode()
@@ -128,7 +130,7 @@ def test_another_s_change_of_another_column_is_kept(administrator: Client, add_r
     address = reverse("dialplan:edit", args=[rule_id])
     original = administrator.get(address).context["form"]["original"].value()
     services.update(
-        rule_id, Values.of(Rule.objects.get()), Values(1, pr=7, match_exp="^1$", attrs="a"), Actor("x")
+        rule_id, RuleRow.of(Rule.objects.get()), RuleRow(1, pr=7, match_exp="^1$", attrs="a"), Actor("x")
     )
     mine = typed(match_exp="^1$", match_only="on", attrs="c", original=original)
     assert administrator.post(address, mine).status_code == 302
@@ -159,7 +161,7 @@ def test_a_clone_and_former_values_fill_the_form_and_save_nothing(
     rule_id = add_rule("^1$", repl_exp="2")
     clone = administrator.get(reverse("dialplan:clone", args=[rule_id]))
     assert clone.context["form"]["repl_exp"].value() == "2"
-    services.delete(rule_id, Values.of(Rule.objects.get()), Actor("x"))
+    services.delete(rule_id, RuleRow.of(Rule.objects.get()), Actor("x"))
     record = AuditRecord.objects.get(action="delete")
     restored = administrator.get(reverse("dialplan:restore", args=[record.pk]))
     assert restored.context["form"]["match_exp"].value() == "^1$"
@@ -170,7 +172,7 @@ def test_deleting_asks_first_and_deletes_only_what_was_seen(administrator: Clien
     rule_id = add_rule("^1$")
     address = reverse("dialplan:delete", args=[rule_id])
     original = administrator.get(address).context["form"]["original"].value()
-    services.update(rule_id, Values.of(Rule.objects.get()), Values(1, match_exp="^2$"), Actor("x"))
+    services.update(rule_id, RuleRow.of(Rule.objects.get()), RuleRow(1, match_exp="^2$"), Actor("x"))
     assert "Nothing was deleted" in administrator.post(address, {"original": original}).content.decode()
     assert Rule.objects.exists()
     original = administrator.get(address).context["form"]["original"].value()

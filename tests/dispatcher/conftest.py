@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from dispatcher import services
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from efcp.audit.services import Actor
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
 from efcp.sip.uri import uri_key
@@ -21,7 +21,7 @@ def add_row(db: None) -> Callable[..., int]:
     """Return a function that adds a row by the panel's own service and returns its id."""
 
     def add(destination: str, setid: int = 1, **columns: Any) -> int:
-        return services.add(Values(setid=setid, destination=destination, **columns), SOMEBODY)
+        return services.add(DestinationRow(setid=setid, destination=destination, **columns), SOMEBODY)
 
     return add
 

@@ -8,7 +8,7 @@ from dispatcher.routing.environment import Environment
 from dispatcher.routing.findings import Effect, Finding
 from dispatcher.routing.loading import load_row
 from dispatcher.routing.lookup import name_of, plain_name
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from efcp.releases import STRICTEST
 from efcp.sip.uri import parse
 
@@ -19,7 +19,7 @@ def effects(destination: str) -> set[Effect]:
     """What the strictest loader says of a row, its name resolving."""
     found: list[Finding] = []
     resolving = Environment(resolve=lambda *_name: ("192.0.2.1",), release=STRICTEST)
-    assert load_row(Row(1, destination), resolving, found) is not None
+    assert load_row(DestinationRow(1, destination), resolving, found) is not None
     return {each.effect for each in found}
 
 

@@ -10,26 +10,26 @@ from django.test.utils import CaptureQueriesContext
 
 from dispatcher import selectors, services
 from dispatcher.models import Destination
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from efcp.audit.models import AuditRecord
 from tests.dispatcher.conftest import SOMEBODY
 
 AddRow = Callable[..., int]
 
 
-def seen(row_id: int) -> Values:
-    return Values.of(Destination.objects.get(pk=row_id))
+def seen(row_id: int) -> DestinationRow:
+    return DestinationRow.of(Destination.objects.get(pk=row_id))
 
 
-def changed(values: Values, column: str, value: Any) -> Values:
-    return Values(**(asdict(values) | {column: value}))
+def changed(values: DestinationRow, column: str, value: Any) -> DestinationRow:
+    return DestinationRow(**(asdict(values) | {column: value}))
 
 
 def test_an_ordinary_add_names_exactly_the_eight_columns_of_the_old_panel(
     db: None, django_assert_num_queries: object
 ) -> None:
     with CaptureQueriesContext(connection) as queries:
-        services.add(Values(setid=1, destination="sip:10.0.0.1"), SOMEBODY)
+        services.add(DestinationRow(setid=1, destination="sip:10.0.0.1"), SOMEBODY)
     inserts = [query["sql"] for query in queries if query["sql"].startswith("INSERT INTO dispatcher")]
     assert len(inserts) == 1
     columns = inserts[0].partition("(")[2].partition(")")[0]

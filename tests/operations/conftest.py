@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from dispatcher import services
 from dispatcher.models import Destination
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
@@ -60,7 +60,7 @@ def add_row(transactional_db: None) -> Iterator[Callable[..., int]]:
     """
 
     def add(destination: str, setid: int = 1, **columns: Any) -> int:
-        return services.add(Values(setid=setid, destination=destination, **columns), SOMEBODY)
+        return services.add(DestinationRow(setid=setid, destination=destination, **columns), SOMEBODY)
 
     yield add
     Destination.objects.all().delete()

@@ -9,7 +9,7 @@ from django.db import connection
 from dispatcher import services
 from dispatcher.changes import ProxyChanges, breaking_rows, compare, pending_changes
 from dispatcher.models import Destination
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from efcp.audit.services import Actor
 from efcp.proxies.models import Proxy, ProxyContact
 from efcp.proxies.selectors import watched_proxies
@@ -24,7 +24,7 @@ def add_row(db: None) -> AddRow:
     """Return a function that adds a row and returns its id."""
 
     def add(destination: str, setid: int = 1, actor: Actor = SOMEBODY, **columns: Any) -> int:
-        return services.add(Values(setid=setid, destination=destination, **columns), actor)
+        return services.add(DestinationRow(setid=setid, destination=destination, **columns), actor)
 
     return add
 
@@ -116,23 +116,23 @@ def test_who_added_a_row_is_told(proxy: Proxy, add_row: AddRow) -> None:
 def test_who_edited_a_row_last_is_told(proxy: Proxy, add_row: AddRow) -> None:
     row_id = add_row(URI, actor=Actor("anna"))
     hold(proxy, URI)
-    seen = Values.of(Destination.objects.get(pk=row_id))
-    services.update(row_id, seen, Values(setid=1, destination=URI, weight="9"), Actor("ben"))
+    seen = DestinationRow.of(Destination.objects.get(pk=row_id))
+    services.update(row_id, seen, DestinationRow(setid=1, destination=URI, weight="9"), Actor("ben"))
     assert [change.by for change in found().changed.shown] == ["ben"]
 
 
 def test_who_deleted_a_row_is_told(proxy: Proxy, add_row: AddRow) -> None:
     row_id = add_row(URI)
     hold(proxy, URI)
-    services.delete(row_id, Values.of(Destination.objects.get(pk=row_id)), Actor("cleo"))
+    services.delete(row_id, DestinationRow.of(Destination.objects.get(pk=row_id)), Actor("cleo"))
     assert [change.by for change in found().removed.shown] == ["cleo"]
 
 
 def test_who_moved_a_row_to_another_set_is_told_where_it_left(proxy: Proxy, add_row: AddRow) -> None:
     row_id = add_row(URI)
     hold(proxy, URI)
-    seen = Values.of(Destination.objects.get(pk=row_id))
-    services.update(row_id, seen, Values(setid=2, destination=URI), Actor("ben"))
+    seen = DestinationRow.of(Destination.objects.get(pk=row_id))
+    services.update(row_id, seen, DestinationRow(setid=2, destination=URI), Actor("ben"))
     assert [change.by for change in found().removed.shown] == ["ben"]
 
 

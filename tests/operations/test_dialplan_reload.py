@@ -11,6 +11,7 @@ from django.utils import timezone
 from dialplan import services as rules
 from dialplan.cases import services as cases
 from dialplan.loaded import pending_rules
+from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.mi import Endpoint, MiClient
 from efcp.operations.models import Module, ReloadOutcome, ReloadResult, ReloadRun
@@ -42,7 +43,7 @@ def add_rule(opensips_tables: None) -> Callable[..., int]:
     """Return a function that adds a rule to dialplan 1."""
 
     def add(match_exp: str, **columns: str) -> int:
-        return rules.add(rules.Values(dpid=1, match_exp=match_exp, **columns), SOMEBODY)  # type: ignore[arg-type]
+        return rules.add(RuleRow(dpid=1, match_exp=match_exp, **columns), SOMEBODY)  # type: ignore[arg-type]
 
     return add
 

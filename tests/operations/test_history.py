@@ -11,7 +11,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from dispatcher.models import Destination
-from dispatcher.services import Values, subject
+from dispatcher.routing.rows import DestinationRow
+from dispatcher.services import subject
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor, record
 from efcp.operations.history.selectors import DestinationHistory
@@ -261,7 +262,9 @@ def test_a_state_that_only_the_reports_tell_of_is_named_as_far_as_it_is_known(
 
 def test_the_page_tells_who_changed_the_row(add_row: AddRow, viewer: Client) -> None:
     row = add_row(URI)
-    record(Actor("ann"), "edit", subject(row, Values.of(Destination.objects.get(pk=row))), reason="moved")
+    record(
+        Actor("ann"), "edit", subject(row, DestinationRow.of(Destination.objects.get(pk=row))), reason="moved"
+    )
     newest, added = shown(viewer, row).records
     assert (newest.actor, newest.reason, added.action) == ("ann", "moved", "add")
 

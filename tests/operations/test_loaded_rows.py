@@ -12,7 +12,7 @@ from django.utils import timezone
 from dispatcher import services as rows
 from dispatcher.changes import ProxyChanges, compare, pending_changes
 from dispatcher.models import Destination
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from efcp.operations.metrics.collecting import PanelMetrics
 from efcp.operations.models import ReloadResult
 from efcp.operations.reload import services
@@ -50,7 +50,7 @@ def look(proxy: Proxy) -> None:
 
 
 def edit(row_id: int, **columns: Any) -> None:
-    before = Values.of(Destination.objects.get(pk=row_id))
+    before = DestinationRow.of(Destination.objects.get(pk=row_id))
     rows.update(row_id, before, replace(before, **columns), SOMEBODY)
 
 
@@ -226,7 +226,7 @@ def test_after_a_reload_that_fits_even_a_small_overlap_is_compared(
     edge.partition, edge.table = "west", {1: [URI]}
     proxy = edge.row(partition="west")
     reload(proxy)
-    rows.delete(row_id, Values.of(Destination.objects.get(pk=row_id)), SOMEBODY)
+    rows.delete(row_id, DestinationRow.of(Destination.objects.get(pk=row_id)), SOMEBODY)
     add_row(OTHER)
     assert (changes(proxy).added.count, changes(proxy).removed.count) == (1, 1)
 

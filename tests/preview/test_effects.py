@@ -11,7 +11,7 @@ from dispatcher.models import Destination
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.live import LiveSet
 from dispatcher.routing.memory import ProxyMemory
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.preview.effects.effect import CALLS, effect
 from efcp.preview.effects.selectors import Told
@@ -35,7 +35,7 @@ def viewer(client_as: ClientAs) -> Client:
 def set_of(*members: tuple[str, int, int]) -> LiveSet:
     """A set of these URIs, weights and states."""
     memory = ProxyMemory(ENVIRONMENT)
-    memory.reload(Row(1, uri, weight=str(weight), state=state) for uri, weight, state in members)
+    memory.reload(DestinationRow(1, uri, weight=str(weight), state=state) for uri, weight, state in members)
     return memory.sets[1]
 
 

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from dialplan import services
+from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.jobs.kinds import JobError
@@ -37,7 +38,7 @@ def log(operator: Client) -> CallLog:
 
 
 def add_rule(match_exp: str, **columns: Any) -> int:
-    return services.add(services.Values(dpid=1, match_exp=match_exp, **columns), Actor("somebody"))
+    return services.add(RuleRow(dpid=1, match_exp=match_exp, **columns), Actor("somebody"))
 
 
 def ask(client: Client, log: CallLog, **more: Any) -> Any:

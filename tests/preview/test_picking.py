@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from dispatcher import services
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
@@ -34,7 +34,7 @@ def operator(client_as: ClientAs) -> Client:
 def media(db: None) -> None:
     """Set 3 with three destinations."""
     for number in (1, 2, 3):
-        services.add(Values(setid=3, destination=f"sip:10.0.0.{number}:5060"), Actor("somebody"))
+        services.add(DestinationRow(setid=3, destination=f"sip:10.0.0.{number}:5060"), Actor("somebody"))
 
 
 def kept(client: Client, failing: str = ARMED, route: str = ONCE) -> KeptRoute:

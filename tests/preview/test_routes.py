@@ -8,7 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 from dialplan import services as rules
+from dialplan.translation.rules import RuleRow
 from dispatcher import services as destinations
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
@@ -49,11 +51,11 @@ def test_attributes_name_a_set_where_they_name_just_one(attributes: str, setid: 
 def guide(db: None) -> None:
     """The guide's sample: national numbers for the media servers of set 1, international ones for set 2."""
     for setid, host in ((1, "10.0.0.1"), (1, "10.0.0.2"), (2, "10.0.1.1")):
-        destinations.add(destinations.Values(setid=setid, destination=f"sip:{host}:5060"), SOMEBODY)
+        destinations.add(DestinationRow(setid=setid, destination=f"sip:{host}:5060"), SOMEBODY)
     national = {"match_exp": "^0([1-9][0-9]+)$", "subst_exp": "^0(.*)$", "repl_exp": "+49\\1"}
     abroad = {"match_exp": "^00(.*)$", "subst_exp": "^00(.*)$", "repl_exp": "+\\1", "attrs": "set=2"}
     for columns in (national, abroad):
-        rules.add(rules.Values(dpid=1, **columns), SOMEBODY)  # type: ignore[arg-type]
+        rules.add(RuleRow(dpid=1, **columns), SOMEBODY)  # type: ignore[arg-type]
 
 
 def lead(client: Client, **more: Any) -> Any:
@@ -127,7 +129,7 @@ def test_a_set_without_destinations_is_a_dead_end(administrator: Client) -> None
 
 @pytest.mark.usefixtures("guide")
 def test_a_rule_that_only_matches_leaves_the_number_as_it_was_dialled(administrator: Client) -> None:
-    rules.add(rules.Values(dpid=1, pr=5, match_exp="^112$"), SOMEBODY)
+    rules.add(RuleRow(dpid=1, pr=5, match_exp="^112$"), SOMEBODY)
     lead(administrator)
     told = follow(administrator, "112")
     assert told["call_form"]["request_uri"].value() == "sip:112@example.org"
@@ -139,7 +141,7 @@ def test_a_rule_that_only_matches_leaves_the_number_as_it_was_dialled(administra
 @pytest.mark.usefixtures("guide")
 def test_a_number_goes_through_two_dialplans(administrator: Client) -> None:
     lead(administrator, target="dialplan", next_dpid="7", setid="")
-    rules.add(rules.Values(dpid=7, match_exp=r"^\+49", attrs="set=2"), SOMEBODY)
+    rules.add(RuleRow(dpid=7, match_exp=r"^\+49", attrs="set=2"), SOMEBODY)
     told = follow(administrator, "0301234")
     assert [(step.dpid, step.tried.text) for step in told["trace"].steps] == [
         (1, "0301234"),
@@ -153,24 +155,24 @@ def test_a_number_goes_through_two_dialplans(administrator: Client) -> None:
 def test_a_number_through_an_output_that_is_the_set_s_number_stays_itself(administrator: Client) -> None:
     lead(administrator, target="dialplan", next_dpid="7", setid="")
     lead(administrator, dpid="7", target="output", setid="")
-    rules.add(rules.Values(dpid=7, match_exp=r"^\+49", repl_exp="2"), SOMEBODY)
+    rules.add(RuleRow(dpid=7, match_exp=r"^\+49", repl_exp="2"), SOMEBODY)
     told = follow(administrator, "0301234")
     assert told["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
     assert told["trace"].leading.setid == 2
-    rules.add(rules.Values(dpid=7, pr=-1, match_exp="^.49", repl_exp="set2"), SOMEBODY)
+    rules.add(RuleRow(dpid=7, pr=-1, match_exp="^.49", repl_exp="set2"), SOMEBODY)
     assert "should be a set's number" in follow(administrator, "0301234")["trace"].problem
 
 
 @pytest.mark.usefixtures("guide")
 def test_dialplans_that_lead_to_each_other_are_not_followed_for_ever(administrator: Client) -> None:
-    rules.add(rules.Values(dpid=1, pr=5, match_exp="^112$"), SOMEBODY)
+    rules.add(RuleRow(dpid=1, pr=5, match_exp="^112$"), SOMEBODY)
     lead(administrator, target="dialplan", next_dpid="1", setid="")
     assert "would go on" in follow(administrator, "112")["trace"].problem
 
 
 @pytest.mark.usefixtures("guide")
 def test_where_the_order_decides_each_outcome_is_followed(administrator: Client) -> None:
-    rules.add(rules.Values(dpid=1, match_exp="^003", repl_exp="x", attrs="set=1"), SOMEBODY)
+    rules.add(RuleRow(dpid=1, match_exp="^003", repl_exp="x", attrs="set=1"), SOMEBODY)
     trace = follow(administrator, "00331234")["trace"]
     assert [(each.outcome.output, each.leading.setid) for each in trace.steps[0].branches] == [
         ("+331234", 2),

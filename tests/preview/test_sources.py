@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dispatcher.models import Destination
 from dispatcher.name_watch import carry_out
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State
 from efcp.accounts.roles import Role
 from efcp.preview.sources import Source, TooManyRowsError, Which, set_preview, sources
@@ -79,7 +79,7 @@ def test_a_memory_that_may_be_old_says_how_old(play: Play) -> None:
 def test_an_edit_is_made_to_the_tables_rows_only() -> None:
     row(A)
     plain = Source(Which.TABLE, None)
-    assert [uri for uri, *_ in members(plain, edit=lambda rows: [*rows, Row(1, B)])] == [A, B]
+    assert [uri for uri, *_ in members(plain, edit=lambda rows: [*rows, DestinationRow(1, B)])] == [A, B]
     assert Destination.objects.count() == 1
 
 

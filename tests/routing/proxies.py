@@ -4,7 +4,7 @@ from dispatcher.routing.environment import Environment
 from dispatcher.routing.loading import Loaded, load
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from efcp.releases import Release
 
 NAMES = {"gw.test": ("10.7.7.7",), "six.test": ("2001:db8::7", "10.7.7.8")}
@@ -21,18 +21,20 @@ def environment(version: str = "3.4", transports: frozenset[str] = frozenset({"u
     return Environment(resolve, listeners, transports, Release.of(version))
 
 
-def loaded(*rows: Row, version: str = "3.4") -> Loaded:
+def loaded(*rows: DestinationRow, version: str = "3.4") -> Loaded:
     """What a proxy of a release makes of rows."""
     return load(rows, environment(version))
 
 
-def memory(*rows: Row, threshold: int = 1, version: str = "3.4", everything: bool = False) -> ProxyMemory:
+def memory(
+    *rows: DestinationRow, threshold: int = 1, version: str = "3.4", everything: bool = False
+) -> ProxyMemory:
     """A proxy that has just loaded rows."""
     proxy = ProxyMemory(environment(version), ProbingSettings(threshold=threshold, everything=everything))
     proxy.reload(rows)
     return proxy
 
 
-def gateways(count: int, setid: int = 1) -> list[Row]:
+def gateways(count: int, setid: int = 1) -> list[DestinationRow]:
     """Rows of one set, in the order in which they are preferred: sip:10.0.0.1, sip:10.0.0.2, and so on."""
-    return [Row(setid, f"sip:10.0.0.{number}") for number in range(1, count + 1)]
+    return [DestinationRow(setid, f"sip:10.0.0.{number}") for number in range(1, count + 1)]

@@ -1,48 +1,53 @@
 """Rows to sets as the proxy loads them (recorded: acceptance vectors; dispatch.c: ds_load_data)."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.routing.findings import Code, Effect
 from dispatcher.routing.loading import Destination, Environment, LoadBrokenError, load
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State
 from tests.routing.proxies import environment, loaded
 
 
-def only(row: Row, version: str = "3.4") -> Destination:
+def only(row: DestinationRow, version: str = "3.4") -> Destination:
     """The destination that a single row becomes."""
     (members,) = loaded(row, version=version).sets.values()
     (destination,) = members
     return destination
 
 
-def found(row: Row, version: str = "3.4") -> set[tuple[Code, Effect]]:
+def found(row: DestinationRow, version: str = "3.4") -> set[tuple[Code, Effect]]:
     """What is said of a single row."""
     return {(finding.code, finding.effect) for finding in loaded(row, version=version).findings}
 
 
 def test_sets_stand_in_the_reverse_order_of_their_first_loaded_rows() -> None:
     result = loaded(
-        Row(3, "not a uri"), Row(1, "sip:10.0.0.1"), Row(2, "sip:10.0.0.2"), Row(3, "sip:10.0.0.3")
+        DestinationRow(3, "not a uri"),
+        DestinationRow(1, "sip:10.0.0.1"),
+        DestinationRow(2, "sip:10.0.0.2"),
+        DestinationRow(3, "sip:10.0.0.3"),
     )
     assert list(result.sets) == [3, 2, 1]
 
 
 def test_higher_priority_comes_first_and_equal_ones_in_row_order() -> None:
-    rows = [Row(1, f"sip:10.0.0.{n}", priority=p) for n, p in enumerate([1, 5, 1, 0, 5], start=1)]
+    rows = [DestinationRow(1, f"sip:10.0.0.{n}", priority=p) for n, p in enumerate([1, 5, 1, 0, 5], start=1)]
     assert [each.uri[-1] for each in loaded(*rows).sets[1]] == ["2", "5", "1", "3", "4"]
 
 
 def test_a_negative_priority_is_compared_as_it_is_but_kept_as_16_bits() -> None:
-    rows = [Row(1, "sip:10.0.0.1", priority=7), Row(1, "sip:10.0.0.2", priority=-1)]
+    rows = [DestinationRow(1, "sip:10.0.0.1", priority=7), DestinationRow(1, "sip:10.0.0.2", priority=-1)]
     assert [each.priority for each in loaded(*rows).sets[1]] == [7, 65535]
 
 
 @given(st.lists(st.integers(0, 65535), max_size=30))
 def test_the_order_is_stable_by_falling_priority(priorities: list[int]) -> None:
-    rows = [Row(1, f"sip:10.0.{n}.1", priority=p) for n, p in enumerate(priorities)]
+    rows = [DestinationRow(1, f"sip:10.0.{n}.1", priority=p) for n, p in enumerate(priorities)]
     members = loaded(*rows).sets.get(1, ())
     expected = sorted(range(len(rows)), key=lambda n: -priorities[n])
     assert [each.uri for each in members] == [rows[n].destination for n in expected]
@@ -50,9 +55,9 @@ def test_the_order_is_stable_by_falling_priority(priorities: list[int]) -> None:
 
 @pytest.mark.parametrize("destination", ["", "   ", None])
 @pytest.mark.parametrize("version", ["3.4", "3.6", "4.0.1"])
-def test_an_empty_destination_breaks_the_reload(destination: str | None, version: str) -> None:
+def test_an_empty_destination_breaks_the_reload(destination: Any, version: str) -> None:
     with pytest.raises(LoadBrokenError) as caught:
-        loaded(Row(1, destination, id=7), version=version)
+        loaded(DestinationRow(1, destination, id=7), version=version)
     assert (caught.value.finding.code, caught.value.finding.row_id) == (Code.EMPTY_DESTINATION, 7)
 
 
@@ -60,14 +65,14 @@ def test_an_empty_destination_breaks_the_reload(destination: str | None, version
     ("weight", "kept"),
     [("abc", 0), ("", 1), (" ", 1), (None, 1), ("1.5", 1), (" 1", 0), ("12x", 12), ("-1", 0)],
 )
-def test_a_weight_that_is_no_number_loads_in_3_4_by_its_leading_digits(weight: str | None, kept: int) -> None:
-    assert only(Row(1, "sip:10.0.0.1", weight=weight)).weight == kept
+def test_a_weight_that_is_no_number_loads_in_3_4_by_its_leading_digits(weight: Any, kept: int) -> None:
+    assert only(DestinationRow(1, "sip:10.0.0.1", weight=weight)).weight == kept
 
 
 @pytest.mark.parametrize("version", ["3.6", "4.0"])
 def test_a_weight_that_is_no_number_breaks_the_reload_from_3_6_on(version: str) -> None:
     with pytest.raises(LoadBrokenError) as caught:
-        loaded(Row(1, "not even a uri", weight="abc"), version=version)
+        loaded(DestinationRow(1, "not even a uri", weight="abc"), version=version)
     assert caught.value.finding.code is Code.BAD_WEIGHT
 
 
@@ -75,24 +80,24 @@ def test_a_weight_that_is_no_number_breaks_the_reload_from_3_6_on(version: str) 
     ("weight", "kept"), [("65536", 0), ("4294967295", 65535), ("4294967296", 0), ("99999999999", 59391)]
 )
 def test_a_weight_is_cut_to_16_bits(weight: str, kept: int) -> None:
-    row = Row(1, "sip:10.0.0.1", weight=weight)
+    row = DestinationRow(1, "sip:10.0.0.1", weight=weight)
     assert only(row).weight == kept
     assert (Code.WEIGHT_CUT, Effect.MISLOADED) in found(row)
 
 
 def test_a_freeswitch_weight_counts_1() -> None:
-    assert only(Row(1, "sip:10.0.0.1", weight="fs://:pw@10.0.0.9"), "4.0").weight == 1
+    assert only(DestinationRow(1, "sip:10.0.0.1", weight="fs://:pw@10.0.0.9"), "4.0").weight == 1
 
 
 @pytest.mark.parametrize("destination", ["tel:+123", "sip:nowhere.test", "sip:10.0.0.1:65536", "gw.test"])
 def test_what_is_dropped_is_counted_and_told(destination: str) -> None:
-    result = loaded(Row(1, destination), Row(1, "sip:10.0.0.1"))
+    result = loaded(DestinationRow(1, destination), DestinationRow(1, "sip:10.0.0.1"))
     assert (result.discarded, result.count) == (1, 1)
     assert {finding.effect for finding in result.findings} == {Effect.DROPPED}
 
 
 def test_a_name_may_have_several_addresses_and_ipv6_is_printed_in_full() -> None:
-    destination = only(Row(1, "sip:six.test:5080"))
+    destination = only(DestinationRow(1, "sip:six.test:5080"))
     assert destination.addresses == ("2001:DB8:0:0:0:0:0:7:5080", "10.7.7.8:5080")
 
 
@@ -109,17 +114,17 @@ def test_a_name_may_have_several_addresses_and_ipv6_is_printed_in_full() -> None
     ],
 )
 def test_the_port_of_a_transport_whose_module_is_not_loaded_is_0(destination: str, address: str) -> None:
-    assert only(Row(1, destination)).addresses == (address,)
+    assert only(DestinationRow(1, destination)).addresses == (address,)
 
 
 @pytest.mark.parametrize("destination", ["sips:gw.test;transport=tcp", "sip:gw.test;transport=xyz"])
 def test_a_name_without_port_is_not_looked_up_for_a_transport_that_does_not_fit(destination: str) -> None:
-    assert found(Row(1, destination)) == {(Code.UNKNOWN_TRANSPORT, Effect.DROPPED)}
+    assert found(DestinationRow(1, destination)) == {(Code.UNKNOWN_TRANSPORT, Effect.DROPPED)}
 
 
 @pytest.mark.parametrize("destination", ["sip:1.2.3", "sip:10.0.0.", "sip:10.0.01"])
 def test_a_short_address_is_told(destination: str) -> None:
-    assert (Code.SHORT_ADDRESS, Effect.SURPRISE) in found(Row(1, destination))
+    assert (Code.SHORT_ADDRESS, Effect.SURPRISE) in found(DestinationRow(1, destination))
 
 
 @pytest.mark.parametrize(
@@ -138,48 +143,50 @@ def test_a_short_address_is_told(destination: str) -> None:
 def test_the_next_hop_is_built_with_the_proxys_own_mistakes(
     destination: str, next_hop: str, undefined: int
 ) -> None:
-    row = only(Row(1, destination))
+    row = only(DestinationRow(1, destination))
     assert (row.next_hop, row.undefined_bytes) == (next_hop, undefined)
 
 
 @pytest.mark.parametrize(
     ("row", "code", "effect"),
     [
-        (Row(1, "sip:u@10.0.0.1;lr"), Code.BROKEN_NEXT_HOP, Effect.MISLOADED),
-        (Row(1, "sip:u@10.0.0.1"), Code.PARTS_CUT, Effect.SURPRISE),
-        (Row(1, "sip:10.0.0.1;a,b"), Code.COMMA, Effect.MISLOADED),
-        (Row(-1, "sip:10.0.0.1"), Code.NEGATIVE_SET, Effect.MISLOADED),
-        (Row(1, "sip:10.0.0.1", state=3), Code.UNKNOWN_STATE, Effect.MISLOADED),
-        (Row(1, "sip:10.0.0.1", probe_mode=2), Code.UNKNOWN_PROBE_MODE, Effect.MISLOADED),
-        (Row(1, "sip:10.0.0.1", priority=65536), Code.PRIORITY_CUT, Effect.MISLOADED),
-        (Row(1, "sip:10.0.0.1", socket="udp:"), Code.SOCKET_IGNORED, Effect.MISLOADED),
-        (Row(1, "sip:10.0.0.1", socket="udp:10.9.9.9"), Code.SOCKET_IGNORED, Effect.SURPRISE),
-        (Row(1, "sip:10.0.0.1;transport=tcp"), Code.NO_DEFAULT_PORT, Effect.SURPRISE),
-        (Row(1, "sip:10.0.0.1;transport=xyz"), Code.UNKNOWN_TRANSPORT, Effect.SURPRISE),
+        (DestinationRow(1, "sip:u@10.0.0.1;lr"), Code.BROKEN_NEXT_HOP, Effect.MISLOADED),
+        (DestinationRow(1, "sip:u@10.0.0.1"), Code.PARTS_CUT, Effect.SURPRISE),
+        (DestinationRow(1, "sip:10.0.0.1;a,b"), Code.COMMA, Effect.MISLOADED),
+        (DestinationRow(-1, "sip:10.0.0.1"), Code.NEGATIVE_SET, Effect.MISLOADED),
+        (DestinationRow(1, "sip:10.0.0.1", state=3), Code.UNKNOWN_STATE, Effect.MISLOADED),
+        (DestinationRow(1, "sip:10.0.0.1", probe_mode=2), Code.UNKNOWN_PROBE_MODE, Effect.MISLOADED),
+        (DestinationRow(1, "sip:10.0.0.1", priority=65536), Code.PRIORITY_CUT, Effect.MISLOADED),
+        (DestinationRow(1, "sip:10.0.0.1", socket="udp:"), Code.SOCKET_IGNORED, Effect.MISLOADED),
+        (DestinationRow(1, "sip:10.0.0.1", socket="udp:10.9.9.9"), Code.SOCKET_IGNORED, Effect.SURPRISE),
+        (DestinationRow(1, "sip:10.0.0.1;transport=tcp"), Code.NO_DEFAULT_PORT, Effect.SURPRISE),
+        (DestinationRow(1, "sip:10.0.0.1;transport=xyz"), Code.UNKNOWN_TRANSPORT, Effect.SURPRISE),
     ],
 )
-def test_what_is_not_as_written_is_told_at_the_row(row: Row, code: Code, effect: Effect) -> None:
+def test_what_is_not_as_written_is_told_at_the_row(row: DestinationRow, code: Code, effect: Effect) -> None:
     assert found(row) == {(code, effect)}
 
 
 def test_nothing_is_said_of_an_ordinary_row() -> None:
-    row = Row(1, "sip:10.0.0.1:5060", socket="UDP:127.0.0.1:5060", state=2, probe_mode=1, weight="50")
+    row = DestinationRow(
+        1, "sip:10.0.0.1:5060", socket="UDP:127.0.0.1:5060", state=2, probe_mode=1, weight="50"
+    )
     assert found(row) == set()
 
 
 def test_weights_that_sum_above_16_bits_are_told_once_per_set() -> None:
-    rows = [Row(1, f"sip:10.0.0.{n}", weight="40000") for n in range(3)]
+    rows = [DestinationRow(1, f"sip:10.0.0.{n}", weight="40000") for n in range(3)]
     assert [finding.code for finding in loaded(*rows).findings] == [Code.WEIGHTS_OVERFLOW]
 
 
 def test_the_state_column_is_not_read_without_persistent_state() -> None:
     proxy = Environment(environment().resolve, persistent_state=False)
-    result = load([Row(1, "sip:10.0.0.1", state=1)], proxy)
+    result = load([DestinationRow(1, "sip:10.0.0.1", state=1)], proxy)
     assert result.sets[1][0].state is State.ACTIVE
 
 
 def test_spaces_at_the_end_of_a_column_do_not_count() -> None:
-    row = Row(1, "sip:10.0.0.1 ", socket="127.0.0.1 ", weight="5 ", attrs="a ", description="b ")
+    row = DestinationRow(1, "sip:10.0.0.1 ", socket="127.0.0.1 ", weight="5 ", attrs="a ", description="b ")
     destination = only(row, "4.0")
     assert (destination.uri, destination.weight, destination.attrs, destination.description) == (
         "sip:10.0.0.1",
@@ -191,7 +198,7 @@ def test_spaces_at_the_end_of_a_column_do_not_count() -> None:
 
 
 def test_a_name_that_nobody_looked_up_loads_without_addresses() -> None:
-    result = load([Row(1, "sip:gw.test")], Environment(lambda _host, _port, _transport: None))
+    result = load([DestinationRow(1, "sip:gw.test")], Environment(lambda _host, _port, _transport: None))
     assert result.sets[1][0].addresses == ()
     assert [finding.code for finding in result.findings] == [Code.NAME_NOT_LOOKED_UP]
 
@@ -199,7 +206,7 @@ def test_a_name_that_nobody_looked_up_loads_without_addresses() -> None:
 @given(
     st.lists(
         st.builds(
-            Row,
+            DestinationRow,
             setid=st.integers(-3, 3),
             destination=st.text(st.sampled_from("sip:@.;10gw,?[]"), min_size=1, max_size=20).map(
                 lambda rest: f"sip:{rest}"
@@ -212,7 +219,7 @@ def test_a_name_that_nobody_looked_up_loads_without_addresses() -> None:
         max_size=8,
     )
 )
-def test_every_row_is_loaded_or_counted_as_discarded(rows: list[Row]) -> None:
+def test_every_row_is_loaded_or_counted_as_discarded(rows: list[DestinationRow]) -> None:
     result = loaded(*rows)
     assert result.count + result.discarded == len(rows)
     assert all(0 <= each.weight <= 65535 for members in result.sets.values() for each in members)
@@ -227,5 +234,5 @@ def test_every_row_is_loaded_or_counted_as_discarded(rows: list[Row]) -> None:
     ],
 )
 def test_the_service_of_a_urn_is_taken_for_a_host(destination: str, next_hop: str) -> None:
-    assert only(Row(1, destination)).next_hop == next_hop
-    assert found(Row(1, destination)) >= {(Code.NOT_SIP, Effect.MISLOADED)}
+    assert only(DestinationRow(1, destination)).next_hop == next_hop
+    assert found(DestinationRow(1, destination)) >= {(Code.NOT_SIP, Effect.MISLOADED)}

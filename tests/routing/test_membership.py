@@ -5,14 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatcher.routing.membership import NoAddressError
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from tests.routing.proxies import memory
 
 PROXY = memory(
-    Row(2, "sip:10.0.0.1:5080", attrs="trunk=a"),
-    Row(1, "sip:10.0.0.1:5060", state=1, attrs="trunk=b"),
-    Row(1, "sip:six.test:5070"),
-    Row(1, "sip:10.0.0.4;transport=tcp", attrs=".hidden"),
+    DestinationRow(2, "sip:10.0.0.1:5080", attrs="trunk=a"),
+    DestinationRow(1, "sip:10.0.0.1:5060", state=1, attrs="trunk=b"),
+    DestinationRow(1, "sip:six.test:5070"),
+    DestinationRow(1, "sip:10.0.0.4;transport=tcp", attrs=".hidden"),
 )
 
 
@@ -99,11 +99,11 @@ def test_a_name_is_no_address() -> None:
     ],
 )
 def test_brackets_hold_single_characters_and_ranges(pattern: str, attrs: str, matches: bool) -> None:
-    proxy = memory(Row(1, "sip:10.0.0.1", attrs=attrs))
+    proxy = memory(DestinationRow(1, "sip:10.0.0.1", attrs=attrs))
     assert (proxy.is_in_list("10.0.0.1", pattern=pattern) is not None) == matches
 
 
 @given(st.text(alphabet="ab[]!^-*?.\\|&~", max_size=12), st.text(alphabet="ab]-.*", max_size=5))
 def test_any_pattern_can_be_asked_for(pattern: str, attrs: str) -> None:
-    member = memory(Row(1, "sip:10.0.0.1", attrs=attrs)).is_in_list("10.0.0.1", pattern=pattern)
+    member = memory(DestinationRow(1, "sip:10.0.0.1", attrs=attrs)).is_in_list("10.0.0.1", pattern=pattern)
     assert member is None or member[0] == 1

@@ -10,7 +10,7 @@ from dispatcher.routing.failover import Route
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError, UnsavedState
 from dispatcher.routing.requests import Request
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import parse_flags
 from dispatcher.routing.states import State, StateChange, state_of_word
@@ -44,7 +44,7 @@ def statuses(changes: list[StateChange]) -> list[str]:
     ],
 )
 def test_setting_a_state_at_threshold_1(before: State, to: State, after: State, events: list[str]) -> None:
-    proxy = memory(Row(1, FIRST, state=before))
+    proxy = memory(DestinationRow(1, FIRST, state=before))
     changes = proxy.set_state(1, FIRST, to)
     assert (state(proxy), statuses(changes)) == (after, events)
 
@@ -68,7 +68,7 @@ def test_setting_active_leaves_the_failure_count_so_that_one_more_failure_is_eno
 
 
 def test_a_destination_is_found_whatever_the_case_of_its_address_and_told_as_it_was_asked() -> None:
-    proxy = memory(Row(1, "sip:GW.test:5060"))
+    proxy = memory(DestinationRow(1, "sip:GW.test:5060"))
     (change,) = proxy.set_state(1, "SIP:gw.TEST:5060", State.INACTIVE)
     assert change == StateChange(
         1, "SIP:gw.TEST:5060", State.ACTIVE, State.INACTIVE, "inactive", "MI command"
@@ -76,7 +76,7 @@ def test_a_destination_is_found_whatever_the_case_of_its_address_and_told_as_it_
 
 
 def test_of_two_rows_with_one_uri_the_first_changes() -> None:
-    proxy = memory(Row(1, FIRST), Row(1, FIRST.upper()))
+    proxy = memory(DestinationRow(1, FIRST), DestinationRow(1, FIRST.upper()))
     proxy.set_state(1, FIRST, State.INACTIVE)
     proxy.set_state(1, FIRST, State.INACTIVE)
     assert (state(proxy, 0), state(proxy, 1)) == (State.INACTIVE, State.ACTIVE)
@@ -84,7 +84,7 @@ def test_of_two_rows_with_one_uri_the_first_changes() -> None:
 
 @pytest.mark.parametrize(("setid", "uri"), [(2, FIRST), (1, "sip:10.0.0.9"), (-1, "sip:10.0.0.9")])
 def test_an_unknown_destination_or_a_negative_set_is_not_found(setid: int, uri: str) -> None:
-    proxy = memory(*gateways(1), Row(-1, "sip:10.0.0.9"))
+    proxy = memory(*gateways(1), DestinationRow(-1, "sip:10.0.0.9"))
     with pytest.raises(UnknownDestinationError):
         proxy.set_state(setid, uri, State.INACTIVE)
 
@@ -93,22 +93,24 @@ def test_a_reload_inherits_states_by_set_and_uri_and_forgets_failures() -> None:
     proxy = memory(*gateways(2), threshold=2)
     proxy.set_state(1, FIRST, State.INACTIVE)
     proxy.set_state(1, "sip:10.0.0.2", State.PROBING)
-    proxy.reload([Row(1, "SIP:10.0.0.1"), Row(1, "sip:10.0.0.2"), Row(2, FIRST)])
+    proxy.reload(
+        [DestinationRow(1, "SIP:10.0.0.1"), DestinationRow(1, "sip:10.0.0.2"), DestinationRow(2, FIRST)]
+    )
     assert (state(proxy), state(proxy, 0, setid=2)) == (State.INACTIVE, State.ACTIVE)
     proxy.set_state(1, "sip:10.0.0.2", State.PROBING)
     assert state(proxy, 1) is State.ACTIVE
 
 
 def test_a_state_edited_in_the_table_does_nothing_unless_states_are_not_inherited() -> None:
-    proxy = memory(Row(1, FIRST))
-    proxy.reload([Row(1, FIRST, state=1)])
+    proxy = memory(DestinationRow(1, FIRST))
+    proxy.reload([DestinationRow(1, FIRST, state=1)])
     assert state(proxy) is State.ACTIVE
-    proxy.reload([Row(1, FIRST, state=1)], inherit_state=False)
+    proxy.reload([DestinationRow(1, FIRST, state=1)], inherit_state=False)
     assert state(proxy) is State.INACTIVE
 
 
 def test_two_equal_rows_inherit_the_state_of_the_first_former_one() -> None:
-    rows = [Row(1, FIRST), Row(1, FIRST)]
+    rows = [DestinationRow(1, FIRST), DestinationRow(1, FIRST)]
     proxy = memory(*rows)
     proxy.set_state(1, FIRST, State.INACTIVE)
     proxy.reload(rows)
@@ -118,7 +120,7 @@ def test_two_equal_rows_inherit_the_state_of_the_first_former_one() -> None:
 def test_a_reload_that_breaks_changes_nothing() -> None:
     proxy = memory(*gateways(2))
     with pytest.raises(LoadBrokenError):
-        proxy.reload([Row(2, "sip:10.0.0.3"), Row(2, "")])
+        proxy.reload([DestinationRow(2, "sip:10.0.0.3"), DestinationRow(2, "")])
     assert [each.loaded.uri for each in proxy.sets[1].destinations] == [FIRST, "sip:10.0.0.2"]
 
 
@@ -132,7 +134,7 @@ def test_changed_states_are_due_to_be_saved_once_also_after_a_reload() -> None:
     assert proxy.take_unsaved() == []
 
 
-def marked(rows: list[Row], hop: int, threshold: int = 1) -> ProxyMemory:
+def marked(rows: list[DestinationRow], hop: int, threshold: int = 1) -> ProxyMemory:
     """A proxy where the destination at place `hop` of a failover list was marked as probing."""
     proxy, route = memory(*rows, threshold=threshold), Route()
     proxy.select(1, 8, Request(), SelectOptions(flags=parse_flags("f")), route)
@@ -149,7 +151,7 @@ def test_a_failing_destination_is_marked_as_the_call_goes_on(hop: int) -> None:
 
 
 def test_the_first_choice_is_found_by_its_uri_but_one_of_the_failover_list_only_by_its_next_hop() -> None:
-    rows = [Row(1, "sip:u@10.0.0.1"), Row(1, "sip:u@10.0.0.2")]
+    rows = [DestinationRow(1, "sip:u@10.0.0.1"), DestinationRow(1, "sip:u@10.0.0.2")]
     assert state(marked(rows, 0)) is State.PROBING
     with pytest.raises(UnknownDestinationError):
         marked(rows, 1)

@@ -4,18 +4,18 @@ import pytest
 
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State
 from tests.routing.proxies import environment, memory
 
 ROWS = [
-    Row(1, f"sip:10.0.{state}.{mode}", state=state, probe_mode=mode)
+    DestinationRow(1, f"sip:10.0.{state}.{mode}", state=state, probe_mode=mode)
     for state in range(3)
     for mode in range(2)
 ]
 
 
-def proxy_with(row: Row, settings: ProbingSettings, version: str = "3.4") -> ProxyMemory:
+def proxy_with(row: DestinationRow, settings: ProbingSettings, version: str = "3.4") -> ProxyMemory:
     """A proxy with one destination."""
     proxy = ProxyMemory(environment(version), settings)
     proxy.reload([row])
@@ -27,7 +27,7 @@ def state(proxy: ProxyMemory) -> State:
     return proxy.sets[1].destinations[0].health.state
 
 
-def answered(row: Row, settings: ProbingSettings, *codes: int | None) -> State:
+def answered(row: DestinationRow, settings: ProbingSettings, *codes: int | None) -> State:
     """The state after rounds of probing, one answer in each."""
     proxy = proxy_with(row, settings)
     for code in codes:
@@ -36,8 +36,8 @@ def answered(row: Row, settings: ProbingSettings, *codes: int | None) -> State:
     return state(proxy)
 
 
-ALWAYS = Row(1, "sip:10.0.0.1", probe_mode=1)
-WHILE_PROBING = Row(1, "sip:10.0.0.1", state=2)
+ALWAYS = DestinationRow(1, "sip:10.0.0.1", probe_mode=1)
+WHILE_PROBING = DestinationRow(1, "sip:10.0.0.1", state=2)
 
 
 def test_probing_and_always_probed_destinations_are_asked_and_inactive_ones_never() -> None:
@@ -52,7 +52,7 @@ def test_in_mode_1_all_but_the_inactive_are_asked() -> None:
 
 def test_only_the_sets_of_the_probing_list_are_asked() -> None:
     proxy = ProxyMemory(environment(), ProbingSettings(everything=True, sets=frozenset({2})))
-    proxy.reload([Row(1, "sip:10.0.0.1"), Row(2, "sip:10.0.0.2")])
+    proxy.reload([DestinationRow(1, "sip:10.0.0.1"), DestinationRow(2, "sip:10.0.0.2")])
     assert [probe.setid for probe in proxy.due_probes()] == [2]
 
 

@@ -13,7 +13,7 @@ from dispatcher.routing.live import LiveSet
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.replay import HASHED, NOWHERE, Calls, Keys, Move, Replay, hashes_of, moves
 from dispatcher.routing.requests import Request, uri_keys
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions, select
 from dispatcher.routing.selection import Algorithm, SelectFlag, Selection
 from efcp.sip.uri import UriError
@@ -58,7 +58,7 @@ def set_of(members: Sequence[tuple[int, int]]) -> LiveSet:
     memory = ProxyMemory(ENVIRONMENT)
     memory.reload(
         [
-            Row(1, f"sip:192.0.2.1:{6000 + number}", weight=str(weight), state=state)
+            DestinationRow(1, f"sip:192.0.2.1:{6000 + number}", weight=str(weight), state=state)
             for number, (weight, state) in enumerate(members)
         ]
     )

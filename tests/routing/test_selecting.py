@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dispatcher.routing.failover import Route
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.requests import Request
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import (
     Basis,
@@ -166,7 +166,8 @@ def test_a_selection_tells_key_hash_candidate_and_why_others_were_passed_over() 
 
 def test_an_inactive_candidate_is_replaced_among_the_active_ones_by_their_weights() -> None:
     proxy = memory(
-        *(replace(row, weight="3") for row in gateways(2)), Row(1, "sip:10.0.0.3", state=1, weight="60000")
+        *(replace(row, weight="3") for row in gateways(2)),
+        DestinationRow(1, "sip:10.0.0.3", state=1, weight="60000"),
     )
     selection = chosen(proxy, 0)
     assert selection.candidate.index == 2
@@ -204,7 +205,7 @@ def test_a_set_without_active_destinations_refuses() -> None:
 
 @pytest.mark.parametrize("setid", [-1, 2])
 def test_an_unknown_or_negative_set_refuses(setid: int) -> None:
-    proxy = memory(*gateways(1), Row(-1, "sip:10.0.0.9"))
+    proxy = memory(*gateways(1), DestinationRow(-1, "sip:10.0.0.9"))
     selection = proxy.select(setid, 4, REQUEST, options())
     assert isinstance(selection, NoSelection)
     assert selection.refusal is Refusal.NO_SUCH_SET
@@ -292,7 +293,7 @@ def test_a_sorted_set_of_the_default_alone_refuses(algorithm: int) -> None:
 
 
 def test_without_a_load_pattern_the_first_destination_with_a_weight_is_taken() -> None:
-    proxy = memory(replace(gateways(1)[0], weight="0"), Row(1, "sip:10.0.0.2"))
+    proxy = memory(replace(gateways(1)[0], weight="0"), DestinationRow(1, "sip:10.0.0.2"))
     selection = proxy.select(1, 9, REQUEST, SelectOptions())
     assert isinstance(selection, Selection)
     assert selection.chosen.index == 1
@@ -350,7 +351,7 @@ def test_without_failover_there_is_no_next_destination() -> None:
 
 
 def test_a_second_selection_replaces_the_list_and_appends_to_it_with_the_flag_a() -> None:
-    proxy = memory(*gateways(2), Row(2, "sip:10.0.2.1"))
+    proxy = memory(*gateways(2), DestinationRow(2, "sip:10.0.2.1"))
     route = Route()
     proxy.select(1, 8, REQUEST, options("f"), route)
     proxy.select(2, 8, REQUEST, options("f"), route)

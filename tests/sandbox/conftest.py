@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from dialplan.translation.rules import Rule
+from dialplan.translation.rules import RuleRow
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from efcp.releases import Release
 from efcp.sandbox.proxy import SandboxProxy, Tables
 from tests.sandbox.fixtures import opensips_tables, sandbox
@@ -16,24 +16,24 @@ from tests.sandbox.fixtures import opensips_tables, sandbox
 __all__ = ["opensips_tables", "sandbox"]
 
 ROWS = (
-    Row(1, "sip:127.0.0.1:6001", weight="2", attrs="a=1", description="one"),
-    Row(1, "sip:127.0.0.1:6002", state=2, priority=3),
-    Row(2, "sip:127.0.0.1:6003;transport=udp", socket="udp:127.0.0.1:5060", state=1),
+    DestinationRow(1, "sip:127.0.0.1:6001", weight="2", attrs="a=1", description="one"),
+    DestinationRow(1, "sip:127.0.0.1:6002", state=2, priority=3),
+    DestinationRow(2, "sip:127.0.0.1:6003;transport=udp", socket="udp:127.0.0.1:5060", state=1),
 )
-RULE = Rule(
+RULE = RuleRow(
     id=1, dpid=1, match_op=1, match_exp="^00([1-9][0-9]+)$", subst_exp="^00([1-9][0-9]+)$", repl_exp="+\\1"
 )
 MakeProxy = Callable[..., SandboxProxy]
 
 
 @pytest.fixture
-def rows() -> list[Row]:
+def rows() -> list[DestinationRow]:
     """The table `dispatcher`, to be changed by a test."""
     return list(ROWS)
 
 
 @pytest.fixture
-def rules() -> list[Rule]:
+def rules() -> list[RuleRow]:
     """The table `dialplan`, to be changed by a test."""
     return [RULE]
 
@@ -45,7 +45,9 @@ def sent() -> list[tuple[str, bytes]]:
 
 
 @pytest.fixture
-def make_proxy(rows: Sequence[Row], rules: Sequence[Rule], sent: list[tuple[str, bytes]]) -> MakeProxy:
+def make_proxy(
+    rows: Sequence[DestinationRow], rules: Sequence[RuleRow], sent: list[tuple[str, bytes]]
+) -> MakeProxy:
     """Return a function that gives a loaded proxy of a release without sockets."""
 
     def make(version: str = "3.4.18", threshold: int = 1) -> SandboxProxy:

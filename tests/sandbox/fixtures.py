@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from efcp.configuration import Sandbox
 from efcp.mi.client import MiClient
 from efcp.mi.endpoint import Endpoint
@@ -81,7 +81,7 @@ class RunningSandbox:
         wait_until(lambda: self.states()[uri] == state)
 
 
-Rows = Sequence[Row] | Callable[[], Sequence[Row]]
+Rows = Sequence[DestinationRow] | Callable[[], Sequence[DestinationRow]]
 
 
 def _tables_of(rows: Rows | None) -> Tables:

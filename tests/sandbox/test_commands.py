@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from dialplan.translation.rules import Rule
-from dispatcher.routing.rows import Row
+from dialplan.translation.rules import RuleRow
+from dispatcher.routing.rows import DestinationRow
 from efcp.sandbox.commands import answer
 from efcp.sandbox.events import MAX_SUBSCRIBERS
 from efcp.sandbox.parameters import MiRefusalError
@@ -81,16 +81,18 @@ def test_a_reload_keeps_states_unless_told_otherwise(proxy: SandboxProxy, inheri
     assert destinations(proxy)[FIRST]["state"] == state
 
 
-def test_a_reload_that_fails_keeps_the_old_table_and_reports_it(proxy: SandboxProxy, rows: list[Row]) -> None:
-    rows[:] = [Row(1, "")]
+def test_a_reload_that_fails_keeps_the_old_table_and_reports_it(
+    proxy: SandboxProxy, rows: list[DestinationRow]
+) -> None:
+    rows[:] = [DestinationRow(1, "")]
     assert refusal(proxy, "ds_reload") == {"code": 500, "message": "ERROR Reloading data"}
     assert len(destinations(proxy)) == 3
     reports = answer(proxy, "sr_list_reports", {"group": "dispatcher", "identifier": "default"})
     assert reports[-1]["Log"] == "DB data loading failed, discarding"
 
 
-def test_a_reload_counts_what_it_drops(proxy: SandboxProxy, rows: list[Row]) -> None:
-    rows.append(Row(1, "sip:nowhere.test:5060"))
+def test_a_reload_counts_what_it_drops(proxy: SandboxProxy, rows: list[DestinationRow]) -> None:
+    rows.append(DestinationRow(1, "sip:nowhere.test:5060"))
     answer(proxy, "ds_reload", None)
     reports = answer(proxy, "sr_list_reports", {"group": "dispatcher", "identifier": "default"})
     assert reports[-1]["Log"] == "3 destinations loaded (1 discarded)"
@@ -137,8 +139,8 @@ def test_bad_script_attributes_are_refused(
     assert refusal(proxy, "ds_push_script_attrs", **given) == error
 
 
-def test_a_dialplan_that_fails_to_load_keeps_the_old_rules(proxy: SandboxProxy, rules: list[Rule]) -> None:
-    rules[:] = [Rule(id=1, dpid=1, match_op=0, match_exp="", subst_exp=None, repl_exp="x")]
+def test_a_dialplan_that_fails_to_load_keeps_the_old_rules(proxy: SandboxProxy, rules: list[RuleRow]) -> None:
+    rules[:] = [RuleRow(id=1, dpid=1, match_op=0, match_exp="", subst_exp=None, repl_exp="x")]
     error = {"code": -32000, "message": "Server error", "data": "Command handler returned null"}
     assert refusal(proxy, "dp_reload") == error
     assert answer(proxy, "dp_translate", {"dpid": 1, "input": "0012"})["Output"] == "+12"
@@ -265,9 +267,11 @@ def test_names_with_a_module_came_with_4_0(make_proxy: MakeProxy, method: str) -
     assert refusal(make_proxy("3.6.8"), method) == {"code": -32601, "message": "Method not found"}
 
 
-def test_a_bad_weight_breaks_the_reload_from_3_6_on(make_proxy: MakeProxy, rows: list[Row]) -> None:
+def test_a_bad_weight_breaks_the_reload_from_3_6_on(
+    make_proxy: MakeProxy, rows: list[DestinationRow]
+) -> None:
     older, newer = make_proxy("3.4.18"), make_proxy("3.6.8")
-    rows.append(Row(1, "sip:127.0.0.1:6009", weight="heavy"))
+    rows.append(DestinationRow(1, "sip:127.0.0.1:6009", weight="heavy"))
     assert answer(older, "ds_reload", None) == "OK"
     assert refusal(newer, "ds_reload")["code"] == 500
 

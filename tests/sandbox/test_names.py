@@ -1,8 +1,9 @@
 """Names are looked up before a load, many at once and within a bound."""
 
 import threading
+from typing import Any
 
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from efcp.sandbox.names import Names
 
 SHORT_S = 0.2
@@ -16,7 +17,7 @@ def test_each_name_is_asked_for_once_and_addresses_never() -> None:
         return ("127.0.0.9",)
 
     names = Names(look_up)
-    uris = (
+    uris: tuple[Any, ...] = (
         "sip:gw.test",
         "sip:gw.test",
         "sip:gw.test:5070",
@@ -25,7 +26,7 @@ def test_each_name_is_asked_for_once_and_addresses_never() -> None:
         "no uri",
         None,
     )
-    names.look_up([Row(1, uri) for uri in uris])
+    names.look_up([DestinationRow(1, uri) for uri in uris])
     assert sorted(asked, key=str) == [("gw.test", 5070, "udp"), ("gw.test", None, "udp")]
     assert names.resolve("gw.test", 5070, "udp") == ("127.0.0.9",)
 
@@ -40,7 +41,7 @@ def test_a_name_without_an_answer_in_time_has_no_address() -> None:
 
     names = Names(look_up, limit_s=SHORT_S)
     try:
-        names.look_up([Row(1, "sip:slow.test"), Row(1, "sip:quick.test")])
+        names.look_up([DestinationRow(1, "sip:slow.test"), DestinationRow(1, "sip:quick.test")])
         assert names.resolve("slow.test", None, "udp") == ()
         assert names.resolve("quick.test", None, "udp") == ("127.0.0.9",)
     finally:
@@ -52,5 +53,5 @@ def test_a_look_up_that_fails_is_no_address() -> None:
         raise OSError
 
     names = Names(look_up)
-    names.look_up([Row(1, "sip:gw.test")])
+    names.look_up([DestinationRow(1, "sip:gw.test")])
     assert names.resolve("gw.test", None, "udp") == ()

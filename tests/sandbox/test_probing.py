@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from tests.sandbox.fixtures import PATIENCE_S, RunningSandbox, running_sandbox, settings_of, wait_until
 from tests.sandbox.gateways import LOOPBACKS, answering, silent
 
@@ -20,7 +20,10 @@ def reports(sandbox: RunningSandbox) -> list[str]:
 
 
 def test_who_does_not_answer_turns_to_probing_and_back_once_an_answer_comes() -> None:
-    with silent() as gateway, running_sandbox(rows=[Row(1, gateway.uri, probe_mode=ALWAYS)]) as sandbox:
+    with (
+        silent() as gateway,
+        running_sandbox(rows=[DestinationRow(1, gateway.uri, probe_mode=ALWAYS)]) as sandbox,
+    ):
         uri, port = gateway.uri, gateway.socket.getsockname()[1]
         assert sandbox.states() == {uri: "Active"}
         sandbox.probe()
@@ -39,7 +42,7 @@ def test_a_bad_code_counts_as_a_failure_towards_the_threshold() -> None:
     settings = settings_of(threshold=2)
     with (
         answering(503) as gateway,
-        running_sandbox(settings, [Row(1, gateway.uri, probe_mode=ALWAYS)]) as sandbox,
+        running_sandbox(settings, [DestinationRow(1, gateway.uri, probe_mode=ALWAYS)]) as sandbox,
     ):
         health = sandbox.process.proxy.memory.sets[1].destinations[0].health
         sandbox.probe()
@@ -51,7 +54,7 @@ def test_a_bad_code_counts_as_a_failure_towards_the_threshold() -> None:
 
 def test_in_probing_mode_1_all_but_inactive_ones_are_asked() -> None:
     with silent() as active, silent() as inactive:
-        rows = [Row(1, active.uri), Row(1, inactive.uri, state=1)]
+        rows = [DestinationRow(1, active.uri), DestinationRow(1, inactive.uri, state=1)]
         with running_sandbox(settings_of(probing_mode=1), rows) as sandbox:
             sandbox.probe()
             sandbox.wait_for_state(active.uri, "Probing")
@@ -61,7 +64,7 @@ def test_in_probing_mode_1_all_but_inactive_ones_are_asked() -> None:
 
 def test_one_that_is_not_always_probed_is_asked_only_while_it_probes() -> None:
     with silent() as active, answering(200) as probing:
-        rows = [Row(1, active.uri), Row(1, probing.uri, state=2)]
+        rows = [DestinationRow(1, active.uri), DestinationRow(1, probing.uri, state=2)]
         with running_sandbox(rows=rows) as sandbox:
             sandbox.probe()
             sandbox.wait_for_state(probing.uri, "Active")
@@ -71,13 +74,16 @@ def test_one_that_is_not_always_probed_is_asked_only_while_it_probes() -> None:
 def test_rounds_come_by_themselves_at_the_interval() -> None:
     with (
         answering(200) as gateway,
-        running_sandbox(settings_of(ping_interval_s=1), [Row(1, gateway.uri, state=2)]) as sandbox,
+        running_sandbox(settings_of(ping_interval_s=1), [DestinationRow(1, gateway.uri, state=2)]) as sandbox,
     ):
         sandbox.wait_for_state(gateway.uri, "Active")
 
 
 def test_the_probe_comes_from_the_listener_that_ds_list_names() -> None:
-    with silent() as gateway, running_sandbox(rows=[Row(1, gateway.uri, probe_mode=ALWAYS)]) as sandbox:
+    with (
+        silent() as gateway,
+        running_sandbox(rows=[DestinationRow(1, gateway.uri, probe_mode=ALWAYS)]) as sandbox,
+    ):
         listener = f"udp:127.0.0.1:{sandbox.process.sip_port}"
         assert sandbox.process.proxy.memory.environment.listeners == (listener,)
         sandbox.probe()
@@ -91,7 +97,7 @@ def test_the_probe_comes_from_the_listener_that_ds_list_names() -> None:
 def test_every_loopback_is_probed(host: str) -> None:
     with (
         answering(200, host) as gateway,
-        running_sandbox(rows=[Row(1, gateway.uri, state=2)]) as sandbox,
+        running_sandbox(rows=[DestinationRow(1, gateway.uri, state=2)]) as sandbox,
     ):
         sandbox.probe()
         sandbox.wait_for_state(gateway.uri, "Active")
@@ -99,7 +105,7 @@ def test_every_loopback_is_probed(host: str) -> None:
 
 def test_who_is_beyond_loopback_keeps_its_state_and_is_named_in_the_reports_once() -> None:
     uri = "sip:192.0.2.1:5060"
-    with running_sandbox(rows=[Row(7, uri, state=2, probe_mode=ALWAYS)]) as sandbox:
+    with running_sandbox(rows=[DestinationRow(7, uri, state=2, probe_mode=ALWAYS)]) as sandbox:
         sandbox.probe()
         sandbox.probe()
         assert sandbox.states() == {uri: "Probing"}
@@ -111,7 +117,7 @@ def test_who_is_beyond_loopback_keeps_its_state_and_is_named_in_the_reports_once
 def test_a_transport_that_the_sandbox_lacks_is_not_sent_to() -> None:
     with silent() as gateway, answering(200) as sent_later:
         tcp = f"{gateway.uri};transport=tcp"
-        rows = [Row(1, tcp, probe_mode=ALWAYS), Row(2, sent_later.uri, state=2)]
+        rows = [DestinationRow(1, tcp, probe_mode=ALWAYS), DestinationRow(2, sent_later.uri, state=2)]
         with running_sandbox(rows=rows) as sandbox:
             sandbox.probe()
             sandbox.wait_for_state(sent_later.uri, "Active")
@@ -120,7 +126,10 @@ def test_a_transport_that_the_sandbox_lacks_is_not_sent_to() -> None:
 
 
 def test_garbage_on_the_sip_port_stops_nothing() -> None:
-    with answering(200) as gateway, running_sandbox(rows=[Row(1, gateway.uri, state=2)]) as sandbox:
+    with (
+        answering(200) as gateway,
+        running_sandbox(rows=[DestinationRow(1, gateway.uri, state=2)]) as sandbox,
+    ):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
             for datagram in (
                 b"",
@@ -139,11 +148,11 @@ def test_probing_goes_on_while_a_table_is_slow_to_load() -> None:
 
     with answering(200) as gateway:
 
-        def slow_after_the_first() -> Sequence[Row]:
+        def slow_after_the_first() -> Sequence[DestinationRow]:
             if reloads:
                 loading.set()
                 may_go_on.wait(PATIENCE_S)
-            return [Row(1, gateway.uri, state=2)]
+            return [DestinationRow(1, gateway.uri, state=2)]
 
         with running_sandbox(rows=slow_after_the_first) as sandbox:
             health = sandbox.process.proxy.memory.sets[1].destinations[0].health

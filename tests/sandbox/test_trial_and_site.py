@@ -14,7 +14,7 @@ from pytest_django.fixtures import Settings
 
 from dispatcher.models import Destination
 from dispatcher.routing.memory import UnsavedState
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State
 from efcp.sandbox import tables
 from efcp.sandbox.process import SandboxProcess
@@ -95,7 +95,7 @@ def test_a_flush_touches_the_row_of_this_set_and_uri_only(opensips_tables: None,
 
 
 def test_states_that_could_not_be_written_are_written_later() -> None:
-    row, tried = Row(1, URI), []
+    row, tried = DestinationRow(1, URI), []
 
     def save(states: Sequence[UnsavedState]) -> None:
         tried.append(list(states))

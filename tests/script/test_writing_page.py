@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from dispatcher import services
-from dispatcher.services import Values
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.script.asking.answers_file import AnswersFileError, read_answers
@@ -83,7 +83,7 @@ def test_the_page_writes_what_the_answers_say(viewer: Client, answers: Answers) 
 
 
 def test_the_own_check_of_a_written_script_stands_below_it(viewer: Client) -> None:
-    services.add(Values(setid=1, destination="sip:10.0.0.1:5060"), Actor("somebody"))
+    services.add(DestinationRow(setid=1, destination="sip:10.0.0.1:5060"), Actor("somebody"))
     checked = viewer.post(reverse(WRITE), sent(starting_answers([1]))).context["checked"]
     assert checked.findings == ()
     assert "threshold-low" in {finding.code for finding in checked.accepted}
@@ -229,7 +229,9 @@ def test_the_command_says_that_a_file_can_t_be_read(db: None, tmp_path: Path) ->
 def test_memory_that_is_too_small_is_told_where_it_is_said(viewer: Client) -> None:
     script = write(Answers(minimal=True)).text
     for number in range(300):
-        services.add(Values(setid=1, destination=f"sip:10.0.1.{number % 250}:{5060 + number}"), Actor("x"))
+        services.add(
+            DestinationRow(setid=1, destination=f"sip:10.0.1.{number % 250}:{5060 + number}"), Actor("x")
+        )
     asked = {"version": "3.4", "text": script, "private_memory": "1"}
     told = viewer.post(reverse("script:check"), asked).context["findings"]
     assert "memory-small" in {finding.code for finding in told}

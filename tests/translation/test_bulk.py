@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dialplan.translation.bulk import Bulk, required_prefix
 from dialplan.translation.loading import Loaded, load
-from dialplan.translation.rules import Rule
+from dialplan.translation.rules import RuleRow
 from dialplan.translation.translate import translate
 
 NOW = 1_790_000_000
@@ -34,7 +34,7 @@ EXPRESSIONS = st.sampled_from(
 )
 RULES = st.lists(
     st.builds(
-        Rule,
+        RuleRow,
         dpid=st.just(1),
         pr=st.integers(0, 2),
         match_op=st.sampled_from([0, 1, 1, 1]),
@@ -50,7 +50,7 @@ INPUTS = st.lists(st.text(alphabet="01aA", max_size=4).map(str.encode), max_size
 
 
 @given(RULES, INPUTS)
-def test_many_are_translated_as_one_by_one(rows: list[Rule], inputs: list[bytes]) -> None:
+def test_many_are_translated_as_one_by_one(rows: list[RuleRow], inputs: list[bytes]) -> None:
     result = load([replace(row, id=index) for index, row in enumerate(rows, 1)])
     if not isinstance(result, Loaded) or 1 not in result.dialplans:
         return
@@ -73,6 +73,6 @@ def test_many_are_translated_as_one_by_one(rows: list[Rule], inputs: list[bytes]
     ],
 )
 def test_what_an_input_has_to_begin_with(columns: dict[str, Any], prefix: bytes) -> None:
-    result = load([Rule(**{"id": 1, "dpid": 1, "match_op": 1} | columns)])
+    result = load([RuleRow(**{"id": 1, "dpid": 1, "match_op": 1} | columns)])
     assert isinstance(result, Loaded)
     assert required_prefix(result.dialplans[1].rules[0]) == prefix

@@ -8,7 +8,7 @@ from dialplan.translation.effort import Effort, is_spent, limited
 from dialplan.translation.loading import Loaded, load
 from dialplan.translation.ordering import order_of
 from dialplan.translation.risks import input_that_backtracks
-from dialplan.translation.rules import Rule
+from dialplan.translation.rules import RuleRow
 from dialplan.translation.translate import Translation, Undecided, translate
 
 RULES = 2_000
@@ -16,7 +16,9 @@ RULES = 2_000
 
 def rules(match_exp: str = r"^{}(a+)+$") -> Loaded:
     """Many rules, each of which takes an effort below the limit of one."""
-    loaded = load([Rule(id=n, dpid=1, pr=n, match_op=1, match_exp=match_exp.format(n)) for n in range(RULES)])
+    loaded = load(
+        [RuleRow(id=n, dpid=1, pr=n, match_op=1, match_exp=match_exp.format(n)) for n in range(RULES)]
+    )
     assert isinstance(loaded, Loaded)
     return loaded
 

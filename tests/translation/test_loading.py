@@ -6,26 +6,28 @@ import pytest
 
 from dialplan.translation.findings import Code, Effect, Finding
 from dialplan.translation.loading import LoadBroken, Loaded, load
-from dialplan.translation.rules import Environment, MatchOperator, Rule
+from dialplan.translation.rules import Environment, MatchOperator, RuleRow
 
-GOOD = Rule(id=1, dpid=1, match_op=MatchOperator.REGEX, match_exp="^1")
-
-
-def regex(expression: str = "^1", **columns: Any) -> Rule:
-    return Rule(**{"id": 7, "dpid": 1, "match_op": MatchOperator.REGEX, "match_exp": expression, **columns})
+GOOD = RuleRow(id=1, dpid=1, match_op=MatchOperator.REGEX, match_exp="^1")
 
 
-def equal(text: str, **columns: Any) -> Rule:
-    return Rule(**{"id": 8, "dpid": 1, "match_op": MatchOperator.EQUAL, "match_exp": text, **columns})
+def regex(expression: str = "^1", **columns: Any) -> RuleRow:
+    return RuleRow(
+        **{"id": 7, "dpid": 1, "match_op": MatchOperator.REGEX, "match_exp": expression, **columns}
+    )
 
 
-def loaded(*rows: Rule) -> Loaded:
+def equal(text: str, **columns: Any) -> RuleRow:
+    return RuleRow(**{"id": 8, "dpid": 1, "match_op": MatchOperator.EQUAL, "match_exp": text, **columns})
+
+
+def loaded(*rows: RuleRow) -> Loaded:
     result = load(rows)
     assert isinstance(result, Loaded)
     return result
 
 
-def only_finding(*rows: Rule) -> Finding:
+def only_finding(*rows: RuleRow) -> Finding:
     (finding,) = load(rows).findings
     return finding
 
@@ -70,7 +72,7 @@ def test_a_dpid_whose_rules_are_all_dropped_is_unknown() -> None:
     ],
 )
 def test_a_rule_is_dropped_and_its_fault_is_marked(
-    rule: Rule, code: Code, column: str, position: int | None
+    rule: RuleRow, code: Code, column: str, position: int | None
 ) -> None:
     finding = only_finding(GOOD, rule)
     assert (finding.code, finding.effect) == (code, Effect.RULE_DROPPED)
@@ -162,7 +164,7 @@ def test_a_variable_of_a_loaded_module_loads() -> None:
         (equal("a "), Code.TRAILING_SPACES_LOST, "match_exp"),
     ],
 )
-def test_a_surprise_is_told_and_the_rule_loads(rule: Rule, code: Code, column: str) -> None:
+def test_a_surprise_is_told_and_the_rule_loads(rule: RuleRow, code: Code, column: str) -> None:
     result = loaded(rule)
     (finding,) = result.findings
     assert result.loaded == 1
@@ -170,7 +172,7 @@ def test_a_surprise_is_told_and_the_rule_loads(rule: Rule, code: Code, column: s
 
 
 @pytest.mark.parametrize("rule", [regex(repl_exp=r"\1"), equal("112", repl_exp=r"a\9")])
-def test_a_group_without_a_substitution_may_be_dropped(rule: Rule) -> None:
+def test_a_group_without_a_substitution_may_be_dropped(rule: RuleRow) -> None:
     result = loaded(rule)
     (finding,) = result.findings
     assert (finding.code, finding.effect) == (Code.GROUP_WITHOUT_SUBSTITUTION, Effect.MAY_BE_DROPPED)

@@ -8,13 +8,13 @@ from dialplan.translation.loading import Loaded, load
 from dialplan.translation.ordering import Order, order_of
 from dialplan.translation.pattern import Pattern, compile_pattern
 from dialplan.translation.risks import input_of_undefined, input_that_backtracks, longest_output
-from dialplan.translation.rules import LoadedRule, Rule
+from dialplan.translation.rules import LoadedRule, RuleRow
 
 
 def rules(*columns: dict[str, Any]) -> list[LoadedRule]:
     """Rules of one dialplan, of rising priorities unless said otherwise, in their order."""
     rows = [
-        Rule(**{"id": index, "dpid": 1, "pr": index, "match_op": 1} | more)
+        RuleRow(**{"id": index, "dpid": 1, "pr": index, "match_op": 1} | more)
         for index, more in enumerate(columns, 1)
     ]
     result = load(rows)

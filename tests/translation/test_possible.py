@@ -8,7 +8,7 @@ import pytest
 
 from dialplan.translation.loading import Loaded, load
 from dialplan.translation.possible import Possibilities, possibilities
-from dialplan.translation.rules import Rule
+from dialplan.translation.rules import RuleRow
 from dialplan.translation.translate import NotTranslated, Outcome, ProxyCrashes, Translated, translate
 
 NOW = 1_767_225_600
@@ -16,16 +16,16 @@ CRASHING = "20200101T000000||PT1H|daily||0"
 NEVER = "20200101T000000|20200101T100000"
 
 
-def rule(match: str, output: str | None = None, **columns: Any) -> Rule:
+def rule(match: str, output: str | None = None, **columns: Any) -> RuleRow:
     columns = {"match_op": 1} | columns
-    return Rule(dpid=1, match_exp=match, repl_exp=output, **columns)
+    return RuleRow(dpid=1, match_exp=match, repl_exp=output, **columns)
 
 
-def equal(match: str, output: str | None = None, **columns: Any) -> Rule:
+def equal(match: str, output: str | None = None, **columns: Any) -> RuleRow:
     return rule(match, output, match_op=0, **columns)
 
 
-def found(rules: list[Rule], text: str = "112") -> Possibilities:
+def found(rules: list[RuleRow], text: str = "112") -> Possibilities:
     loaded = load(rules)
     assert isinstance(loaded, Loaded)
     return possibilities(loaded.dialplans, 1, text.encode(), NOW)
@@ -68,7 +68,7 @@ def told(outcome: Outcome) -> str:
         ([rule("^1", "a", subst_exp="^9"), rule("^1", "b")], {"nothing", "b"}),
     ],
 )
-def test_every_outcome_is_found(rules: list[Rule], outcomes: set[str]) -> None:
+def test_every_outcome_is_found(rules: list[RuleRow], outcomes: set[str]) -> None:
     possible = found(rules)
     assert {told(each) for each in possible.outcomes} == outcomes
     assert possible.is_certain is (len(outcomes) == 1)
@@ -82,7 +82,7 @@ def test_every_outcome_is_found(rules: list[Rule], outcomes: set[str]) -> None:
         ([rule("^1", r"x\1"), rule("^11", "b")], True, True),
     ],
 )
-def test_what_decides_is_told(rules: list[Rule], by_order: bool, by_loading: bool) -> None:
+def test_what_decides_is_told(rules: list[RuleRow], by_order: bool, by_loading: bool) -> None:
     possible = found(rules)
     assert (possible.by_order, possible.by_loading) == (by_order, by_loading)
 
@@ -92,7 +92,7 @@ def test_they_are_those_that_any_order_gives(seed: int) -> None:
     random = Random(seed)
     expressions = ("^1", "^11", "112", "^9", "2$")
     rules = [
-        Rule(
+        RuleRow(
             dpid=1,
             id=number,
             pr=random.randrange(2),

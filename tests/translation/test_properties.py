@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dialplan.translation.loading import LoadBroken, Loaded, load
 from dialplan.translation.replacement import Replacement, read_replacement
-from dialplan.translation.rules import Environment, Rule
+from dialplan.translation.rules import Environment, RuleRow
 from dialplan.translation.timerec import InvalidRecurrence, parse_timerec
 from dialplan.translation.translate import Translated, UndefinedOutput, Verdict, translate
 
@@ -28,7 +28,7 @@ TIMERECS = st.one_of(
     st.text(alphabet="0123456789T|&/!() PDHMSwmotuUC,-", max_size=40),
 )
 RULES = st.builds(
-    Rule,
+    RuleRow,
     dpid=st.integers(0, 2),
     match_op=st.integers(-1, 2),
     match_exp=EXPRESSIONS,
@@ -46,7 +46,7 @@ NOW = st.integers(0, 2**32)
 
 
 @given(st.lists(RULES, max_size=6))
-def test_every_enabled_row_is_loaded_or_accounted_for(rows: list[Rule]) -> None:
+def test_every_enabled_row_is_loaded_or_accounted_for(rows: list[RuleRow]) -> None:
     result = load(rows, QUICK)
     enabled = [rule for rule in rows if rule.disabled == 0]
     if isinstance(result, Loaded):
@@ -56,7 +56,7 @@ def test_every_enabled_row_is_loaded_or_accounted_for(rows: list[Rule]) -> None:
 
 
 @given(st.lists(RULES, max_size=6))
-def test_a_reload_breaks_only_for_an_empty_equal_rule_or_a_crash(rows: list[Rule]) -> None:
+def test_a_reload_breaks_only_for_an_empty_equal_rule_or_a_crash(rows: list[RuleRow]) -> None:
     result = load(rows, QUICK)
     if isinstance(result, LoadBroken) and not result.crashes:
         assert any(rule.match_op == 0 and not rule.match_exp.strip(" \0") for rule in rows) or any(
@@ -65,7 +65,7 @@ def test_a_reload_breaks_only_for_an_empty_equal_rule_or_a_crash(rows: list[Rule
 
 
 @given(st.lists(RULES, max_size=6))
-def test_rules_stand_in_ascending_priority(rows: list[Rule]) -> None:
+def test_rules_stand_in_ascending_priority(rows: list[RuleRow]) -> None:
     result = load(rows, QUICK)
     if isinstance(result, Loaded):
         for rule_set in result.dialplans.values():
@@ -75,7 +75,7 @@ def test_rules_stand_in_ascending_priority(rows: list[Rule]) -> None:
 
 @given(st.lists(RULES, max_size=6), INPUTS, NOW)
 def test_a_translation_uses_the_better_of_the_rules_that_matched(
-    rows: list[Rule], subject: bytes, now: int
+    rows: list[RuleRow], subject: bytes, now: int
 ) -> None:
     result = load(rows, QUICK)
     if not isinstance(result, Loaded):
@@ -88,7 +88,7 @@ def test_a_translation_uses_the_better_of_the_rules_that_matched(
 
 
 @given(st.lists(RULES, max_size=6), INPUTS, NOW)
-def test_over_mi_nothing_is_asked_for(rows: list[Rule], subject: bytes, now: int) -> None:
+def test_over_mi_nothing_is_asked_for(rows: list[RuleRow], subject: bytes, now: int) -> None:
     result = load(rows, QUICK)
     if isinstance(result, Loaded):
         outcome = translate(result.dialplans, 1, subject, now).outcome

@@ -6,7 +6,7 @@ import pytest
 
 from dialplan.translation.loading import Loaded, load
 from dialplan.translation.replacement import Chance, Undefined
-from dialplan.translation.rules import Environment, MatchOperator, Rule
+from dialplan.translation.rules import Environment, MatchOperator, RuleRow
 from dialplan.translation.translate import (
     Failure,
     NoInformation,
@@ -27,39 +27,39 @@ PAST = "20200101T000000|20210101T000000"
 SLOW = r"^(1+)+$"
 
 
-def regex(expression: str, **columns: Any) -> Rule:
-    return Rule(**{"dpid": 1, "match_op": MatchOperator.REGEX, "match_exp": expression, **columns})
+def regex(expression: str, **columns: Any) -> RuleRow:
+    return RuleRow(**{"dpid": 1, "match_op": MatchOperator.REGEX, "match_exp": expression, **columns})
 
 
-def equal(text: str, **columns: Any) -> Rule:
-    return Rule(**{"dpid": 1, "match_op": MatchOperator.EQUAL, "match_exp": text, **columns})
+def equal(text: str, **columns: Any) -> RuleRow:
+    return RuleRow(**{"dpid": 1, "match_op": MatchOperator.EQUAL, "match_exp": text, **columns})
 
 
 def translation(
-    rules: list[Rule], text: str, values: dict[str, str] | None = None, effort: int = 1_000_000
+    rules: list[RuleRow], text: str, values: dict[str, str] | None = None, effort: int = 1_000_000
 ) -> Translation:
     result = load(rules, Environment(effort=effort))
     assert isinstance(result, Loaded)
     return translate(result.dialplans, 1, text.encode(), NOON, values)
 
 
-def output(rules: list[Rule], text: str, values: dict[str, str] | None = None) -> str:
+def output(rules: list[RuleRow], text: str, values: dict[str, str] | None = None) -> str:
     outcome = translation(rules, text, values).outcome
     assert isinstance(outcome, Translated)
     return outcome.output.decode()
 
 
-def failure(rules: list[Rule], text: str) -> Failure:
+def failure(rules: list[RuleRow], text: str) -> Failure:
     outcome = translation(rules, text).outcome
     assert isinstance(outcome, NotTranslated)
     return outcome.failure
 
 
-def substitution(subst_exp: str, repl_exp: str) -> list[Rule]:
+def substitution(subst_exp: str, repl_exp: str) -> list[RuleRow]:
     return [regex(".", subst_exp=subst_exp, repl_exp=repl_exp)]
 
 
-def undefined(rules: list[Rule], text: str) -> UndefinedOutput:
+def undefined(rules: list[RuleRow], text: str) -> UndefinedOutput:
     outcome = translation(rules, text).outcome
     assert isinstance(outcome, UndefinedOutput)
     return outcome

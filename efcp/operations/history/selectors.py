@@ -9,7 +9,8 @@ from django.db.models import Max
 from django.utils import timezone
 
 from dispatcher.models import Destination
-from dispatcher.services import Values, subject
+from dispatcher.routing.rows import DestinationRow
+from dispatcher.services import subject
 from efcp.audit.models import AuditRecord
 from efcp.audit.selectors import AuditFilter, audit_page
 from efcp.clock import moment_text
@@ -108,7 +109,7 @@ def history(row: Destination, period: Period, watched: Sequence[WatchedProxy]) -
     on_proxies = tuple(_on_proxy(each, held.get(each.proxy.pk, ()), past, end) for each in watched)
     mine = StateChange.objects.filter(proxy__in=[each.proxy.pk for each in watched], setid=row.setid)
     recent = mine.filter(uri_key=key).select_related("proxy").order_by("-at", "-pk")[:SHOWN_CHANGES]
-    wanted = AuditFilter(kind=subject(row.pk, Values.of(row)).kind, subject_id=str(row.pk))
+    wanted = AuditFilter(kind=subject(row.pk, DestinationRow.of(row)).kind, subject_id=str(row.pk))
     return DestinationHistory(
         row=row,
         period=period,

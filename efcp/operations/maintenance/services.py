@@ -7,7 +7,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from dispatcher.models import Destination
-from dispatcher.services import Values, subject
+from dispatcher.routing.rows import DestinationRow
+from dispatcher.services import subject
 from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.operations.models import Maintenance, MaintenanceOnProxy, Step
@@ -42,7 +43,7 @@ def plan(
         record(
             actor,
             "maintenance",
-            subject(row.pk, Values.of(row)),
+            subject(row.pk, DestinationRow.of(row)),
             after=_times(begins_at, ends_at) | {"proxies": [proxy.name for proxy in proxies]},
             reason=reason,
         )

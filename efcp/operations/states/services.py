@@ -11,7 +11,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from dispatcher.models import Destination
-from dispatcher.services import Values, subject
+from dispatcher.routing.rows import DestinationRow
+from dispatcher.services import subject
 from efcp.audit.services import Actor, Subject, record
 from efcp.operations.models import StateOutcome, StateResult, StateRun
 from efcp.operations.processes import this_process
@@ -232,7 +233,7 @@ def _subject(row: Destination) -> Subject:
     """The row; a destination that only proxies hold has none."""
     if not row.pk:
         return Subject("dispatcher", "", f"{row.destination} in set {row.setid}, in memory only")
-    return subject(row.pk, Values.of(row))
+    return subject(row.pk, DestinationRow.of(row))
 
 
 @retried_on_lock

@@ -7,7 +7,7 @@ from dispatcher.models import Destination
 from dispatcher.routing.live import LiveSet
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.memory import UnknownDestinationError
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State, state_of_word
 from dispatcher.secrets import mask_weight
 from efcp.preview.effects.effect import Effect, effect
@@ -44,7 +44,7 @@ def of_edit(row_id: int | None, typed: Mapping[str, str], watched: Sequence[Watc
     former = Destination.objects.filter(pk=row_id).values_list("setid", flat=True).first() if row_id else None
     sets = list(dict.fromkeys(setid for setid in (former, row.setid) if setid is not None))
 
-    def edited(rows: list[Row], setid: int) -> list[Row]:
+    def edited(rows: list[DestinationRow], setid: int) -> list[DestinationRow]:
         if setid != row.setid:
             return [each for each in rows if each.id != row_id]
         if former != row.setid:
@@ -145,7 +145,7 @@ def _table(watched: Sequence[WatchedProxy]) -> Source:
     return Source(Which.TABLE, _reference(watched))
 
 
-def _typed_row(row_id: int | None, typed: Mapping[str, str]) -> Row:
+def _typed_row(row_id: int | None, typed: Mapping[str, str]) -> DestinationRow:
     try:
         numbers = {name: int(typed.get(name) or "0") for name in _NUMBERS}
     except ValueError as error:
@@ -153,7 +153,7 @@ def _typed_row(row_id: int | None, typed: Mapping[str, str]) -> Row:
     texts = {name: typed.get(name, "").strip() for name in _TEXTS}
     if not texts["destination"]:
         raise NotTypedYetError
-    return Row(
+    return DestinationRow(
         setid=numbers["setid"],
         destination=texts["destination"],
         socket=texts["socket"] or None,

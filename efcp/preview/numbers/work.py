@@ -4,10 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 from dialplan.selectors import TooManyRulesError, rules_of
-from dialplan.services import Values
 from dialplan.translation.bulk import Bulk
 from dialplan.translation.loading import LoadBroken, load
-from dialplan.validation import as_rule
+from dialplan.translation.rules import RuleRow
 from efcp.jobs.kinds import JobError, Kind, Limits
 from efcp.jobs.progress import Progress
 from efcp.preview.models import CallLog
@@ -29,7 +28,7 @@ def translate_numbers(arguments: dict[str, Any], progress: Progress) -> dict[str
         raise JobError("The log was deleted.")
     dpid = arguments["dpid"]
     try:
-        rows = [as_rule(Values.of(row), row.pk) for row in rules_of(dpid, MAX_JOB_RULES)]
+        rows = [RuleRow.of(row) for row in rules_of(dpid, MAX_JOB_RULES)]
     except TooManyRulesError as error:
         raise JobError(str(error)) from None
     loaded = load(rows)

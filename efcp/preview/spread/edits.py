@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from dispatcher.routing.rows import Row
+from dispatcher.routing.rows import DestinationRow
 from efcp.sip.uri import uri_key
 
 GONE = "gone"
@@ -21,16 +21,16 @@ class UnsavedEdit:
     weight: str = ""
     state: str = ""
 
-    def __call__(self, rows: list[Row]) -> list[Row]:
+    def __call__(self, rows: list[DestinationRow]) -> list[DestinationRow]:
         """The rows with the change made."""
         key = uri_key(self.uri)
         mine = [row for row in rows if uri_key(row.destination or "") == key]
         if self.state == GONE:
             return [row for row in rows if row not in mine]
         if not mine:
-            return [*rows, self._changed(Row(self.setid, self.uri))]
+            return [*rows, self._changed(DestinationRow(self.setid, self.uri))]
         return [self._changed(row) if row in mine else row for row in rows]
 
-    def _changed(self, row: Row) -> Row:
+    def _changed(self, row: DestinationRow) -> DestinationRow:
         changed = replace(row, weight=self.weight) if self.weight else row
         return replace(changed, state=STATES[self.state]) if self.state else changed
