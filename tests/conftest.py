@@ -49,6 +49,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def is_wanted(item: pytest.Item) -> bool:
         if item.get_closest_marker("mariadb"):
             return on_mariadb
+        if on_mariadb and item.get_closest_marker("sqlite"):
+            return False
         if item.get_closest_marker("browser") or not config.getoption("--database-only"):
             return not config.getoption("--database-only")
         fixtures = set(getattr(item, "fixturenames", ()))

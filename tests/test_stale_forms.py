@@ -286,46 +286,46 @@ def test_each_form_is_guarded_or_says_why_not(administrator: Client) -> None:
 @pytest.mark.parametrize("name", GUARDED)
 def test_a_stale_form_changes_nothing(administrator: Client, name: str) -> None:
     form, row = GUARDED[name], GUARDED[name].make()
-    fields = _seen_fields(administrator, form, row)
+    fields = token_fields(administrator, form, row)
     _change(row, form.changed)
-    administrator.post(_address(form, row), _sent(form, row) | fields)
-    assert _stored(row) == _stored_as_changed(row, form.changed)
+    administrator.post(address_of(form, row), sent_by(form, row) | fields)
+    assert stored(row) == _stored_as_changed(row, form.changed)
 
 
 @pytest.mark.parametrize("name", GUARDED)
 def test_a_form_without_what_its_editor_saw_changes_nothing(administrator: Client, name: str) -> None:
     form, row = GUARDED[name], GUARDED[name].make()
-    before = _stored(row)
-    administrator.post(_address(form, row), _sent(form, row))
-    assert _stored(row) == before
+    before = stored(row)
+    administrator.post(address_of(form, row), sent_by(form, row))
+    assert stored(row) == before
 
 
 @pytest.mark.parametrize("name", GUARDED)
 def test_a_current_form_is_carried_out(administrator: Client, name: str) -> None:
     form, row = GUARDED[name], GUARDED[name].make()
-    fields = _seen_fields(administrator, form, row)
-    before = _stored(row)
-    administrator.post(_address(form, row), _sent(form, row) | fields)
-    assert _stored(row) != before
+    fields = token_fields(administrator, form, row)
+    before = stored(row)
+    administrator.post(address_of(form, row), sent_by(form, row) | fields)
+    assert stored(row) != before
 
 
-def _address(form: GuardedForm, row: Model) -> str:
+def address_of(form: GuardedForm, row: Model) -> str:
     return reverse(form.address, args=form.address_takes(row))
 
 
-def _sent(form: GuardedForm, row: Model) -> dict[str, Any]:
+def sent_by(form: GuardedForm, row: Model) -> dict[str, Any]:
     if "behind" not in form.sent:
         return form.sent
     return {"behind": str(Rule.objects.exclude(pk=row.pk).get().pk)}
 
 
-def _seen_fields(client: Client, form: GuardedForm, row: Model) -> dict[str, str]:
+def token_fields(client: Client, form: GuardedForm, row: Model) -> dict[str, str]:
     """What the form carries of what its editor sees, as its page has it."""
     if form.asks_first:
-        page = client.post(_address(form, row), _sent(form, row))
+        page = client.post(address_of(form, row), sent_by(form, row))
     else:
         page = client.get(reverse(form.page or form.address, args=form.page_takes(row)))
-    return _hidden_fields(page.content.decode(), _address(form, row))
+    return _hidden_fields(page.content.decode(), address_of(form, row))
 
 
 def _hidden_fields(page: str, address: str) -> dict[str, str]:
@@ -350,7 +350,7 @@ def _change(row: Model, changed: dict[str, Any]) -> None:
         )
 
 
-def _stored(row: Model) -> dict[str, Any] | None:
+def stored(row: Model) -> dict[str, Any] | None:
     return type(row)._default_manager.filter(pk=row.pk).values().first()
 
 
