@@ -18,7 +18,7 @@ from dialplan.models import Rule
 from dialplan.neighbours import order_of_dialplan
 from dialplan.order import NoRoomError
 from dialplan.translation.rules import RuleRow
-from efcp.accounts.typed import take_typed
+from efcp.accounts.form_recovery import recover_form
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
@@ -54,7 +54,7 @@ def add(request: HttpRequest) -> HttpResponse:
         dpid = integer(request.GET.get("dpid"), 0, MAX_DPID)
         dpid = 1 if dpid is None else dpid
         initial = {"dpid": dpid, "pr": selectors.next_priority(dpid)} | _recurrence_in(request)
-        return _show_form(request, RuleForm.to_add(initial, take_typed(request)))
+        return _show_form(request, RuleForm.to_add(initial, recover_form(request)))
     form = RuleForm(request.POST)
     if not form.is_valid():
         return _show_form(request, form)
@@ -70,7 +70,7 @@ def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Edit a rule; only what was changed is written, and only if nobody else changed it meanwhile."""
     row = _find(rule_id)
     if request.method != "POST":
-        form = RuleForm.to_edit(row, take_typed(request))
+        form = RuleForm.to_edit(row, recover_form(request))
         form.initial = {**form.initial, **_recurrence_in(request)}
         return _show_form(request, form, row)
     form = RuleForm(request.POST, row=row)

@@ -16,7 +16,7 @@ from dispatcher.listing import SIZES, ListQuery, Live
 from dispatcher.loss import loss_of
 from dispatcher.models import Destination, InitialState
 from dispatcher.routing.rows import DestinationRow
-from efcp.accounts.typed import take_typed
+from efcp.accounts.form_recovery import recover_form
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
@@ -59,7 +59,7 @@ def add(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         given = request.GET.get("setid", "")
         initial = {"setid": given} if given.isascii() and given.isdigit() else {}
-        return _show_form(request, DestinationForm.to_add(initial, take_typed(request)))
+        return _show_form(request, DestinationForm.to_add(initial, recover_form(request)))
     form = DestinationForm.posted(request.POST, form_environment())
     if not form.is_valid():
         return _show_form(request, form)
@@ -77,7 +77,7 @@ def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
     """Edit a destination; only what was changed is written, and only if nobody else changed it meanwhile."""
     row = _find(destination_id)
     if request.method != "POST":
-        return _show_form(request, DestinationForm.to_edit(row, take_typed(request)), row)
+        return _show_form(request, DestinationForm.to_edit(row, recover_form(request)), row)
     form = DestinationForm.posted(request.POST, form_environment(), row)
     if not form.is_valid():
         return _show_form(request, form, row)

@@ -22,7 +22,7 @@ if CONFIGURATION.is_https:
     SECURE_HSTS_PRELOAD = True
     SECURE_SSL_REDIRECT = True
     SECURE_REDIRECT_EXEMPT = [r"^cp/healthz$"]
-    # Only a trusted proxy's header gets this far (efcp/front.py).
+    # Only a trusted proxy's header gets this far (efcp/proxy_headers.py).
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 INSTALLED_APPS = [
@@ -51,11 +51,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "efcp.front.TrustedProxyMiddleware",
+    "efcp.proxy_headers.TrustedProxyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Behind the one above: the panel's own styles and scripts may be stored.
-    "efcp.front.NotStoredMiddleware",
+    "efcp.accounts.middleware.NoStoreMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -10,9 +10,9 @@ from django.test import Client
 from hypothesis import settings
 from pytest_django.fixtures import Settings
 
-from efcp.accounts.known_browser import COOKIE, remember_browser
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+from efcp.accounts.sessions import COOKIE, remember_browser
 from tests.dns_server import name_server
 
 __all__ = ["name_server"]

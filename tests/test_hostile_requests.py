@@ -13,7 +13,7 @@ from dialplan.translation.rules import RuleRow
 from dispatcher import names, table_names
 from dispatcher import services as destinations
 from dispatcher.routing.rows import DestinationRow
-from efcp.accounts.models import WrongTries
+from efcp.accounts.models import FailedLogins
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 
@@ -130,7 +130,9 @@ def test_no_page_behind_the_sign_in_may_be_stored(administrator: Client) -> None
 @pytest.mark.django_db
 def test_nothing_that_an_anonymous_client_sends_is_stored() -> None:
     chance = random.Random("anonymous")
-    before = {model: model._default_manager.count() for model in apps.get_models() if model is not WrongTries}
+    before = {
+        model: model._default_manager.count() for model in apps.get_models() if model is not FailedLogins
+    }
     client = Client(headers={"Origin": "http://testserver"})
     for name, numbers in ADDRESSES:
         address = reverse(name, args=[1] * numbers)

@@ -13,9 +13,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Let a session's age begin when its user signs in, and have old counts of tries forgotten."""
-        from efcp.accounts.session_age import start_session_age
-        from efcp.accounts.throttle import thin_throttle
+        from efcp.accounts.sessions import start_session_age
+        from efcp.accounts.throttle import prune_failed_logins
         from efcp.jobs import housekeeping
 
-        user_logged_in.connect(start_session_age, dispatch_uid="efcp.accounts.session_age")
-        housekeeping.register("wrong tries", thin_throttle)
+        user_logged_in.connect(start_session_age, dispatch_uid="efcp.accounts.sessions")
+        housekeeping.register("wrong tries", prune_failed_logins)

@@ -126,7 +126,7 @@ class TimeZoneForm(forms.Form):
 
 
 class UserForm(forms.Form):
-    """A user's role, and whether he may sign in."""
+    """A user's role, and whether they may sign in."""
 
     role = forms.ChoiceField(
         label="Role",

@@ -16,14 +16,13 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from efcp.accounts import time_zones
-from efcp.accounts.next_page import page_of
-from efcp.accounts.session_age import renew_session
-from efcp.accounts.typed import Keeping, keep_typed
+from efcp.accounts.form_recovery import FormRecovery, keep_form, page_of
+from efcp.accounts.sessions import renew_session
 
 API = "/cp/api/"
 NOT_KEPT = {
-    Keeping.TOO_LARGE: "Your session had ended, and what you sent was too large to be kept.",
-    Keeping.UNKNOWN_BROWSER: "You are not signed in. Nothing was saved, and what you sent was not kept.",
+    FormRecovery.TOO_LARGE: "Your session had ended, and what you sent was too large to be kept.",
+    FormRecovery.UNKNOWN_BROWSER: "You are not signed in. Nothing was saved, and what you sent was not kept.",
 }
 
 View = Callable[..., HttpResponse]
@@ -31,12 +30,12 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 def reachable_before_password_change(view: View) -> View:
-    """Mark a view as one that a user may reach while his password must be changed."""
+    """Mark a view as one that a user may reach while their password must be changed."""
     view.reachable_before_password_change = True  # type: ignore[attr-defined]
     return view
 
 
-class _BeforeView:
+class _PassingOn:
     """Passes a request on; what a subclass does stands in its process_view."""
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -47,8 +46,18 @@ class _BeforeView:
         return self.get_response(request)
 
 
-class EndedSessionMiddleware(_BeforeView):
-    """Redirects anonymous users to the sign-in page, keeping what was typed (efcp/accounts/typed.py).
+class NoStoreMiddleware(_PassingOn):
+    """Keeps browsers and proxies from storing a page behind the sign-in: it may show secrets."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Mark the answer of the panel's own views."""
+        response = self.get_response(request)
+        response.headers["Cache-Control"] = "no-store, private"
+        return response
+
+
+class EndedSessionMiddleware(_PassingOn):
+    """Redirects anonymous users to the sign-in page, keeping what was typed (efcp/accounts/form_recovery.py).
 
     A script gets 401 and JSON; htmx is told to leave the page rather than to put the sign-in form into it.
     """
@@ -61,12 +70,12 @@ class EndedSessionMiddleware(_BeforeView):
             return None
         if request.path.startswith(API):
             return _refused_to_script(401, "not_signed_in", "Sign in first.")
-        if request.method == "POST" and (text := NOT_KEPT.get(keep_typed(request))):
+        if request.method == "POST" and (text := NOT_KEPT.get(keep_form(request))):
             messages.warning(request, text)
         return _redirect(request, reverse("accounts:sign-in") + "?" + urlencode({"next": _came_for(request)}))
 
 
-class PasswordChangeMiddleware(_BeforeView):
+class PasswordChangeMiddleware(_PassingOn):
     """Lets nothing but the change of the password through, by page or API, while it must be changed."""
 
     def process_view(
@@ -87,7 +96,7 @@ class PasswordChangeMiddleware(_BeforeView):
         return _redirect(request, reverse("accounts:password"))
 
 
-class SessionAgeMiddleware(_BeforeView):
+class SessionAgeMiddleware(_PassingOn):
     """Lets a session live on while its user does something; what a page polls by itself is not that."""
 
     def process_view(
@@ -101,7 +110,7 @@ class SessionAgeMiddleware(_BeforeView):
             renew_session(request.session, time.time())
 
 
-class TimeZoneMiddleware(_BeforeView):
+class TimeZoneMiddleware(_PassingOn):
     """Shows and reads all times of a page in the zone of the user's profile; UTC where none is known."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

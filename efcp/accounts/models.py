@@ -59,8 +59,8 @@ class User(AbstractBaseUser):
         return self.has_perm("efcp.administer")
 
 
-class WrongTries(models.Model):
-    """How many wrong passwords in a row were tried for one account or from one address.
+class FailedLogins(models.Model):
+    """How many logins in a row failed for one account or from one address.
 
     The row stands for all processes of the panel. An account is any name that was typed, whether a user
     bears it or not; the key comes from a keyed digest of it. efcp/accounts/throttle.py limits the rows too.
@@ -74,4 +74,4 @@ class WrongTries(models.Model):
         db_table = "efcp_wrong_tries"
 
     def __str__(self) -> str:
-        return f"{self.count} wrong tries for {self.key}"
+        return f"{self.count} failed logins of {self.key}"

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from efcp.accounts.models import User
 from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, made_up_password
 from efcp.accounts.roles import Role
-from efcp.accounts.throttle import forgive_account
+from efcp.accounts.throttle import reset_account
 from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.proxies.locking import retried_on_lock
@@ -100,7 +100,7 @@ def set_password(user_id: int, password: str, actor: Actor, original: str | None
 
 
 def change_own_password(user: User, password: str, actor: Actor) -> User:
-    """Give the signed-in user his new password; all his other sessions end. Raises UserGoneError."""
+    """Give the signed-in user their new password; all their other sessions end. Raises UserGoneError."""
 
     def write(locked: User) -> None:
         locked.must_change_password = False
@@ -135,9 +135,9 @@ def first_password_is_unchanged() -> bool:
 
 @retried_on_lock
 def reset_administrator(username: str) -> str:
-    """Make `username` an active administrator, created where absent, and return his made-up password.
+    """Make `username` an active administrator, created where absent, and return their made-up password.
 
-    He must change it; his sessions end, and wrong tries for him are forgotten.
+    They must change it; their sessions end, and failed logins for them are reset.
     """
     password = made_up_password()
     with transaction.atomic():
@@ -148,7 +148,7 @@ def reset_administrator(username: str) -> str:
         user.set_password(password)
         user.save()
         record(SHELL, "reset", subject(user), before=before, after=_for_audit(user))
-        forgive_account(username)
+        reset_account(username)
     return password
 
 

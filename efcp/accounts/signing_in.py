@@ -12,13 +12,13 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from efcp.accounts.known_browser import known_browser
 from efcp.accounts.models import User
 from efcp.accounts.services import subject
-from efcp.accounts.throttle import ACCOUNT, RECORDS_AN_HOUR, Counted, TooEarly, count_try, forgive
-from efcp.audit.addresses import client_address
+from efcp.accounts.sessions import known_browser
+from efcp.accounts.throttle import ACCOUNT, RECORDS_AN_HOUR, Counted, TooEarly, count_attempt, reset_failures
 from efcp.audit.selectors import throttles_since
 from efcp.audit.services import Actor, Subject, actor_of, record
+from efcp.proxy_headers import client_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,14 @@ def sign_in(request: HttpRequest, username: str, password: str) -> User | WrongP
 def check_password(request: HttpRequest, username: str, password: str) -> User | WrongPassword | TooEarly:
     """The active user whose password this is, at the pace that efcp/accounts/throttle.py allows."""
     address = client_address(request)
-    counted = count_try(username, address, timezone.now(), known_browser(request, username))
+    counted = count_attempt(username, address, timezone.now(), known_browser(request, username))
     if isinstance(counted, TooEarly):
         return counted
     user = authenticate(request, username=username, password=password)
     if user is None:
         _record_throttles(counted, username, address)
         return WrongPassword(counted.wait_next)
-    forgive(counted)
+    reset_failures(counted)
     return user
 
 
@@ -61,7 +61,7 @@ def sign_out(request: HttpRequest) -> None:
 
 
 def _record_throttles(counted: Counted, username: str, address: str) -> None:
-    """Record once per row of wrong tries that they are slowed down, at most RECORDS_AN_HOUR times.
+    """Record once per count of failed logins that it is throttled, at most RECORDS_AN_HOUR times.
 
     The name stands as it was typed, known or not. By then it was typed too often to be a password that
     slipped into the wrong field.

@@ -1,9 +1,9 @@
 """Slowing down who guesses passwords, per account and per client address, for all processes at once.
 
-A try is counted before its password is looked at and forgiven when the password was right, so that many
-tries at the same moment can't all slip in before the first is counted. After a few free tries each further
-one must wait twice as long as the one before, up to a limit: nobody is locked out for good. A try that comes
-too early is not looked at and not counted.
+An attempt counts as failed before its password is checked, and is reset when the password was right, so that
+many attempts at once can't all slip in before the first is counted. After a few free ones each further
+attempt must wait twice as long as the one before, up to a limit: nobody is locked out for good. An attempt
+that comes too early is neither checked nor counted.
 """
 
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.crypto import salted_hmac
 
-from efcp.accounts.models import WrongTries
+from efcp.accounts.models import FailedLogins
 from efcp.proxies.locking import retried_on_lock
 
 FORGOTTEN_AFTER = timedelta(hours=24)
-"""A count that saw no wrong try for so long starts anew."""
+"""A count without a failed login for so long starts anew."""
 
 ACCOUNTS = 4096
-"""Rows for names that are tried: names share them by a keyed digest, whether a user bears them or not, so
+"""Rows for names: names share them by a keyed digest, whether a user bears them or not, so
 that neither the number of rows nor a wait tells anything of a name. A known browser has a row of its own."""
 
 MOST_ROWS = 20_000
@@ -41,14 +41,14 @@ IPV6_SITE_BITS = 64
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`free` wrong tries cost nothing; then the wait doubles from 2 s up to `longest_wait` seconds."""
+    """`free` failed logins cost nothing; then the wait doubles from 2 s up to `longest_wait` seconds."""
 
     free: int
     longest_wait: int
 
-    def wait_after(self, wrong_tries: int) -> int:
-        """Seconds to wait after so many wrong tries in a row."""
-        beyond = wrong_tries - self.free
+    def wait_after(self, failures: int) -> int:
+        """Seconds to wait after so many failed logins in a row."""
+        beyond = failures - self.free
         if beyond <= 0:
             return 0
         return int(min(2 ** min(beyond, 30), self.longest_wait))
@@ -60,7 +60,7 @@ ADDRESS_PACE = Pace(free=20, longest_wait=300)
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """One try whose password may be checked; `began` are the throttles that it set off."""
+    """One attempt whose password may be checked; `began` are the throttles that it set off."""
 
     account_key: str
     address_key: str
@@ -70,7 +70,7 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class TooEarly:
-    """The try must wait for so many more seconds; its password was not looked at."""
+    """The attempt must wait for so many more seconds; its password was not checked."""
 
     wait: int
 
@@ -80,10 +80,10 @@ ADDRESS = "address"
 _PACES = {ACCOUNT: ACCOUNT_PACE, ADDRESS: ADDRESS_PACE}
 
 
-def count_try(username: str, address: str, now: datetime, browser: str = "") -> Counted | TooEarly:
-    """Count a try to sign in as `username` from `address`, or refuse it when it comes too early.
+def count_attempt(username: str, address: str, now: datetime, browser: str = "") -> Counted | TooEarly:
+    """Count an attempt to sign in as `username` from `address`, or refuse it when it comes too early.
 
-    Tries from a `browser` that is known as the user's (efcp/accounts/known_browser.py) count apart.
+    Attempts from a `browser` that is known as the user's (efcp/accounts/sessions.py) count apart.
     """
     keys = {ACCOUNT: _account_key(username, browser), ADDRESS: _address_key(address)}
     _make_rows(keys.values(), now)
@@ -93,33 +93,33 @@ def count_try(username: str, address: str, now: datetime, browser: str = "") -> 
 @retried_on_lock
 def _count(keys: dict[str, str], now: datetime) -> Counted | TooEarly:
     with transaction.atomic():
-        # In the order of the key, so that no two tries wait for each other.
-        locked = WrongTries.objects.select_for_update().filter(pk__in=keys.values()).order_by("key")
+        # In the order of the key, so that no two attempts deadlock.
+        locked = FailedLogins.objects.select_for_update().filter(pk__in=keys.values()).order_by("key")
         rows = {row.key: row for row in locked}
-        tries = {kind: rows.get(key, WrongTries(key=key, last_at=now)) for kind, key in keys.items()}
-        for row in tries.values():
+        counts = {kind: rows.get(key, FailedLogins(key=key, last_at=now)) for kind, key in keys.items()}
+        for row in counts.values():
             _forget_old(row, now)
-        wait = max(_wait_left(kind, row, now) for kind, row in tries.items())
+        wait = max(_wait_left(kind, row, now) for kind, row in counts.items())
         if wait > 0:
             return TooEarly(wait)
-        for row in tries.values():
+        for row in counts.values():
             row.count += 1
             row.last_at = now
             row.save()
-    waits = {kind: _PACES[kind].wait_after(row.count) for kind, row in tries.items()}
-    began = tuple(kind for kind, row in tries.items() if row.count == _PACES[kind].free + 1)
+    waits = {kind: _PACES[kind].wait_after(row.count) for kind, row in counts.items()}
+    began = tuple(kind for kind, row in counts.items() if row.count == _PACES[kind].free + 1)
     return Counted(keys[ACCOUNT], keys[ADDRESS], max(waits.values()), began)
 
 
 @retried_on_lock
-def forgive(counted: Counted) -> None:
-    """The password was right: the account's count starts anew, and the address's loses this try.
+def reset_failures(counted: Counted) -> None:
+    """The password was right: the account's count starts anew, and the address's loses this attempt.
 
-    The address keeps its other tries: else who has one account of his own could guess at others' forever.
+    The address keeps its other failures: else anyone with one account could guess at others' forever.
     """
     with transaction.atomic():
-        WrongTries.objects.filter(pk=counted.account_key).update(count=0)
-        WrongTries.objects.filter(pk=counted.address_key, count__gt=0).update(count=F("count") - 1)
+        FailedLogins.objects.filter(pk=counted.account_key).update(count=0)
+        FailedLogins.objects.filter(pk=counted.address_key, count__gt=0).update(count=F("count") - 1)
 
 
 @retried_on_lock
@@ -128,7 +128,7 @@ def may_begin_session(browser: str, now: datetime) -> bool:
     key = f"session:{browser}"
     _make_rows([key], now)
     with transaction.atomic():
-        row = WrongTries.objects.select_for_update().filter(pk=key).first() or WrongTries(
+        row = FailedLogins.objects.select_for_update().filter(pk=key).first() or FailedLogins(
             key=key, last_at=now
         )
         _forget_old(row, now)
@@ -140,42 +140,42 @@ def may_begin_session(browser: str, now: datetime) -> bool:
     return True
 
 
-def forgive_account(username: str) -> None:
-    """Start the account's count anew, whoever tried: for the way back in from the server's own shell."""
-    WrongTries.objects.filter(pk=_account_key(username, "")).update(count=0)
+def reset_account(username: str) -> None:
+    """Start the account's count anew, whoever failed: for the way back in from the server's own shell."""
+    FailedLogins.objects.filter(pk=_account_key(username, "")).update(count=0)
 
 
-def thin_throttle(now: datetime) -> int:
-    """Delete the counts that are forgotten by `now`; return how many. For the housekeeping job."""
-    deleted, _ = WrongTries.objects.filter(last_at__lt=now - FORGOTTEN_AFTER).delete()
+def prune_failed_logins(now: datetime) -> int:
+    """Delete the counts that are forgotten by `now`; return how many. For the cleanup job."""
+    deleted, _ = FailedLogins.objects.filter(last_at__lt=now - FORGOTTEN_AFTER).delete()
     return deleted
 
 
 def _make_rows(keys: Iterable[str], now: datetime) -> None:
     """Have a row to lock for each key; inserted before the counting transaction, so none is waited for."""
-    missing = set(keys) - set(WrongTries.objects.filter(pk__in=keys).values_list("key", flat=True))
+    missing = set(keys) - set(FailedLogins.objects.filter(pk__in=keys).values_list("key", flat=True))
     if not missing:
         return
     _make_room(len(missing))
-    WrongTries.objects.bulk_create(
-        [WrongTries(key=key, last_at=now) for key in sorted(missing)], ignore_conflicts=True
+    FailedLogins.objects.bulk_create(
+        [FailedLogins(key=key, last_at=now) for key in sorted(missing)], ignore_conflicts=True
     )
 
 
 def _make_room(wanted: int) -> None:
     """Have room for `wanted` more rows."""
-    beyond = WrongTries.objects.count() + wanted - MOST_ROWS
+    beyond = FailedLogins.objects.count() + wanted - MOST_ROWS
     if beyond > 0:
-        oldest = WrongTries.objects.order_by("last_at").values_list("key", flat=True)
-        WrongTries.objects.filter(pk__in=list(oldest[: max(beyond, MOST_ROWS // 20)])).delete()
+        oldest = FailedLogins.objects.order_by("last_at").values_list("key", flat=True)
+        FailedLogins.objects.filter(pk__in=list(oldest[: max(beyond, MOST_ROWS // 20)])).delete()
 
 
-def _forget_old(row: WrongTries, now: datetime) -> None:
+def _forget_old(row: FailedLogins, now: datetime) -> None:
     if now - row.last_at > FORGOTTEN_AFTER:
         row.count = 0
 
 
-def _wait_left(kind: str, row: WrongTries, now: datetime) -> int:
+def _wait_left(kind: str, row: FailedLogins, now: datetime) -> int:
     """Seconds left; never more than the whole wait, should the clock have been set back."""
     whole = _PACES[kind].wait_after(row.count)
     return max(0, min(whole, ceil(whole - (now - row.last_at).total_seconds())))

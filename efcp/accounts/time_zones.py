@@ -1,4 +1,4 @@
-"""The time zone of a user: told by the browser, or chosen."""
+"""The time zone of a user: the browser's, or chosen."""
 
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -25,7 +25,7 @@ def known(name: str) -> ZoneInfo | None:
 
 
 def follow_browser(user: User, name: str) -> None:
-    """Keep the zone that the user's browser is in; not where he chose one, nor a name that is none.
+    """Keep the zone that the user's browser is in; not where they chose one, nor a name that is none.
 
     Nobody decided anything, so that there is no audit record.
     """
@@ -36,7 +36,7 @@ def follow_browser(user: User, name: str) -> None:
 
 
 def choose(user: User, name: str, actor: Actor) -> None:
-    """Set the user's clock to the zone of that name, which has to be known; to his browser's if empty."""
+    """Set the user's clock to the zone of that name, which has to be known; to their browser's if empty."""
     before = _for_audit(user)
     user.time_zone_is_chosen = bool(name)
     user.time_zone = name or user.time_zone

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from efcp.accounts import user_views, views
+from efcp.accounts import views
 
 app_name = "accounts"
 urlpatterns = [
@@ -11,9 +11,9 @@ urlpatterns = [
     path("time-zone/", views.time_zone, name="time-zone"),
     path("time-zone/browser/", views.browser_time_zone, name="browser-time-zone"),
     path("password/", views.change_password, name="password"),
-    path("users/", user_views.users, name="users"),
-    path("users/add/", user_views.add_user, name="add-user"),
-    path("users/<int:user_id>/edit/", user_views.edit_user, name="edit-user"),
-    path("users/<int:user_id>/password/", user_views.set_password, name="user-password"),
-    path("users/<int:user_id>/delete/", user_views.delete_user, name="delete-user"),
+    path("users/", views.users, name="users"),
+    path("users/add/", views.add_user, name="add-user"),
+    path("users/<int:user_id>/edit/", views.edit_user, name="edit-user"),
+    path("users/<int:user_id>/password/", views.set_password, name="user-password"),
+    path("users/<int:user_id>/delete/", views.delete_user, name="delete-user"),
 ]

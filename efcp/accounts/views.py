@@ -1,27 +1,48 @@
-"""Signing in, signing out, one's own password, and the page for a form whose token is not valid."""
+"""Signing in and out, one's own password and time zone, the users' pages, and the page for an invalid form
+token.
+"""
 
 from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
-from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib.auth.decorators import login_not_required, permission_required
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from efcp.accounts import services, signing_in, time_zones
-from efcp.accounts.forms import OwnPasswordForm, SignInForm, TimeZoneForm
-from efcp.accounts.known_browser import remember_browser
+from efcp.accounts.form_recovery import (
+    NOTICE,
+    FormRecovery,
+    form_is_kept,
+    keep_form,
+    page_of,
+    recover_form,
+    safe_next,
+)
+from efcp.accounts.forms import (
+    NewPasswordForm,
+    NewUserForm,
+    OwnPasswordForm,
+    SignInForm,
+    TimeZoneForm,
+    UserForm,
+)
 from efcp.accounts.middleware import reachable_before_password_change
 from efcp.accounts.models import User
-from efcp.accounts.next_page import page_of, safe_next
+from efcp.accounts.roles import ADMINISTER, Role
+from efcp.accounts.selectors import find_user, user_page
+from efcp.accounts.services import LastAdministratorError, UserGoneError, UserNameTakenError
+from efcp.accounts.sessions import remember_browser
 from efcp.accounts.signing_in import WrongPassword
 from efcp.accounts.throttle import TooEarly
-from efcp.accounts.typed import Keeping, keep_typed, typed_waits
+from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 
 WRONG = "The user name or the password is wrong."
@@ -68,7 +89,7 @@ def _refusal(
 
 
 def _sign_in_page(request: HttpRequest, form: SignInForm, target: str, status: int = 200) -> HttpResponse:
-    context = {"form": form, "next": target, "typed_waits": typed_waits(request)}
+    context = {"form": form, "next": target, "form_is_kept": form_is_kept(request)}
     return render(request, "accounts/sign_in.html", context, status=status)
 
 
@@ -114,7 +135,7 @@ def _current_password_is_right(request: HttpRequest, user: User, form: OwnPasswo
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def time_zone(request: HttpRequest) -> HttpResponse:
-    """The zone in which all pages show times to this user, and read those that he types."""
+    """The zone in which all pages show times to this user, and reads those that they type."""
     user = cast(User, request.user)
     form = TimeZoneForm(request.POST if request.method == "POST" else None, user=user)
     if form.is_valid():
@@ -142,7 +163,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if request.path == reverse("accounts:sign-in"):
         return _sign_in_again(request)
     forged = "Origin" not in request.headers or reason.startswith(REASON_BAD_ORIGIN.partition("%")[0])
-    kept = not forged and request.method == "POST" and keep_typed(request) is Keeping.KEPT
+    kept = not forged and request.method == "POST" and keep_form(request) is FormRecovery.KEPT
     context = {"kept": kept, "page": page_of(request) if kept else reverse("home")}
     return render(request, "accounts/csrf_failure.html", context, status=403)
 
@@ -153,5 +174,148 @@ def _sign_in_again(request: HttpRequest) -> HttpResponse:
         messages.info(request, f"You were signed in already, as {request.user.get_username()}.")
         return HttpResponseRedirect(target)
     form = SignInForm(initial={"username": request.POST.get("username", "")[:64]})
-    context = {"form": form, "next": target, "typed_waits": typed_waits(request), "notice": OUT_OF_DATE}
+    context = {"form": form, "next": target, "form_is_kept": form_is_kept(request), "notice": OUT_OF_DATE}
     return render(request, "accounts/sign_in.html", context, status=403)
+
+
+LAST_ADMINISTRATOR = (
+    "{name} is the last administrator who can sign in."
+    " Make another user an administrator first, so that somebody can still manage the panel."
+)
+GONE = "This user was removed meanwhile; nothing was changed."
+
+
+@require_safe
+@permission_required(ADMINISTER, raise_exception=True)
+def users(request: HttpRequest) -> HttpResponse:
+    """All users by name."""
+    return render(request, "accounts/users.html", {"page": user_page(request.GET.get("page", ""))})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(ADMINISTER, raise_exception=True)
+@sensitive_post_parameters("new_password", "repeated_password")
+def add_user(request: HttpRequest) -> HttpResponse:
+    """The form for a new user."""
+    if request.method != "POST":
+        return _add_page(request, _recovered_into(NewUserForm(user=User()), request))
+    form = NewUserForm(request.POST, user=User())
+    if form.is_valid():
+        values = form.cleaned_data
+        try:
+            user = services.add_user(
+                values["username"], Role(values["role"]), values["new_password"], actor_of(request)
+            )
+        except UserNameTakenError:
+            form.add_error("username", "Another user has this name; capital letters make no difference.")
+        else:
+            messages.success(
+                request, f"{user.username} can sign in now, and is asked for a new password then."
+            )
+            return redirect("accounts:users")
+    return _add_page(request, form)
+
+
+def _add_page(request: HttpRequest, form: Form) -> HttpResponse:
+    return render(request, "accounts/add_user.html", {"form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(ADMINISTER, raise_exception=True)
+def edit_user(request: HttpRequest, user_id: int) -> HttpResponse:
+    """The form for a user's role and whether they may sign in."""
+    user = _find(user_id)
+    if request.method != "POST":
+        form: Form = UserForm(initial={"role": user.role, "is_active": user.is_active})
+        return _edit_page(request, _recovered_into(form, request), user)
+    form = UserForm(request.POST)
+    if form.is_valid():
+        role, is_active = Role(form.cleaned_data["role"]), form.cleaned_data["is_active"]
+        try:
+            services.change_user(user_id, role, is_active, actor_of(request), token_in(request))
+        except LastAdministratorError:
+            form.add_error(None, LAST_ADMINISTRATOR.format(name=user.username))
+        except StaleFormError as stale:
+            return _edit_page(request, form, _find(user_id), stale)
+        except UserGoneError:
+            return _gone(request)
+        else:
+            messages.success(request, f"{user.username} is saved.")
+            return redirect("accounts:users")
+    return _edit_page(request, form, user)
+
+
+def _edit_page(
+    request: HttpRequest, form: Form, user: User, stale: StaleFormError | None = None
+) -> HttpResponse:
+    context = {"form": form, "person": user, "stale": stale}
+    return render(request, "accounts/edit_user.html", context, status=409 if stale else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(ADMINISTER, raise_exception=True)
+@sensitive_post_parameters()
+def set_password(request: HttpRequest, user_id: int) -> HttpResponse:
+    """The form for a new password of another user, which they must change; for one's own there is another."""
+    user = _find(user_id)
+    if user.pk == request.user.pk:
+        return redirect("accounts:password")
+    form = NewPasswordForm(request.POST if request.method == "POST" else None, user=user)
+    if form.is_valid():
+        try:
+            password = form.cleaned_data["new_password"]
+            services.set_password(user_id, password, actor_of(request), token_in(request))
+        except UserGoneError:
+            return _gone(request)
+        except StaleFormError as stale:
+            context = {"form": form, "person": _find(user_id), "stale": stale}
+            return render(request, "accounts/user_password.html", context, status=409)
+        messages.success(
+            request, f"{user.username} has a new password, must change it, and is signed out everywhere."
+        )
+        return redirect("accounts:users")
+    return render(request, "accounts/user_password.html", {"form": form, "person": user})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required(ADMINISTER, raise_exception=True)
+def delete_user(request: HttpRequest, user_id: int) -> HttpResponse:
+    """Ask, then delete the user."""
+    if request.method != "POST":
+        user = _find(user_id)
+        return render(request, "accounts/delete_user.html", {"person": user})
+    try:
+        user = services.delete_user(user_id, actor_of(request), token_in(request))
+    except UserGoneError:
+        return _gone(request)
+    except StaleFormError as stale:
+        context = {"person": _find(user_id), "stale": stale}
+        return render(request, "accounts/delete_user.html", context, status=409)
+    except LastAdministratorError:
+        user = _find(user_id)
+        context = {"person": user, "error": LAST_ADMINISTRATOR.format(name=user.username)}
+        return render(request, "accounts/delete_user.html", context)
+    messages.success(request, f"{user.username} is removed. Their actions stay in the audit.")
+    return redirect("accounts:users")
+
+
+def _find(user_id: int) -> User:
+    user = find_user(user_id)
+    if user is None:
+        raise Http404
+    return user
+
+
+def _gone(request: HttpRequest) -> HttpResponse:
+    messages.info(request, GONE)
+    return redirect("accounts:users")
+
+
+def _recovered_into(form: Form, request: HttpRequest) -> Form:
+    """The form, filled with what was typed before the session ended if there is any."""
+    typed = recover_form(request)
+    if typed is None:
+        return form
+    messages.info(request, NOTICE)
+    form.initial = {name: typed.get(name) for name in form.fields}
+    return form

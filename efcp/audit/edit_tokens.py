@@ -11,8 +11,8 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from efcp.audit.differences import Difference, differences
 from efcp.audit.models import AuditRecord
+from efcp.audit.selectors import Difference, differences
 from efcp.audit.services import Subject
 
 FIELD = "original"

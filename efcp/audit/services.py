@@ -9,8 +9,8 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from efcp.audit.addresses import client_address
 from efcp.audit.models import AuditRecord
+from efcp.proxy_headers import client_address
 
 
 @dataclass(slots=True)

@@ -8,8 +8,15 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from efcp.audit.differences import changed_columns, differences
-from efcp.audit.selectors import LARGEST_ID, AuditFilter, audit_page, find_record, known_kinds
+from efcp.audit.selectors import (
+    LARGEST_ID,
+    AuditFilter,
+    audit_page,
+    changed_columns,
+    differences,
+    find_record,
+    known_kinds,
+)
 
 LONGEST_FILTER = 255
 

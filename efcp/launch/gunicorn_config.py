@@ -21,7 +21,7 @@ asgi_lifespan = "off"
 timeout = 60
 graceful_timeout = 10
 keepalive = 30
-# The address of a client behind a trusted proxy is worked out by the panel itself (efcp/audit/addresses.py).
+# The address of a client behind a trusted proxy is worked out by the panel itself (efcp/proxy_headers.py).
 forwarded_allow_ips = ""
 control_socket_disable = True
 

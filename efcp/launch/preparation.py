@@ -1,5 +1,6 @@
 """What has to be done once before the panel's processes start: tables, static files, the first sign-in."""
 
+import errno
 import os
 import socket
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from efcp.accounts.models import User
 from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, made_up_password, password_faults
 from efcp.configuration import Configuration
 from efcp.database.opensips import UnusableTableError, verify_all
-from efcp.launch.ports import is_free
 from efcp.operations.settling import close_abandoned
 
 
@@ -25,7 +25,7 @@ class PreparationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FirstSignIn:
-    """The password to sign in with at first, if this start made one that has to be told."""
+    """The password to sign in with at first, if this start created one that has to be shown."""
 
     username: str
     password: str
@@ -36,7 +36,7 @@ def prepare(configuration: Configuration) -> FirstSignIn | None:
 
     Reloads and settings of states that an ended process left open are closed.
 
-    Returns the first sign-in where it is to be told. Raises PreparationError.
+    Returns the first sign-in where it is to be shown. Raises PreparationError.
     """
     _require_good_password(configuration)
     _require_writable(configuration)
@@ -152,3 +152,33 @@ def _refuse_first_password_beyond_loopback(configuration: Configuration) -> None
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(part) for part in error.args).replace("\n", " ")
+
+
+MAX_PORT = 65535
+
+
+class NoFreePortError(Exception):
+    """No port from the wanted one upwards is free; the message is one line for people."""
+
+
+def is_free(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
+    """Tell whether nobody has `port` of `host`; raise OSError where it can't be had for another reason."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as probe:
+        if kind is socket.SOCK_STREAM:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+    return True
+
+
+def next_free(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """The first free port from `port` upwards, looking at 200 at most."""
+    for candidate in range(port, min(port + 200, MAX_PORT)):
+        if is_free(host, candidate, kind):
+            return candidate
+    raise NoFreePortError(f"No port from {port} to {port + 199} is free.")

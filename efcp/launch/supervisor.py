@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
-from efcp.ending import LOOK_EVERY_S, EndingSignal
+from efcp.shutdown import POLL_INTERVAL_S, ShutdownSignal
 
 _PR_SET_PDEATHSIG = 1
 GRACE_S = 15.0
@@ -60,10 +60,10 @@ class Supervisor:
 
     def run(self) -> None:
         """Start the programs and look after them; returns when all have ended after a signal."""
-        ending = EndingSignal(*_ENDING_SIGNALS)
+        shutdown = ShutdownSignal(*_ENDING_SIGNALS)
         try:
-            while not (ending.has_come or self._is_to_end):
-                time.sleep(LOOK_EVERY_S)
+            while not (shutdown.received or self._is_to_end):
+                time.sleep(POLL_INTERVAL_S)
                 for child in self._children:
                     self._look_after(child)
         finally:
@@ -114,7 +114,7 @@ class Supervisor:
 
 
 def say(text: str) -> None:
-    """One line for whoever started the panel, as long as he listens."""
+    """One line for whoever started the panel, as long as they listen."""
     try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()

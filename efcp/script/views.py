@@ -16,8 +16,8 @@ from efcp.script.checking.report import as_json
 from efcp.script.forms import MAX_BYTES, CheckForm
 from efcp.script.knowledge.loading import knowledge_of
 from efcp.script.language.files import read_text
-from efcp.script.picking.routes import script_routes
-from efcp.script.picking.services import keep
+from efcp.script.script_routes.routes import script_routes
+from efcp.script.script_routes.services import keep
 from efcp.script.selectors import tables
 
 

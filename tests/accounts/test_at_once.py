@@ -18,7 +18,7 @@ PREAMBLE = """
 import sys, django
 django.setup()
 from datetime import UTC, datetime
-from efcp.accounts.models import User, WrongTries
+from efcp.accounts.models import User, FailedLogins
 from efcp.accounts.roles import Role
 from efcp.accounts import services, throttle
 from efcp.audit.services import Actor
@@ -99,11 +99,11 @@ def test_wrong_tries_at_once_all_count_and_no_more_are_let_through_than_one_afte
 ) -> None:
     tries = """
 now = datetime(2026, 3, 1, tzinfo=UTC)
-results = [throttle.count_try("ada", "192.0.2.1", now) for _ in range(5)]
+results = [throttle.count_attempt("ada", "192.0.2.1", now) for _ in range(5)]
 print(sum(isinstance(each, throttle.Counted) for each in results))
 """
     let_through = installation.at_once(*[tries] * 4)
-    (count,) = installation.at_once('print(WrongTries.objects.get(key__startswith="account:").count)')
+    (count,) = installation.at_once('print(FailedLogins.objects.get(key__startswith="account:").count)')
 
     assert sum(map(int, let_through)) == ACCOUNT_PACE.free + 1 == int(count)
 

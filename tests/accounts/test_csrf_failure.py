@@ -7,9 +7,9 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from efcp.accounts.form_recovery import NOTICE
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
-from efcp.accounts.typed import NOTICE
 from efcp.accounts.views import OUT_OF_DATE
 from tests.accounts.conftest import PASSWORD, SIGN_IN
 

@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from efcp.accounts.models import User, WrongTries
+from efcp.accounts.models import FailedLogins, User
 from efcp.accounts.roles import Role
 from efcp.accounts.services import create_first_administrator, first_password_is_unchanged
 from efcp.audit.models import AuditRecord
@@ -113,7 +113,7 @@ class TestResetadmin:
     def test_it_forgets_the_wrong_tries(self, try_sign_in: Try) -> None:
         for last in range(8):
             try_sign_in("admin", "wrong", address=f"198.51.100.{last}")
-        WrongTries.objects.filter(key__startswith="account:").update(count=50)
+        FailedLogins.objects.filter(key__startswith="account:").update(count=50)
 
         password = reset()
 

@@ -7,8 +7,8 @@ from django.test import Client
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
-from efcp.audit.differences import changed_columns
 from efcp.audit.models import AuditRecord
+from efcp.audit.selectors import changed_columns
 from tests.accounts.conftest import PASSWORD, SIGN_IN, Try
 
 PAGE = "/cp/accounts/password/"

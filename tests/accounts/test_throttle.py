@@ -9,16 +9,16 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from efcp.accounts import signing_in, throttle
-from efcp.accounts.models import User, WrongTries
+from efcp.accounts.models import FailedLogins, User
 from efcp.accounts.roles import Role
 from efcp.accounts.throttle import (
     ACCOUNT_PACE,
     ADDRESS_PACE,
     Counted,
     TooEarly,
-    count_try,
-    forgive,
-    thin_throttle,
+    count_attempt,
+    prune_failed_logins,
+    reset_failures,
 )
 from efcp.audit.models import AuditRecord
 from tests.accounts.conftest import PASSWORD, Try
@@ -34,17 +34,17 @@ def wait(result: Counted | TooEarly) -> int:
 def tries(number: int, username: str = "ada", address: str = ADDRESS, now: datetime = NOW) -> datetime:
     """Try wrongly so often, each time as early as is allowed; return when the last one was."""
     for _ in range(number):
-        result = count_try(username, address, now)
+        result = count_attempt(username, address, now)
         if isinstance(result, TooEarly):
             now += timedelta(seconds=result.wait)
-            count_try(username, address, now)
+            count_attempt(username, address, now)
     return now
 
 
 def from_everywhere(number: int, username: str = "ada") -> None:
     """Try wrongly so often for one account, each time from another address."""
     for last in range(number):
-        count_try(username, f"198.51.100.{last}", NOW)
+        count_attempt(username, f"198.51.100.{last}", NOW)
 
 
 @pytest.mark.django_db
@@ -52,19 +52,19 @@ class TestWhatIsStored:
     def test_however_many_names_are_tried_the_rows_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(throttle, "ACCOUNTS", 16)
         for number in range(200):
-            count_try(f"name-{number}", f"198.51.100.{number % 5}", NOW)
+            count_attempt(f"name-{number}", f"198.51.100.{number % 5}", NOW)
 
-        assert WrongTries.objects.count() <= 16 + 5
+        assert FailedLogins.objects.count() <= 16 + 5
 
     def test_however_many_addresses_try_the_rows_are_limited_and_the_latest_stay(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(throttle, "MOST_ROWS", 40)
         for number in range(200):
-            count_try("ada", f"198.51.100.{number}", NOW + timedelta(minutes=number))
+            count_attempt("ada", f"198.51.100.{number}", NOW + timedelta(minutes=number))
 
-        assert WrongTries.objects.count() <= 40
-        assert WrongTries.objects.filter(pk="address:198.51.100.199").exists()
+        assert FailedLogins.objects.count() <= 40
+        assert FailedLogins.objects.filter(pk="address:198.51.100.199").exists()
 
     def test_however_many_throttles_begin_the_records_are_limited(
         self, monkeypatch: pytest.MonkeyPatch, make_user: Callable[..., User], try_sign_in: Try
@@ -82,87 +82,87 @@ class TestPerAccount:
     def test_the_first_wrong_tries_cost_nothing(self) -> None:
         from_everywhere(ACCOUNT_PACE.free)
 
-        assert isinstance(count_try("ada", ADDRESS, NOW), Counted)
+        assert isinstance(count_attempt("ada", ADDRESS, NOW), Counted)
 
     def test_then_the_next_must_wait_wherever_it_comes_from(self) -> None:
         from_everywhere(ACCOUNT_PACE.free + 1)
 
-        assert count_try("ada", ADDRESS, NOW) == TooEarly(2)
+        assert count_attempt("ada", ADDRESS, NOW) == TooEarly(2)
 
     def test_capital_letters_do_not_make_another_account(self) -> None:
         from_everywhere(ACCOUNT_PACE.free + 1, "ada")
 
-        assert isinstance(count_try("ADA", ADDRESS, NOW), TooEarly)
+        assert isinstance(count_attempt("ADA", ADDRESS, NOW), TooEarly)
 
     def test_another_account_is_not_slowed_down(self) -> None:
         from_everywhere(ACCOUNT_PACE.free + 1)
 
-        assert isinstance(count_try("bob", ADDRESS, NOW), Counted)
+        assert isinstance(count_attempt("bob", ADDRESS, NOW), Counted)
 
     def test_a_browser_that_the_user_signed_in_with_before_counts_apart(self) -> None:
         from_everywhere(50)
 
-        assert isinstance(count_try("ada", ADDRESS, NOW, "0123"), Counted)
+        assert isinstance(count_attempt("ada", ADDRESS, NOW, "0123"), Counted)
 
     def test_a_try_that_comes_too_early_does_not_prolong_the_wait(self) -> None:
         from_everywhere(ACCOUNT_PACE.free + 1)
         for _ in range(100):
-            count_try("ada", ADDRESS, NOW + timedelta(seconds=1))
+            count_attempt("ada", ADDRESS, NOW + timedelta(seconds=1))
 
-        assert isinstance(count_try("ada", ADDRESS, NOW + timedelta(seconds=2)), Counted)
+        assert isinstance(count_attempt("ada", ADDRESS, NOW + timedelta(seconds=2)), Counted)
 
     def test_a_right_password_starts_the_count_anew(self) -> None:
-        counted = [count_try("ada", ADDRESS, NOW) for _ in range(ACCOUNT_PACE.free)][-1]
+        counted = [count_attempt("ada", ADDRESS, NOW) for _ in range(ACCOUNT_PACE.free)][-1]
         assert isinstance(counted, Counted)
-        forgive(counted)
+        reset_failures(counted)
 
         from_everywhere(ACCOUNT_PACE.free)
 
-        assert isinstance(count_try("ada", "203.0.113.1", NOW), Counted)
+        assert isinstance(count_attempt("ada", "203.0.113.1", NOW), Counted)
 
 
 @pytest.mark.django_db
 class TestPerAddress:
     def names(self, number: int, address: str = ADDRESS) -> None:
         for index in range(number):
-            count_try(f"name-{index}", address, NOW)
+            count_attempt(f"name-{index}", address, NOW)
 
     def test_many_names_from_one_address_are_slowed_down(self) -> None:
         self.names(ADDRESS_PACE.free + 1)
 
-        assert count_try("ada", ADDRESS, NOW) == TooEarly(2)
+        assert count_attempt("ada", ADDRESS, NOW) == TooEarly(2)
 
     def test_another_address_is_not(self) -> None:
         self.names(ADDRESS_PACE.free + 1)
 
-        assert isinstance(count_try("ada", "192.0.2.2", NOW), Counted)
+        assert isinstance(count_attempt("ada", "192.0.2.2", NOW), Counted)
 
     def test_one_ipv6_site_is_one_address(self) -> None:
         for index in range(ADDRESS_PACE.free + 1):
-            count_try(f"name-{index}", f"2001:db8:1:2::{index:x}", NOW)
+            count_attempt(f"name-{index}", f"2001:db8:1:2::{index:x}", NOW)
 
-        assert isinstance(count_try("ada", "2001:db8:1:2:ffff::1", NOW), TooEarly)
-        assert isinstance(count_try("ada", "2001:db8:1:3::1", NOW), Counted)
+        assert isinstance(count_attempt("ada", "2001:db8:1:2:ffff::1", NOW), TooEarly)
+        assert isinstance(count_attempt("ada", "2001:db8:1:3::1", NOW), Counted)
 
     def test_one_s_own_right_password_does_not_buy_guesses_at_others(self) -> None:
         self.names(ADDRESS_PACE.free)
-        own = count_try("mallory", ADDRESS, NOW)
+        own = count_attempt("mallory", ADDRESS, NOW)
         assert isinstance(own, Counted)
-        forgive(own)
+        reset_failures(own)
 
-        assert isinstance(count_try("ada", ADDRESS, NOW + timedelta(seconds=2)), Counted)
-        assert isinstance(count_try("ada", ADDRESS, NOW + timedelta(seconds=2)), TooEarly)
+        assert isinstance(count_attempt("ada", ADDRESS, NOW + timedelta(seconds=2)), Counted)
+        assert isinstance(count_attempt("ada", ADDRESS, NOW + timedelta(seconds=2)), TooEarly)
 
     def test_a_right_password_takes_its_own_try_back_from_the_address(self) -> None:
         for index in range(ADDRESS_PACE.free + 5):
-            counted = count_try(f"name-{index}", ADDRESS, NOW)
+            counted = count_attempt(f"name-{index}", ADDRESS, NOW)
             assert isinstance(counted, Counted), "an office behind one address signs in without a wait"
-            forgive(counted)
+            reset_failures(counted)
 
     def test_an_unknown_address_is_an_address_too(self) -> None:
         self.names(ADDRESS_PACE.free + 1, "")
 
-        assert isinstance(count_try("ada", "", NOW), TooEarly)
+        assert isinstance(count_attempt("ada", "", NOW), TooEarly)
 
 
 @pytest.mark.parametrize("pace", [ACCOUNT_PACE, ADDRESS_PACE])
@@ -181,32 +181,34 @@ class TestTime:
 
         later = last + timedelta(seconds=max(ACCOUNT_PACE.longest_wait, ADDRESS_PACE.longest_wait))
 
-        assert isinstance(count_try("ada", ADDRESS, later), Counted)
+        assert isinstance(count_attempt("ada", ADDRESS, later), Counted)
 
     def test_a_day_without_wrong_tries_is_a_new_beginning(self) -> None:
         last = tries(60)
         tomorrow = last + timedelta(hours=24, seconds=1)
 
-        assert [wait(count_try("ada", ADDRESS, tomorrow)) for _ in range(ACCOUNT_PACE.free + 1)] == [0] * 6
+        assert [wait(count_attempt("ada", ADDRESS, tomorrow)) for _ in range(ACCOUNT_PACE.free + 1)] == [
+            0
+        ] * 6
 
     def test_a_clock_that_was_set_back_locks_nobody_out(self) -> None:
         from_everywhere(ACCOUNT_PACE.free + 1)
 
-        assert count_try("ada", ADDRESS, NOW - timedelta(days=400)) == TooEarly(2)
+        assert count_attempt("ada", ADDRESS, NOW - timedelta(days=400)) == TooEarly(2)
 
     def test_old_counts_are_thinned_and_young_ones_stay(self) -> None:
-        count_try("ada", ADDRESS, NOW)
-        count_try("bob", "192.0.2.2", NOW + timedelta(hours=20))
+        count_attempt("ada", ADDRESS, NOW)
+        count_attempt("bob", "192.0.2.2", NOW + timedelta(hours=20))
 
-        assert thin_throttle(NOW + timedelta(hours=25)) == 2
-        assert WrongTries.objects.count() == 2
+        assert prune_failed_logins(NOW + timedelta(hours=25)) == 2
+        assert FailedLogins.objects.count() == 2
 
 
 @pytest.mark.django_db
 def test_no_name_is_stored_in_the_counts() -> None:
-    count_try("hunter2-typed-into-the-name", ADDRESS, NOW)
+    count_attempt("hunter2-typed-into-the-name", ADDRESS, NOW)
 
-    assert "hunter2" not in str(list(WrongTries.objects.values()))
+    assert "hunter2" not in str(list(FailedLogins.objects.values()))
 
 
 class TestPages:
@@ -247,9 +249,9 @@ class TestPages:
         self, try_sign_in: Try, make_user: Callable[..., User], is_signed_in: Callable[[Client], bool]
     ) -> None:
         make_user(Role.VIEWER, "ada")
-        WrongTries.objects.all().delete()
+        FailedLogins.objects.all().delete()
         self.slowed_down(try_sign_in, "ada")
-        WrongTries.objects.update(count=100)
+        FailedLogins.objects.update(count=100)
         client = Client()
 
         response = try_sign_in("ada", PASSWORD, client=client)
@@ -265,8 +267,8 @@ class TestPages:
         try_sign_in("ada", PASSWORD, client=own)
         own.post("/cp/accounts/sign-out/")
         self.slowed_down(try_sign_in, "ada")
-        WrongTries.objects.update(count=100)
-        WrongTries.objects.filter(key__startswith="address:").delete()
+        FailedLogins.objects.update(count=100)
+        FailedLogins.objects.filter(key__startswith="address:").delete()
 
         assert try_sign_in("ada", PASSWORD, client=own).status_code == 302
 

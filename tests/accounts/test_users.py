@@ -9,8 +9,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
-from efcp.audit.differences import changed_columns
 from efcp.audit.models import AuditRecord
+from efcp.audit.selectors import changed_columns
 from tests.tokens import fresh
 
 USERS = "/cp/accounts/users/"
@@ -189,12 +189,12 @@ class TestEditing:
         return response.content.decode()
 
     def test_the_role_changes_at_the_next_request(self, administrator: Client, bob: User) -> None:
-        his = Client()
-        his.force_login(bob)
+        theirs = Client()
+        theirs.force_login(bob)
 
         self.edit(administrator, bob, Role.ADMINISTRATOR)
 
-        assert his.get(USERS).status_code == 200
+        assert theirs.get(USERS).status_code == 200
 
     def test_it_is_recorded_with_before_and_after(self, administrator: Client, bob: User) -> None:
         self.edit(administrator, bob, Role.OPERATOR, active=False)
@@ -257,8 +257,8 @@ class TestPassword:
     def test_a_new_password_must_be_changed_and_ends_the_sessions(
         self, administrator: Client, bob: User, is_signed_in: Callable[[Client], bool]
     ) -> None:
-        his = Client()
-        his.force_login(bob)
+        theirs = Client()
+        theirs.force_login(bob)
 
         administrator.post(
             f"{USERS}{bob.pk}/password/",
@@ -268,7 +268,7 @@ class TestPassword:
         bob.refresh_from_db()
         assert bob.must_change_password
         assert bob.check_password(NEW)
-        assert not is_signed_in(his)
+        assert not is_signed_in(theirs)
 
     def test_the_policy_judges_it(self, administrator: Client, bob: User) -> None:
         form = {"new_password": "short", "repeated_password": "short"}
@@ -291,14 +291,14 @@ class TestRemoving:
     def test_the_user_s_sessions_end_and_his_records_stay(
         self, administrator: Client, bob: User, is_signed_in: Callable[[Client], bool]
     ) -> None:
-        his = Client()
-        his.force_login(bob)
-        his.post("/cp/accounts/sign-out/")
-        his.force_login(bob)
+        theirs = Client()
+        theirs.force_login(bob)
+        theirs.post("/cp/accounts/sign-out/")
+        theirs.force_login(bob)
 
         administrator.post(f"{USERS}{bob.pk}/delete/", fresh(User, bob.pk))
 
-        assert not is_signed_in(his)
+        assert not is_signed_in(theirs)
         assert AuditRecord.objects.filter(actor="bob").exists()
 
     def test_twice_is_told_and_no_error(self, administrator: Client, bob: User) -> None:

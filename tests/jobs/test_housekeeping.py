@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from efcp.accounts.models import WrongTries
+from efcp.accounts.models import FailedLogins
 from efcp.jobs import housekeeping
 from efcp.jobs.housekeeping import keep_house
 from efcp.operations.models import ReloadRun, StateRun
@@ -96,10 +96,10 @@ def test_runs_are_kept_for_400_days() -> None:
 
 
 def test_counts_of_wrong_tries_are_forgotten_after_a_day() -> None:
-    WrongTries.objects.create(key="account:old", last_at=days_ago(2))
-    WrongTries.objects.create(key="account:new", last_at=timezone.now())
+    FailedLogins.objects.create(key="account:old", last_at=days_ago(2))
+    FailedLogins.objects.create(key="account:new", last_at=timezone.now())
     assert keep_house.func()["wrong tries"] == 1
-    assert WrongTries.objects.get().key == "account:new"
+    assert FailedLogins.objects.get().key == "account:new"
 
 
 def test_expired_sessions_are_deleted() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from efcp.launch.serving import lanes, responses
+from efcp.launch.serving import bodies, lanes
 from efcp.launch.serving.bridge import Bridge
 from efcp.launch.serving.lanes import THREADS, Kind
 
@@ -99,8 +99,8 @@ def test_health_and_sign_in_answer_while_every_page_waits(bridge: Bridge, applic
 
 
 def test_a_client_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(responses, "PIECE_WITHIN_S", 0.05)
-    monkeypatch.setattr(responses, "AHEAD", 10)
+    monkeypatch.setattr(bodies, "PIECE_WITHIN_S", 0.05)
+    monkeypatch.setattr(bodies, "AHEAD", 10)
     ended = threading.Event()
 
     def endless(_environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -8,7 +8,7 @@ from efcp.script.checking.overview import overview
 from efcp.script.checking.tables import Tables
 from efcp.script.knowledge.loading import knowledge_of
 from efcp.script.language.files import read_text
-from efcp.script.picking.routes import Handling, ScriptRoute, script_routes
+from efcp.script.script_routes.routes import Handling, ScriptRoute, script_routes
 from efcp.script.writing.answers import Answers, Group
 from efcp.script.writing.script import write
 from tests.script.combinations import combinations

@@ -15,12 +15,12 @@ from dispatcher import services
 from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
-from efcp.script.asking.answers_file import AnswersFileError, read_answers
-from efcp.script.asking.forms import MAX_GROUPS, Question
-from efcp.script.asking.selectors import starting_answers
 from efcp.script.checking.check import check
 from efcp.script.knowledge.loading import knowledge_of
 from efcp.script.language.files import read_text
+from efcp.script.wizard.answers_file import AnswersFileError, read_answers
+from efcp.script.wizard.forms import MAX_GROUPS, Question
+from efcp.script.wizard.selectors import starting_answers
 from efcp.script.writing.answers import Answers, Group, Mark
 from efcp.script.writing.script import write
 from tests.script.combinations import combinations

@@ -11,14 +11,16 @@ from urllib.parse import unquote_to_bytes
 from efcp.launch.serving.bodies import (
     BodyRefusedError,
     ClientLeftError,
+    ClientTooSlowError,
     Held,
+    Outlet,
     PacedBody,
     Receive,
+    Send,
     UploadStream,
     whole_body,
 )
 from efcp.launch.serving.lanes import BusyError, Kind, Lane
-from efcp.launch.serving.responses import ClientTooSlowError, Outlet, Send
 
 Scope = MutableMapping[str, Any]
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import TypeVar
+
+from django.urls import reverse
 
 PATIENCE_S = 1.0
 """A request that waited so long for a thread is answered with 503: the queue is longer than that."""
@@ -60,3 +63,22 @@ class Lane:
 def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
     if not loop.is_closed():
         loop.call_soon_threadsafe(call)
+
+
+@cache
+def _paths() -> tuple[str, str, str, str]:
+    return reverse("healthz"), reverse("accounts:sign-in"), reverse("preview:spread-upload"), "/cp/static/"
+
+
+def kind_of(method: str, path: str) -> Kind:
+    """The kind of a request for `path`."""
+    health, sign_in, upload, static = _paths()
+    if path == health:
+        return Kind.HEALTH
+    if path == sign_in:
+        return Kind.ENTRANCE
+    if path.startswith(static):
+        return Kind.FILE
+    if path == upload and method == "POST":
+        return Kind.UPLOAD
+    return Kind.PAGE

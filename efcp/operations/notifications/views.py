@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from efcp.accounts.typed import NOTICE, take_typed
+from efcp.accounts.form_recovery import NOTICE, recover_form
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.operations.models import NoticeState, NotificationRule
@@ -94,7 +94,7 @@ def test(request: HttpRequest, rule_id: int) -> HttpResponse:
 
 def _edit(request: HttpRequest, found: NotificationRule | None) -> HttpResponse:
     if request.method != "POST":
-        typed = take_typed(request)
+        typed = recover_form(request)
         form = RuleForm(rule=found, typed=typed)
         return _show(request, form, NOTICE if typed else "")
     form = RuleForm(request.POST, rule=found)

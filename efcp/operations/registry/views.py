@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from efcp.accounts.typed import NOTICE, take_typed
+from efcp.accounts.form_recovery import NOTICE, recover_form
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.operations.registry import services
@@ -142,7 +142,7 @@ def _try(request: HttpRequest, form: ProxyForm, proxy: Proxy | None = None) -> H
 
 
 def _begin_form(request: HttpRequest, proxy: Proxy | None = None) -> HttpResponse:
-    typed = take_typed(request)
+    typed = recover_form(request)
     form = ProxyForm.filled(typed, proxy)
     context = {"form": form, "proxy": proxy, "notice": NOTICE if typed is not None else ""}
     return render(request, "proxies/form.html", context)

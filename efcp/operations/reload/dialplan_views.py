@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dialplan.cases.running import run_cases
 from dialplan.cases.selectors import all_cases
 from dialplan.foretold import foretell
-from efcp.accounts.typed import take_typed
+from efcp.accounts.form_recovery import recover_form
 from efcp.audit.services import actor_of
 from efcp.operations.models import Module
 from efcp.operations.reload import selectors
@@ -36,7 +36,7 @@ def reload_page(request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             return redirect(start_and_wait(request, form).run)
     else:
-        form = DialplanReloadForm(None, watched, take_typed(request), failing=len(failing))
+        form = DialplanReloadForm(None, watched, recover_form(request), failing=len(failing))
     foretold = foretell()
     context = {
         "form": form,

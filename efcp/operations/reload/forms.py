@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from efcp.accounts.typed import NOTICE
+from efcp.accounts.form_recovery import NOTICE
 from efcp.operations.choosing import ProxiesField
 from efcp.operations.models import Module
 from efcp.operations.reload.services import Wanted

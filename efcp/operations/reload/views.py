@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from dispatcher import indexes
 from dispatcher.changes import ProxyChanges, compare, losses
-from efcp.accounts.typed import take_typed
+from efcp.accounts.form_recovery import recover_form
 from efcp.operations.models import Module, ReloadRun
 from efcp.operations.reload import selectors
 from efcp.operations.reload.forms import DispatcherReloadForm
@@ -25,7 +25,7 @@ def reload_page(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         changes = compare(watched)
         losing = {each.watched.proxy.pk: each.names.losses for each in changes}
-        return _show(request, DispatcherReloadForm(None, watched, take_typed(request), losing), changes)
+        return _show(request, DispatcherReloadForm(None, watched, recover_form(request), losing), changes)
     if not request.user.has_perm("efcp.operate"):
         raise PermissionDenied
     form = DispatcherReloadForm(request.POST, watched, losses=losses(watched))

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dispatcher.selectors import find
-from efcp.accounts.typed import NOTICE, take_typed
+from efcp.accounts.form_recovery import NOTICE, recover_form
 from efcp.audit.services import actor_of
 from efcp.operations.models import StateRun
 from efcp.operations.states import results, selectors, services
@@ -43,7 +43,7 @@ def state_of_one(request: HttpRequest, destination_id: int) -> HttpResponse:
     chosen = Chosen((row,), 1)
     if request.method == "POST":
         return _set_or_ask_again(request, chosen)
-    typed = take_typed(request)
+    typed = recover_form(request)
     return _ask(request, chosen, StateForm(None, watched_on(request), typed), NOTICE if typed else "")
 
 
@@ -53,7 +53,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Ask once for several: the rows chosen on the list, or those of `?setid=`, `?host=` and `?address=`."""
     if request.method == "POST":
         return _ask(request, selectors.chosen_in(request.POST), StateForm(None, watched_on(request)))
-    typed = take_typed(request)
+    typed = recover_form(request)
     chosen = selectors.chosen_in(typed) if typed is not None else destinations_at(_place(request))
     return _ask(request, chosen, StateForm(None, watched_on(request), typed), NOTICE if typed else "")
 

@@ -10,7 +10,7 @@ from dispatcher.routing.selection import DEFAULT_MAX_RESULTS, SelectFlag, parse_
 from efcp.preview.asking import SourceField
 from efcp.preview.calls.explaining import Asked
 from efcp.preview.sources import Source
-from efcp.script.picking.routes import Handling
+from efcp.script.script_routes.routes import Handling
 from efcp.sip.message import Message, MessageError, parse_message
 
 MAX_SET = 2**31 - 1

@@ -1,4 +1,4 @@
-"""Keeping uploaded logs, and asking for their calls to be counted."""
+"""FormRecovery uploaded logs, and asking for their calls to be counted."""
 
 from dataclasses import asdict
 from datetime import datetime, timedelta

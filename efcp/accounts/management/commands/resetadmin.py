@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     help = (
         "Gives the administrator a made-up password, printed once, that must be changed at the next sign-in."
-        " Makes him an active administrator, or creates him; ends his sessions."
+        " Makes them an active administrator, or creates them; ends their sessions."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

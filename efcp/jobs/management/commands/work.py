@@ -17,7 +17,7 @@ from efcp.jobs.housekeeping import keep_house
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 0.5
+POLL_INTERVAL_S = 0.5
 HOUSEKEEPING_EVERY = timedelta(hours=1)
 SHUTDOWN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -39,10 +39,10 @@ class Command(BaseCommand):
 
         for number in SHUTDOWN_SIGNALS:
             signal.signal(number, stop)
-        # No event: see efcp.ending.
+        # No event: see efcp.shutdown.
         while not stopping:
             _look(worker)
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
 
 
 def _look(worker: Worker) -> None:

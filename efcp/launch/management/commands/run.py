@@ -16,8 +16,15 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from efcp.configuration import EVERY_ADDRESS, PROJECT_DIR, Configuration, Sandbox, in_url
-from efcp.launch.ports import NoFreePortError, is_free, next_free
-from efcp.launch.preparation import FirstSignIn, PreparationError, prepare, require_event_address
+from efcp.launch.preparation import (
+    FirstSignIn,
+    NoFreePortError,
+    PreparationError,
+    is_free,
+    next_free,
+    prepare,
+    require_event_address,
+)
 from efcp.launch.supervisor import Program, Supervisor, end_with_parent, say
 
 LOOPBACK = "127.0.0.1"

@@ -11,8 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from efcp.ending import LOOK_EVERY_S, EndingSignal
 from efcp.proxies.watch import Watcher
+from efcp.shutdown import POLL_INTERVAL_S, ShutdownSignal
 
 
 class Command(BaseCommand):
@@ -43,10 +43,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name}: {result.problem or result.outcome.value}")
             return
 
-        ending = EndingSignal(signal.SIGTERM, signal.SIGINT)
+        shutdown = ShutdownSignal(signal.SIGTERM, signal.SIGINT)
         with ThreadPoolExecutor(1, thread_name_prefix="watcher") as pool:
             watching = pool.submit(watcher.run)
-            while not (watching.done() or ending.has_come):
-                time.sleep(LOOK_EVERY_S)
+            while not (watching.done() or shutdown.received):
+                time.sleep(POLL_INTERVAL_S)
             stopping.set()
             watching.result()

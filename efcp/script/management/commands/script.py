@@ -11,11 +11,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from efcp.script.asking.answers_file import AnswersFileError, read_answers
-from efcp.script.asking.selectors import starting_answers
 from efcp.script.checking.tables import Tables
 from efcp.script.command_line import add_check_arguments, add_common_arguments, check_file
 from efcp.script.selectors import tables
+from efcp.script.wizard.answers_file import AnswersFileError, read_answers
+from efcp.script.wizard.selectors import starting_answers
 from efcp.script.writing.answers import Answers
 from efcp.script.writing.script import write
 

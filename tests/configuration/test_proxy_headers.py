@@ -6,7 +6,7 @@ import pytest
 from django.http import HttpRequest
 from pytest_django.fixtures import Settings
 
-from efcp.audit.addresses import client_address, is_trusted_proxy
+from efcp.proxy_headers import client_address, is_trusted_proxy
 
 PROXIES = (ip_network("10.0.0.0/24"), ip_network("fd00::/8"))
 

@@ -1,13 +1,18 @@
-"""Browsers in which a user has signed in before.
+"""How long a session lives, and the browsers in which a user has signed in before.
 
-Whoever keeps guessing at an account keeps its count of wrong tries high. A browser that its user has signed
-in with bears a signed cookie, and its tries are counted apart, so that nobody can be shut out of his own
+A session lives for settings.SESSION_COOKIE_AGE after its user last did something.
+
+Whoever keeps guessing at an account keeps its count of failed logins high. A browser that its user has signed
+in with bears a signed cookie, and its attempts are counted apart, so that nobody can be shut out of their own
 account by others' guesses (OWASP calls such a cookie a device cookie). It opens nothing by itself.
 """
 
 import secrets
+import time
+from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
 from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -25,7 +30,7 @@ def known_browser(request: HttpRequest, username: str) -> str:
     return name if constant_time_compare(owner, _digest(username)) else ""
 
 
-def anyone_s_browser(request: HttpRequest) -> str:
+def known_to_anyone(request: HttpRequest) -> str:
     """The name of this browser if any user has signed in with it before; else empty."""
     return _owner_and_name(request)[1]
 
@@ -54,3 +59,21 @@ def remember_browser(response: HttpResponse, username: str) -> None:
 def _digest(username: str) -> str:
     """Who looks at the browser's cookies should not read a name there."""
     return salted_hmac(_SALT, username.casefold(), algorithm="sha256").hexdigest()
+
+
+RENEWED_AFTER = 600
+"""Seconds."""
+
+_ACTIVE_AT = "active_at"
+
+
+def start_session_age(sender: object, request: HttpRequest, **_kwargs: Any) -> None:
+    """Receiver of user_logged_in: from now on the session lives as a user's, not as a visitor's."""
+    request.session.set_expiry(None)
+    request.session[_ACTIVE_AT] = int(time.time())
+
+
+def renew_session(session: SessionBase, now: float) -> None:
+    """Have the session stored, and its cookie sent, with its full life if that was long enough ago."""
+    if now - session.get(_ACTIVE_AT, 0) > RENEWED_AFTER:
+        session[_ACTIVE_AT] = int(now)

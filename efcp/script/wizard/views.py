@@ -8,18 +8,18 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from efcp.editing.listing import integer
-from efcp.script.asking.forms import MAX_GROUPS, MAX_NUMBER, Question
-from efcp.script.asking.selectors import (
-    offered_dialplans,
-    offered_sets,
-    own_database,
-    starting_answers,
-)
 from efcp.script.checking.check import check
 from efcp.script.checking.tables import Tables
 from efcp.script.knowledge.loading import knowledge_of
 from efcp.script.language.files import read_text
 from efcp.script.selectors import tables
+from efcp.script.wizard.forms import MAX_GROUPS, MAX_NUMBER, Question
+from efcp.script.wizard.selectors import (
+    offered_dialplans,
+    offered_sets,
+    own_database,
+    starting_answers,
+)
 from efcp.script.writing.answers import Answers
 from efcp.script.writing.script import write
 

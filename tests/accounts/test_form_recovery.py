@@ -8,10 +8,10 @@ from django.contrib.sessions.models import Session
 from django.http import QueryDict
 from django.test import Client
 
+from efcp.accounts.form_recovery import LARGEST, NOTICE
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.accounts.throttle import SESSIONS_A_DAY
-from efcp.accounts.typed import LARGEST, NOTICE
 from tests.accounts.conftest import PASSWORD, SIGN_IN, Try
 
 FORM = "/cp/accounts/users/add/"

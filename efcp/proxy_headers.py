@@ -1,13 +1,30 @@
-"""Which address a request came from."""
+"""What a reverse proxy in front of the panel says of a client: its address and scheme.
 
-from collections.abc import Sequence
+Only proxies of settings.EFCP_TRUSTED_PROXIES are believed.
+"""
+
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
+
+
+class TrustedProxyMiddleware:
+    """Drops X-Forwarded-Proto unless it comes from a trusted proxy."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
+        claimed = "HTTP_X_FORWARDED_PROTO" in request.META
+        if claimed and not is_trusted_proxy(request.META.get("REMOTE_ADDR", "")):
+            del request.META["HTTP_X_FORWARDED_PROTO"]
+        return self.get_response(request)
 
 
 def client_address(request: HttpRequest) -> str:
