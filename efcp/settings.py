@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "csp",
+    "django.forms",
     "efcp.accounts",
     "efcp.audit",
     "efcp.proxies",
@@ -93,6 +94,8 @@ TEMPLATES = [
         },
     }
 ]
+
+FORM_RENDERER = "efcp.editing.fields.FieldRenderer"
 
 
 def _database(database: configuration.Database) -> dict[str, Any]:

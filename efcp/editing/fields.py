@@ -5,9 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.forms.renderers import TemplatesSetting
 from django.http import QueryDict
 
 from efcp.editing.findings import Finding, Severity
+
+
+class FieldRenderer(TemplatesSetting):
+    """Renders every field of every form by one template: label, widget, help, errors and warnings."""
+
+    field_template_name = "field.html"
 
 
 class ExactTextField(forms.CharField):
@@ -39,6 +46,8 @@ class Marked:
 
 class CheckedField(forms.BoundField):
     """A field of the form together with what the checks say of it."""
+
+    is_checked = True
 
     @property
     def warnings(self) -> list[Finding]:
