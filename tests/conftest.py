@@ -4,7 +4,9 @@ import os
 from collections.abc import Callable
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
 from django.db import connections
+from django.db.models.signals import post_migrate
 from django.http import HttpResponse
 from django.test import Client
 from hypothesis import settings
@@ -23,6 +25,7 @@ settings.register_profile("ci", deadline=None, derandomize=True, database=None, 
 settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples=1_000, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "efcp")
 
+LONG_DIRECTORIES = {"browser", "database", "launch"}
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", "live_server"}
 
 
@@ -35,6 +38,11 @@ def django_db_modify_db_settings(
     if database.vendor == "sqlite":
         path = tmp_path_factory.mktemp("database") / "test.sqlite3"
         database.settings_dict["TEST"]["NAME"] = str(path)
+        database.settings_dict["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
+    # Each flush sends post_migrate, and to store permissions and content types again takes twenty times as
+    # long as to empty the tables. The panel has neither.
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,8 +65,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return bool(fixtures & DATABASE_FIXTURES) or item.get_closest_marker("django_db") is not None
 
     wanted = [item for item in items if is_wanted(item)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
-    items[:] = wanted
+    config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
+    # The long tests first, or the last of them would run while the other workers have nothing left to do.
+    items[:] = sorted(wanted, key=lambda item: not _is_long(item))
+
+
+def _is_long(item: pytest.Item) -> bool:
+    """Whether a test takes seconds, most of them waiting for processes that it starts."""
+    return item.get_closest_marker("long") is not None or not LONG_DIRECTORIES.isdisjoint(item.path.parts)
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,9 @@ RUNS = (
 _SETTINGS_OF_A_SITE = ("DATABASE_URL", "EFCP_")
 """How the names begin that are never handed to a test: it might be run on a database that is in use."""
 ENDS_WITHIN_S = 60.0
+_CORES = len(os.sched_getaffinity(0))
+_WORKERS = {"SQLite": 2 * _CORES}
+"""More workers than cores where browsers and processes are waited for; one for each core elsewhere."""
 
 
 def main() -> int:
@@ -45,6 +48,7 @@ def _pytest(name: str, options: list[str], environment: dict[str, str]) -> int:
     sys.stdout.write(f"\n== {name} ==\n")
     sys.stdout.flush()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS_OF_A_SITE)}
+    kept["PYTEST_XDIST_AUTO_NUM_WORKERS"] = str(_WORKERS.get(name, _CORES))
     with subprocess.Popen([sys.executable, "-m", "pytest", *options], env=kept | environment) as pytest:
         try:
             return pytest.wait()

@@ -13,6 +13,7 @@ from django.db import connection
 
 from efcp.accounts.throttle import ACCOUNT_PACE
 
+pytestmark = pytest.mark.long
 PROJECT = Path(__file__).parent.parent.parent
 PREAMBLE = """
 import sys, django

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import TimeoutException
+from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -27,6 +27,7 @@ START_WITHIN_S = 90.0
 END_WITHIN_S = 30.0
 PATIENCE_S = 30.0
 CUT_SHORT = ('"htmx:sendAbort"', '"htmx:sendError"', '"htmx:afterRequest"')
+WINDOW = (1280, 900)
 CHROMIUM_FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -37,7 +38,7 @@ CHROMIUM_FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--window-size=1280,900",
+    f"--window-size={WINDOW[0]},{WINDOW[1]}",
 )
 
 
@@ -105,7 +106,7 @@ def _wait_until_it_runs(process: subprocess.Popen[str]) -> None:
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     deadline = time.monotonic() + START_WITHIN_S
-    while not runs.wait(0.2):
+    while not runs.wait(0.1):
         if process.poll() is not None or time.monotonic() > deadline:
             reader.join(END_WITHIN_S)
             raise RuntimeError("The panel does not start:\n" + "".join(lines))
@@ -160,6 +161,30 @@ class Browser:
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
+
+    def is_alive(self) -> bool:
+        """Whether Chromium still answers."""
+        try:
+            return bool(self.driver.window_handles)
+        except WebDriverException:
+            return False
+
+    def forget(self) -> None:
+        """Go on in a new window, as if Chromium had been started anew."""
+        old = self.driver.window_handles
+        # The storage of an origin can only be cleared from a page of it.
+        with contextlib.suppress(WebDriverException):
+            self.driver.execute_script("localStorage.clear()")
+        self.driver.switch_to.new_window("window")
+        new = self.driver.current_window_handle
+        for handle in old:
+            self.driver.switch_to.window(handle)
+            self.driver.close()
+        self.driver.switch_to.window(new)
+        self.driver.set_window_size(*WINDOW)
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        self.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+        self.problems()
 
     def see(self, url: str) -> None:
         """Open a page."""
@@ -245,16 +270,41 @@ class Browser:
             return False
 
         try:
-            WebDriverWait(self.driver, patience_s, poll_frequency=0.2).until(holds)
+            WebDriverWait(self.driver, patience_s, poll_frequency=0.05).until(holds)
         except TimeoutException:
             raise AssertionError(f"{what}: {self.text[:1500]}") from None
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    """Return a person at a fresh browser."""
-    with running_browser() as running:
+@pytest.fixture(scope="session")
+def panel() -> Iterator[Panel]:
+    """Return a trial with its samples, shared by the modules that leave these as they are.
+
+    A module that deletes samples, stops the panel or needs other settings starts one of its own.
+    """
+    with running_panel() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Callable[[], Browser]]:
+    """Return a function that gives the session's Chromium, started again if it crashed."""
+    with contextlib.ExitStack() as stack:
+        running: list[Browser] = []
+
+        def get() -> Browser:
+            if not (running and running[-1].is_alive()):
+                running.append(stack.enter_context(running_browser()))
+            return running[-1]
+
+        yield get
+
+
+@pytest.fixture
+def browser(chromium: Callable[[], Browser]) -> Browser:
+    """Return a browser with one new window, without cookies, stored data or console messages."""
+    browser = chromium()
+    browser.forget()
+    return browser
 
 
 @contextlib.contextmanager

@@ -15,9 +15,9 @@ REFRESHES = ":is([data-refresh], [hx-trigger*='every ']):not(.proxy-dots)"
 COUNT_REFRESHES = f"""
 const isHurried = arguments[0];
 const hurry = () => document.querySelectorAll("[data-refresh]:not(.proxy-dots)").forEach(
-  (element) => isHurried && element.dispatchEvent(new CustomEvent("efcp:refresh")));
+  (element) => element.dispatchEvent(new CustomEvent("efcp:refresh")));
 window.refreshes = 0;
-hurry();
+if (isHurried) hurry();
 document.addEventListener("htmx:afterRequest", (event) => {{
   if (event.detail.requestConfig.elt.matches("{REFRESHES}")) setTimeout(hurry, 20, window.refreshes += 1);
 }});
@@ -124,7 +124,7 @@ def test_back_from_a_filter_leads_to_what_was_shown_before(samples: Samples) -> 
 def wait_for_refreshes(browser: Browser, where: str, narrow: Act | None = None) -> None:
     """Narrow what the page shows, and wait for three refreshes: AssertionError where it then shows else.
 
-    Where nothing is narrowed, they come at the pace of the page, else one after the other.
+    Where nothing is narrowed, the first comes at the pace of the page; the others follow at once.
     """
     driver, before = browser.driver, browser.driver.current_url
     if narrow is not None:

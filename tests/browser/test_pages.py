@@ -1,11 +1,9 @@
 """Every page as it is shown: on a phone, with a keyboard, and under the content policy."""
 
-from collections.abc import Iterator
-
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.conftest import Browser, Panel, running_panel
+from tests.browser.conftest import Browser, Panel
 
 PASSWORD = "a-long-enough-one"
 PAGES = (
@@ -52,13 +50,6 @@ FROM_ELSEWHERE = """
 return performance.getEntriesByType('resource').map(entry => entry.name)
   .filter(name => !name.startsWith(location.origin));
 """
-
-
-@pytest.fixture(scope="module")
-def panel() -> Iterator[Panel]:
-    """Return a trial with its samples."""
-    with running_panel() as running:
-        yield running
 
 
 def sign_in(panel: Panel, browser: Browser) -> None:

@@ -1,19 +1,10 @@
 """Algorithms compared in a browser, with made-up calls and with calls out of a log."""
 
-from collections.abc import Iterator
-
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.browser.conftest import Browser, Panel, running_panel
+from tests.browser.conftest import Browser, Panel
 from tests.browser.test_pages import sign_in
-
-
-@pytest.fixture(scope="module")
-def panel() -> Iterator[Panel]:
-    """Return a trial with its samples."""
-    with running_panel() as running:
-        yield running
 
 
 @pytest.mark.browser

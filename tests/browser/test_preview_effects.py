@@ -1,20 +1,11 @@
 """What a change would do, told on the very pages where it is made, while it is typed."""
 
-from collections.abc import Iterator
-
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.conftest import Browser, Panel, running_panel
+from tests.browser.conftest import Browser, Panel
 from tests.browser.test_pages import sign_in
-
-
-@pytest.fixture(scope="module")
-def panel() -> Iterator[Panel]:
-    """Return a trial with its samples."""
-    with running_panel() as running:
-        yield running
 
 
 @pytest.mark.browser

@@ -1,23 +1,15 @@
 """In a browser: a number on its way to a destination, and a log of numbers through a dialplan's rules."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.browser.conftest import Browser, Panel, running_panel
+from tests.browser.conftest import Browser, Panel
 from tests.browser.test_dialplan import add_rule
 from tests.browser.test_pages import WITHOUT_A_NAME, sign_in
 
 NUMBERS = 10_000
-
-
-@pytest.fixture(scope="module")
-def panel() -> Iterator[Panel]:
-    """Return a trial with its samples."""
-    with running_panel() as running:
-        yield running
 
 
 @pytest.mark.browser

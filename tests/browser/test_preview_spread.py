@@ -1,23 +1,15 @@
 """The spread, in a browser: generated calls, and a log that is uploaded and counted by the worker."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.browser.conftest import Browser, Panel, running_panel
+from tests.browser.conftest import Browser, Panel
 from tests.browser.test_pages import WITHOUT_A_NAME, sign_in
 
 CALLS = 20_000
 PAGES = ("preview/spread/?setid=1", "preview/spread/logs/", "preview/spread/logs/1/")
-
-
-@pytest.fixture(scope="module")
-def panel() -> Iterator[Panel]:
-    """Return a trial with its samples."""
-    with running_panel() as running:
-        yield running
 
 
 def log_of(folder: Path, calls: int) -> Path:

@@ -1,24 +1,15 @@
 """A script is written on a page, and checked as it was written."""
 
-from collections.abc import Iterator
-
 import pytest
 from selenium.webdriver.common.by import By
 
-from tests.browser.conftest import Browser, Panel, running_panel
+from tests.browser.conftest import Browser, Panel
 from tests.browser.test_pages import sign_in
 
 SCRIPT = (
     'route[to_media] { if (!ds_select_dst(1, 4, "f")) exit; t_on_failure("again"); t_relay(); }\n'
     'failure_route[again] { ds_mark_dst("i"); if (ds_next_dst()) t_relay(); }\n'
 )
-
-
-@pytest.fixture(scope="module")
-def panel() -> Iterator[Panel]:
-    """Return a trial with its samples."""
-    with running_panel() as running:
-        yield running
 
 
 @pytest.mark.browser

@@ -22,7 +22,7 @@ from tests.database.conftest import KEY, mysql_url
 from tests.jobs.playing.works import LIMITS, WORKS
 from tests.launch.panel import until
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
 WITHIN_S = 30.0
 

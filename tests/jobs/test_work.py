@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from django_tasks_db.models import DBTaskResult
 
 from efcp.configuration import PROJECT_DIR
 from tests.database.conftest import Schema
 from tests.launch.panel import ENDS_WITHIN_S, STARTS_WITHIN_S, until
 
+pytestmark = pytest.mark.long
 HOUSE_WAS_KEPT = (
     f"SELECT COUNT(*) FROM {DBTaskResult._meta.db_table}"  # noqa: S608 - a table's own name
     " WHERE status = 'SUCCESSFUL' AND task_path LIKE %s"

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+
 from tests.proxies.mi_server import wait_until
 from tests.proxies.watchers import prepare, watchers
 
+pytestmark = pytest.mark.long
 MAX_MB = 150
 SIZE = 15_000_000
 REPLIES = 100

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.proxies.takeover import CHANGES, take_over
 
+pytestmark = pytest.mark.long
 RING = 200
 
 
