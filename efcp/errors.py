@@ -9,6 +9,7 @@ from django.db import DatabaseError, InterfaceError, InternalError, OperationalE
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from efcp.accounts.form_recovery import is_secret
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import last_write_is_stored, writes_of
 from efcp.database.failures import DatabaseFailure
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
 MAX_FIELDS_SENT_AGAIN = 200
-_NEVER_SENT_AGAIN = ("password", "secret", "csrfmiddlewaretoken")
+_CSRF_TOKEN = "csrfmiddlewaretoken"  # noqa: S105 - the name of a field
 
 
 class Outcome(Enum):
@@ -87,6 +88,5 @@ def _fields_to_send_again(request: HttpRequest) -> list[tuple[str, str]]:
     fields = [(name, value) for name, values in request.POST.lists() for value in values]
     if len(fields) > MAX_FIELDS_SENT_AGAIN:
         return []
-    if any(word in name.lower() for name, _ in fields for word in _NEVER_SENT_AGAIN[:2]):
-        return []
-    return [(name, str(value)) for name, value in fields if name not in _NEVER_SENT_AGAIN]
+    sent = [(name, str(value)) for name, value in fields if name != _CSRF_TOKEN]
+    return [] if any(is_secret(name, value) for name, value in sent) else sent

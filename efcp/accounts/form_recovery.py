@@ -6,6 +6,7 @@ again. Only a browser that somebody has signed in with before may have a session
 so many: else anyone could fill the disk.
 """
 
+import re
 from enum import Enum, auto
 from urllib.parse import unquote, urlsplit
 
@@ -29,7 +30,11 @@ WAITS_AT_MOST = 3600
 NOTICE = "Your session had ended, so nothing was saved. Here is what you typed: check it, then send it again."
 
 _SESSION_KEY = "typed"
-_NEVER_KEPT = ("password", "csrfmiddlewaretoken")
+_SECRET_NAMES = ("password", "secret", "token")
+_WEBHOOK = "url"
+"""The field of a webhook's address, whose path is a secret with many receivers."""
+_WITH_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
+"""In a URL, such as that of a database or an `fs://` weight."""
 
 
 class FormRecovery(Enum):
@@ -43,15 +48,15 @@ class FormRecovery(Enum):
 def keep_form(request: HttpRequest) -> FormRecovery:
     """Keep the fields of the POST `request` for the page it came from, where there is room for them.
 
-    Passwords and tokens are left out. What was kept before is replaced. What is not kept is not read either.
+    Secrets are left out (`is_secret`). What was kept before is replaced. What is not kept is not read either.
     """
     if not request.user.is_authenticated and not _may_keep(request):
         return FormRecovery.UNKNOWN_BROWSER
     if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_BODY:
         return FormRecovery.TOO_LARGE
     fields = request.POST.copy()
-    for name in list(fields):
-        if any(word in name.lower() for word in _NEVER_KEPT):
+    for name, values in list(fields.lists()):
+        if any(is_secret(name, str(value)) for value in values):
             del fields[name]
     text = fields.urlencode()
     if len(text) > LARGEST:
@@ -61,6 +66,13 @@ def keep_form(request: HttpRequest) -> FormRecovery:
     if not request.user.is_authenticated:
         request.session.set_expiry(WAITS_AT_MOST)
     return FormRecovery.KEPT
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a form's field is never stored outside its own table, nor put into a second page."""
+    lowered = name.lower()
+    named = lowered == _WEBHOOK or any(word in lowered for word in _SECRET_NAMES)
+    return named or _WITH_PASSWORD.search(value) is not None
 
 
 def _may_keep(request: HttpRequest) -> bool:
