@@ -5,7 +5,8 @@ from django.views.generic import RedirectView
 
 from efcp.editing.converters import NumberConverter
 from efcp.health import healthz
-from efcp.operations.metrics.views import metrics
+from efcp.operations.metrics import metrics
+from efcp.operations.urls import alert_urls, dialplan_urls, dispatcher_urls
 
 register_converter(NumberConverter, "number")
 
@@ -16,11 +17,11 @@ urlpatterns = [
     path("cp/accounts/", include("efcp.accounts.urls")),
     path("cp/audit/", include("efcp.audit.urls")),
     path("cp/preview/", include("efcp.preview.urls")),
-    path("cp/system/dispatcher/", include("efcp.operations.dispatcher_urls")),
+    path("cp/system/dispatcher/", include(dispatcher_urls)),
     path("cp/system/dispatcher/", include("dispatcher.urls")),
-    path("cp/system/dialplan/", include("efcp.operations.dialplan_urls")),
+    path("cp/system/dialplan/", include(dialplan_urls)),
     path("cp/system/dialplan/", include("dialplan.urls")),
-    path("cp/system/notifications/", include("efcp.operations.notifications.urls")),
+    path("cp/system/notifications/", include(alert_urls)),
     path("cp/system/script/", include("efcp.script.urls")),
     path("cp/system/proxies/", include("efcp.operations.registry.urls")),
 ]

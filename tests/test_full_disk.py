@@ -19,7 +19,7 @@ from dispatcher.models import Destination
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
-from efcp.operations.models import NotificationRule
+from efcp.operations.alerts.models import NotificationRule
 from efcp.proxies.models import Proxy
 from tests.test_stale_forms import (
     GUARDED,

@@ -26,7 +26,8 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
-from efcp.operations.models import Channel, Maintenance, MaintenanceOnProxy, NotificationRule
+from efcp.operations.alerts.models import Channel, NotificationRule
+from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy
 from efcp.preview.models import Lead
 from efcp.proxies.models import Proxy
 from tests.test_hostile_requests import ADDRESSES
@@ -251,7 +252,7 @@ CHANGE_NOTHING = {
     "dialplan:words",
     "dispatcher:check",
     "operations:choose",
-    "operations_dialplan:ask-held",
+    "operations_dialplan:ask-cases",
     "preview:algorithms",
     "preview:call",
     "preview:effect-add",

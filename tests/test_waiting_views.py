@@ -18,8 +18,8 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.mi import MiClient
-from efcp.operations import chores
-from efcp.operations.models import Channel, NotificationRule
+from efcp.operations import cleanup_tasks
+from efcp.operations.alerts.models import Channel, NotificationRule
 from efcp.proxies import shared_questions
 from efcp.proxies.asking import target_of
 from efcp.proxies.busy import MOST_AT_ONCE, waits_for_others
@@ -170,8 +170,11 @@ def test_a_question_is_asked_once_for_all_and_only_so_many_at_once(opensips_tabl
 def test_housekeeping_deletes_old_questions_with_their_answers() -> None:
     now = timezone.now()
     proxy = Proxy.objects.create(name="edge", mi_url="http://127.0.0.1:9/mi")
-    for key, age in (("old", chores.QUESTIONS_KEPT_FOR * 2), ("new", chores.QUESTIONS_KEPT_FOR / 2)):
+    for key, age in (
+        ("old", cleanup_tasks.QUESTIONS_KEPT_FOR * 2),
+        ("new", cleanup_tasks.QUESTIONS_KEPT_FOR / 2),
+    ):
         question = SharedQuestion.objects.create(key=key, title=key, started_at=now - age, deadline=now)
         question.answers.create(proxy=proxy)
-    assert chores.thin_questions(now) == 1
+    assert cleanup_tasks.prune_questions(now) == 1
     assert [each.question.key for each in SharedAnswer.objects.all()] == ["new"]

@@ -16,7 +16,7 @@ from efcp.accounts.models import User
 from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, made_up_password, password_faults
 from efcp.configuration import Configuration
 from efcp.database.opensips import UnusableTableError, verify_all
-from efcp.operations.settling import close_abandoned
+from efcp.operations.reconciliation import close_abandoned
 
 
 class PreparationError(Exception):

@@ -13,18 +13,18 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         """Register the chores of this floor, and of the proxies' floor, which is below the jobs."""
         from efcp.jobs import housekeeping
-        from efcp.operations import chores, settling
-        from efcp.operations.maintenance import carrying_out as maintenance
-        from efcp.operations.notifications import sending as notifications
+        from efcp.operations import cleanup_tasks, reconciliation
+        from efcp.operations.alerts import delivery as notifications
+        from efcp.operations.maintenance import schedule as maintenance
         from efcp.proxies import duties
 
-        housekeeping.register("state changes", chores.thin_state_changes)
-        housekeeping.register("runs", chores.thin_runs)
-        housekeeping.register("maintenances", chores.thin_maintenances)
-        housekeeping.register("notices", chores.thin_notices)
-        housekeeping.register("probes", chores.thin_probes)
-        housekeeping.register("questions", chores.thin_questions)
-        housekeeping.register("loaded rows", chores.thin_loaded_rows)
+        housekeeping.register("state changes", cleanup_tasks.prune_state_changes)
+        housekeeping.register("runs", cleanup_tasks.prune_runs)
+        housekeeping.register("maintenances", cleanup_tasks.prune_maintenances)
+        housekeeping.register("notices", cleanup_tasks.prune_notices)
+        housekeeping.register("probes", cleanup_tasks.prune_probes)
+        housekeeping.register("questions", cleanup_tasks.prune_questions)
+        housekeeping.register("loaded rows", cleanup_tasks.prune_loaded_rows)
         duties.register("notifications", notifications.EVERY_S, notifications.carry_out)
-        duties.register("unsettled results", settling.EVERY_S, settling.settle)
+        duties.register("unsettled results", reconciliation.EVERY_S, reconciliation.settle)
         duties.register("maintenance", maintenance.EVERY_S, maintenance.carry_out)

@@ -16,7 +16,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from efcp.clock import moment_text
-from efcp.operations.models import Maintenance
+from efcp.operations.maintenance.models import Maintenance
 from efcp.proxies.models import Proxy
 from tests.accounts.conftest import PASSWORD, Try
 

@@ -13,7 +13,8 @@ from pytest_django.fixtures import Settings
 from efcp.accounts.models import FailedLogins
 from efcp.jobs import housekeeping
 from efcp.jobs.housekeeping import keep_house
-from efcp.operations.models import ReloadRun, StateRun
+from efcp.operations.reloads.models import ReloadRun
+from efcp.operations.states.models import StateRun
 from efcp.proxies.models import HistoryGap, Proxy, StateChange
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
-from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
 from efcp.proxies.models import Proxy, WatcherHeartbeat
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed

@@ -12,8 +12,8 @@ from pytest_django.fixtures import Settings
 
 from efcp.accounts.roles import Role
 from efcp.jobs.models import JobRun, Outcome
-from efcp.operations.metrics import collecting
-from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations import metrics
+from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
 from efcp.proxies.models import Proxy, ProxyContact
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
@@ -78,7 +78,7 @@ def test_states_by_destination_and_by_set(edge: Proxy, client: Client) -> None:
 def test_what_is_down_has_a_series_before_what_is_not(
     edge: Proxy, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collecting, "MAX_DESTINATIONS", 1)
+    monkeypatch.setattr(metrics, "MAX_DESTINATIONS", 1)
     found = read(client)
     assert list(found["efcp_destination_state"]) == [("edge-1", "1", OTHER, "0")]
     assert found["efcp_destinations_hidden"] == {(): 1}

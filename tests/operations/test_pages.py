@@ -12,7 +12,8 @@ from dispatcher.models import Destination
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
-from efcp.operations.models import ReloadResult, ReloadRun, StateResult, StateRun
+from efcp.operations.reloads.models import ReloadResult, ReloadRun
+from efcp.operations.states.models import StateResult, StateRun
 from efcp.proxies.models import KnownDestination, Proxy, State
 from tests.operations.forms import sent
 from tests.operations.playing_proxy import PlayingProxy

@@ -11,8 +11,8 @@ from datetime import datetime
 from enum import IntEnum
 
 from dispatcher.selectors import set_names
+from efcp.operations.maintenance.models import Maintenance
 from efcp.operations.maintenance.selectors import last_change, out_of_service
-from efcp.operations.models import Maintenance
 from efcp.proxies.models import KnownDestination, KnownSet, State
 from efcp.proxies.probing import Check, live_check
 from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states

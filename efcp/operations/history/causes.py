@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from efcp.clock import moment_text
-from efcp.operations.models import Module, ReloadOutcome, ReloadResult, StateOutcome, StateResult
+from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult
+from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.proxies.models import Cause, State, StateChange
 from efcp.sip.uri import uri_key
 

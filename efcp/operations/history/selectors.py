@@ -16,8 +16,9 @@ from efcp.audit.selectors import AuditFilter, audit_page
 from efcp.clock import moment_text
 from efcp.operations.history.causes import ExplainedChange, with_causes
 from efcp.operations.history.timeline import Change, Gap, Period, Segment, Timeline, timeline
+from efcp.operations.maintenance.models import Maintenance
 from efcp.operations.maintenance.selectors import open_of
-from efcp.operations.models import Maintenance, Module, ReloadOutcome, ReloadResult
+from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult
 from efcp.proxies.models import HistoryGap, KnownDestination, StateChange
 from efcp.proxies.probing import Check, live_check, why_check
 from efcp.proxies.selectors import WatchedProxy, live_states

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from efcp.operations.choosing import ProxiesField
+from efcp.operations.forms import ProxiesField
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import WatchedProxy
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, Max, OuterRef
 
-from efcp.operations.models import Maintenance, MaintenanceOnProxy, Step
+from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Step
 from efcp.sip.uri import uri_key
 
 SHOWN_PAST = 50

@@ -11,7 +11,7 @@ from dispatcher.routing.rows import DestinationRow
 from dispatcher.services import subject
 from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
-from efcp.operations.models import Maintenance, MaintenanceOnProxy, Step
+from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Step
 from efcp.proxies.models import Proxy
 
 

@@ -16,7 +16,7 @@ from efcp.audit.services import actor_of
 from efcp.clock import moment_text
 from efcp.operations.maintenance import selectors, services
 from efcp.operations.maintenance.forms import ExtendForm, MaintenanceForm
-from efcp.operations.models import Maintenance
+from efcp.operations.maintenance.models import Maintenance
 from efcp.operations.states.selectors import EmptiedSet, chosen_lines, emptied_sets
 from efcp.proxies.context import watched_on
 

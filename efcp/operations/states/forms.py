@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from efcp.operations.choosing import ProxiesField
-from efcp.operations.states.clusters import left_out
+from efcp.operations.forms import ProxiesField
+from efcp.operations.states.selectors import left_out
 from efcp.proxies.models import Proxy, State
 from efcp.proxies.selectors import WatchedProxy
 

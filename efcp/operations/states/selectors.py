@@ -1,9 +1,10 @@
-"""What setting a state would do."""
+"""What setting a state would do to destinations and their sets, and which proxies share states or a table."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db.models import F
 from django.http import QueryDict
 
@@ -11,7 +12,8 @@ from dispatcher.models import Destination
 from dispatcher.selectors import set_names
 from efcp.proxies.models import KnownDestination, Proxy, State
 from efcp.proxies.probing import Check, live_check
-from efcp.proxies.selectors import WatchedProxy, live_states
+from efcp.proxies.selectors import WatchedProxy, live_states, watched_proxies
+from efcp.proxies.set_counts import SetOnProxy, set_counts
 from efcp.sip.uri import uri_key
 
 MOST_AT_ONCE = 1_000
@@ -182,3 +184,121 @@ def _state_on(each: WatchedProxy, held: Sequence[KnownDestination]) -> str:
 def _first_state(held: Sequence[KnownDestination]) -> str:
     """The state of the destination that ds_set_state changes, empty where there is none."""
     return held[0].state if held else ""
+
+
+@dataclass(frozen=True, slots=True)
+class EffectOnProxy:
+    """How many of a set's destinations take calls on a proxy: now, and once the chosen ones have a state."""
+
+    now: SetOnProxy
+    if_inactive: int
+    if_active: int
+
+    @property
+    def proxy(self) -> Proxy:
+        """The proxy."""
+        return self.now.watched.proxy
+
+    @property
+    def held(self) -> int:
+        """How many of the set it holds, as last read."""
+        return self.now.held
+
+    @property
+    def active(self) -> int:
+        """How many of them take calls, as last read."""
+        return self.now.active
+
+    @property
+    def would_be_empty(self) -> bool:
+        """Whether nothing would take the calls of a set that something takes now."""
+        return self.active > 0 and not self.if_inactive
+
+
+@dataclass(frozen=True, slots=True)
+class SetEffect:
+    """What a setting does to one set: how many of its destinations are chosen, and the effect by proxy."""
+
+    setid: int
+    name: str
+    chosen: int
+    on_proxies: tuple[EffectOnProxy, ...]
+
+    @property
+    def emptied_on(self) -> list[Proxy]:
+        """The proxies on which nothing would take the set's calls any more."""
+        return [each.proxy for each in self.on_proxies if each.would_be_empty]
+
+    @property
+    def emptied_names(self) -> list[str]:
+        """Their names, marked where that goes by last known states."""
+        return [each.now.watched.marked_name for each in self.on_proxies if each.would_be_empty]
+
+
+def set_effects(lines: Sequence[ChosenLine], watched: Sequence[WatchedProxy]) -> list[SetEffect]:
+    """The effect per set, first those that would be left without an active destination; two queries."""
+    by_set: dict[int, list[ChosenLine]] = defaultdict(list)
+    for line in lines:
+        by_set[line.row.setid].append(line)
+    counts = set_counts(watched, by_set)
+    names = set_names()
+    effects = []
+    for setid, of_set in by_set.items():
+        chosen = [(on.proxy.pk, on.state) for line in of_set for on in line.states]
+        on_proxies = tuple(_effect_on(each, chosen) for each in counts[setid])
+        effects.append(SetEffect(setid, names.get(setid, ""), len(of_set), on_proxies))
+    return sorted(effects, key=lambda each: (not each.emptied_on, each.setid))
+
+
+def _effect_on(now: SetOnProxy, chosen: Iterable[tuple[int, str]]) -> EffectOnProxy:
+    states = Counter(state for proxy_id, state in chosen if proxy_id == now.watched.proxy.pk)
+    return EffectOnProxy(
+        now=now,
+        if_inactive=now.active - states[State.ACTIVE],
+        if_active=now.active + states[State.INACTIVE] + states[State.PROBING],
+    )
+
+
+CircleKey = tuple[str, str] | int
+"""Cluster and partition, or the id of a proxy without a cluster."""
+
+
+def circle_key(proxy: Proxy) -> CircleKey:
+    """The same for proxies that replicate states among themselves."""
+    return (proxy.cluster, proxy.partition) if proxy.cluster else proxy.pk
+
+
+def circles(proxies: Iterable[Proxy]) -> list[list[Proxy]]:
+    """These proxies with all enabled members of their clusters; in each circle, first those that answer."""
+    chosen = list(proxies)
+    known = watched_proxies() if any(proxy.cluster for proxy in chosen) else ()
+    members: dict[CircleKey, list[WatchedProxy]] = defaultdict(list)
+    for each in known:
+        members[circle_key(each.proxy)].append(each)
+    found: dict[CircleKey, list[Proxy]] = {}
+    for proxy in chosen:
+        of_cluster = members[circle_key(proxy)] if proxy.cluster else []
+        ordered = [each.proxy for each in sorted(of_cluster, key=lambda each: not each.fresh)]
+        found.setdefault(circle_key(proxy), ordered or [proxy])
+    return list(found.values())
+
+
+def left_out(chosen: Sequence[Proxy], watched: Sequence[WatchedProxy]) -> list[Proxy]:
+    """The proxies that are not chosen, although they share a table with one that is.
+
+    Of one partition all proxies share the table, but for a sandbox beside them. The members of a chosen
+    proxy's cluster get the state by it.
+    """
+    reached = {circle_key(proxy) for proxy in chosen} | {proxy.pk for proxy in chosen}
+    partitions = {proxy.partition for proxy in chosen if _shares_its_table(proxy)}
+    return [
+        each.proxy
+        for each in watched
+        if _shares_its_table(each.proxy)
+        and each.proxy.partition in partitions
+        and not {each.proxy.pk, circle_key(each.proxy)} & reached
+    ]
+
+
+def _shares_its_table(proxy: Proxy) -> bool:
+    return settings.SANDBOX_IS_PART_OF_ALL or not proxy.is_sandbox

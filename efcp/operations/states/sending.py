@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from efcp.mi import DestinationState, MiClient, MiError, RefusedError
-from efcp.operations.models import StateOutcome, StateResult
+from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.proxies.asking import Answer, NotAskedError, Target, ask
 from efcp.proxies.models import State
 from efcp.proxies.polling import Poll, Question

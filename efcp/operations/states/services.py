@@ -14,10 +14,10 @@ from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.services import subject
 from efcp.audit.services import Actor, Subject, record
-from efcp.operations.models import StateOutcome, StateResult, StateRun
-from efcp.operations.processes import this_process
-from efcp.operations.states import sending, undoing
-from efcp.operations.states.clusters import circle_key, circles
+from efcp.operations.runs import this_process
+from efcp.operations.states import results, sending
+from efcp.operations.states.models import StateOutcome, StateResult, StateRun
+from efcp.operations.states.selectors import circle_key, circles
 from efcp.proxies.asking import target_of
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import Proxy, ProxyContact, State
@@ -95,13 +95,13 @@ def undo(run: StateRun, actor: Actor, reason: str = "") -> Begun:
     )
     return _begin(
         undoing_run,
-        _wishes_to_undo(undoing.steps(run)),
+        _wishes_to_undo(results.undo_steps(run)),
         actor,
         lambda: StateRun.objects.filter(undoes=run).first(),
     )
 
 
-def _wishes_to_undo(steps: Sequence[undoing.Step]) -> list[_Wish]:
+def _wishes_to_undo(steps: Sequence[results.UndoStep]) -> list[_Wish]:
     """Each step, with the other members of its proxy's cluster, which are read back with it."""
     rows = _rows_of(steps)
     members = {circle_key(circle[0]): circle for circle in circles(step.result.proxy for step in steps)}
@@ -115,7 +115,7 @@ def _wishes_to_undo(steps: Sequence[undoing.Step]) -> list[_Wish]:
     return list(found.values())
 
 
-def _rows_of(steps: Iterable[undoing.Step]) -> dict[tuple[int, str], Destination]:
+def _rows_of(steps: Iterable[results.UndoStep]) -> dict[tuple[int, str], Destination]:
     """The table's rows of these destinations; one without an id for what the table does not hold."""
     wanted = {(step.result.setid, step.result.uri) for step in steps}
     held = Destination.objects.filter(

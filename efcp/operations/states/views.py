@@ -9,12 +9,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dispatcher.selectors import find
 from efcp.accounts.form_recovery import NOTICE, recover_form
 from efcp.audit.services import actor_of
-from efcp.operations.models import StateRun
 from efcp.operations.states import results, selectors, services
-from efcp.operations.states.effects import set_effects
-from efcp.operations.states.finding import SHORTEST_SEARCH, Place, destinations_at, suggestions
 from efcp.operations.states.forms import StateForm
-from efcp.operations.states.selectors import Chosen
+from efcp.operations.states.models import StateRun
+from efcp.operations.states.search import SHORTEST_SEARCH, Place, destinations_at, suggestions
+from efcp.operations.states.selectors import Chosen, set_effects
 from efcp.proxies.context import watched_on
 from efcp.proxies.models import MAX_TEXT
 from efcp.proxies.selectors import watcher_is_silent

@@ -1,0 +1,250 @@
+"""Delivers notices by e-mail or to a webhook, and retries after a pause.
+
+A notice is claimed in the database before it is sent. If the process dies while sending, or the mail server
+does not answer, nobody knows whether the notice arrived: it is shown as unknown and not sent again. A webhook
+that does not answer is tried again, since it recognizes a repeated message by its id.
+
+A webhook gets JSON, signed; redirects are not followed. The header `EFCP-Signature: t=UNIX_TIME,v1=HEX` holds
+the HMAC-SHA256, under the rule's secret, of the time, a dot and the body as sent. A receiver compares it,
+refuses an old time, and knows a repeated message by its id.
+"""
+
+import hashlib
+import hmac
+import http.client
+import json
+import logging
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as PoolTimeoutError
+from datetime import datetime, timedelta
+from typing import cast
+
+import urllib3
+from django.conf import settings
+from django.core.mail import BadHeaderError, EmailMessage
+from django.utils import timezone
+
+from efcp.mi import Endpoint, EndpointError, MiError
+from efcp.mi.deadline import Deadline
+from efcp.mi.reach import Reach
+from efcp.mi.stream import open_stream
+from efcp.operations.alerts.detection import make_notices
+from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
+from efcp.proxies.locking import retried_on_lock
+from efcp.proxies.mi_password import UnreadablePasswordError, decrypt, encrypt
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 2.0
+AT_ONCE = 20
+"""Messages of one beat: each may take its whole limit."""
+
+PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200))
+"""After the first try, the second, and so on; then it is given up."""
+
+LOST_AFTER = timedelta(minutes=5)
+
+
+def carry_out(now: datetime) -> None:
+    """Make what is to be told, and send what is due."""
+    make_notices(now)
+    _give_up_lost(now)
+    due = Notice.objects.filter(state=NoticeState.WAITING, next_try_at__lte=now, rule__enabled=True)
+    for notice in due.select_related("rule").order_by("pk")[:AT_ONCE]:
+        if _claim(notice):
+            send(notice)
+
+
+@retried_on_lock
+def _give_up_lost(now: datetime) -> None:
+    lost = Notice.objects.filter(state=NoticeState.SENDING, next_try_at__lte=now - LOST_AFTER)
+    for pk in list(lost.values_list("pk", flat=True)[:AT_ONCE]):
+        Notice.objects.filter(pk=pk, state=NoticeState.SENDING).update(
+            state=NoticeState.UNKNOWN, error="The panel ended while it was being sent."
+        )
+
+
+@retried_on_lock
+def _claim(notice: Notice) -> bool:
+    """Whether it is this process that is to send it."""
+    waiting = Notice.objects.filter(pk=notice.pk, state=NoticeState.WAITING)
+    return bool(waiting.update(state=NoticeState.SENDING, next_try_at=timezone.now()))
+
+
+@retried_on_lock
+def _store(notice: Notice) -> None:
+    notice.save(update_fields=["tries", "state", "next_try_at", "error"])
+
+
+def send(notice: Notice) -> None:
+    """Send a claimed notice once, and store what came of it."""
+    notice.tries += 1
+    try:
+        _CHANNELS[notice.rule.channel](notice.rule, notice)
+    except MaybeSentError as error:
+        notice.state, notice.error = NoticeState.UNKNOWN, str(error)[:255]
+    except (MailError, WebhookError) as error:
+        notice.error = str(error)[:255]
+        if notice.tries > len(PAUSES):
+            notice.state = NoticeState.GIVEN_UP
+            log.warning("The notice %s of %s is given up: %s", notice.key, notice.rule.name, notice.error)
+        else:
+            notice.state = NoticeState.WAITING
+            notice.next_try_at = timezone.now() + PAUSES[notice.tries - 1]
+    else:
+        notice.state, notice.error = NoticeState.SENT, ""
+    _store(notice)
+
+
+MAIL_LIMIT_S = 30.0
+"""On the whole time of a message; each step of it has settings.EMAIL_TIMEOUT."""
+
+_NOT_SENT = (
+    smtplib.SMTPResponseException,
+    smtplib.SMTPRecipientsRefused,
+    smtplib.SMTPNotSupportedError,
+    ConnectionRefusedError,
+    socket.gaierror,
+    BadHeaderError,
+)
+"""What can only come before the server has taken the message."""
+
+_WORDS = {"down": "down", "back": "back", "test": "test"}
+
+
+class MailError(Exception):
+    """The server did not take the message; the text is one line for people."""
+
+
+class MaybeSentError(MailError):
+    """Nobody knows whether the server took the message."""
+
+
+def can_send() -> bool:
+    """Whether a server is set."""
+    return bool(settings.EMAIL_HOST)
+
+
+def send_mail(rule: NotificationRule, notice: Notice) -> None:
+    """Send a notice to the rule's recipients. Raises MailError, or MaybeSentError where no answer came."""
+    if not can_send():
+        raise MailError("EFCP_SMTP_URL is not set.")
+    message = EmailMessage(
+        subject=_subject(notice),
+        body=_body(notice),
+        to=recipients(rule.recipients),
+        headers={"Message-ID": f"<{notice.key}@efcp>"},
+    )
+    # smtplib bounds each step only: a server that drips would be waited for without end.
+    pool = ThreadPoolExecutor(1, thread_name_prefix="mail")
+    try:
+        pool.submit(message.send).result(MAIL_LIMIT_S)
+    except PoolTimeoutError:
+        raise MaybeSentError(f"The mail server took longer than {MAIL_LIMIT_S:.0f} s.") from None
+    except _NOT_SENT as error:
+        raise MailError(f"The mail server did not take it: {error}") from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise MaybeSentError(f"The connection to the mail server broke: {error}") from error
+    finally:
+        pool.shutdown(wait=False)
+
+
+def recipients(text: str) -> list[str]:
+    """The addresses in a text that divides them by commas or lines."""
+    return [each.strip() for each in text.replace("\n", ",").split(",") if each.strip()]
+
+
+def _subject(notice: Notice) -> str:
+    destinations = notice.content["destinations"]
+    count = len(destinations) + notice.content["further"]
+    if notice.kind == "test":
+        subject = f"[EFCP] test of {notice.content['rule']}"
+    elif count == 1:
+        subject = f"[EFCP] {_WORDS[notice.kind]}: {destinations[0]['uri']} in set {destinations[0]['set']}"
+    else:
+        subject = f"[EFCP] {count} destinations {_WORDS[notice.kind]}: {notice.content['rule']}"
+    return " ".join(subject.split())
+
+
+def _body(notice: Notice) -> str:
+    if notice.kind == "test":
+        return "This is a test: messages of this rule reach you.\n"
+    lines = [
+        f"{each['uri']} in set {each['set']} {each['set_name']} on {each['proxy']}:"
+        f" {'up again, was ' if notice.kind == 'back' else ''}{each['state']} since {each['since']}"
+        for each in notice.content["destinations"]
+    ]
+    if notice.content["further"]:
+        lines.append(f"and {notice.content['further']} more")
+    if settings.PUBLIC_URL:
+        lines += ["", f"{settings.PUBLIC_URL}/cp/system/dispatcher/state/"]
+    return "\n".join(lines) + "\n"
+
+
+WEBHOOK_LIMIT_S = 10.0
+WEBHOOK_SECRET = b"efcp: secrets of webhooks"
+
+
+class WebhookError(Exception):
+    """The receiver did not take the message; the text is one line for people."""
+
+
+def sealed(secret: str) -> bytes:
+    """The secret as it is stored."""
+    return encrypt(secret, WEBHOOK_SECRET)
+
+
+def signature(secret: str, moment: int, body: bytes) -> str:
+    """The value of the header EFCP-Signature."""
+    digest = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={moment},v1={digest}"
+
+
+def post_webhook(rule: NotificationRule, notice: Notice) -> None:
+    """Send a notice; any answer of 200 to 299 is a receipt. Raises WebhookError."""
+    try:
+        endpoint = Endpoint.parse(rule.url, reach=Reach(settings.WEBHOOK_NETWORKS))
+        secret = decrypt(bytes(rule.secret_encrypted), WEBHOOK_SECRET)
+    except EndpointError as error:
+        raise WebhookError(str(error)) from error
+    except UnreadablePasswordError:
+        raise WebhookError(
+            "Its address and secret can't be read with this installation's secret key: enter them again."
+        ) from None
+    body = json.dumps(notice.content).encode()
+    try:
+        status = _post(endpoint, body, signature(secret, int(time.time()), body))
+    except MiError as error:
+        raise WebhookError(str(error)) from error
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
+        raise WebhookError("The connection was closed without an answer.") from None
+    if not 200 <= status < 300:
+        raise WebhookError(f"The receiver answered with status {status}.")
+
+
+def _post(endpoint: Endpoint, body: bytes, signed: str) -> int:
+    """The status of the answer, whose body is not read."""
+    deadline = Deadline.after(WEBHOOK_LIMIT_S)
+    with open_stream(endpoint, deadline, ssl.create_default_context()) as stream:
+        connection = urllib3.connection.HTTPConnection(endpoint.host, endpoint.port)
+        connection.sock = cast("ssl.SSLSocket", stream)  # all that it uses of a socket, Stream has
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "EFCP",
+            "Connection": "close",
+            "EFCP-Signature": signed,
+        }
+        connection.request("POST", endpoint.target, body=body, headers=headers, preload_content=False)
+        stream.send()
+        return int(connection.getresponse().status)
+
+
+_CHANNELS: dict[str, Callable[[NotificationRule, Notice], None]] = {
+    Channel.EMAIL: send_mail,
+    Channel.WEBHOOK: post_webhook,
+}

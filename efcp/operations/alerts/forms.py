@@ -1,0 +1,211 @@
+"""The form of a rule: who is told of what, and how."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.validators import validate_email
+from django.http import QueryDict
+
+from efcp.mi import Endpoint, EndpointError
+from efcp.mi.reach import Reach
+from efcp.operations.alerts.delivery import can_send, recipients
+from efcp.operations.alerts.detection import ABSENT
+from efcp.operations.alerts.models import Channel, NotificationRule
+from efcp.operations.alerts.services import RuleValues
+from efcp.proxies.mi_password import UnreadablePasswordError
+from efcp.proxies.models import Proxy, State
+
+STATES = (
+    (State.PROBING.value, "Probing"),
+    (State.INACTIVE.value, "Inactive"),
+    (ABSENT, "Gone from memory"),
+)
+MAX_SETS = 200
+MAX_RECIPIENTS = 20
+MIN_SECRET = 16
+_MAX_INT = 2**31 - 1
+
+
+class RuleForm(forms.Form):
+    """Name, what counts, whom to tell. The stored secret is never part of what it shows."""
+
+    name = forms.CharField(max_length=64, help_text="Stands in the subject of a message.")
+    enabled = forms.BooleanField(required=False)
+    setids = forms.CharField(
+        max_length=2000, required=False, label="Sets", help_text="Numbers, divided by commas. Empty: all."
+    )
+    proxies = forms.ModelMultipleChoiceField(
+        Proxy.objects.none(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None chosen: all.",
+    )
+    states = forms.MultipleChoiceField(
+        choices=STATES,
+        widget=forms.CheckboxSelectMultiple,
+        label="Counts as down",
+        error_messages={"required": "Choose what counts as down."},
+    )
+    after_s = forms.IntegerField(
+        min_value=0, max_value=86_400, label="After seconds", help_text="How long it has to be down."
+    )
+    tells_back = forms.BooleanField(required=False, label="Tell when it is back, too")
+    channel = forms.ChoiceField(choices=Channel.choices, widget=forms.RadioSelect)
+    recipients = forms.CharField(
+        max_length=1000, required=False, label="E-mail to", help_text="Addresses, divided by commas."
+    )
+    url = forms.CharField(max_length=255, required=False, label="Webhook", help_text="http:// or https://")
+    secret = forms.CharField(
+        max_length=200,
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Signs what is sent to the webhook; 16 characters or more.",
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | None = None,
+        *,
+        rule: NotificationRule | None = None,
+        typed: QueryDict | None = None,
+    ) -> None:
+        super().__init__(data, initial=_initial(rule) | _typed(typed))
+        self.rule = rule
+        proxies = self.fields["proxies"]
+        if isinstance(proxies, forms.ModelMultipleChoiceField):
+            proxies.queryset = Proxy.objects.all()
+        if rule is not None and rule.url_encrypted:
+            self.fields["url"].help_text = f"One at {rule.masked_url} is stored. Left empty, it stays."
+        if rule is not None and rule.secret_encrypted:
+            self.fields["secret"].help_text = "One is stored. Left empty, it stays."
+
+    def clean_name(self) -> str:
+        """A name that no other rule has."""
+        name: str = self.cleaned_data["name"]
+        others = NotificationRule.objects.filter(name=name)
+        if self.rule is not None:
+            others = others.exclude(pk=self.rule.pk)
+        if others.exists():
+            raise forms.ValidationError("Another rule has this name.")
+        return name
+
+    def clean_setids(self) -> list[int]:
+        """The numbers, each once."""
+        found = []
+        for text in filter(None, (part.strip() for part in self.cleaned_data["setids"].split(","))):
+            if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _MAX_INT):
+                raise forms.ValidationError(f"“{text}” is no set's number.")
+            found.append(int(text))
+        if len(found) > MAX_SETS:
+            raise forms.ValidationError(f"At most {MAX_SETS}; leave it empty for all.")
+        return sorted(set(found))
+
+    def clean_recipients(self) -> str:
+        """Addresses, if any."""
+        found = recipients(self.cleaned_data["recipients"])
+        if len(found) > MAX_RECIPIENTS:
+            raise forms.ValidationError(f"At most {MAX_RECIPIENTS}.")
+        for address in found:
+            validate_email(address)
+        return ", ".join(found)
+
+    def clean_url(self) -> str:
+        """An address that can be posted to, if any."""
+        url: str = self.cleaned_data["url"].strip()
+        if not url:
+            return ""
+        try:
+            return Endpoint.parse(url, reach=Reach(settings.WEBHOOK_NETWORKS)).url
+        except EndpointError as error:
+            raise forms.ValidationError(str(error).replace("MI address", "webhook's address")) from error
+
+    def clean_secret(self) -> str:
+        """A new secret, if any."""
+        secret: str = self.cleaned_data["secret"]
+        if secret and len(secret) < MIN_SECRET:
+            raise forms.ValidationError(f"At least {MIN_SECRET} characters.")
+        return secret
+
+    def clean(self) -> None:
+        """What the chosen channel needs."""
+        match self.cleaned_data.get("channel"):
+            case Channel.EMAIL:
+                self._need_mail()
+            case Channel.WEBHOOK:
+                self._need_webhook()
+
+    def values(self) -> RuleValues:
+        """The valid form's values; the secret is None where the stored one stays."""
+        given: Mapping[str, Any] = self.cleaned_data
+        return RuleValues(
+            name=given["name"],
+            enabled=given["enabled"],
+            setids=tuple(given["setids"]),
+            proxies=tuple(given["proxies"]),
+            states=tuple(given["states"]),
+            after_s=given["after_s"],
+            tells_back=given["tells_back"],
+            channel=Channel(given["channel"]),
+            recipients=given["recipients"],
+            url=given["url"] or (None if self._keeps_address else ""),
+            secret=given["secret"] or None,
+        )
+
+    @property
+    def _keeps_address(self) -> bool:
+        """Whether a stored address stays where none is typed."""
+        return self.rule is not None and bool(self.rule.url_encrypted)
+
+    def _need_mail(self) -> None:
+        if "recipients" in self.cleaned_data and not self.cleaned_data["recipients"]:
+            self.add_error("recipients", "Whom is it to be sent to?")
+        if not can_send():
+            self.add_error("channel", "E-mail can't be sent: EFCP_SMTP_URL is not set.")
+
+    def _need_webhook(self) -> None:
+        url = self.cleaned_data.get("url")
+        if url == "" and not self._keeps_address:
+            self.add_error("url", "Where is it to be sent to?")
+        has_secret = self.rule is not None and bool(self.rule.secret_encrypted)
+        if self.cleaned_data.get("secret") == "":
+            if not has_secret:
+                self.add_error("secret", "The receiver needs a secret to know that it is you.")
+            elif url and url != _stored_address(self.rule):
+                self.add_error("secret", "Another address: enter the secret again.")
+
+
+def _stored_address(rule: NotificationRule | None) -> str:
+    """The address that is stored; empty where it can't be read any more."""
+    try:
+        return rule.url if rule else ""
+    except UnreadablePasswordError:
+        return ""
+
+
+def _initial(rule: NotificationRule | None) -> dict[str, Any]:
+    if rule is None:
+        return {"enabled": True, "states": [State.PROBING.value], "after_s": 60, "tells_back": True}
+    return {
+        "name": rule.name,
+        "enabled": rule.enabled,
+        "setids": ", ".join(str(each) for each in rule.setids),
+        "proxies": [proxy.pk for proxy in rule.proxies.all()],
+        "states": rule.states,
+        "after_s": rule.after_s,
+        "tells_back": rule.tells_back,
+        "channel": rule.channel,
+        "recipients": rule.recipients,
+    }
+
+
+def _typed(typed: QueryDict | None) -> dict[str, Any]:
+    """What was typed before the session ended; a secret is not kept."""
+    if typed is None:
+        return {}
+    several: Sequence[str] = ("states", "proxies")
+    flags = ("enabled", "tells_back")
+    found: dict[str, Any] = {name: typed[name] for name in typed if name not in (*several, "secret")}
+    return found | {name: typed.getlist(name) for name in several} | {name: name in typed for name in flags}

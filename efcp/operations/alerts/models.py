@@ -1,0 +1,124 @@
+"""Alert rules, the outages that each rule follows, and the notices that it sends."""
+
+from urllib.parse import urlsplit
+
+from django.db import models
+
+from efcp.proxies.mi_password import decrypt, encrypt
+from efcp.proxies.models import Proxy
+
+WEBHOOK_ADDRESS = b"efcp: addresses of webhooks"
+"""The purpose under which they are encrypted."""
+
+
+class Channel(models.TextChoices):
+    """How people are told."""
+
+    EMAIL = "email", "E-mail"
+    WEBHOOK = "webhook", "Webhook"
+
+
+class NotificationRule(models.Model):
+    """Whom to tell of which destinations that are down, and after how many seconds.
+
+    An empty `setids` means all sets, no `proxies` all proxies; `states` are those that count as down
+    ("absent" is gone from a proxy's memory). Outages that began before `since` are not told of.
+    """
+
+    name = models.CharField(max_length=64, unique=True)
+    enabled = models.BooleanField(default=True)
+    setids = models.JSONField(default=list)
+    proxies = models.ManyToManyField(Proxy, blank=True, related_name="+")
+    states = models.JSONField(default=list)
+    after_s = models.PositiveIntegerField(default=60)
+    tells_back = models.BooleanField(default=True)
+    channel = models.CharField(max_length=8, choices=Channel.choices)
+    recipients = models.CharField(max_length=1000, blank=True)
+    masked_url = models.CharField(max_length=255, blank=True)
+    """Where the webhook is, without the path: with many receivers that is a secret itself."""
+    url_encrypted = models.BinaryField(default=b"", blank=True)
+    secret_encrypted = models.BinaryField(default=b"", blank=True)
+    since = models.DateTimeField()
+
+    class Meta:
+        db_table = "efcp_notification_rule"
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def url(self) -> str:
+        """The webhook's whole address; raises UnreadablePasswordError under another secret key."""
+        return decrypt(bytes(self.url_encrypted), WEBHOOK_ADDRESS)
+
+    @url.setter
+    def url(self, url: str) -> None:
+        parts = urlsplit(url)
+        self.masked_url = f"{parts.scheme}://{parts.netloc}/…" if parts.netloc else ""
+        self.url_encrypted = encrypt(url, WEBHOOK_ADDRESS)
+
+
+class NoticeState(models.TextChoices):
+    """What became of a notice."""
+
+    WAITING = "waiting", "Waiting"
+    SENDING = "sending", "Being sent"
+    SENT = "sent", "Sent"
+    GIVEN_UP = "given up", "Given up"
+    UNKNOWN = "unknown", "Unknown: not sent again"
+
+
+class Notice(models.Model):
+    """One message of a rule, of one or more destinations. `key` names it, also when it is repeated."""
+
+    rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="notices")
+    key = models.CharField(max_length=32, unique=True)
+    kind = models.CharField(max_length=4)
+    content = models.JSONField()
+    made_at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=NoticeState.choices, default=NoticeState.WAITING)
+    tries = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField()
+    error = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        db_table = "efcp_notice"
+        ordering = ("-id",)
+        indexes = (
+            models.Index(fields=["state", "next_try_at"], name="efcp_notice_due"),
+            models.Index(fields=["made_at"], name="efcp_notice_made"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.rule_id}: {self.state}"
+
+
+class Outage(models.Model):
+    """A destination that is down in the eyes of a rule, from `began_at` until it is up again.
+
+    `told_at` is set in the transaction that makes the notice: no outage is told of twice. One that began
+    before the rule `is_old`, and is not told of.
+    """
+
+    rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="outages")
+    proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="+")
+    partition = models.CharField(max_length=64)
+    setid = models.IntegerField()
+    uri = models.CharField(max_length=255)
+    uri_key = models.CharField(max_length=255)
+    state = models.CharField(max_length=8)
+    began_at = models.DateTimeField()
+    is_old = models.BooleanField(default=False)
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "efcp_outage"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["rule", "proxy", "partition", "setid", "uri_key"], name="efcp_outage_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.uri} on {self.proxy_id} since {self.began_at}"

@@ -1,0 +1,137 @@
+"""Writing rules, with their audit records; and a message to test one."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from efcp.audit.edit_tokens import require_current
+from efcp.audit.services import Actor, Subject, record
+from efcp.operations.alerts.delivery import sealed, send
+from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
+from efcp.proxies.models import Proxy
+
+_SECRET_SHOWN = "***"  # noqa: S105 - what stands in its place
+
+
+class NotificationRuleGoneError(Exception):
+    """The rule was deleted meanwhile; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleValues:
+    """What a rule's editor says; `url` and `secret` are None where the stored one stays."""
+
+    name: str
+    enabled: bool
+    setids: tuple[int, ...]
+    proxies: tuple[Proxy, ...]
+    states: tuple[str, ...]
+    after_s: int
+    tells_back: bool
+    channel: Channel
+    recipients: str
+    url: str | None
+    secret: str | None
+
+
+def save(
+    rule: NotificationRule | None, values: RuleValues, actor: Actor, original: str | None = None
+) -> NotificationRule:
+    """Add a rule, or change one.
+
+    Where it is new, turned on again or looks after others than before, it begins anew: it tells of outages
+    that begin from then on. `original` is the edit token of the form that changes one. Raises
+    NotificationRuleGoneError or StaleFormError.
+    """
+    with transaction.atomic():
+        rule = _locked(rule, original) if rule else None
+        before = _for_audit(rule) if rule else None
+        begins_anew = rule is None or not rule.enabled or _looks_after(rule) != _wants(values)
+        kept = rule or NotificationRule()
+        for name in ("name", "enabled", "after_s", "tells_back", "channel", "recipients"):
+            setattr(kept, name, getattr(values, name))
+        kept.setids, kept.states = list(values.setids), list(values.states)
+        if values.url is not None:
+            kept.url = values.url
+        if values.secret is not None:
+            kept.secret_encrypted = sealed(values.secret)
+        if begins_anew:
+            kept.since = timezone.now()
+        kept.save()
+        kept.proxies.set(values.proxies)
+        if begins_anew:
+            kept.outages.all().delete()
+        record(actor, "edit" if rule else "add", _subject(kept), before=before, after=_for_audit(kept))
+    return kept
+
+
+def delete(rule: NotificationRule, actor: Actor, original: str | None = None) -> None:
+    """Delete a rule with its notices. Raises NotificationRuleGoneError or StaleFormError."""
+    with transaction.atomic():
+        rule = _locked(rule, original)
+        record(actor, "delete", _subject(rule), before=_for_audit(rule))
+        rule.delete()
+
+
+def _locked(rule: NotificationRule, original: str | None) -> NotificationRule:
+    stored = NotificationRule.objects.select_for_update().filter(pk=rule.pk).first()
+    if stored is None:
+        raise NotificationRuleGoneError
+    require_current(original, stored, _subject(stored))
+    return stored
+
+
+def test(rule: NotificationRule, actor: Actor) -> Notice:
+    """Send a message now, once, and return what came of it."""
+    now, key = timezone.now(), secrets.token_hex(16)
+    content = {
+        "id": key,
+        "kind": "test",
+        "rule": rule.name,
+        "at": now.isoformat(timespec="seconds"),
+        "destinations": [],
+        "further": 0,
+    }
+    with transaction.atomic():
+        notice = Notice.objects.create(
+            rule=rule,
+            key=key,
+            kind="test",
+            content=content,
+            made_at=now,
+            next_try_at=now,
+            state=NoticeState.SENDING,
+        )
+        record(actor, "test", _subject(rule))
+    send(notice)
+    if notice.state == NoticeState.WAITING:
+        notice.state = NoticeState.GIVEN_UP
+        notice.save(update_fields=["state"])
+    return notice
+
+
+_Scope = tuple[list[int], list[str], set[int]]
+
+
+def _looks_after(rule: NotificationRule) -> _Scope:
+    return rule.setids, rule.states, {proxy.pk for proxy in rule.proxies.all()}
+
+
+def _wants(values: RuleValues) -> _Scope:
+    return list(values.setids), list(values.states), {proxy.pk for proxy in values.proxies}
+
+
+def _subject(rule: NotificationRule) -> Subject:
+    return Subject("notification", str(rule.pk), rule.name)
+
+
+def _for_audit(rule: NotificationRule) -> dict[str, Any]:
+    names = ("name", "enabled", "setids", "states", "after_s", "tells_back", "channel", "recipients")
+    return {name: getattr(rule, name) for name in names} | {
+        "url": rule.masked_url,
+        "proxies": sorted(proxy.name for proxy in rule.proxies.all()),
+        "secret": _SECRET_SHOWN if rule.secret_encrypted else "",
+    }

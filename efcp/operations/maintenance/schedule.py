@@ -1,0 +1,235 @@
+"""Taking destinations out at their time and putting them back: a duty of the leading watcher.
+
+Each act is claimed in the database before a proxy is asked, so that no two watchers do it; a claim whose
+process died runs out, and the act is done again: setting inactive or active twice does no harm.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from dispatcher.models import Destination
+from efcp.audit.services import Actor
+from efcp.operations.maintenance.models import MaintenanceOnProxy, Step
+from efcp.operations.states import services as states
+from efcp.operations.states.models import StateOutcome, StateResult
+from efcp.operations.states.results import WATCH_FOR
+from efcp.operations.states.selectors import emptied_sets
+from efcp.proxies.locking import retried_on_lock
+from efcp.proxies.models import Cause, KnownDestination, State, StateChange
+from efcp.proxies.selectors import live_states, watched_proxies
+from efcp.sip.uri import uri_key
+
+EVERY_S = 1.0
+_IS_SET = frozenset({StateOutcome.DONE, StateOutcome.THROUGH})
+_MAY_BE_SET = _IS_SET | {StateOutcome.UNKNOWN, StateOutcome.WAITING}
+AT_ONCE = 50
+"""Acts of one beat."""
+
+MOST_REQUESTS = 500
+"""Read of a set: other destinations of it may be in maintenance by the same person."""
+
+CLAIMED_FOR = timedelta(seconds=60)
+AGAIN_AFTER = timedelta(seconds=10)
+LOOKED_AGAIN_AFTER = timedelta(seconds=2)
+ANSWERED_WITHIN_S = 40.0
+GIVEN_UP_AFTER = timedelta(days=1)
+"""How long after its end a proxy that does not answer is still asked."""
+
+
+def carry_out(now: datetime) -> None:
+    """Do what is due: take out, take out again what a late answer to a probe turned back, put back."""
+    for each in _claimed(_to_begin(now), now):
+        _take_out(each, now)
+    for each in _claimed(_turned_back(now), now):
+        _take_out_again(each, now)
+    for each in _claimed(_to_end(now), now):
+        _put_back(each, now)
+
+
+def _to_begin(now: datetime) -> QuerySet[MaintenanceOnProxy]:
+    return MaintenanceOnProxy.objects.filter(step=Step.PLANNED, maintenance__begins_at__lte=now)
+
+
+def _to_end(now: datetime) -> QuerySet[MaintenanceOnProxy]:
+    return MaintenanceOnProxy.objects.filter(step=Step.OUT, maintenance__ends_at__lte=now)
+
+
+def _turned_back(now: datetime) -> QuerySet[MaintenanceOnProxy]:
+    """What an answer to a probe that was under way has made active again."""
+    lately_out = MaintenanceOnProxy.objects.filter(
+        step=Step.OUT, out_at__gte=now - WATCH_FOR, maintenance__ends_at__gt=now
+    )
+    found = [
+        each.pk for each in lately_out.select_related("maintenance")[:AT_ONCE] if _is_active_by_probing(each)
+    ]
+    return lately_out.filter(pk__in=found)
+
+
+def _claimed(due: QuerySet[MaintenanceOnProxy], now: datetime) -> Iterator[MaintenanceOnProxy]:
+    """Those of `due` that this process has claimed, one after the other."""
+    free = due.filter(Q(claimed_until=None) | Q(claimed_until__lte=now), proxy__enabled=True)
+    for each in free.select_related("maintenance", "proxy").order_by("pk")[:AT_ONCE]:
+        if _claim(each, now):
+            yield each
+
+
+@retried_on_lock
+def _claim(each: MaintenanceOnProxy, now: datetime) -> bool:
+    """Whether this process is to do what is due: nobody has done or claimed it since it was read."""
+    unclaimed = MaintenanceOnProxy.objects.filter(
+        pk=each.pk, step=each.step, claimed_until=each.claimed_until
+    )
+    return bool(unclaimed.update(claimed_until=now + CLAIMED_FOR))
+
+
+def _take_out(each: MaintenanceOnProxy, now: datetime) -> None:
+    planned = each.maintenance
+    if planned.ends_at <= now:
+        _finish(each, Step.NOT_TAKEN, now, "Its time was over before anybody could take it out.")
+        return
+    row = _row(each)
+    if not planned.despite_empty and emptied_sets([row], [each.proxy]):
+        _finish(each, Step.NOT_TAKEN, now, f"Set {planned.setid} would have had no active destination left.")
+        return
+    result = _set(each, row, State.INACTIVE, planned.reason)
+    if result is None or result.outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
+        _again(each, now, "The proxy did not answer; it is asked again.")
+    elif result.outcome in _IS_SET:
+        # A proxy that hung may have carried out an earlier request: what it held before that one counts.
+        first = next(iter(_own_requests(each, State.INACTIVE, planned.begins_at)), result)
+        each.out_run, each.out_at, each.state_before = first.run, now, first.state_before
+        _store(each, Step.OUT, "")
+    else:
+        _finish(each, Step.NOT_TAKEN, now, result.message or StateOutcome(result.outcome).label)
+
+
+def _take_out_again(each: MaintenanceOnProxy, now: datetime) -> None:
+    _set(each, _row(each), State.INACTIVE, "A late answer to a probe had turned it back.")
+    message = "A late answer to a probe turned it back; it was taken out again."
+    _again(each, now, message, after=LOOKED_AGAIN_AFTER)
+
+
+def _put_back(each: MaintenanceOnProxy, now: datetime) -> None:
+    planned = each.maintenance
+    if each.state_before == State.INACTIVE:
+        _finish(each, Step.LEFT, now, "It was inactive before, too.")
+        return
+    if not any(one.fresh for one in watched_proxies() if one.proxy.pk == each.proxy_id):
+        _wait_for_proxy(each, now)
+        return
+    known = _known(each)
+    if known is None:
+        _finish(each, Step.LEFT, now, "The proxy does not hold it any more.")
+    elif known.state == State.ACTIVE and _own_requests(each, State.ACTIVE, planned.ends_at):
+        _finish(each, Step.BACK, now, "The request got no answer; the proxy held it as active later.")
+    elif known.state != State.INACTIVE:
+        _finish(each, Step.LEFT, now, f"It was {known.state} already: somebody or a reload set it so.")
+    elif by := _set_since(each):
+        _finish(each, Step.LEFT, now, f"{by} set its state meanwhile.")
+    else:
+        result = _set(each, _row(each), State.ACTIVE, f"End of maintenance: {planned.reason}")
+        if result is not None and result.outcome in _IS_SET:
+            _finish(each, Step.BACK, now, "")
+        else:
+            _wait_for_proxy(each, now)
+
+
+def _wait_for_proxy(each: MaintenanceOnProxy, now: datetime) -> None:
+    if now - each.maintenance.ends_at > GIVEN_UP_AFTER:
+        _finish(each, Step.LEFT, now, "The proxy did not answer for a day: set the state by hand.")
+    else:
+        _again(each, now, "The proxy does not answer; it is put back when it does.")
+
+
+def _set(each: MaintenanceOnProxy, row: Destination, state: State, reason: str) -> StateResult | None:
+    """Set the state on the one proxy and wait for what came of it; None where that is not known."""
+    begun = states.begin([row], state, [each.proxy], Actor(_actor(each)), reason[:255])
+    begun.ended.wait(ANSWERED_WITHIN_S)
+    result = begun.run.results.select_related("run").filter(proxy=each.proxy).first()
+    return result if result is not None and result.outcome != StateOutcome.WAITING else None
+
+
+def _own_requests(each: MaintenanceOnProxy, state: State, since: datetime) -> list[StateResult]:
+    """This maintenance's requests for `state` that the proxy carried out or may have, the oldest first."""
+    planned = each.maintenance
+    requests = StateResult.objects.filter(
+        proxy=each.proxy_id,
+        setid=planned.setid,
+        state_wanted=state,
+        outcome__in=_MAY_BE_SET,
+        run__actor=_actor(each),
+        run__started_at__gte=since,
+    )
+    key = uri_key(planned.uri)
+    found = requests.select_related("run").order_by("pk")[:MOST_REQUESTS]
+    return [result for result in found if uri_key(result.uri) == key]
+
+
+def _actor(each: MaintenanceOnProxy) -> str:
+    return f"maintenance of {each.maintenance.actor}"[:64]
+
+
+def _row(each: MaintenanceOnProxy) -> Destination:
+    """The row as it was planned: it may have been edited or deleted since, while the proxy still holds it."""
+    planned = each.maintenance
+    return Destination(id=planned.destination_id, setid=planned.setid, destination=planned.uri)
+
+
+def _known(each: MaintenanceOnProxy) -> KnownDestination | None:
+    key = each.maintenance.setid, uri_key(each.maintenance.uri)
+    held = live_states([key]).get(key, {}).get(each.proxy_id, ())
+    return held[0] if held else None
+
+
+def _is_active_by_probing(each: MaintenanceOnProxy) -> bool:
+    """Whether it is active, and a probe did it since it was taken out."""
+    known = _known(each)
+    if known is None or known.state != State.ACTIVE:
+        return False
+    last = (
+        StateChange.objects.filter(
+            proxy=each.proxy_id,
+            setid=each.maintenance.setid,
+            uri_key=uri_key(each.maintenance.uri),
+            occurrence=0,
+            at__gte=each.maintenance.begins_at,
+        )
+        .order_by("-at", "-pk")
+        .first()
+    )
+    return last is not None and last.cause == Cause.PROBING
+
+
+def _set_since(each: MaintenanceOnProxy) -> str:
+    """Who set the state by the panel after it was taken out, empty for nobody but the maintenance itself."""
+    later = StateResult.objects.filter(
+        proxy=each.proxy_id, setid=each.maintenance.setid, outcome=StateOutcome.DONE
+    ).exclude(run__actor__startswith="maintenance of ")
+    if each.out_run_id is not None:
+        later = later.filter(run_id__gt=each.out_run_id)
+    key = uri_key(each.maintenance.uri)
+    for result in later.select_related("run").order_by("-pk")[:AT_ONCE]:
+        if uri_key(result.uri) == key:
+            return result.run.actor
+    return ""
+
+
+def _finish(each: MaintenanceOnProxy, step: Step, now: datetime, message: str) -> None:
+    each.done_at = now
+    _store(each, step, message)
+
+
+@retried_on_lock
+def _again(each: MaintenanceOnProxy, now: datetime, message: str, after: timedelta = AGAIN_AFTER) -> None:
+    each.claimed_until = now + after
+    each.message = message[:255]
+    each.save(update_fields=["claimed_until", "message"])
+
+
+@retried_on_lock
+def _store(each: MaintenanceOnProxy, step: Step, message: str) -> None:
+    each.step, each.message, each.claimed_until = step, message[:255], None
+    each.save()
+    each.maintenance.save(update_fields=["changed_at"])

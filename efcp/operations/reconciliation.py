@@ -1,0 +1,191 @@
+"""Settling what a run left open: the process that waited for an answer ended, or no answer came.
+
+A proxy that hung carries out what waits in its socket, seconds or a minute later. So a
+request without an answer is settled by what is read back once the proxy answers again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from efcp.clock import moment_text
+from efcp.operations.reloads.models import ReloadOutcome, ReloadResult
+from efcp.operations.runs import is_gone
+from efcp.operations.states.models import StateOutcome, StateResult
+from efcp.proxies.loads import partition_of
+from efcp.proxies.locking import retried_on_lock
+from efcp.proxies.models import ProxyContact, ProxyLoad, State
+from efcp.proxies.selectors import LiveStates, live_states
+from efcp.sip.uri import uri_key
+
+EVERY_S = 2.0
+AT_ONCE = 500
+OPEN_FOR = timedelta(days=1)
+"""How long after a request a proxy that does not answer is waited for."""
+
+WHOLE_SECONDS = timedelta(seconds=1)
+"""Proxies report their moments in whole seconds."""
+
+CARRIED_OUT_WITHIN = timedelta(seconds=15)
+"""Once a proxy answers again, how long it may take until what waited in its socket has been carried out."""
+
+STOPPED_WAITING = "The panel was stopped while it waited for the answer."
+STOPPED_BEFORE = "The panel was stopped before it was sent."
+
+
+def settle(now: datetime) -> None:
+    """Close what nobody waits for any more, then settle what got no answer."""
+    close_abandoned(now)
+    settle_states(now)
+    settle_reloads(now)
+
+
+@retried_on_lock
+def close_abandoned(now: datetime) -> int:
+    """Close the open results whose process ended or whose deadline passed; return how many there were."""
+    reloads = list(ReloadResult.objects.filter(ended_at=None).select_related("run")[:AT_ONCE])
+    of_reloads = [each for each in reloads if each.deadline < now or is_gone(each.run.process)]
+    for result in of_reloads:
+        was_sent = result.outcome == ReloadOutcome.RUNNING
+        result.outcome = ReloadOutcome.UNKNOWN if was_sent else ReloadOutcome.NOT_SENT
+        result.message = STOPPED_WAITING if was_sent else STOPPED_BEFORE
+        result.ended_at, result.running_key = now, None
+        result.save(update_fields=["outcome", "message", "ended_at", "running_key"])
+    waiting = StateResult.objects.filter(outcome=StateOutcome.WAITING).select_related("run")[:AT_ONCE]
+    of_states = [each for each in waiting if each.deadline < now or is_gone(each.run.process)]
+    for setting in of_states:
+        setting.outcome, setting.message, setting.ended_at = StateOutcome.UNKNOWN, STOPPED_WAITING, now
+    StateResult.objects.bulk_update(of_states, ["outcome", "message", "ended_at"], batch_size=100)
+    return len(of_reloads) + len(of_states)
+
+
+@retried_on_lock
+def settle_states(now: datetime) -> int:
+    """Settle settings of states without an answer by a list asked for after them; return how many."""
+    due = list(_answered_since(now))
+    if not due:
+        return 0
+    held = live_states((result.setid, uri_key(result.uri)) for result in due)
+    contacts = {
+        contact.proxy_id: contact
+        for contact in ProxyContact.objects.filter(proxy__in={result.proxy_id for result in due})
+    }
+    for result in due:
+        _settle(result, held, contacts[result.proxy_id])
+    fields = ["outcome", "message", "state_after", "answered_at", "settled_at"]
+    StateResult.objects.bulk_update(due, fields, batch_size=100)
+    return sum(result.settled_at is not None for result in due)
+
+
+def unsettled(results: QuerySet[StateResult]) -> QuerySet[StateResult]:
+    """Those of `results` that got no answer and are not settled yet."""
+    return results.filter(outcome=StateOutcome.UNKNOWN, settled_at=None)
+
+
+def _answered_since(now: datetime) -> QuerySet[StateResult]:
+    """What got no answer, and whose proxy gave a list that was asked for after the request was given up."""
+    open_ones = unsettled(StateResult.objects.filter(run__started_at__gt=now - OPEN_FOR))
+    answered = Q(proxy__contact__asked_at__gt=F("ended_at"), proxy__partition=F("partition"))
+    return open_ones.filter(answered).select_related("proxy")[:AT_ONCE]
+
+
+def _settle(result: StateResult, held: LiveStates, contact: ProxyContact) -> None:
+    here = held.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id)
+    state, asked_at = here[0].state if here else "", contact.asked_at
+    result.answered_at = result.answered_at or asked_at
+    if not state:
+        result.message = "No answer came, and the proxy does not hold it any more."
+    elif state == result.state_wanted:
+        result.outcome, result.state_after = StateOutcome.DONE, state
+        result.message = f"No answer came. The proxy held it as {state} when it was read later."
+    elif state != result.state_before or result.state_wanted == State.PROBING:
+        result.state_after = state
+        result.message = f"No answer came. The proxy held it as {state} later: what set that is not known."
+    elif asked_at is None or asked_at < result.answered_at + CARRIED_OUT_WITHIN:  # type: ignore[operator]
+        return
+    else:
+        result.outcome, result.state_after = StateOutcome.NO_EFFECT, state
+        result.message = f"No answer came, and the proxy still held it as {state} later."
+    result.settled_at = timezone.now()
+
+
+@retried_on_lock
+def settle_reloads(now: datetime) -> int:
+    """Settle reloads without an answer by the proxy's later reports of loading; return how many."""
+    due = list(
+        ReloadResult.objects.filter(
+            outcome=ReloadOutcome.UNKNOWN,
+            settled_at=None,
+            ended_at__isnull=False,
+            run__started_at__gt=now - OPEN_FOR,
+        ).select_related("run", "proxy")[:AT_ONCE]
+    )
+    for result in due:
+        load = _load_reported_since(result)
+        if load is not None:
+            _settle_reload(result, load)
+            result.save(
+                update_fields=["outcome", "message", "loaded", "discarded", "answered_at", "settled_at"]
+            )
+    return sum(result.settled_at is not None for result in due)
+
+
+def _load_reported_since(result: ReloadResult) -> ProxyLoad | None:
+    """The proxy's last load, as it reported after the reload was given up."""
+    module = result.run.module
+    return ProxyLoad.objects.filter(
+        proxy=result.proxy,
+        module=module,
+        partition=partition_of(module, result.proxy.partition),
+        reports_asked_at__gt=result.ended_at,
+    ).first()
+
+
+def _settle_reload(result: ReloadResult, load: ProxyLoad) -> None:
+    sent_at = result.run.started_at - WHOLE_SECONDS
+    asked_at = load.reports_asked_at or timezone.now()
+    result.answered_at = result.answered_at or asked_at
+    if load.begun_at is not None and load.begun_at >= sent_at:
+        later = _later_reload(result, load.begun_at)
+        if not later:
+            result.outcome = ReloadOutcome.DONE
+            result.loaded, result.discarded = load.loaded, load.discarded
+            result.message = (
+                f"No answer came in time. The proxy reports a load at {moment_text(load.begun_at)}."
+            )
+        else:
+            result.message = f"No answer came, and a later reload by {later} hides what came of it."
+    elif load.failed_at is not None and load.failed_at >= sent_at:
+        result.outcome = ReloadOutcome.REFUSED
+        result.message = (
+            "No answer came in time. The proxy reports that loading failed; it keeps its old table."
+        )
+    elif asked_at < result.answered_at + CARRIED_OUT_WITHIN:
+        return
+    else:
+        result.outcome = ReloadOutcome.NO_EFFECT
+        result.message = "No answer came, and the proxy reports no load since."
+    result.settled_at = timezone.now()
+
+
+def _later_reload(result: ReloadResult, begun_at: datetime) -> str:
+    """Who reloaded the proxy after this reload and before that load began; empty for nobody."""
+    later = ReloadResult.objects.filter(
+        proxy=result.proxy,
+        run__module=result.run.module,
+        run__started_at__gt=result.run.started_at,
+        run__started_at__lte=begun_at + WHOLE_SECONDS,
+    ).exclude(outcome__in=(ReloadOutcome.NOT_SENT, ReloadOutcome.NOT_REACHED))
+    return later.order_by("pk").values_list("run__actor", flat=True).first() or ""
+
+
+def is_settling(results: Sequence[StateResult], now: datetime) -> bool:
+    """Whether some result may still be settled by a later list."""
+    return any(
+        result.outcome == StateOutcome.UNKNOWN
+        and result.settled_at is None
+        and result.deadline > now - OPEN_FOR
+        for result in results
+    )

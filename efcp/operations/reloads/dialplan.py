@@ -1,0 +1,121 @@
+"""Reloading the dialplan: dp_reload, the counts that are reported, and the saved cases asked again.
+
+MI lists no rules, so what a proxy holds is compared by what it says: how many rules it loaded, and what it
+makes of the saved test cases.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from dialplan.asking import Agreement, Said, ask_cases
+from dialplan.cases.running import CheckedCase, run_cases
+from dialplan.cases.selectors import all_cases
+from dialplan.foretold import Foretold, foretell
+from dialplan.loaded import RuleColumns, read_rules
+from dialplan.trying import Tried
+from efcp.mi import MiClient
+from efcp.operations.reloads.asking import Exchange, Reloaded, record_load, reload_and_read_back
+from efcp.operations.reloads.kinds import ReadBack
+from efcp.operations.reloads.models import Module, ReloadOutcome
+from efcp.proxies.asking import Target
+from efcp.proxies.loads import MAX_ROWS
+from efcp.proxies.models import Proxy
+
+CASES_LIMIT_S = 10.0
+"""Within which a proxy is asked for all test cases."""
+
+MAX_NOTES = 20
+IDENTIFIER = "default"
+"""The panel looks after the dialplan's default partition, whose reports have this name."""
+
+
+class DialplanReload:
+    """dp_reload, held against the table as it is when the run begins."""
+
+    def __init__(self) -> None:
+        self._checked: tuple[CheckedCase, ...] = ()
+        self._foretold: Foretold | None = None
+        self._rules: dict[int, RuleColumns] | None = None
+
+    def not_to_send(self, proxies: Iterable[Proxy]) -> dict[int, str]:
+        """The row over which every proxy's whole reload would fail, or which would crash it."""
+        foretold = foretell()
+        if foretold is None or foretold.breaking is None:
+            return {}
+        cause = foretold.breaking
+        text = f"Rule {cause.rule}, {cause.column}: {cause.text}"
+        return {proxy.pk: text for proxy in proxies}
+
+    def prepare(self) -> None:
+        """Run the test cases on the table, and count what it should load."""
+        self._checked = run_cases(all_cases())
+        self._foretold = foretell()
+        self._rules = read_rules()
+
+    def ask(self, target: Target) -> Reloaded[list[Said | None]]:
+        """Send dp_reload, then ask for the test cases and the reports."""
+
+        def reload(client: MiClient, limit_s: float) -> object:
+            return client.dp_reload(timeout=limit_s)
+
+        def question(client: MiClient) -> list[Said | None]:
+            return ask_cases(client, self._checked, CASES_LIMIT_S)
+
+        return reload_and_read_back(target, Exchange(Module.DIALPLAN, IDENTIFIER, reload, question))
+
+    def store(self, reloaded: Reloaded[list[Said | None]]) -> ReadBack:
+        """Compare the answers and the counts with the table; nothing is stored but that."""
+        if reloaded.outcome is ReloadOutcome.DONE:
+            self._record(reloaded)
+        if reloaded.read_back.error is not None:
+            return ReadBack(None, str(reloaded.read_back.error))
+        said = reloaded.read_back.value
+        if not said and reloaded.reports.count is None:
+            return ReadBack(None, "No test case is saved, and no count reported: nothing was compared.")
+        differing = [*differing_cases(self._checked, said), *self._counted(reloaded)]
+        shown = tuple(differing[:MAX_NOTES])
+        if len(differing) > MAX_NOTES:
+            shown += (f"{len(differing) - MAX_NOTES} more differ.",)
+        unasked = sum(each is None for each in said)
+        problem = f"{unasked} of {len(said)} test cases were not asked." if unasked else ""
+        return ReadBack(len(differing), problem, shown)
+
+    def _record(self, reloaded: Reloaded[Any]) -> None:
+        """Remember the rules that the proxy loaded: those of the table, if they are the same as before."""
+        rules = self._rules
+        if rules is None:
+            record_load(reloaded, Module.DIALPLAN, None, f"There are more than {MAX_ROWS:,} rules.")
+            return
+        unchanged = read_rules() == rules
+        record_load(reloaded, Module.DIALPLAN, list(rules.values()) if unchanged else None)
+
+    def _counted(self, reloaded: Reloaded[list[Said | None]]) -> Iterator[str]:
+        count, foretold = reloaded.reports.count, self._foretold
+        if reloaded.outcome is not ReloadOutcome.DONE or count is None or foretold is None:
+            return
+        if not foretold.allows(count.loaded, count.discarded):
+            chance = f" ({foretold.uncertain} of them may be dropped)" if foretold.uncertain else ""
+            yield (
+                f"It loaded {count.loaded} rules and discarded {count.discarded}; of the table it should be"
+                f" {foretold.loaded} and {foretold.discarded}{chance}."
+            )
+
+
+def differing_cases(checked: Sequence[CheckedCase], said: Sequence[Said | None]) -> Iterator[str]:
+    """Say of each case that a proxy does not answer as the table would, what it answers."""
+    for each, answer in zip(checked, said, strict=True):
+        if answer is not None and answer.agreement(each.tried) is Agreement.DIFFERENT:
+            yield (
+                f"“{each.case.input}” in dialplan {each.case.dpid}: the proxy gives {_quoted(answer.output)},"
+                f" the table {_given(each.tried)}."
+            )
+
+
+def _given(tried: Tried) -> str:
+    if not tried.possible:
+        return _quoted(tried.output)
+    return " or ".join(dict.fromkeys(_quoted(each.output) for each in tried.possible))
+
+
+def _quoted(output: str | None) -> str:
+    return "nothing" if output is None else f"“{output}”"

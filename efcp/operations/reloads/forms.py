@@ -1,0 +1,147 @@
+"""The questions before a reload."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+from django.http import QueryDict
+
+from efcp.accounts.form_recovery import NOTICE
+from efcp.operations.forms import ProxiesField
+from efcp.operations.reloads.models import Module
+from efcp.operations.reloads.services import Wanted
+from efcp.proxies.models import Proxy
+from efcp.proxies.selectors import WatchedProxy
+
+
+class ReloadForm(forms.Form):
+    """Which proxies, in which order, and why."""
+
+    reason = forms.CharField(label="Reason", max_length=255, required=False)
+
+    def __init__(
+        self, data: QueryDict | None, watched: Sequence[WatchedProxy], typed: QueryDict | None = None
+    ) -> None:
+        """`typed` is what the form is filled with: it was typed before the session ended."""
+        super().__init__(data, initial=_initial(typed))
+        self.notice = NOTICE if typed else ""
+        self.fields["proxy"] = ProxiesField(watched)
+        self.fields["first"] = forms.ChoiceField(
+            label="Order", choices=[("", "All at once"), *map(_first_choice, watched)], required=False
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """What was chosen; a proxy to begin with has to be among the chosen ones."""
+        data: dict[str, Any] = self.cleaned_data
+        if data.get("first") and data.get("proxy") and self._first() is None:
+            self.add_error("first", "The proxy to begin with is not among those chosen to be reloaded.")
+        return data
+
+    def proxies(self) -> list[Proxy]:
+        """The chosen proxies, in their order."""
+        chosen: list[Proxy] = self.cleaned_data["proxy"]
+        return chosen
+
+    def wanted(self) -> Wanted:
+        """How to reload them."""
+        return Wanted(first=self._first(), reason=self.cleaned_data["reason"])
+
+    def _first(self) -> Proxy | None:
+        wanted = self.cleaned_data["first"]
+        return next((proxy for proxy in self.cleaned_data["proxy"] if str(proxy.pk) == wanted), None)
+
+
+class DispatcherReloadForm(ReloadForm):
+    """The question before ds_reload, and before calls are lost with a destination that it drops."""
+
+    inherit_state = forms.TypedChoiceField(
+        label="States",
+        choices=(
+            ("y", "Keep the states in memory (inherit_state=y)"),
+            ("n", "Take the initial states of the table (inherit_state=n)"),
+        ),
+        coerce=lambda value: value == "y",
+        initial="y",
+        widget=forms.RadioSelect,
+    )
+    despite_losses = forms.BooleanField(
+        required=False,
+        label="Reload although destinations in use would be dropped, or may be",
+    )
+
+    def __init__(
+        self,
+        data: QueryDict | None,
+        watched: Sequence[WatchedProxy],
+        typed: QueryDict | None = None,
+        losses: Mapping[int, int] | None = None,
+    ) -> None:
+        """`losses` counts by proxy id what takes calls and would be dropped, or may be, over its name."""
+        super().__init__(data, watched, typed)
+        self.losses = losses or {}
+
+    def clean(self) -> dict[str, Any]:
+        """What was chosen; refused where calls would be lost and that was not said to be meant."""
+        data = super().clean()
+        losing = [proxy for proxy in data.get("proxy") or () if self.losses.get(proxy.pk)]
+        if losing and not data.get("despite_losses"):
+            names = ", ".join(proxy.name for proxy in losing)
+            self.add_error(
+                "despite_losses",
+                f"Destinations in use on {names} would be dropped, or may be: say that it is meant.",
+            )
+        return data
+
+    @property
+    def loses_calls(self) -> bool:
+        """Whether the question has to be asked."""
+        return any(self.losses.values())
+
+    def wanted(self) -> Wanted:
+        """How to reload them."""
+        return replace(super().wanted(), inherit_state=self.cleaned_data["inherit_state"])
+
+
+class DialplanReloadForm(ReloadForm):
+    """The question before dp_reload; where test cases fail, that has to be meant."""
+
+    despite_failures = forms.BooleanField(required=False)
+
+    def __init__(
+        self,
+        data: QueryDict | None,
+        watched: Sequence[WatchedProxy],
+        typed: QueryDict | None = None,
+        failing: int = 0,
+    ) -> None:
+        """`failing` is how many test cases fail on the table."""
+        super().__init__(data, watched, typed)
+        self.fields["despite_failures"].label = f"Reload although {failing} of the test cases fail"
+        self._failing = failing
+
+    def clean(self) -> dict[str, Any]:
+        """What was chosen; refused where test cases fail and that was not said to be meant."""
+        data = super().clean()
+        if self._failing and not data.get("despite_failures"):
+            self.add_error("despite_failures", "Test cases fail: say that you mean to reload nevertheless.")
+        return data
+
+    def wanted(self) -> Wanted:
+        """How to reload them."""
+        return replace(super().wanted(), module=Module.DIALPLAN)
+
+
+def _first_choice(each: WatchedProxy) -> tuple[str, str]:
+    return str(each.proxy.pk), f"{each.proxy.name} alone, the others only if it comes back clean"
+
+
+def _initial(typed: QueryDict | None) -> dict[str, Any]:
+    if typed is None:
+        return {}
+    return {
+        "proxy": typed.getlist("proxy"),
+        "inherit_state": typed.get("inherit_state", "y"),
+        "first": typed.get("first", ""),
+        "reason": typed.get("reason", ""),
+    }

@@ -1,0 +1,83 @@
+"""What proxies hold of the dialplan: the loads that the watcher stored, and test cases run on them."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dialplan.asking import Said, ask_cases
+from dialplan.cases.running import run_cases
+from dialplan.cases.selectors import all_cases
+from efcp.mi import MiClient
+from efcp.operations.reloads.dialplan import CASES_LIMIT_S, differing_cases
+from efcp.operations.reloads.models import Module
+from efcp.proxies.asking import Answer, target_of
+from efcp.proxies.loads import LastLoad, last_loads
+from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion
+from efcp.proxies.selectors import proxies_for_all
+from efcp.proxies.shared_questions import Survey, begin, is_open, key_of
+
+MAX_ASKED = 200
+"""Proxies that are shown and asked."""
+
+KEY = key_of("cases")
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One proxy: its last load as the watcher stored it, None where unknown, and the cases that differ.
+
+    `is_answered` tells that the cases were asked, `is_awaited` that they are being asked.
+    """
+
+    proxy: Proxy
+    load: LastLoad | None = None
+    cases: int = 0
+    differing: tuple[str, ...] = ()
+    problem: str = ""
+    is_answered: bool = False
+    is_awaited: bool = False
+
+
+def latest_question() -> SharedQuestion | None:
+    """The question for all saved test cases, as it was asked last."""
+    return SharedQuestion.objects.filter(key=KEY).first()
+
+
+def holdings(question: SharedQuestion | None) -> Iterator[Holding]:
+    """Each proxy by what is stored; nobody is asked."""
+    proxies = list(proxies_for_all()[:MAX_ASKED])
+    loads = last_loads(proxies, Module.DIALPLAN.value)
+    answers = {each.proxy_id: each for each in question.answers.all()} if question else {}
+    still_open = is_open(question)
+    for proxy in proxies:
+        yield _holding(proxy, loads.get(proxy.pk), answers.get(proxy.pk), still_open)
+
+
+def ask_all_cases(actor: str) -> SharedQuestion:
+    """Begin to ask all proxies for the saved test cases. Raises QuestionsBusyError."""
+    checked = run_cases(all_cases())
+
+    def question(client: MiClient) -> list[Said | None]:
+        return ask_cases(client, checked, CASES_LIMIT_S)
+
+    def encode(answer: Answer[list[Said | None]]) -> str:
+        if answer.error is not None:
+            return json.dumps({"problem": str(answer.error)})
+        said = answer.value
+        count = sum(each is not None for each in said)
+        return json.dumps({"cases": count, "differing": list(differing_cases(checked, said))})
+
+    targets = [target_of(proxy) for proxy in proxies_for_all()[:MAX_ASKED]]
+    survey = Survey(KEY, "Test cases on all proxies", targets, question, encode, 3.0, CASES_LIMIT_S)
+    return begin(survey, actor)
+
+
+def _holding(proxy: Proxy, load: LastLoad | None, answer: SharedAnswer | None, still_open: bool) -> Holding:
+    if answer is None:
+        return Holding(proxy, load)
+    if answer.answered_at is None:
+        problem = "" if still_open else "The panel ended before it answered."
+        return Holding(proxy, load, problem=problem, is_answered=not still_open, is_awaited=still_open)
+    found = json.loads(answer.text)
+    differing = tuple(found.get("differing", ()))
+    return Holding(proxy, load, found.get("cases", 0), differing, found.get("problem", ""), is_answered=True)

@@ -1,0 +1,213 @@
+"""Starting a reload and storing what comes of it.
+
+The proxies are asked by threads of this process. Should the process die, a result past its deadline reads
+as unknown; no reload is ever sent a second time.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from efcp.audit.services import Actor, Subject, record
+from efcp.operations.reloads.asking import READ_BACK_LIMIT_S, RELOAD_LIMIT_S, Reloaded
+from efcp.operations.reloads.dialplan import CASES_LIMIT_S, DialplanReload
+from efcp.operations.reloads.dispatcher import DispatcherReload
+from efcp.operations.reloads.kinds import Kind
+from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.runs import this_process
+from efcp.proxies.asking import Target, target_of
+from efcp.proxies.locking import retried_on_lock
+from efcp.proxies.models import Proxy
+from efcp.proxies.threads import ask_and_store, in_background
+
+SLACK_S = 5.0
+"""What storing may take beside the limits of the calls, until a result counts as unknown."""
+
+CALLS_S = RELOAD_LIMIT_S + CASES_LIMIT_S + 4 * READ_BACK_LIMIT_S + SLACK_S
+"""The reports, the reload, the test cases or the list (again without `full` if too large), the reports."""
+
+_TRIES = 5
+"""How often somebody else's reload may begin between looking for one under way and beginning one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How to reload: with the states in memory, which proxy first (None: all at once), why, and what."""
+
+    inherit_state: bool = True
+    first: Proxy | None = None
+    reason: str = ""
+    module: Module = Module.DISPATCHER
+
+    def kind(self) -> Kind:
+        """What the module does differently."""
+        if self.module is Module.DIALPLAN:
+            return DialplanReload()
+        return DispatcherReload(self.inherit_state)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run, whether this call began it, and an event that is set when all proxies have answered."""
+
+    run: ReloadRun
+    is_new: bool
+    ended: threading.Event
+
+
+def start(proxies: Sequence[Proxy], wanted: Wanted, actor: Actor) -> Started:
+    """Begin to reload `proxies`, but for those on which a reload is under way.
+
+    Where one reload is under way on all of them, no run begins: that one is everybody's. A proxy whose
+    whole reload would fail over a row is not asked. Returns at once. Raises ValueError without proxies, and
+    where the one to begin with is not among them.
+    """
+    if not proxies or wanted.first not in {None, *proxies}:
+        raise ValueError("Nothing to reload, or nothing to begin with.")
+    kind = wanted.kind()
+    run, is_new = _created_or_joined(proxies, kind.not_to_send(proxies), wanted, actor)
+    if not is_new:
+        return Started(run, False, threading.Event())
+    waiting = run.results.filter(ended_at=None).select_related("proxy")
+    targets = [target_of(result.proxy) for result in waiting]
+    return Started(run, True, in_background(lambda: _carry_out(run, kind, targets), "reload"))
+
+
+def _created_or_joined(
+    proxies: Sequence[Proxy], breaking: dict[int, str], wanted: Wanted, actor: Actor
+) -> tuple[ReloadRun, bool]:
+    for _try in range(_TRIES - 1):
+        try:
+            return _create(proxies, breaking, wanted, actor)
+        except IntegrityError:
+            # Another began to reload one of these proxies since we looked: look again.
+            continue
+    return _create(proxies, breaking, wanted, actor)
+
+
+@retried_on_lock
+def _create(
+    proxies: Sequence[Proxy], breaking: dict[int, str], wanted: Wanted, actor: Actor
+) -> tuple[ReloadRun, bool]:
+    """A new run and True, or the run under way and False where that one is under way on all of `proxies`."""
+    now = timezone.now()
+    deadline = now + timedelta(seconds=CALLS_S * (2 if wanted.first else 1))
+    with transaction.atomic():
+        under_way = _under_way(wanted.module, proxies, now)
+        runs = {result.run for result in under_way.values()}
+        if len(under_way) == len(proxies) and len(runs) == 1:
+            return runs.pop(), False
+        run = ReloadRun.objects.create(
+            module=wanted.module,
+            started_at=now,
+            actor=actor.name,
+            reason=wanted.reason,
+            inherit_state=wanted.inherit_state,
+            first=wanted.first,
+            process=this_process(),
+        )
+        for proxy in proxies:
+            result = ReloadResult(run=run, proxy=proxy, deadline=deadline)
+            if proxy.pk in under_way:
+                _end_unsent(result, f"A reload by {under_way[proxy.pk].run.actor} is under way on it.")
+            elif proxy.pk in breaking:
+                _end_unsent(result, breaking[proxy.pk])
+            else:
+                result.running_key = _key(wanted.module, proxy)
+            result.save(force_insert=True)
+        _record(run, proxies, actor)
+    return run, True
+
+
+def _key(module: Module, proxy: Proxy) -> str:
+    return f"{module.value}:{proxy.pk}"
+
+
+def _under_way(module: Module, proxies: Iterable[Proxy], now: datetime) -> dict[int, ReloadResult]:
+    """The open results by proxy id, once those are closed whose process is gone."""
+    ReloadResult.objects.filter(running_key__isnull=False, deadline__lt=now).update(running_key=None)
+    keys = [_key(module, proxy) for proxy in proxies]
+    running = ReloadResult.objects.filter(running_key__in=keys).select_related("run")
+    return {result.proxy_id: result for result in running}
+
+
+def _end_unsent(result: ReloadResult, message: str) -> None:
+    result.outcome = ReloadOutcome.NOT_SENT
+    result.ended_at = timezone.now()
+    result.message = message[:255]
+
+
+def _record(run: ReloadRun, proxies: Iterable[Proxy], actor: Actor) -> None:
+    names = [proxy.name for proxy in proxies]
+    record(
+        actor,
+        "reload",
+        Subject("reload", str(run.pk), f"{run.module} on {', '.join(names)}"),
+        after={
+            "proxies": names,
+            "inherit_state": run.inherit_state,
+            "first": run.first.name if run.first else None,
+        },
+        reason=run.reason,
+    )
+
+
+def _carry_out(run: ReloadRun, kind: Kind, targets: Sequence[Target]) -> None:
+    if run.first is None:
+        _reload_all(run, kind, targets)
+        return
+    first = [target for target in targets if target.proxy == run.first]
+    rest = [target for target in targets if target.proxy != run.first]
+    if first and _reload_all(run, kind, first):
+        _reload_all(run, kind, rest)
+    else:
+        _skip(run, rest, f"{run.first.name} was to be first, and did not come back clean.")
+
+
+def _reload_all(run: ReloadRun, kind: Kind, targets: Sequence[Target]) -> bool:
+    """Reload all targets at once; tell whether all were clean."""
+    _say_running(run, targets)
+    kind.prepare()
+    clean = ask_and_store(targets, kind.ask, lambda reloaded: _store(run, kind, reloaded))
+    return len(clean) == len(targets) and all(clean)
+
+
+@retried_on_lock
+def _say_running(run: ReloadRun, targets: Sequence[Target]) -> None:
+    """Before anything is sent: what still waits when this process dies was not."""
+    run.results.filter(ended_at=None, proxy__in=[target.proxy for target in targets]).update(
+        outcome=ReloadOutcome.RUNNING
+    )
+
+
+@retried_on_lock
+def _store(run: ReloadRun, kind: Kind, reloaded: Reloaded[Any]) -> bool:
+    """Store what one proxy answered and holds; tell whether nothing differs from the table any more."""
+    read_back = kind.store(reloaded)
+    count = reloaded.reports.count
+    run.results.filter(proxy=reloaded.target.proxy).update(
+        running_key=None,
+        outcome=reloaded.outcome,
+        message=reloaded.message[:255],
+        ended_at=timezone.now(),
+        took_ms=reloaded.took_ms,
+        loaded=count.loaded if count else None,
+        discarded=count.discarded if count else None,
+        report=reloaded.reports.newest[:255],
+        differs=read_back.differs,
+        read_back_problem=read_back.problem[:255],
+        notes=list(read_back.notes),
+    )
+    return reloaded.outcome is ReloadOutcome.DONE and read_back.is_clean
+
+
+@retried_on_lock
+def _skip(run: ReloadRun, targets: Sequence[Target], message: str) -> None:
+    run.results.filter(ended_at=None, proxy__in=[target.proxy for target in targets]).update(
+        running_key=None, outcome=ReloadOutcome.NOT_SENT, ended_at=timezone.now(), message=message
+    )

@@ -1,0 +1,159 @@
+"""The pages of reloads: of each module, and of one run."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from dialplan.cases.running import run_cases
+from dialplan.cases.selectors import all_cases
+from dialplan.foretold import foretell
+from dispatcher import indexes
+from dispatcher.changes import ProxyChanges, compare, losses
+from efcp.accounts.form_recovery import recover_form
+from efcp.audit.services import actor_of
+from efcp.operations.reloads import selectors, services
+from efcp.operations.reloads.forms import DialplanReloadForm, DispatcherReloadForm, ReloadForm
+from efcp.operations.reloads.loaded_rules import ask_all_cases, holdings, latest_question
+from efcp.operations.reloads.models import Module, ReloadRun
+from efcp.proxies.context import watched_on
+from efcp.proxies.shared_questions import QuestionsBusyError, is_open
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.view", raise_exception=True)
+def dispatcher_reload_page(request: HttpRequest) -> HttpResponse:
+    """What a reload would change on each proxy; an operator's POST sends it."""
+    watched = watched_on(request)
+    if request.method != "POST":
+        changes = compare(watched)
+        losing = {each.watched.proxy.pk: each.names.losses for each in changes}
+        return _show_dispatcher(
+            request, DispatcherReloadForm(None, watched, recover_form(request), losing), changes
+        )
+    if not request.user.has_perm("efcp.operate"):
+        raise PermissionDenied
+    form = DispatcherReloadForm(request.POST, watched, losses=losses(watched))
+    if not form.is_valid():
+        return _show_dispatcher(request, form, compare(watched))
+    return _start_dispatcher(request, form)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def run_page(request: HttpRequest, run_id: int, module: Module = Module.DISPATCHER) -> HttpResponse:
+    """What came of one run; htmx asks for the results alone until all are in."""
+    run = get_object_or_404(ReloadRun, pk=run_id, module=module)
+    lines = selectors.result_lines(run)
+    context = {"run": run, "lines": lines, "is_open": any(line.is_open for line in lines)}
+    fragment = "#results" if request.headers.get("HX-Target") == "results" else ""
+    return render(request, f"operations/run.html{fragment}", context)
+
+
+def _show_dispatcher(
+    request: HttpRequest, form: DispatcherReloadForm, changes: tuple[ProxyChanges, ...]
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "changes": changes,
+        "under_way": selectors.runs_under_way(Module.DISPATCHER),
+        "recent": selectors.recent_runs(Module.DISPATCHER),
+        "suggestion": indexes.suggestion() if request.user.has_perm("efcp.administer") else "",
+    }
+    return render(request, "operations/reload.html", context, status=422 if form.errors else 200)
+
+
+def _start_dispatcher(request: HttpRequest, form: DispatcherReloadForm) -> HttpResponse:
+    started = _start_and_wait(request, form)
+    if not started.is_new and started.run.inherit_state != form.wanted().inherit_state:
+        messages.warning(
+            request,
+            "That one keeps the states in memory, other than you chose."
+            if started.run.inherit_state
+            else "That one takes the table's initial states, other than you chose.",
+        )
+    return redirect(started.run)
+
+
+SHOWN = 50
+"""Rules that a proxy drops, and test cases that fail, told one by one."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@permission_required("efcp.view", raise_exception=True)
+def dialplan_reload_page(request: HttpRequest) -> HttpResponse:
+    """What a reload would load, and the test cases; an operator's POST sends it."""
+    failing = [each for each in run_cases(all_cases()) if not each.passes]
+    watched = watched_on(request)
+    if request.method == "POST":
+        if not request.user.has_perm("efcp.operate"):
+            raise PermissionDenied
+        form = DialplanReloadForm(request.POST, watched, failing=len(failing))
+        if form.is_valid():
+            return redirect(_start_and_wait(request, form).run)
+    else:
+        form = DialplanReloadForm(None, watched, recover_form(request), failing=len(failing))
+    foretold = foretell()
+    context = {
+        "form": form,
+        "watched": watched,
+        "foretold": foretold,
+        "dropped": foretold.dropped[:SHOWN] if foretold else (),
+        "failing": failing[:SHOWN],
+        "failing_count": len(failing),
+        "under_way": selectors.runs_under_way(Module.DIALPLAN),
+        "recent": selectors.recent_runs(Module.DIALPLAN),
+    }
+    status = 422 if form.errors else 200
+    return render(request, "operations/dialplan_reload.html", context, status=status)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def loaded_rules(request: HttpRequest) -> HttpResponse:
+    """What the proxies hold, by what is stored: a fragment that looks again while answers are awaited."""
+    return _show_loaded_rules(request)
+
+
+@require_POST
+@permission_required("efcp.view", raise_exception=True)
+def ask_cases(request: HttpRequest) -> HttpResponse:
+    """Begin to ask the proxies for the test cases; the answers come with the fragment."""
+    try:
+        ask_all_cases(actor_of(request).name)
+    except QuestionsBusyError as error:
+        return _show_loaded_rules(request, str(error))
+    return _show_loaded_rules(request)
+
+
+def _show_loaded_rules(request: HttpRequest, problem: str = "") -> HttpResponse:
+    question = latest_question()
+    context = {
+        "holdings": list(holdings(question)),
+        "question": question,
+        "is_open": is_open(question),
+        "problem": problem,
+    }
+    is_fragment = request.headers.get("HX-Request") == "true"
+    template = "operations/loaded_rules.html" if is_fragment else "operations/loaded_rules_page.html"
+    return render(request, template, context)
+
+
+WAIT_S = 1.0
+"""How long the request waits for quick proxies, so that most reloads show their result at once."""
+
+
+def _start_and_wait(request: HttpRequest, form: ReloadForm) -> services.Started:
+    """Start it, or say that one was under way already, which is then everybody's."""
+    started = services.start(form.proxies(), form.wanted(), actor_of(request))
+    if started.is_new:
+        started.ended.wait(WAIT_S)
+    else:
+        messages.info(
+            request,
+            f"A reload by {started.run.actor} was under way already, so no second one was sent:"
+            " this is the result for both of you.",
+        )
+    return started

@@ -1,0 +1,330 @@
+"""Notifications: of what, when, how often, and to whom."""
+
+import email
+import email.policy
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from efcp.operations.alerts.delivery import LOST_AFTER, PAUSES, carry_out, sealed
+from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
+from efcp.proxies.models import KnownDestination, Proxy, StateChange
+from tests.operations.alerts.receivers import HookServer, MailServer
+from tests.operations.conftest import URI
+
+SECRET = "a-secret-of-the-receiver"
+NOW = timezone.now()
+
+
+@pytest.fixture
+def hook(transactional_db: None) -> Iterator[HookServer]:
+    """A webhook's server."""
+    server = HookServer()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def mail(settings: Settings) -> Iterator[MailServer]:
+    """A mail server that the settings name."""
+    server = MailServer()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+    yield server
+    server.stop()
+
+
+def rule_to(hook: HookServer | None = None, **more: Any) -> NotificationRule:
+    """A rule that was made an hour ago."""
+    given: dict[str, Any] = {
+        "name": "night shift",
+        "states": ["probing", "inactive"],
+        "after_s": 60,
+        "channel": Channel.WEBHOOK,
+        "url": hook.url if hook else "",
+        "secret_encrypted": sealed(SECRET),
+        "since": NOW - timedelta(hours=1),
+    }
+    return NotificationRule.objects.create(**given | more)
+
+
+def become(state: str, at: datetime) -> None:
+    """Have URI be in that state since a moment."""
+    KnownDestination.objects.filter(uri=URI).update(state=state, since=at)
+
+
+def after(seconds: float) -> datetime:
+    """A moment after NOW."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def told(hook: HookServer) -> list[dict[str, Any]]:
+    """What was received."""
+    return [json.loads(body) for _headers, body in hook.received]
+
+
+def test_one_that_stays_down_is_told_once_after_its_time(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook)
+    become("probing", after(0))
+    for seconds in (1, 59, 61, 63, 600):
+        carry_out(after(seconds))
+        assert len(hook.received) == (0 if seconds < 60 else 1)
+    (message,) = told(hook)
+    assert (message["kind"], message["rule"]) == ("down", "night shift")
+    assert message["destinations"] == [
+        {
+            "proxy": proxy.name,
+            "partition": "default",
+            "set": 1,
+            "set_name": "",
+            "uri": URI,
+            "state": "probing",
+            "since": NOW.isoformat(timespec="seconds"),
+        }
+    ]
+
+
+def test_an_outage_that_begins_in_the_second_in_which_its_rule_was_saved_is_told(
+    proxy: Proxy, hook: HookServer
+) -> None:
+    rule_to(hook, since=NOW.replace(microsecond=400_000))
+    become("probing", NOW.replace(microsecond=0))
+    carry_out(after(62))
+    assert [message["kind"] for message in told(hook)] == ["down"]
+
+
+def test_it_is_told_when_it_is_back_if_it_was_told_that_it_was_down(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook)
+    become("probing", after(0))
+    carry_out(after(61))
+    become("active", after(90))
+    carry_out(after(91))
+    carry_out(after(93))
+    assert [message["kind"] for message in told(hook)] == ["down", "back"]
+
+
+def test_a_short_outage_is_told_in_neither_way(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook)
+    become("probing", after(0))
+    carry_out(after(30))
+    become("active", after(31))
+    carry_out(after(90))
+    assert not hook.received
+
+
+def test_from_probing_to_inactive_is_one_outage(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook)
+    become("probing", after(0))
+    carry_out(after(59))
+    become("inactive", after(60))
+    carry_out(after(61))
+    become("probing", after(200))
+    carry_out(after(300))
+    assert [message["kind"] for message in told(hook)] == ["down"]
+
+
+def test_a_second_outage_is_told_again(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook, tells_back=False)
+    for begin in (0, 1000):
+        become("probing", after(begin))
+        carry_out(after(begin + 61))
+        become("active", after(begin + 500))
+        carry_out(after(begin + 501))
+    assert [message["kind"] for message in told(hook)] == ["down", "down"]
+
+
+def test_what_was_down_before_the_rule_is_not_told(proxy: Proxy, hook: HookServer) -> None:
+    become("probing", after(-7200))
+    rule_to(hook)
+    carry_out(after(61))
+    become("active", after(70))
+    carry_out(after(71))
+    assert not hook.received
+
+
+@pytest.mark.parametrize(
+    ("scope", "count"),
+    [({"setids": [1]}, 1), ({"setids": [2]}, 0), ({"states": ["inactive"]}, 0), ({"enabled": False}, 0)],
+)
+def test_a_rule_tells_of_what_it_looks_after(
+    proxy: Proxy, hook: HookServer, scope: dict[str, Any], count: int
+) -> None:
+    rule_to(hook, **scope)
+    become("probing", after(0))
+    carry_out(after(1))
+    carry_out(after(61))
+    assert len(hook.received) == count
+
+
+def test_a_rule_of_other_proxies_tells_nothing(proxy: Proxy, hook: HookServer) -> None:
+    other = Proxy.objects.create(name="edge-2", mi_url="http://127.0.0.1:9/mi")
+    rule_to(hook).proxies.add(other)
+    become("probing", after(0))
+    carry_out(after(61))
+    assert not hook.received
+
+
+def test_one_that_is_gone_from_memory_can_count_as_down(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook, states=["absent"], after_s=0)
+    KnownDestination.objects.all().delete()
+    StateChange.objects.create(
+        proxy=proxy,
+        partition="default",
+        setid=1,
+        uri=URI,
+        uri_key=URI,
+        at=after(0),
+        state_before="active",
+    )
+    carry_out(after(5))
+    assert told(hook)[0]["destinations"][0]["state"] == "absent"
+
+
+def test_many_that_fail_at_once_are_one_message(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook)
+    KnownDestination.objects.all().delete()
+    KnownDestination.objects.bulk_create(
+        KnownDestination(
+            proxy=proxy,
+            partition="default",
+            setid=1,
+            uri=f"sip:gw{number}",
+            uri_key=f"sip:gw{number}",
+            position=number,
+            state="probing",
+            since=after(0),
+        )
+        for number in range(150)
+    )
+    carry_out(after(61))
+    (message,) = told(hook)
+    assert (len(message["destinations"]), message["further"]) == (100, 50)
+
+
+def test_two_watchers_at_once_tell_it_once(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook)
+    become("probing", after(0))
+
+    def once(_number: int) -> None:
+        try:
+            carry_out(after(61))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(once, range(4)))
+    assert len(hook.received) == 1
+
+
+def test_the_receiver_can_tell_that_it_is_the_panel(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook)
+    become("probing", after(0))
+    carry_out(after(61))
+    headers, body = hook.received[0]
+    moment, _, digest = headers["EFCP-Signature"].partition(",v1=")
+    signed = f"{moment.removeprefix('t=')}.".encode() + body
+    assert digest == hmac.new(SECRET.encode(), signed, hashlib.sha256).hexdigest()
+
+
+@pytest.mark.parametrize("status", [500, 404, 302])
+def test_what_was_not_taken_is_sent_again_later_under_the_same_id(
+    proxy: Proxy, hook: HookServer, status: int
+) -> None:
+    rule_to(hook)
+    hook.status = status
+    become("probing", after(0))
+    carry_out(after(61))
+    notice = Notice.objects.get()
+    assert (notice.state, notice.tries, str(status) in notice.error) == (NoticeState.WAITING, 1, True)
+    hook.status = 200
+    Notice.objects.update(next_try_at=after(62))
+    carry_out(after(62))
+    assert Notice.objects.get().state == NoticeState.SENT
+    assert len({message["id"] for message in told(hook)}) == 1
+    assert set(hook.paths) == {"/hook"}
+
+
+def test_after_the_last_try_it_is_given_up(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook)
+    hook.stop()
+    become("probing", after(0))
+    carry_out(after(61))
+    for _again in PAUSES:
+        Notice.objects.update(next_try_at=after(62))
+        carry_out(after(62))
+    notice = Notice.objects.get()
+    assert (notice.state, notice.tries) == (NoticeState.GIVEN_UP, 1 + len(PAUSES))
+    hook.start()
+
+
+def test_what_was_being_sent_when_the_panel_died_is_not_sent_again(proxy: Proxy, hook: HookServer) -> None:
+    rule = rule_to(hook)
+    Notice.objects.create(
+        rule=rule,
+        key="k",
+        kind="down",
+        content={},
+        made_at=NOW,
+        state=NoticeState.SENDING,
+        next_try_at=NOW - 2 * LOST_AFTER,
+    )
+    carry_out(NOW)
+    assert Notice.objects.get().state == NoticeState.UNKNOWN
+    assert not hook.received
+
+
+def test_by_e_mail_to_every_recipient(proxy: Proxy, mail: MailServer) -> None:
+    rule_to(channel=Channel.EMAIL, recipients="ann@example.org, bob@example.org")
+    become("probing", after(0))
+    carry_out(after(61))
+    (received,) = mail.received
+    message = email.message_from_string(received, policy=email.policy.default)
+    assert message["To"] == "ann@example.org, bob@example.org"
+    assert message["Subject"] == f"[EFCP] down: {URI} in set 1"
+    assert f"{URI} in set 1  on edge-1: probing since" in message.get_content()
+
+
+def test_a_hostile_uri_adds_no_header(proxy: Proxy, mail: MailServer) -> None:
+    rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
+    KnownDestination.objects.update(uri="sip:x\r\nBcc: eve@example.org", state="probing", since=after(0))
+    carry_out(after(61))
+    message = email.message_from_string(mail.received[0], policy=email.policy.default)
+    assert message["Bcc"] is None
+    assert Notice.objects.get().state == NoticeState.SENT
+
+
+def test_a_mail_server_that_refuses_is_tried_again(proxy: Proxy, mail: MailServer) -> None:
+    mail.refuses = True
+    rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
+    become("probing", after(0))
+    carry_out(after(61))
+    notice = Notice.objects.get()
+    assert (notice.state, "nobody of that name" in notice.error) == (NoticeState.WAITING, True)
+
+
+def test_a_mail_that_may_have_been_taken_is_not_sent_again(proxy: Proxy, mail: MailServer) -> None:
+    mail.breaks_off = True
+    rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
+    become("probing", after(0))
+    for seconds in (61, 600, 7200):
+        carry_out(after(seconds))
+    assert Notice.objects.get().state == NoticeState.UNKNOWN
+    assert len(mail.received) == 1
+
+
+def test_without_a_mail_server_it_says_so(proxy: Proxy, settings: Settings) -> None:
+    settings.EMAIL_HOST = ""
+    rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
+    become("probing", after(0))
+    carry_out(after(61))
+    assert Notice.objects.get().error == "EFCP_SMTP_URL is not set."
