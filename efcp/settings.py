@@ -89,7 +89,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
                 "efcp.proxies.context.proxy_dots",
-                "efcp.preview.context.preview_tabs",
+                "efcp.preview.pages.preview_tabs",
             ],
         },
     }

@@ -28,7 +28,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.operations.alerts.models import Channel, NotificationRule
 from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy
-from efcp.preview.models import Lead
+from efcp.preview.models import DialplanTarget
 from efcp.proxies.models import Proxy
 from tests.test_hostile_requests import ADDRESSES
 
@@ -88,9 +88,9 @@ def _proxy() -> Proxy:
     return Proxy.objects.create(name="edge", mi_url="http://127.0.0.1:9/mi")
 
 
-def _lead() -> Lead:
+def _lead() -> DialplanTarget:
     _rule()
-    return Lead.objects.create(dpid=1, setid=1)
+    return DialplanTarget.objects.create(dpid=1, setid=1)
 
 
 def _maintenance() -> Maintenance:
@@ -198,12 +198,12 @@ GUARDED = {
         "operations:maintenance",
         page_takes=_nothing,
     ),
-    "preview:delete-lead": GuardedForm(
-        _lead, "preview:delete-lead", {}, {"setid": 2}, "preview:routes", page_takes=_nothing
+    "preview:delete-target": GuardedForm(
+        _lead, "preview:delete-target", {}, {"setid": 2}, "preview:routes", page_takes=_nothing
     ),
-    "preview:save-lead": GuardedForm(
+    "preview:save-target": GuardedForm(
         _lead,
-        "preview:save-lead",
+        "preview:save-target",
         {"dpid": "1", "attributes": "", "setid": "9", "algorithm": "4", "flags": ""},
         {"setid": 2},
         "preview:routes",
@@ -222,7 +222,7 @@ UNGUARDED = {
     "notifications:add": "makes something new",
     "proxies:add": "makes something new",
     "operations:maintenance-begin": "makes something new",
-    "preview:spread-upload": "makes something new",
+    "preview:distribution-upload": "makes something new",
     "script:check": "keeps the routes of the script that is sent, in place of those of the same name",
     "accounts:time-zone": "is the user's own",
     "accounts:browser-time-zone": "is the user's own",
@@ -237,11 +237,11 @@ UNGUARDED = {
     "operations:probe": "sends one request; nothing is changed",
     "dialplan:separate": "goes by the rules as they are, and shows no value that it would replace",
     "notifications:test": "sends a message; nothing is changed",
-    "preview:spread-log-delete": "an uploaded log is never edited",
-    "preview:spread-log-count": "begins a job",
-    "preview:spread-count-cancel": "cancelling twice is cancelling",
-    "preview:numbers-log": "begins a job",
-    "preview:numbers-cancel": "cancelling twice is cancelling",
+    "preview:distribution-log-delete": "an uploaded log is never edited",
+    "preview:distribution-log-count": "begins a job",
+    "preview:distribution-count-cancel": "cancelling twice is cancelling",
+    "preview:bulk-translation-log": "begins a job",
+    "preview:bulk-translation-cancel": "cancelling twice is cancelling",
 }
 
 CHANGE_NOTHING = {
@@ -255,9 +255,9 @@ CHANGE_NOTHING = {
     "operations_dialplan:ask-cases",
     "preview:algorithms",
     "preview:call",
-    "preview:effect-add",
-    "preview:effect-edit",
-    "preview:effect-state",
+    "preview:impact-add",
+    "preview:impact-edit",
+    "preview:impact-state",
     "proxies:test",
     "proxies:try-edited",
     "proxies:try-new",

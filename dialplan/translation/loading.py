@@ -1,4 +1,4 @@
-"""RuleRow sets as a proxy loads them (`dp_load_db`, `add_rule2hash` in the module's `dp_db.c`)."""
+"""Rule sets as a proxy loads them (`dp_load_db`, `add_rule2hash` in the module's `dp_db.c`)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping

@@ -11,11 +11,11 @@ class PreviewConfig(AppConfig):
     verbose_name = "Preview"
 
     def ready(self) -> None:
-        """Register the work on logs, and the deletion of old ones."""
+        """Register the jobs on logs, and the deletion of old logs."""
         from efcp.jobs import housekeeping, kinds
-        from efcp.preview.numbers.work import TRANSLATE_NUMBERS
-        from efcp.preview.spread import services
-        from efcp.preview.spread.log_work import COUNT_LOG
+        from efcp.preview.bulk_translation.job import TRANSLATE_NUMBERS
+        from efcp.preview.distribution import services
+        from efcp.preview.distribution.job import COUNT_LOG
 
         kinds.register(COUNT_LOG)
         kinds.register(TRANSLATE_NUMBERS)

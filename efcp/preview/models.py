@@ -1,11 +1,11 @@
-"""What people upload for previews, and where they say that dialplans lead."""
+"""Uploaded call logs, and the targets of dialplans on the route map."""
 
 from pathlib import Path
 
 from django.conf import settings
 from django.db import models
 
-from efcp.preview.spread.sniffing import Format
+from efcp.preview.distribution.log_formats import Format
 
 
 class CallLog(models.Model):
@@ -44,24 +44,24 @@ def upload_path(token: str) -> Path:
     return Path(settings.UPLOAD_DIR) / token
 
 
-class LeadTarget(models.TextChoices):
-    """What a translation leads to."""
+class TargetKind(models.TextChoices):
+    """What a dialplan's translations lead to."""
 
     SET = "set", "This set"
     DIALPLAN = "dialplan", "Another dialplan, with the number as it is then"
     OUTPUT = "output", "The set whose number comes out"
 
 
-class Lead(models.Model):
-    """Where the translations of a dialplan lead: to a set, by a route, as an administrator says.
+class DialplanTarget(models.Model):
+    """Where an administrator says that a dialplan's translations lead, and by which route of the script.
 
-    `attributes` are those of the rule that was used; empty: of any rule that has no lead of its own. `setid`
-    counts where the target is one set, `next_dpid` where it is another dialplan.
+    `attributes` are those of the rule used; empty: of any rule without a target of its own. `setid` is for
+    TargetKind.SET, `next_dpid` for TargetKind.DIALPLAN.
     """
 
     dpid = models.IntegerField()
     attributes = models.CharField(max_length=255, blank=True)
-    target = models.CharField(max_length=8, choices=LeadTarget.choices, default=LeadTarget.SET)
+    target = models.CharField(max_length=8, choices=TargetKind.choices, default=TargetKind.SET)
     setid = models.IntegerField(default=0)
     next_dpid = models.IntegerField(null=True)
     algorithm = models.IntegerField(default=0)
@@ -82,8 +82,8 @@ class Lead(models.Model):
     def where(self) -> str:
         """What it leads to, for people."""
         match self.target:
-            case LeadTarget.DIALPLAN:
+            case TargetKind.DIALPLAN:
                 return f"dialplan {self.next_dpid}"
-            case LeadTarget.OUTPUT:
+            case TargetKind.OUTPUT:
                 return "the set whose number comes out"
         return f"set {self.setid}"

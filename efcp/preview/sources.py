@@ -1,4 +1,4 @@
-"""Which table a preview goes by: the rows of the database, or what a proxy holds in memory."""
+"""SourceKind table a preview goes by: the rows of the database, or what a proxy holds in memory."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ Edit = Callable[[list[DestinationRow]], list[DestinationRow]]
 """A change of a set's rows that is not saved."""
 
 
-class Which(StrEnum):
+class SourceKind(StrEnum):
     """Where the destinations come from."""
 
     MEMORY = "memory"
@@ -58,7 +58,7 @@ class Source:
     count. MEMORY needs a proxy. `edit` is a change that stands beside the table.
     """
 
-    which: Which
+    which: SourceKind
     proxy: WatchedProxy | None
     edit: Edit | None = None
 
@@ -69,7 +69,7 @@ class Source:
             return "the table with the unsaved edit"
         if self.proxy is None:
             return "the table, with its initial states"
-        if self.which is Which.MEMORY:
+        if self.which is SourceKind.MEMORY:
             return f"the memory of {self.proxy.proxy.name}{_how_old(self.proxy)}"
         return f"the table, as {self.proxy.proxy.name} would load it"
 
@@ -109,8 +109,8 @@ class Preview:
 def sources(watched: Sequence[WatchedProxy]) -> list[Source]:
     """What a form offers: memory and table for each proxy, those that answer first, or the plain table."""
     ordered = sorted(watched, key=lambda each: not each.fresh)
-    found = [Source(which, each) for each in ordered for which in Which]
-    return found or [Source(Which.TABLE, None)]
+    found = [Source(which, each) for each in ordered for which in SourceKind]
+    return found or [Source(SourceKind.TABLE, None)]
 
 
 def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview:
@@ -118,13 +118,13 @@ def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview
 
     Raises NoPreviewError, and LoadBrokenError where the proxy's whole reload would fail.
     """
-    if source.which is Which.MEMORY and source.proxy is not None and not source.proxy.known:
+    if source.which is SourceKind.MEMORY and source.proxy is not None and not source.proxy.known:
         raise UnknownMemoryError(f"Unknown: {source.proxy.proxy.name} never answered.")
     memory = ProxyMemory(_environment(source.proxy))
     if source.proxy is not None:
         held = _held(source.proxy, setid)
         memory.reload(_held_rows(held), inherit_state=False)
-        if source.which is Which.MEMORY:
+        if source.which is SourceKind.MEMORY:
             return Preview(memory, weights_known=all(each.weight is not None for each in held))
     change = edit or source.edit
     rows = _table_rows(setid)

@@ -13,12 +13,11 @@ from dispatcher.routing.selection import Algorithm
 from efcp.audit.services import Actor
 from efcp.jobs.models import JobRun
 from efcp.jobs.running import run_job
+from efcp.preview.distribution import services
+from efcp.preview.distribution.question import LogColumns, SelectArguments, guess_columns
+from efcp.preview.distribution.services import ReceivedLog
 from efcp.preview.models import CallLog, upload_path
 from efcp.preview.sources import sources
-from efcp.preview.spread import services
-from efcp.preview.spread.fields import Reading, guessed
-from efcp.preview.spread.question import Question
-from efcp.preview.spread.uploading import ReceivedLog
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact
 from efcp.proxies.selectors import watched_proxies
 
@@ -88,5 +87,9 @@ def _uploaded(path: Path) -> CallLog:
 def _asked(log: CallLog, algorithm: Algorithm) -> JobRun:
     keys = [each.key for each in sources(watched_proxies())]
     return services.count(
-        log, Question(1, algorithm), Reading(guessed(log.columns), log.has_header), keys, _ACTOR
+        log,
+        SelectArguments(1, algorithm),
+        LogColumns(guess_columns(log.columns), log.has_header),
+        keys,
+        _ACTOR,
     )

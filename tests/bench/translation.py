@@ -8,7 +8,7 @@ from dialplan.translation.loading import Loaded, load
 from dialplan.translation.pattern import match_data
 from dialplan.translation.rules import RuleRow
 from dialplan.translation.translate import translate
-from efcp.preview.numbers.report import Report
+from efcp.preview.bulk_translation.job import TranslationReport
 
 RULES = 10_000
 NUMBERS = 1_000_000
@@ -69,7 +69,7 @@ def _measure_numbers(count: int, expression: str, words: str) -> None:
     if not isinstance(result, Loaded):
         raise SystemExit("The rules do not load.")
     rules = result.dialplans[1]
-    bulk, report = Bulk(rules, NOW), Report(tuple(rules.rules))
+    bulk, report = Bulk(rules, NOW), TranslationReport(tuple(rules.rules))
     started = time.perf_counter()
     for number in range(count):
         report.add(b"00%09d" % (number * 179_424_673 % 10**9), bulk)

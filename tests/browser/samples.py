@@ -28,7 +28,7 @@ fetch(page).then((answer) => answer.text().then((text) => {
   done([answer.redirected ? 302 : answer.status, text.includes("<html")]);
 }));
 """
-NO_PAGES = {"metrics", "preview:numbers-download"}
+NO_PAGES = {"metrics", "preview:bulk-translation-download"}
 """What is for other programs."""
 
 QUERIES = {
@@ -40,7 +40,7 @@ QUERIES = {
     "preview:algorithms": ("?setid=1",),
     "preview:call": ("?setid=1",),
     "preview:routes": ("?dpid=1&number=0301234",),
-    "preview:spread": ("?setid=1",),
+    "preview:distribution": ("?setid=1",),
 }
 """Queries with which a page shows what it does not show without one."""
 
@@ -81,9 +81,9 @@ class Samples:
         user = {"accounts:delete-user": 2, "accounts:edit-user": 2, "accounts:user-password": 2}
         self.numbers.update(user)
         log = self._submit("preview/spread/logs/", log="called\n4930123\n")
-        self.numbers.update({"preview:spread-log": log, "preview:numbers-log": log})
-        self.numbers["preview:numbers-run"] = self._submit(f"preview/numbers/{log}/", column="0")
-        self.numbers["preview:spread-count"] = self._submit(f"preview/spread/logs/{log}/", call_id="0")
+        self.numbers.update({"preview:distribution-log": log, "preview:bulk-translation-log": log})
+        self.numbers["preview:bulk-translation-run"] = self._submit(f"preview/numbers/{log}/", column="0")
+        self.numbers["preview:distribution-count"] = self._submit(f"preview/spread/logs/{log}/", call_id="0")
         return self
 
     def pages(self) -> Iterator[str]:

@@ -54,12 +54,12 @@ def odd(transactional_db: None) -> Any:
         "operations:reload",
         "proxies:list",
         "proxies:dots",
-        "preview:takes",
+        "preview:call-share",
     ],
 )
 def test_no_page_fails(odd: Proxy, client_as: ClientAs, add_row: Callable[..., int], page: str) -> None:
     row_id = add_row(URI)
-    of_one = page in {"operations:destination", "operations:state", "preview:takes"}
+    of_one = page in {"operations:destination", "operations:state", "preview:call-share"}
     answer = client_as(Role.ADMINISTRATOR).get(reverse(page, args=[row_id] if of_one else []))
     assert answer.status_code == 200
     assert "9998" not in answer.text

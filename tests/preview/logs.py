@@ -20,7 +20,7 @@ CSV = b"call_id,from,start\na1@x,sip:anna@example.org,10:00\nb2@x,sip:bob@exampl
 
 
 def send(client: Client, content: bytes, name: str = "calls.csv") -> HttpResponse:
-    return client.post(reverse("preview:spread-upload"), {"log": SimpleUploadedFile(name, content)})  # type: ignore[return-value]
+    return client.post(reverse("preview:distribution-upload"), {"log": SimpleUploadedFile(name, content)})  # type: ignore[return-value]
 
 
 def uploaded(client: Client, content: bytes = CSV, name: str = "calls.csv") -> CallLog:
@@ -38,7 +38,7 @@ def counted(client: Client, log: CallLog, **question: Any) -> JobRun:
         "call_id": 0,
         "has_header": "on",
     } | question
-    response = client.post(reverse("preview:spread-log-count", args=[log.pk]), asked)
+    response = client.post(reverse("preview:distribution-log-count", args=[log.pk]), asked)
     assert response.status_code == 302, response.content.decode()
     job = JobRun.objects.latest("pk")
     JobRun.objects.filter(pk=job.pk).update(outcome=Outcome.RUNNING)

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from dispatcher.models import Destination
 from efcp.accounts.roles import Role
-from efcp.preview.algorithms.comparing import LOAD_BALANCER, Comparison
-from efcp.preview.algorithms.simulation import balanced, evenness
-from efcp.preview.algorithms.traffic import MAX_CALLS, Traffic, generated, parsed
+from efcp.preview.algorithms.comparison import LOAD_BALANCER, AlgorithmComparison, balanced, evenness
+from efcp.preview.algorithms.traffic import MAX_CALLS, Traffic, generated_traffic, parse_traffic
 
 ClientAs = Callable[[Role | None], Client]
 
@@ -80,14 +79,16 @@ def test_an_even_load_is_1_everywhere_and_one_for_all_is_n() -> None:
 
 
 def test_generated_calls_have_the_rate_and_the_mean_that_were_asked_for() -> None:
-    made = generated(20_000, rate=5, mean_s=120, sigma=1, seed=3)
+    made = generated_traffic(20_000, rate=5, mean_s=120, sigma=1, seed=3)
     assert len(made) / made.starts[-1] == pytest.approx(5, rel=0.05)
     assert made.durations.mean() == pytest.approx(120, rel=0.1)
-    assert made.starts.tolist() == generated(20_000, rate=5, mean_s=120, sigma=1, seed=3).starts.tolist()
+    assert (
+        made.starts.tolist() == generated_traffic(20_000, rate=5, mean_s=120, sigma=1, seed=3).starts.tolist()
+    )
 
 
 def test_a_log_is_read_in_either_notation_and_broken_lines_are_told() -> None:
-    found, broken = parsed(
+    found, broken = parse_traffic(
         ["start,duration", "2026-11-23T10:00:10,5", '"2026-11-23T10:00:00Z";7', "", "nonsense", "1,-5", "1"]
     )
     assert found.starts.tolist() == [0, 10]
@@ -97,7 +98,7 @@ def test_a_log_is_read_in_either_notation_and_broken_lines_are_told() -> None:
 
 
 def test_a_log_ends_at_the_most_calls() -> None:
-    assert len(parsed(f"{number},1" for number in range(MAX_CALLS + 10))[0]) == MAX_CALLS
+    assert len(parse_traffic(f"{number},1" for number in range(MAX_CALLS + 10))[0]) == MAX_CALLS
 
 
 def gateways(*weights: int, state: int = 0) -> None:
@@ -113,11 +114,11 @@ def gateways(*weights: int, state: int = 0) -> None:
         )
 
 
-def compared(client: Client, **asked: str) -> Comparison:
+def compared(client: Client, **asked: str) -> AlgorithmComparison:
     """What the page compares."""
     page = client.post(reverse("preview:algorithms"), asked)
     assert page.status_code == 200, page.context["form"].errors
-    found: Comparison = page.context["comparison"]
+    found: AlgorithmComparison = page.context["comparison"]
     return found
 
 
@@ -137,20 +138,20 @@ def test_the_load_balancer_is_evener_and_the_words_say_so(viewer: Client) -> Non
     assert by_name[LOAD_BALANCER].worst < min(
         each.worst for name, each in by_name.items() if name != LOAD_BALANCER
     )
-    assert any("load balancer" in sentence for sentence in found.words)
+    assert any("load balancer" in sentence for sentence in found.sentences)
 
 
 def test_with_even_calls_the_dispatcher_is_as_good_and_the_words_say_so(viewer: Client) -> None:
     gateways(1, 1)
     found = compared(viewer, calls="5000", sigma="0", mean="300", rate="10", capacity="10000")
-    assert any("no reason for the load balancer" in sentence for sentence in found.words)
+    assert any("no reason for the load balancer" in sentence for sentence in found.sentences)
 
 
 def test_a_full_load_balancer_refuses_calls_and_the_words_say_so(viewer: Client) -> None:
     gateways(1, 1)
     found = compared(viewer, calls="500", capacity="2")
     assert found.results[-1].evenness.lost > 0
-    assert any("refuses" in sentence for sentence in found.words)
+    assert any("refuses" in sentence for sentence in found.sentences)
 
 
 def test_a_pasted_log_takes_the_place_of_made_up_calls(viewer: Client) -> None:

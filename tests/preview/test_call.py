@@ -11,7 +11,7 @@ from django.utils import timezone
 from dispatcher.models import Destination
 from efcp.accounts.roles import Role
 from efcp.mi import Endpoint, MiClient
-from efcp.preview.calls.explaining import Explained
+from efcp.preview.calls.explanation import CallExplanation
 from efcp.preview.sources import NO_WEIGHTS
 from efcp.proxies.services import store_snapshot
 from efcp.proxies.snapshot import Snapshot
@@ -45,11 +45,11 @@ def rows(*uris: str, setid: int = 1, **columns: Any) -> None:
         )
 
 
-def previewed(client: Client, **asked: Any) -> Explained:
+def previewed(client: Client, **asked: Any) -> CallExplanation:
     """What the page explains."""
     page = client.get(reverse("preview:call"), {"setid": 1, **asked})
     assert page.context["form"].is_valid(), page.context["form"].errors
-    explained: Explained = page.context["explained"]
+    explained: CallExplanation = page.context["explained"]
     return explained
 
 

@@ -14,8 +14,8 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
-from efcp.preview.models import Lead
-from efcp.preview.routes.attributes import set_named_by
+from efcp.preview.models import DialplanTarget
+from efcp.preview.routes.selectors import set_named_by
 from efcp.proxies.models import Proxy
 from tests.tokens import fresh
 
@@ -58,7 +58,7 @@ def guide(db: None) -> None:
         rules.add(RuleRow(dpid=1, **columns), SOMEBODY)  # type: ignore[arg-type]
 
 
-def lead(client: Client, **more: Any) -> Any:
+def map_to(client: Client, **more: Any) -> Any:
     """Say where dialplan 1 leads: to set 1 by the guide's route, but for `more`."""
     said = {
         "dpid": "1",
@@ -68,7 +68,7 @@ def lead(client: Client, **more: Any) -> Any:
         "flags": "f",
         "route": "to_media_vbb",
     }
-    return client.post(reverse("preview:save-lead"), said | more)
+    return client.post(reverse("preview:save-target"), said | more)
 
 
 @pytest.fixture
@@ -86,31 +86,31 @@ def follow(client: Client, number: str, **more: str) -> Any:
 def test_the_guide_s_number_goes_through_translation_route_and_set_to_a_destination(
     administrator: Client,
 ) -> None:
-    lead(administrator)
+    map_to(administrator)
     told = follow(administrator, "0301234")
     assert told["trace"].tried.output == "+49301234"
-    assert (told["trace"].leading.route, told["trace"].leading.setid) == ("to_media_vbb", 1)
+    assert (told["trace"].target.route, told["trace"].target.setid) == ("to_media_vbb", 1)
     assert told["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
     assert told["explained"].chosen.uri in {"sip:10.0.0.1:5060", "sip:10.0.0.2:5060"}
 
 
 @pytest.mark.usefixtures("guide")
 def test_a_rule_s_attributes_lead_to_another_set(administrator: Client) -> None:
-    lead(administrator)
+    map_to(administrator)
     told = follow(administrator, "00331234")
-    assert (told["trace"].leading.setid, told["trace"].leading.by) == (2, "attributes")
+    assert (told["trace"].target.setid, told["trace"].target.by) == (2, "attributes")
     assert told["explained"].chosen.uri == "sip:10.0.1.1:5060"
 
 
 @pytest.mark.usefixtures("guide")
 def test_what_an_administrator_says_of_attributes_goes_first(administrator: Client) -> None:
-    lead(administrator, attributes="set=2", setid="1")
-    assert follow(administrator, "00331234")["trace"].leading.setid == 1
+    map_to(administrator, attributes="set=2", setid="1")
+    assert follow(administrator, "00331234")["trace"].target.setid == 1
 
 
 @pytest.mark.usefixtures("guide")
 def test_failures_go_on_to_the_next_destination(administrator: Client) -> None:
-    lead(administrator)
+    map_to(administrator)
     steps = follow(administrator, "0301234", failures="1")["explained"].steps
     assert [step.failed for step in steps] == [True, False]
 
@@ -123,14 +123,14 @@ def test_a_dead_end_is_told_where_it_is(administrator: Client, number: str, told
 
 @pytest.mark.usefixtures("guide")
 def test_a_set_without_destinations_is_a_dead_end(administrator: Client) -> None:
-    lead(administrator, setid="77")
+    map_to(administrator, setid="77")
     assert "no destination" in follow(administrator, "0301234")["explained"].problem
 
 
 @pytest.mark.usefixtures("guide")
 def test_a_rule_that_only_matches_leaves_the_number_as_it_was_dialled(administrator: Client) -> None:
     rules.add(RuleRow(dpid=1, pr=5, match_exp="^112$"), SOMEBODY)
-    lead(administrator)
+    map_to(administrator)
     told = follow(administrator, "112")
     assert told["call_form"]["request_uri"].value() == "sip:112@example.org"
     assert told["explained"].chosen.uri in {"sip:10.0.0.1:5060", "sip:10.0.0.2:5060"}
@@ -140,7 +140,7 @@ def test_a_rule_that_only_matches_leaves_the_number_as_it_was_dialled(administra
 
 @pytest.mark.usefixtures("guide")
 def test_a_number_goes_through_two_dialplans(administrator: Client) -> None:
-    lead(administrator, target="dialplan", next_dpid="7", setid="")
+    map_to(administrator, target="dialplan", next_dpid="7", setid="")
     rules.add(RuleRow(dpid=7, match_exp=r"^\+49", attrs="set=2"), SOMEBODY)
     told = follow(administrator, "0301234")
     assert [(step.dpid, step.tried.text) for step in told["trace"].steps] == [
@@ -153,12 +153,12 @@ def test_a_number_goes_through_two_dialplans(administrator: Client) -> None:
 
 @pytest.mark.usefixtures("guide")
 def test_a_number_through_an_output_that_is_the_set_s_number_stays_itself(administrator: Client) -> None:
-    lead(administrator, target="dialplan", next_dpid="7", setid="")
-    lead(administrator, dpid="7", target="output", setid="")
+    map_to(administrator, target="dialplan", next_dpid="7", setid="")
+    map_to(administrator, dpid="7", target="output", setid="")
     rules.add(RuleRow(dpid=7, match_exp=r"^\+49", repl_exp="2"), SOMEBODY)
     told = follow(administrator, "0301234")
     assert told["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
-    assert told["trace"].leading.setid == 2
+    assert told["trace"].target.setid == 2
     rules.add(RuleRow(dpid=7, pr=-1, match_exp="^.49", repl_exp="set2"), SOMEBODY)
     assert "should be a set's number" in follow(administrator, "0301234")["trace"].problem
 
@@ -166,7 +166,7 @@ def test_a_number_through_an_output_that_is_the_set_s_number_stays_itself(admini
 @pytest.mark.usefixtures("guide")
 def test_dialplans_that_lead_to_each_other_are_not_followed_for_ever(administrator: Client) -> None:
     rules.add(RuleRow(dpid=1, pr=5, match_exp="^112$"), SOMEBODY)
-    lead(administrator, target="dialplan", next_dpid="1", setid="")
+    map_to(administrator, target="dialplan", next_dpid="1", setid="")
     assert "would go on" in follow(administrator, "112")["trace"].problem
 
 
@@ -174,11 +174,11 @@ def test_dialplans_that_lead_to_each_other_are_not_followed_for_ever(administrat
 def test_where_the_order_decides_each_outcome_is_followed(administrator: Client) -> None:
     rules.add(RuleRow(dpid=1, match_exp="^003", repl_exp="x", attrs="set=1"), SOMEBODY)
     trace = follow(administrator, "00331234")["trace"]
-    assert [(each.outcome.output, each.leading.setid) for each in trace.steps[0].branches] == [
+    assert [(outcome.output, target.setid) for outcome, target in trace.steps[0].branches] == [
         ("+331234", 2),
         ("x", 1),
     ]
-    assert trace.leading is None
+    assert trace.target is None
     assert trace.problem.startswith("Depends on the order")
 
 
@@ -187,14 +187,14 @@ def test_where_the_order_decides_each_outcome_is_followed(administrator: Client)
     [({"setid": ""}, "setid"), ({"target": "dialplan"}, "next_dpid"), ({"target": "moon"}, "target")],
 )
 def test_where_it_leads_to_has_to_be_named(administrator: Client, said: dict[str, str], field: str) -> None:
-    answer = lead(administrator, **said)
-    assert (answer.status_code, field in answer.context["lead_form"].errors) == (422, True)
+    answer = map_to(administrator, **said)
+    assert (answer.status_code, field in answer.context["target_form"].errors) == (422, True)
 
 
 @pytest.mark.usefixtures("guide")
 def test_the_map_shows_dialplans_and_outputs_that_it_leads_to(administrator: Client) -> None:
-    lead(administrator, target="dialplan", next_dpid="7", setid="")
-    lead(administrator, attributes="set=2", target="output", setid="")
+    map_to(administrator, target="dialplan", next_dpid="7", setid="")
+    map_to(administrator, attributes="set=2", target="output", setid="")
     page = administrator.get(reverse(ROUTES)).content.decode()
     assert "dialplan 7</a>" in page
     assert "the set whose number comes out" in page
@@ -203,33 +203,33 @@ def test_the_map_shows_dialplans_and_outputs_that_it_leads_to(administrator: Cli
 @pytest.mark.usefixtures("guide")
 def test_a_proxy_that_never_answered_is_not_said_to_have_no_destination(administrator: Client) -> None:
     Proxy.objects.create(name="edge", mi_url="http://127.0.0.1:9/mi")
-    lead(administrator)
+    map_to(administrator)
     page = administrator.get(reverse(ROUTES), {"dpid": "1", "number": "0301234"}).content.decode()
     assert "Unknown: edge never answered." in page
     assert "No destination" not in page
 
 
 @pytest.mark.usefixtures("guide")
-def test_the_map_tells_every_way_and_who_says_so(administrator: Client) -> None:
-    lead(administrator)
-    (branch,) = administrator.get(reverse(ROUTES)).context["branches"]
-    ways = {way.attributes: (way.rules, way.leading.by, way.set.id, way.set.rows) for way in branch.ways}
-    assert ways == {"": (1, "administrator", 1, 2), "set=2": (1, "attributes", 2, 1)}
+def test_the_map_shows_every_entry_and_who_set_its_target(administrator: Client) -> None:
+    map_to(administrator)
+    ((_dpid, _name, entries),) = administrator.get(reverse(ROUTES)).context["dialplans"]
+    found = {each.attributes: (each.rules, each.target.by, each.set.id, each.set.rows) for each in entries}
+    assert found == {"": (1, "administrator", 1, 2), "set=2": (1, "attributes", 2, 1)}
 
 
 @pytest.mark.usefixtures("guide")
-def test_a_way_that_nobody_told_is_shown_as_not_known(administrator: Client) -> None:
-    (branch,) = administrator.get(reverse(ROUTES)).context["branches"]
-    assert [way.leading is None for way in branch.ways] == [True, False]
+def test_an_entry_without_a_target_is_shown_as_not_known(administrator: Client) -> None:
+    ((_dpid, _name, entries),) = administrator.get(reverse(ROUTES)).context["dialplans"]
+    assert [each.target is None for each in entries] == [True, False]
 
 
-def test_a_lead_is_saved_replaced_and_forgotten_with_its_audit(administrator: Client) -> None:
-    lead(administrator)
-    lead(administrator, setid="2", **fresh(Lead, Lead.objects.get().pk))
-    (only,) = Lead.objects.all()
+def test_a_target_is_saved_replaced_and_deleted_with_its_audit(administrator: Client) -> None:
+    map_to(administrator)
+    map_to(administrator, setid="2", **fresh(DialplanTarget, DialplanTarget.objects.get().pk))
+    (only,) = DialplanTarget.objects.all()
     assert only.setid == 2
-    administrator.post(reverse("preview:delete-lead", args=[only.pk]), fresh(Lead, only.pk))
-    assert not Lead.objects.exists()
+    administrator.post(reverse("preview:delete-target", args=[only.pk]), fresh(DialplanTarget, only.pk))
+    assert not DialplanTarget.objects.exists()
     records = AuditRecord.objects.filter(subject_kind="dialplan lead").order_by("pk")
     assert [record.action for record in records] == ["add", "edit", "delete"]
 
@@ -245,9 +245,9 @@ def test_a_lead_is_saved_replaced_and_forgotten_with_its_audit(administrator: Cl
         {"attributes": "a" * 256},
     ],
 )
-def test_a_lead_without_sense_is_refused(administrator: Client, wrong: dict[str, str]) -> None:
-    assert lead(administrator, **wrong).status_code == 422
-    assert not Lead.objects.exists()
+def test_an_invalid_target_is_refused(administrator: Client, wrong: dict[str, str]) -> None:
+    assert map_to(administrator, **wrong).status_code == 422
+    assert not DialplanTarget.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_everybody_follows_numbers_and_administrators_say_where_they_lead(
 ) -> None:
     client = client_as(role)
     assert client.get(reverse(ROUTES), {"number": "1"}).status_code == seen
-    assert lead(client).status_code == said
+    assert map_to(client).status_code == said
 
 
 @pytest.mark.usefixtures("guide")
@@ -278,9 +278,13 @@ def test_what_is_typed_becomes_no_markup(administrator: Client) -> None:
 
 
 @pytest.mark.usefixtures("guide")
-def test_a_way_that_is_not_known_leads_to_a_form_that_names_it(administrator: Client) -> None:
+def test_an_unknown_target_links_to_a_form_that_names_its_dialplan(administrator: Client) -> None:
     page = administrator.get(reverse(ROUTES))
     assert 'href="?of=1&amp;attributes=#lead"' in page.content.decode()
     asked = administrator.get(reverse(ROUTES), {"of": "1", "attributes": "a&b"}).context
-    form = asked["lead_form"]
-    assert (form["dpid"].value(), form["attributes"].value(), asked["is_saying"]) == (1, "a&b", True)
+    form = asked["target_form"]
+    assert (form["dpid"].value(), form["attributes"].value(), asked["is_target_form_open"]) == (
+        1,
+        "a&b",
+        True,
+    )

@@ -14,8 +14,8 @@ from dispatcher.name_watch import carry_out
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State
 from efcp.accounts.roles import Role
-from efcp.preview.sources import Source, TooManyRowsError, Which, set_preview, sources
-from efcp.preview.spread.edits import GONE, UnsavedEdit
+from efcp.preview.distribution.question import REMOVED, UnsavedEdit
+from efcp.preview.sources import Source, SourceKind, TooManyRowsError, set_preview, sources
 from efcp.proxies.models import ProxyContact
 from efcp.proxies.selectors import watched_proxies
 from tests.dns_server import NameServer
@@ -78,7 +78,7 @@ def test_a_memory_that_may_be_old_says_how_old(play: Play) -> None:
 
 def test_an_edit_is_made_to_the_tables_rows_only() -> None:
     row(A)
-    plain = Source(Which.TABLE, None)
+    plain = Source(SourceKind.TABLE, None)
     assert [uri for uri, *_ in members(plain, edit=lambda rows: [*rows, DestinationRow(1, B)])] == [A, B]
     assert Destination.objects.count() == 1
 
@@ -89,7 +89,7 @@ def test_an_edit_is_made_to_the_tables_rows_only() -> None:
         (UnsavedEdit(1, A, weight="7"), [(A, 7), (B, 1)]),
         (UnsavedEdit(1, A.upper().replace("SIP:", "sip:"), weight="7"), [(A, 7), (B, 1)]),
         (UnsavedEdit(1, C, weight="2"), [(A, 1), (B, 1), (C, 2)]),
-        (UnsavedEdit(1, A, state=GONE), [(B, 1)]),
+        (UnsavedEdit(1, A, state=REMOVED), [(B, 1)]),
     ],
 )
 def test_an_unsaved_edit_changes_adds_or_takes_out(
@@ -97,7 +97,7 @@ def test_an_unsaved_edit_changes_adds_or_takes_out(
 ) -> None:
     row(A)
     row(B)
-    found = members(Source(Which.TABLE, None, edit))
+    found = members(Source(SourceKind.TABLE, None, edit))
     assert [(uri, weight) for uri, _state, weight in found] == expected
 
 
@@ -107,8 +107,8 @@ def test_an_unsaved_edit_stands_beside_the_table_in_a_spread(
     row(A)
     row(B)
     asked = {"setid": "1", "source": "table", "calls": "1000", "edit_uri": A, "edit_weight": "3"}
-    page = client_as(Role.VIEWER).get(reverse("preview:spread"), asked)
-    table, edited = page.context["counted"].spreads
+    page = client_as(Role.VIEWER).get(reverse("preview:distribution"), asked)
+    table, edited = page.context["counted"].distributions
     assert edited.name == "the table with the unsaved edit"
     assert [bar.calls for bar in table.bars] != [bar.calls for bar in edited.bars]
     assert edited.bars[0].calls > 2 * edited.bars[1].calls
@@ -116,7 +116,7 @@ def test_an_unsaved_edit_stands_beside_the_table_in_a_spread(
 
 def test_a_password_of_a_weight_is_in_no_finding() -> None:
     row(A, weight="fs://:secret@nowhere:99999999")
-    assert "secret" not in str(set_preview(Source(Which.TABLE, None), 1).findings)
+    assert "secret" not in str(set_preview(Source(SourceKind.TABLE, None), 1).findings)
 
 
 def test_a_set_of_too_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_a_set_of_too_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     row(A)
     row(B)
     with pytest.raises(TooManyRowsError):
-        set_preview(Source(Which.TABLE, None), 1)
+        set_preview(Source(SourceKind.TABLE, None), 1)
 
 
 def test_a_name_of_which_the_watcher_knows_that_it_does_not_resolve_is_not_loaded(

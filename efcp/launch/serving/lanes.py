@@ -67,7 +67,8 @@ def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
 
 @cache
 def _paths() -> tuple[str, str, str, str]:
-    return reverse("healthz"), reverse("accounts:sign-in"), reverse("preview:spread-upload"), "/cp/static/"
+    upload = reverse("preview:distribution-upload")
+    return reverse("healthz"), reverse("accounts:sign-in"), upload, "/cp/static/"
 
 
 def kind_of(method: str, path: str) -> Kind:

@@ -1,4 +1,4 @@
-"""Calls with a beginning and a duration: made up, or out of a log. Pure."""
+"""Calls with a start and a duration: generated, or out of a pasted log. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Seconds = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Calls in the order of their beginning; `starts` count from the first one, both are in seconds."""
+    """Calls in the order of their starts, which count from the first one. Both arrays are in seconds."""
 
     starts: Seconds
     durations: Seconds
@@ -38,14 +38,14 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """Rows of a log that are no calls: how many, and the first few with their line."""
+class BrokenLines:
+    """Lines of a log that are no calls: how many, and number and text of the first few."""
 
     count: int
     shown: tuple[tuple[int, str], ...]
 
 
-def generated(count: int, rate: float, mean_s: float, sigma: float, seed: int) -> Traffic:
+def generated_traffic(count: int, rate: float, mean_s: float, sigma: float, seed: int) -> Traffic:
     """Poisson arrivals of `rate` calls a second, with log-normal durations of mean `mean_s`.
 
     `sigma` is the standard deviation of the durations' logarithm: 0 makes all the same.
@@ -56,7 +56,7 @@ def generated(count: int, rate: float, mean_s: float, sigma: float, seed: int) -
     return Traffic(starts - starts[0], np.minimum(durations, MAX_DURATION_S))
 
 
-def parsed(lines: Iterable[str]) -> tuple[Traffic, Broken]:
+def parse_traffic(lines: Iterable[str]) -> tuple[Traffic, BrokenLines]:
     """Read `start,duration` lines: seconds or an ISO time, and seconds; at most MAX_CALLS calls.
 
     The first line may be a heading. Lines that are neither are counted as broken.
@@ -79,7 +79,7 @@ def parsed(lines: Iterable[str]) -> tuple[Traffic, Broken]:
     found.sort()
     starts = np.array([start for start, _duration in found])
     durations = np.array([duration for _start, duration in found])
-    return Traffic(starts - starts[0] if len(found) else starts, durations), Broken(broken, tuple(shown))
+    return Traffic(starts - starts[0] if len(found) else starts, durations), BrokenLines(broken, tuple(shown))
 
 
 def _call(line: str) -> tuple[float, float] | None:

@@ -1,16 +1,88 @@
 """The page that compares algorithms."""
 
+from django import forms
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from efcp.preview.algorithms.comparing import Comparison, compare
-from efcp.preview.algorithms.forms import DEFAULTS, ComparisonForm
-from efcp.preview.asking import with_defaults
-from efcp.preview.picking.picked import picking
+from efcp.preview.algorithms.comparison import compare
+from efcp.preview.algorithms.traffic import (
+    MAX_CALLS,
+    MAX_DURATION_S,
+    BrokenLines,
+    Traffic,
+    generated_traffic,
+    parse_traffic,
+)
+from efcp.preview.forms import MAX_SET, SourceForm, with_defaults
+from efcp.preview.script_routes import route_choice
 from efcp.preview.sources import sources
 from efcp.proxies.context import watched_on
+
+MAX_PASTED = 2_000_000
+DEFAULTS = {
+    "setid": "1",
+    "calls": "5000",
+    "rate": "5",
+    "mean": "120",
+    "sigma": "1",
+    "capacity": "500",
+    "seed": "1",
+}
+
+
+class ComparisonForm(SourceForm):
+    """The set, the calls, and what a weight of 1 can carry."""
+
+    setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET)
+    calls = forms.IntegerField(label="Calls", min_value=1, max_value=MAX_CALLS)
+    rate = forms.FloatField(label="Calls a second", min_value=0.001, max_value=10_000)
+    mean = forms.FloatField(label="Mean duration (s)", min_value=0.1, max_value=MAX_DURATION_S)
+    sigma = forms.FloatField(
+        label="Spread of durations",
+        min_value=0,
+        max_value=3,
+        help_text="Of the logarithm: 0 all the same, 1 usual for calls.",
+    )
+    capacity = forms.IntegerField(
+        label="Calls for a weight of 1",
+        min_value=1,
+        max_value=1_000_000,
+        help_text="The resource that load_balancer counts.",
+    )
+    seed = forms.IntegerField(
+        min_value=0, max_value=2**32 - 1, help_text="The same seed makes up the same calls."
+    )
+    log = forms.CharField(
+        label="Or calls out of a log",
+        required=False,
+        max_length=MAX_PASTED,
+        widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "placeholder": "start,duration"}),
+        help_text="A line each: start as seconds or ISO time, duration in seconds.",
+        error_messages={"max_length": "At most 2 MB: take a part of the log."},
+    )
+
+    broken = BrokenLines(0, ())
+    """Lines of the pasted log that are no calls."""
+
+    def clean_log(self) -> Traffic | None:
+        """The calls of the log; None where none was pasted."""
+        text = self.cleaned_data["log"]
+        if not text.strip():
+            return None
+        traffic, self.broken = parse_traffic(text.splitlines())
+        if not len(traffic):
+            raise forms.ValidationError("No line of it is a start and a duration.")
+        return traffic
+
+    def traffic(self) -> Traffic:
+        """The calls of the log, or generated ones."""
+        given = self.cleaned_data
+        if given["log"] is not None:
+            logged: Traffic = given["log"]
+            return logged
+        return generated_traffic(given["calls"], given["rate"], given["mean"], given["sigma"], given["seed"])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -18,21 +90,21 @@ from efcp.proxies.context import watched_on
 def algorithms(request: HttpRequest) -> HttpResponse:
     """The same calls under each algorithm and under load_balancer.
 
-    Made-up calls stand in the address; a log is too long for one and is posted, which changes nothing.
+    The URL holds a question about generated calls; a log is too long for one and is posted, which changes
+    nothing.
     """
     offered = sources(watched_on(request))
-    posted = request.method == "POST"
-    typed = request.POST if posted else request.GET
-    found = picking(typed)
-    defaults = DEFAULTS | {"source": offered[0].key} | found.defaults()
-    form = ComparisonForm(with_defaults(typed, defaults), offered)
-    valid = form.is_valid()
-    asked = posted or len(request.GET) > 0
-    context = {"form": form, "picking": found, "comparison": _compared(form) if asked and valid else None}
-    status = 422 if posted and not valid else 200
+    query = request.POST or request.GET
+    choice = route_choice(query)
+    form = ComparisonForm(
+        with_defaults(query, DEFAULTS | {"source": offered[0].key} | choice.defaults()), offered
+    )
+    is_valid = form.is_valid()
+    context: dict[str, object] = {"form": form, "route_choice": choice}
+    if (request.method == "POST" or request.GET) and is_valid:
+        given = form.cleaned_data
+        context["comparison"] = compare(
+            form.source(), given["setid"], form.traffic(), given["capacity"], given["seed"]
+        )
+    status = 422 if request.method == "POST" and not is_valid else 200
     return render(request, "preview/algorithms.html", context, status=status)
-
-
-def _compared(form: ComparisonForm) -> Comparison:
-    given = form.cleaned_data
-    return compare(form.source(), given["setid"], form.traffic(), given["capacity"], given["seed"])

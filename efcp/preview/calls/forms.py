@@ -1,24 +1,19 @@
-"""The question before one call: the arguments of ds_select_dst, the table, and the call."""
-
-from collections.abc import Mapping, Sequence
-from typing import Any
+"""The forms of one call: the arguments of ds_select_dst, the source, and the call or a pasted request."""
 
 from django import forms
 
 from dispatcher.routing.requests import Request
 from dispatcher.routing.selection import DEFAULT_MAX_RESULTS, SelectFlag, parse_flags
-from efcp.preview.asking import SourceField
-from efcp.preview.calls.explaining import Asked
-from efcp.preview.sources import Source
+from efcp.preview.calls.explanation import CallQuestion
+from efcp.preview.forms import ALGORITHMS, MAX_SET, SourceForm
 from efcp.script.script_routes.routes import Handling
 from efcp.sip.message import Message, MessageError, parse_message
 
-MAX_SET = 2**31 - 1
 MAX_SEED = 2**31 - 1
 MAX_FAILURES = 50
 MAX_PASTED = 65_535
 MAX_PART = 500
-"""Characters of a URI or Call-ID: all of them have to fit into one address."""
+"""Characters of a URI or Call-ID: all of them have to fit into one URL."""
 
 MAX_MEASURES = 1_000
 """Characters of all loads or scores together."""
@@ -38,25 +33,11 @@ DEFAULTS = {
     "to_uri": "sip:bob@example.org",
     "request_uri": "sip:bob@example.org",
 }
-"""What an address leaves out. What stands in it empty stays empty."""
-
-ALGORITHMS = (
-    (0, "0 · hash of the Call-ID"),
-    (1, "1 · hash of the From URI"),
-    (2, "2 · hash of the To URI"),
-    (3, "3 · hash of the request URI"),
-    (4, "4 · round robin"),
-    (5, "5 · hash of the auth user"),
-    (6, "6 · random"),
-    (7, "7 · hash of the variable in hash_pvar"),
-    (8, "8 · the first entry"),
-    (9, "9 · least load"),
-    (10, "10 · least score of a route"),
-)
+"""For parameters that the URL lacks; an empty one stays empty."""
 
 
-class CallForm(forms.Form):
-    """Everything that decides where one call goes. All of it stands in the page's address."""
+class CallForm(SourceForm):
+    """Everything that decides where one call goes; the page's URL holds all of it."""
 
     setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET)
     algorithm = forms.IntegerField(min_value=0, max_value=9_999)
@@ -92,13 +73,8 @@ class CallForm(forms.Form):
         help_text="Failures that turn it to probing.",
     )
 
-    def __init__(self, data: Mapping[str, Any] | None, offered: Sequence[Source], **options: Any) -> None:
-        super().__init__(data, **options)
-        self._offered = {each.key: each for each in offered}
-        self.fields["source"] = SourceField(offered)
-
     def clean_flags(self) -> SelectFlag:
-        """The flags; a letter that is none is named."""
+        """The flags; a letter that is no flag is an error."""
         try:
             return parse_flags(self.cleaned_data["flags"])
         except ValueError as error:
@@ -116,7 +92,7 @@ class CallForm(forms.Form):
 
     @property
     def select_call(self) -> str:
-        """What the script says to ask the same, in the guide's spelling."""
+        """The same call of ds_select_dst in a script."""
         given = self.cleaned_data
         limit = f", {given['max_results']}" if given["max_results"] != DEFAULT_MAX_RESULTS else ""
         return f'ds_select_dst({given["setid"]}, {given["algorithm"]}, "{self.data["flags"]}"{limit})'
@@ -125,16 +101,12 @@ class CallForm(forms.Form):
     def algorithm_name(self) -> str:
         """The algorithm's number and name."""
         number = self.cleaned_data["algorithm"]
-        return dict(ALGORITHMS).get(number, f"{number} · unknown, taken as the first entry")
+        return ALGORITHMS.get(number, f"{number} · unknown, taken as the first entry")
 
-    def source(self) -> Source:
-        """The table or memory that was chosen."""
-        return self._offered[self.cleaned_data["source"]]
-
-    def asked(self, handling: Handling | None) -> Asked:
+    def question(self, handling: Handling | None) -> CallQuestion:
         """The whole question; `handling` is what the script does when a destination fails."""
         given = self.cleaned_data
-        return Asked(
+        return CallQuestion(
             setid=given["setid"],
             algorithm=given["algorithm"],
             flags=given["flags"],
@@ -161,7 +133,7 @@ class CallForm(forms.Form):
 
 
 class PastedForm(forms.Form):
-    """A whole SIP request, out of a trace."""
+    """A whole SIP request from a trace."""
 
     pasted = forms.CharField(
         label="A SIP request, pasted",
@@ -172,10 +144,10 @@ class PastedForm(forms.Form):
     )
 
     marked: tuple[str, str] = ("", "")
-    """The line that can't be parsed, cut at the place."""
+    """The line that does not parse, cut at the error."""
 
     def clean_pasted(self) -> Message:
-        """The request taken apart."""
+        """The parsed request."""
         text = self.cleaned_data["pasted"]
         try:
             return parse_message(text)

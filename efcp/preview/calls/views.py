@@ -1,4 +1,4 @@
-"""The page on which one call is previewed."""
+"""The page that previews one call."""
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
@@ -8,10 +8,10 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
 from dispatcher.routing.requests import Request, request_of
-from efcp.preview.asking import with_defaults
-from efcp.preview.calls.explaining import explain
-from efcp.preview.calls.forms import ALGORITHMS, DEFAULTS, CallForm, PastedForm
-from efcp.preview.picking.picked import picking
+from efcp.preview.calls.explanation import explain
+from efcp.preview.calls.forms import DEFAULTS, CallForm, PastedForm
+from efcp.preview.forms import ALGORITHMS, with_defaults
+from efcp.preview.script_routes import route_choice
 from efcp.preview.sources import sources
 from efcp.proxies.context import watched_on
 
@@ -22,10 +22,10 @@ MAX_ADDRESS = 3_500
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.view", raise_exception=True)
 def one_call(request: HttpRequest) -> HttpResponse:
-    """Where one call would go, and why; all of the question stands in the address.
+    """Where one call would go, and why; the URL holds the whole question.
 
-    A pasted request is too long for an address: it is posted, changes nothing, and leads to the address that
-    holds what of it decides.
+    A pasted request is too long for a URL: it is posted, changes nothing, and redirects to the URL with its
+    parts.
     """
     offered = sources(watched_on(request))
     pasted = PastedForm(request.POST) if request.method == "POST" else PastedForm()
@@ -34,17 +34,17 @@ def one_call(request: HttpRequest) -> HttpResponse:
         if len(address) <= MAX_ADDRESS:
             return HttpResponseRedirect(address)
         pasted.add_error("pasted", "Its URIs and Call-ID are too long for an address.")
-    found = picking(request.POST or request.GET)
-    defaults = DEFAULTS | {"source": offered[0].key} | found.defaults()
+    choice = route_choice(request.POST or request.GET)
+    defaults = DEFAULTS | {"source": offered[0].key} | choice.defaults()
     form = CallForm(with_defaults(request.POST or request.GET, defaults), offered)
-    asked_for = request.method != "POST" and len(request.GET) > 0
+    is_asked = request.method != "POST" and len(request.GET) > 0
     context = {
         "form": form,
         "pasted": pasted,
-        "picking": found,
-        "algorithms": ALGORITHMS,
-        "explained": explain(form.source(), form.asked(found.handling()))
-        if asked_for and form.is_valid()
+        "route_choice": choice,
+        "algorithms": ALGORITHMS.items(),
+        "explained": explain(form.source(), form.question(choice.handling()))
+        if is_asked and form.is_valid()
         else None,
         "kept": [(name, form.data.get(name, "")) for name in (*form.fields, "route")],
     }
@@ -53,7 +53,7 @@ def one_call(request: HttpRequest) -> HttpResponse:
 
 
 def _address_of(posted: QueryDict, call: Request) -> str:
-    """The page's address with the other fields as they were, and the call's parts out of the request."""
+    """The page's URL with the other fields unchanged, and the call's parts out of the request."""
     names = (*CallForm.base_fields, "source", "route")
     kept = {name: posted.get(name, "") for name in names if name in posted}
     parts = {

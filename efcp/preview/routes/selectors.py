@@ -1,29 +1,41 @@
-"""The route map: which dialplan leads to which set, and by whose word."""
+"""The route map, which dialplan leads to which set, and the path of a number along it."""
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db.models import Count, Q
 
 from dialplan.models import Rule
+from dialplan.selectors import TooManyRulesError
 from dialplan.selectors import names as dialplan_names
+from dialplan.trying import PossibleOutcome, Tried, try_input
 from dispatcher.models import Destination, InitialState
 from dispatcher.selectors import set_names
-from efcp.preview.models import Lead, LeadTarget
-from efcp.preview.routes.attributes import set_named_by
+from efcp.preview.forms import MAX_SET
+from efcp.preview.models import DialplanTarget, TargetKind
 
-MAX_WAYS = 2_000
-"""Pairs of dialplan and attributes, and leads, that are shown."""
+MAX_ENTRIES = 2_000
+"""Pairs of dialplan and attributes, and targets, that the map shows."""
+
+MAX_STEPS = 5
+"""Dialplans that a number goes through."""
 
 DEFAULT_ALGORITHM = 0
 DEFAULT_FLAGS = "f"
 
+# OpenSIPS gives attributes no meaning, scripts do: `set=5`, `setid:5` and the bare number are common.
+_NAMED = re.compile(
+    r"(?:^|[;,&|\s])(?:ds_?)?set_?(?:id)?\s*[=:]\s*([0-9]{1,10})(?=$|[;,&|\s])", re.IGNORECASE
+)
+_BARE = re.compile(r"\s*([0-9]{1,10})\s*")
+
 
 @dataclass(frozen=True, slots=True)
-class Leading:
+class ResolvedTarget:
     """Where a translation leads. `by` is "administrator" or "attributes".
 
-    `setid` is None where another dialplan comes next, or where only an output tells the set.
+    `setid` is None where another dialplan comes next, or where the output is the set's number.
     """
 
     setid: int | None
@@ -35,8 +47,8 @@ class Leading:
 
 
 @dataclass(frozen=True, slots=True)
-class Set:
-    """The set at the end of a way: its name, its rows, how many of them are not inactive in the table."""
+class TargetSet:
+    """A set on the map: its name, its rows, and how many of these are not inactive in the table."""
 
     id: int
     name: str
@@ -45,92 +57,181 @@ class Set:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """From the rules of a dialplan with these attributes to a set; None where it is not known where to."""
+class MapEntry:
+    """Where the rules of a dialplan with these attributes lead; `target` None where that is not known.
+
+    `stored` is the administrator's target for just these attributes.
+    """
 
     dpid: int
     attributes: str
     rules: int
-    leading: Leading | None = None
-    set: Set | None = None
-    lead: Lead | None = None
+    target: ResolvedTarget | None
+    stored: DialplanTarget | None
+    set: TargetSet | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A dialplan with its ways."""
-
-    dpid: int
-    name: str
-    ways: tuple[Way, ...]
-
-
-def leading_of(dpid: int, attributes: str) -> Leading | None:
-    """Where a translation with these attributes leads: by their lead, themselves, the dialplan's lead."""
-    leads = {
-        lead.attributes: lead for lead in Lead.objects.filter(dpid=dpid, attributes__in=("", attributes))
-    }
-    return _leading(attributes, leads)
+def set_named_by(attributes: str) -> int | None:
+    """The set that these attributes name; None where they name none, or more than one."""
+    bare = _BARE.fullmatch(attributes)
+    named = {bare[1]} if bare else set(_NAMED.findall(attributes))
+    numbers = {int(each) for each in named}
+    number = numbers.pop() if len(numbers) == 1 else None
+    return number if number is not None and number <= MAX_SET else None
 
 
-def route_map() -> tuple[Branch, ...]:
-    """Every dialplan that has rules or leads, with its ways; in five queries at any size."""
+def resolve_target(dpid: int, attributes: str) -> ResolvedTarget | None:
+    """The stored target of these attributes, else the set that they name, else the dialplan's own target."""
+    stored = DialplanTarget.objects.filter(dpid=dpid, attributes__in=("", attributes))
+    return _resolve(attributes, {each.attributes: each for each in stored})
+
+
+def _resolve(attributes: str, targets: Mapping[str, DialplanTarget]) -> ResolvedTarget | None:
+    target = targets.get(attributes)
+    named = set_named_by(attributes)
+    if target is None and named is not None:
+        return ResolvedTarget(named, "attributes")
+    target = target or targets.get("")
+    if target is None:
+        return None
+    setid = target.setid if target.target == TargetKind.SET else None
+    return ResolvedTarget(
+        setid, "administrator", target.algorithm, target.flags, target.route, target.next_dpid
+    )
+
+
+def route_map() -> list[tuple[int, str, list[MapEntry]]]:
+    """Every dialplan that has rules or targets: its number, name and entries. Five queries at any size."""
     grouped = Rule.objects.filter(disabled=0).values_list("dpid", "attrs").annotate(rules=Count("pk"))
     rules = {
-        (dpid, attrs or ""): count for dpid, attrs, count in grouped.order_by("dpid", "attrs")[:MAX_WAYS]
+        (dpid, attrs or ""): count for dpid, attrs, count in grouped.order_by("dpid", "attrs")[:MAX_ENTRIES]
     }
-    leads = {(lead.dpid, lead.attributes): lead for lead in Lead.objects.all()[:MAX_WAYS]}
-    by_dialplan: dict[int, dict[str, Lead]] = {}
-    for (dpid, attributes), lead in leads.items():
-        by_dialplan.setdefault(dpid, {})[attributes] = lead
-    ways = [
-        Way(
+    targets: dict[int, dict[str, DialplanTarget]] = {}
+    for target in DialplanTarget.objects.all()[:MAX_ENTRIES]:
+        targets.setdefault(target.dpid, {})[target.attributes] = target
+    keys = rules.keys() | {(dpid, attributes) for dpid, of_dpid in targets.items() for attributes in of_dpid}
+    entries: dict[int, list[MapEntry]] = {}
+    for dpid, attributes in sorted(keys):
+        of_dpid = targets.get(dpid, {})
+        entry = MapEntry(
             dpid,
             attributes,
             rules.get((dpid, attributes), 0),
-            _leading(attributes, by_dialplan.get(dpid, {})),
-            lead=leads.get((dpid, attributes)),
+            _resolve(attributes, of_dpid),
+            of_dpid.get(attributes),
         )
-        for dpid, attributes in sorted(rules.keys() | leads.keys())
+        entries.setdefault(dpid, []).append(entry)
+    sets = _sets(
+        entry.target.setid for each in entries.values() for entry in each if entry.target is not None
+    )
+    names = dialplan_names()
+    return [
+        (dpid, names.get(dpid, ""), [_with_set(entry, sets) for entry in each])
+        for dpid, each in entries.items()
     ]
-    return _branches(_with_sets(ways))
 
 
-def _leading(attributes: str, leads: Mapping[str, Lead]) -> Leading | None:
-    lead = leads.get(attributes)
-    named = set_named_by(attributes)
-    if lead is None and named is not None:
-        return Leading(named, "attributes")
-    lead = lead or leads.get("")
-    if lead is None:
-        return None
-    setid = lead.setid if lead.target == LeadTarget.SET else None
-    return Leading(setid, "administrator", lead.algorithm, lead.flags, lead.route, lead.next_dpid)
-
-
-def _with_sets(ways: Iterable[Way]) -> list[Way]:
-    told = list(ways)
-    numbers = {way.leading.setid for way in told if way.leading and way.leading.setid is not None}
-    counted = Destination.objects.filter(setid__in=numbers).values_list("setid")
-    facts = {
+def _sets(numbers: Iterable[int | None]) -> dict[int, TargetSet]:
+    wanted = {number for number in numbers if number is not None}
+    counts = {
         setid: (rows, selectable)
-        for setid, rows, selectable in counted.annotate(
-            rows=Count("pk"), selectable=Count("pk", filter=~Q(state=InitialState.INACTIVE))
-        )
+        for setid, rows, selectable in Destination.objects.filter(setid__in=wanted)
+        .values_list("setid")
+        .annotate(rows=Count("pk"), selectable=Count("pk", filter=~Q(state=InitialState.INACTIVE)))
     }
     names = set_names()
-    sets = {each: Set(each, names.get(each, ""), *facts.get(each, (0, 0))) for each in numbers}
-    return [
-        Way(way.dpid, way.attributes, way.rules, way.leading, sets[way.leading.setid], way.lead)
-        if way.leading and way.leading.setid is not None
-        else way
-        for way in told
-    ]
+    return {each: TargetSet(each, names.get(each, ""), *counts.get(each, (0, 0))) for each in wanted}
 
 
-def _branches(ways: Iterable[Way]) -> tuple[Branch, ...]:
-    names = dialplan_names()
-    found: dict[int, list[Way]] = {}
-    for way in ways:
-        found.setdefault(way.dpid, []).append(way)
-    return tuple(Branch(dpid, names.get(dpid, ""), tuple(each)) for dpid, each in found.items())
+def _with_set(entry: MapEntry, sets: Mapping[int, TargetSet]) -> MapEntry:
+    setid = entry.target.setid if entry.target else None
+    return entry if setid is None else replace(entry, set=sets[setid])
+
+
+@dataclass(frozen=True, slots=True)
+class DialplanStep:
+    """A dialplan, and its translation of the number.
+
+    `branches` are the possible outcomes, where order or loading decides, each with its target.
+    """
+
+    dpid: int
+    tried: Tried
+    target: ResolvedTarget | None = None
+    branches: tuple[tuple[PossibleOutcome, ResolvedTarget | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The dialplans that a number goes through; `problem` says why no set is reached.
+
+    `number` is what a script holds in the end that assigns each output to its number: where the output is a
+    set's number, what came to the last dialplan.
+    """
+
+    steps: tuple[DialplanStep, ...]
+    number: str
+    target: ResolvedTarget | None = None
+    problem: str = ""
+
+    @property
+    def tried(self) -> Tried:
+        """The last translation."""
+        return self.steps[-1].tried
+
+
+def follow(dpid: int, number: str) -> Trace:
+    """Translate `number` by the table as it is, and find the set that it leads to."""
+    steps: list[DialplanStep] = []
+    while True:
+        step = _step(dpid, number)
+        steps.append(step)
+        if step.target is None:
+            return Trace(tuple(steps), number, problem=_end(step))
+        if step.target.next_dpid is None:
+            return _arrived(tuple(steps), number, step.target)
+        if len(steps) == MAX_STEPS:
+            problem = f"It was followed through {MAX_STEPS} dialplans, and would go on."
+            return Trace(tuple(steps), number, problem=problem)
+        dpid, number = step.target.next_dpid, step.tried.number
+
+
+def _step(dpid: int, number: str) -> DialplanStep:
+    try:
+        tried = try_input(dpid, number)
+    except TooManyRulesError as error:
+        return DialplanStep(dpid, Tried(number, str(error), is_certain=False))
+    if tried.possible:
+        return DialplanStep(
+            dpid, tried, branches=tuple((each, _branch(dpid, each)) for each in tried.possible)
+        )
+    return DialplanStep(
+        dpid, tried, resolve_target(dpid, tried.attributes) if tried.output is not None else None
+    )
+
+
+def _branch(dpid: int, outcome: PossibleOutcome) -> ResolvedTarget | None:
+    leads_on = outcome.output is not None and outcome.is_known
+    return resolve_target(dpid, outcome.attributes) if leads_on else None
+
+
+def _end(step: DialplanStep) -> str:
+    """Why the path ends here."""
+    tried = step.tried
+    if tried.possible:
+        return tried.words
+    if tried.output is None:
+        return f"It ends here: {tried.words} What the script does then is not known."
+    named = f"the attributes “{tried.attributes}”" if tried.attributes else "no attributes"
+    return f"It is not known where dialplan {step.dpid} leads with {named}: tell it above."
+
+
+def _arrived(steps: tuple[DialplanStep, ...], number: str, target: ResolvedTarget) -> Trace:
+    tried = steps[-1].tried
+    if target.setid is not None:
+        return Trace(steps, tried.number, target)
+    output = tried.output or ""
+    if not (output.isascii() and output.isdigit() and len(output) <= 10 and int(output) <= MAX_SET):
+        problem = f"The output should be a set's number, and is “{output}”."
+        return Trace(steps, number, problem=problem)
+    return Trace(steps, number, replace(target, setid=int(output)))

@@ -1,4 +1,4 @@
-"""Saying where a dialplan leads, with the audit record."""
+"""Store the target of a dialplan on the route map, with the audit record."""
 
 from typing import Any
 
@@ -6,50 +6,51 @@ from django.db import transaction
 
 from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
-from efcp.preview.models import Lead
-from efcp.preview.routes.selectors import MAX_WAYS
+from efcp.preview.models import DialplanTarget
+from efcp.preview.routes.selectors import MAX_ENTRIES
 
 _COLUMNS = ("target", "setid", "next_dpid", "algorithm", "flags", "route")
 
 
-class TooManyLeadsError(Exception):
-    """There are MAX_WAYS leads already."""
+class TooManyTargetsError(Exception):
+    """There are MAX_ENTRIES targets already."""
 
 
 def save(
     dpid: int, attributes: str, values: dict[str, Any], actor: Actor, original: str | None = None
-) -> Lead:
-    """Say where translations of a dialplan with these attributes lead; what was said before is replaced.
+) -> DialplanTarget:
+    """Store where translations of a dialplan with these attributes lead, replacing an earlier target.
 
-    `original` is the edit token of the former one. Raises TooManyLeadsError or StaleFormError.
+    `original` is the edit token of the earlier one. Raises TooManyTargetsError or StaleFormError.
     """
     with transaction.atomic():
-        lead = Lead.objects.select_for_update().filter(dpid=dpid, attributes=attributes).first()
-        if lead is None and Lead.objects.count() >= MAX_WAYS:
-            raise TooManyLeadsError(f"There are {MAX_WAYS} leads already.")
-        if lead is not None and _values(lead) != values:
-            require_current(original, lead, _subject(lead))
-        before = _values(lead) if lead else None
-        lead = lead or Lead(dpid=dpid, attributes=attributes)
+        target = DialplanTarget.objects.select_for_update().filter(dpid=dpid, attributes=attributes).first()
+        if target is None and DialplanTarget.objects.count() >= MAX_ENTRIES:
+            raise TooManyTargetsError(f"There are {MAX_ENTRIES} leads already.")
+        if target is not None and _values(target) != values:
+            require_current(original, target, _subject(target))
+        before = _values(target) if target else None
+        target = target or DialplanTarget(dpid=dpid, attributes=attributes)
         for name in _COLUMNS:
-            setattr(lead, name, values[name])
-        lead.save()
-        record(actor, "edit" if before else "add", _subject(lead), before=before, after=_values(lead))
-    return lead
+            setattr(target, name, values[name])
+        target.save()
+        record(actor, "edit" if before else "add", _subject(target), before=before, after=_values(target))
+    return target
 
 
-def delete(lead: Lead, actor: Actor, original: str | None = None) -> None:
-    """Forget where it leads. `original` is the form's edit token. Raises StaleFormError."""
+def delete(target: DialplanTarget, actor: Actor, original: str | None = None) -> None:
+    """Delete a target. `original` is the form's edit token. Raises StaleFormError."""
     with transaction.atomic():
-        stored = Lead.objects.select_for_update().filter(pk=lead.pk).first() or Lead()
-        require_current(original, stored, _subject(lead))
-        record(actor, "delete", _subject(lead), before=_values(lead))
-        lead.delete()
+        stored = DialplanTarget.objects.select_for_update().filter(pk=target.pk).first() or DialplanTarget()
+        require_current(original, stored, _subject(target))
+        record(actor, "delete", _subject(target), before=_values(target))
+        target.delete()
 
 
-def _values(lead: Lead) -> dict[str, Any]:
-    return {name: getattr(lead, name) for name in _COLUMNS}
+def _values(target: DialplanTarget) -> dict[str, Any]:
+    return {name: getattr(target, name) for name in _COLUMNS}
 
 
-def _subject(lead: Lead) -> Subject:
-    return Subject("dialplan lead", str(lead.dpid), f"dialplan {lead.dpid} {lead.attributes}".strip())
+def _subject(target: DialplanTarget) -> Subject:
+    # "dialplan lead" is what earlier audit records name it.
+    return Subject("dialplan lead", str(target.dpid), f"dialplan {target.dpid} {target.attributes}".strip())

@@ -26,7 +26,7 @@ WRONG = ("not held", "does not hold", "not in memory", "Not in memory", "not loa
         ("operations:destination", ""),
         ("operations:reload", ""),
         ("operations:maintenance-begin", ""),
-        ("preview:takes", ""),
+        ("preview:call-share", ""),
     ],
 )
 def test_it_is_unknown(
@@ -40,7 +40,7 @@ def test_it_is_unknown(
         "operations:state",
         "operations:destination",
         "operations:maintenance-begin",
-        "preview:takes",
+        "preview:call-share",
     }
     address = reverse(page, args=[row_id] if of_one else []) + query
     text = client_as(Role.ADMINISTRATOR).get(address).text
