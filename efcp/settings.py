@@ -90,6 +90,7 @@ TEMPLATES = [
                 "csp.context_processors.nonce",
                 "efcp.proxies.context.proxy_dots",
                 "efcp.preview.pages.preview_tabs",
+                "efcp.operations.home.navigation.navigation",
             ],
         },
     }

@@ -1,10 +1,10 @@
 """The panel's addresses, all under /cp/."""
 
 from django.urls import include, path, register_converter
-from django.views.generic import RedirectView
 
 from efcp.editing.converters import NumberConverter
 from efcp.health import healthz
+from efcp.operations.home.views import home_page, start
 from efcp.operations.metrics import metrics
 from efcp.operations.urls import alert_urls, dialplan_urls, dispatcher_urls
 
@@ -13,7 +13,9 @@ register_converter(NumberConverter, "number")
 urlpatterns = [
     path("cp/healthz", healthz, name="healthz"),
     path("cp/metrics", metrics, name="metrics"),
-    path("cp/", RedirectView.as_view(pattern_name="dispatcher:list"), name="home"),
+    path("", start, name="start"),
+    path("cp/", home_page, name="home"),
+    path("cp/home/", include("efcp.operations.home.urls")),
     path("cp/accounts/", include("efcp.accounts.urls")),
     path("cp/audit/", include("efcp.audit.urls")),
     path("cp/preview/", include("efcp.preview.urls")),

@@ -8,6 +8,31 @@ from django.db import models
 from efcp.accounts.roles import PERMISSIONS, Role
 
 
+class Theme(models.TextChoices):
+    """Which colours the pages have."""
+
+    SYSTEM = "", "As the system"
+    LIGHT = "light", "Light"
+    DARK = "dark", "Dark"
+
+
+class Density(models.TextChoices):
+    """How much space the rows of tables take."""
+
+    COMFORTABLE = "", "Comfortable"
+    COMPACT = "compact", "Compact"
+
+
+class StartPage(models.TextChoices):
+    """The page shown after signing in; a value is a view name."""
+
+    HOME = "home", "Home"
+    DISPATCHER = "dispatcher:list", "Dispatcher"
+    BOARD = "operations:board", "State board"
+    DIALPLAN = "dialplan:list", "Dialplan"
+    PROXIES = "proxies:list", "Proxies"
+
+
 class UserQueries(BaseUserManager["User"]):
     """Queries for users; names are compared as the database compares them."""
 
@@ -23,6 +48,12 @@ class User(AbstractBaseUser):
     """The IANA name of the zone of this user's clock; empty, which means UTC, until it is known."""
     time_zone_is_chosen = models.BooleanField(default=False)
     """Whether the user chose the zone; otherwise it follows the browser."""
+    theme = models.CharField(max_length=8, choices=Theme.choices, blank=True, default=Theme.SYSTEM)
+    density = models.CharField(max_length=8, choices=Density.choices, blank=True, default=Density.COMFORTABLE)
+    start_page = models.CharField(max_length=32, choices=StartPage.choices, default=StartPage.HOME)
+    page_size = models.PositiveSmallIntegerField(default=30)
+    """Rows of a page of the destination and rule lists."""
+    hides_first_steps = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     GUARDED = ("username", "role", "is_active", "must_change_password", "password")

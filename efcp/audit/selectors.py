@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,8 @@ RECORDS_PER_PAGE = 50
 
 LARGEST_ID = 2**63 - 1
 """What the id's column holds; SQLite refuses to look for a larger number."""
+
+SEARCHED_FOR_RECENT = 500
 
 SEARCHED_AT_ONCE = 20_000
 """What no index finds, one page looks for in so many records; then it offers to go on with older ones."""
@@ -64,6 +67,16 @@ def audit_page(wanted: AuditFilter) -> AuditPage:
     if floor is not None and floor > 1:
         return AuditPage(found, floor, floor)
     return AuditPage(found, None, None)
+
+
+def recent_writes(limit: int, without: Collection[str] = ()) -> list[AuditRecord]:
+    """The newest records among the last SEARCHED_FOR_RECENT, but for the actions `without`.
+
+    `before` and `after` are left out.
+    """
+    newest = AuditRecord.objects.aggregate(newest=Max("id"))["newest"] or 0
+    recent = AuditRecord.objects.filter(id__gt=newest - SEARCHED_FOR_RECENT).exclude(action__in=without)
+    return list(recent.order_by("-id").defer("before", "after")[:limit])
 
 
 def find_record(record_id: int) -> AuditRecord | None:

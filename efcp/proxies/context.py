@@ -21,6 +21,18 @@ class Dot:
     since: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class ProxyDots:
+    """All enabled proxies, those that do not answer first."""
+
+    dots: tuple[Dot, ...]
+
+    @property
+    def answering(self) -> int:
+        """How many answer."""
+        return sum(dot.good for dot in self.dots)
+
+
 def watched_on(request: HttpRequest) -> tuple[WatchedProxy, ...]:
     """The enabled proxies, read once for the whole request, by its page and its top bar alike."""
     watched: tuple[WatchedProxy, ...] | None = getattr(request, "watched_proxies", None)
@@ -31,13 +43,10 @@ def watched_on(request: HttpRequest) -> tuple[WatchedProxy, ...]:
 
 
 def proxy_dots(request: HttpRequest) -> dict[str, object]:
-    """The variable `proxy_dots`: every enabled proxy, read in one query when a template first looks at it.
+    """The variable `proxy_dots`: every enabled proxy, read in one query when a template first looks at it."""
 
-    Those that do not answer come first, since a narrow bar cuts off the end.
-    """
-
-    def dots() -> list[Dot]:
-        return sorted((_dot(each) for each in watched_on(request)), key=lambda dot: dot.good)
+    def dots() -> ProxyDots:
+        return ProxyDots(tuple(sorted(map(_dot, watched_on(request)), key=lambda dot: dot.good)))
 
     return {"proxy_dots": SimpleLazyObject(dots)}
 

@@ -1,6 +1,6 @@
 """Reading what is known of proxies: contact, freshness, live states. No page asks a proxy itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -122,10 +122,17 @@ _WATCHED = (
 _WATCHED_ENABLED = _WATCHED.filter(enabled=True)
 
 
-def watched_proxies(*, enabled_only: bool = True, now: datetime | None = None) -> tuple[WatchedProxy, ...]:
-    """Proxies by name with their contact and freshness, in one query."""
+def watched_proxies(
+    *, enabled_only: bool = True, now: datetime | None = None, marks: Mapping[str, Subquery] | None = None
+) -> tuple[WatchedProxy, ...]:
+    """Proxies by name with their contact and freshness, in one query.
+
+    `marks` are read along with them, as attributes of each `proxy`.
+    """
     moment = now or timezone.now()
     proxies = _WATCHED_ENABLED.all() if enabled_only else _WATCHED.all()
+    if marks:
+        proxies = proxies.annotate(**marks)
     return tuple(_watched(proxy, proxy.beat_at, moment) for proxy in proxies)
 
 

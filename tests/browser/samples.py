@@ -34,6 +34,7 @@ NO_PAGES = {"metrics", "preview:bulk-translation-download"}
 QUERIES = {
     "audit:list": ("?kind=dispatcher",),
     "dialplan:list": ("?dpid=1", "?sort=-pr"),
+    "home": ("?wall",),
     "dispatcher:list": ("?setid=2", "?sort=weight&size=2&page=2", "?q=nothing-like-it"),
     "operations:choose": ("?setid=2", "?host=127.0.0.1"),
     "operations:everything": ("?q=127",),

@@ -41,7 +41,8 @@ def test_a_page_that_is_open_tells_a_dead_proxy_by_itself(
     browser.wait_for("77 ")
     browser.driver.execute_script("document.body.dataset.same = 'yes'")
     dying.stop()
-    browser.wait_for("dying — refuses the connection")
+    browser.wait_for("1 of 2 proxies answer")
+    browser.wait_for("dying refuses the connection")
     browser.wait_for("last known 1 of 1")
     assert browser.driver.execute_script("return document.body.dataset.same") == "yes"
     dying.start()

@@ -33,7 +33,8 @@ def test_a_newcomer_adds_a_destination_reloads_and_watches_it_fail_and_return(
     browser.type("current_password", "opensips")
     browser.type("new_password", PASSWORD)
     browser.type("repeated_password", PASSWORD).submit()
-    browser.wait_for("1 · Media VBB")
+    browser.wait_for("State board")
+    browser.see(panel.url("system/dispatcher/"))
     browser.wait_for_live("vbb-3", "Probing")
 
     browser.press("Add destination")

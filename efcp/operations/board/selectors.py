@@ -4,7 +4,7 @@ Its cost follows what has to be read once something changed; whether it did is t
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -96,6 +96,18 @@ class Trouble:
             return None
         return max(each.since for each in known)
 
+    @property
+    def by_state(self) -> tuple[tuple[TroubleOnProxy, str], ...]:
+        """Proxies that answer and hold it in one state: the one that did so first, and the names of all."""
+        groups: dict[str, list[TroubleOnProxy]] = defaultdict(list)
+        for each in self.on_proxies:
+            if each.fresh:
+                groups[each.known.state].append(each)
+        return tuple(
+            (min(group, key=lambda each: each.known.since), listed_names([each.proxy for each in group]))
+            for group in groups.values()
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Differing:
@@ -139,6 +151,16 @@ class BoardSet:
         """What the proxies tell of it, the worst first."""
         return same_counts(self.proxies)
 
+    @property
+    def same_now(self) -> tuple[SameCount, ...]:
+        """What the proxies that answer report of it, the worst first."""
+        return same_counts(each for each in self.proxies if each.fresh)
+
+    @property
+    def label(self) -> str:
+        """Its number, and its name where it has one."""
+        return f"{self.setid} · {self.name}" if self.name else str(self.setid)
+
     def at(self, level: Level) -> tuple[str, ...]:
         """The proxies on which it is as bad as `level` says."""
         if level is Level.UNKNOWN:
@@ -166,6 +188,7 @@ class Board:
     """Everything on the board. Sets beyond what is shown are counted in `hidden`, and in the tallies.
 
     `checks` counts what is active on the proxies that answer, once for each, by whether it is probed.
+    `levels` counts all sets by how bad they are.
     A tally is None where no set is at its level; `unknown` counts every set of which some proxy tells nothing
     now, whatever its level.
     """
@@ -174,6 +197,7 @@ class Board:
     watched: tuple[WatchedProxy, ...]
     troubled: tuple[BoardSet, ...]
     quiet: tuple[BoardSet, ...]
+    levels: Mapping[Level, int]
     sets: int
     hidden: int
     down: BoardTally | None
@@ -210,7 +234,12 @@ def version_of(watched: Sequence[WatchedProxy]) -> str:
 
 def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str], maintained: str) -> str:
     """The version of a board that is read after all these were."""
-    told = [
+    return digest_of((states_of(watched), names, maintained))
+
+
+def states_of(watched: Sequence[WatchedProxy]) -> list[tuple[object, ...]]:
+    """What tells whether any state, or what is known of it, is another than before."""
+    return [
         (
             each.proxy.pk,
             each.proxy.name,
@@ -223,7 +252,11 @@ def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str], maintaine
         )
         for each in watched
     ]
-    return hashlib.sha256(repr((told, names, maintained)).encode()).hexdigest()[:24]
+
+
+def digest_of(values: object) -> str:
+    """A short digest of values whose `repr` tells them apart."""
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:24]
 
 
 def board(watched: Sequence[WatchedProxy]) -> Board:
@@ -251,6 +284,7 @@ def board(watched: Sequence[WatchedProxy]) -> Board:
         watched=tuple(watched),
         troubled=tuple(troubled[:MAX_TROUBLED_SETS]),
         quiet=tuple(quiet[:MAX_QUIET_SETS]),
+        levels=Counter(each.level for each in sets),
         sets=len(sets),
         hidden=hidden,
         down=_tally(sets, Level.DOWN, watched),

@@ -24,12 +24,14 @@ class Maintenances:
 
 def maintenances() -> Maintenances:
     """Read them with what came of each on its proxies, in four queries."""
-    is_open = Exists(MaintenanceOnProxy.objects.filter(maintenance=OuterRef("pk"), step__in=_OPEN_STEPS))
-    every = Maintenance.objects.prefetch_related("on_proxies__proxy")
-    return Maintenances(
-        running=tuple(every.filter(is_open).order_by("ends_at", "pk")[:SHOWN_OPEN]),
-        past=tuple(every.exclude(is_open).order_by("-ends_at", "-pk")[:SHOWN_PAST]),
-    )
+    past = Maintenance.objects.exclude(_is_open()).prefetch_related("on_proxies__proxy")
+    return Maintenances(running=running(), past=tuple(past.order_by("-ends_at", "-pk")[:SHOWN_PAST]))
+
+
+def running() -> tuple[Maintenance, ...]:
+    """Those that are planned or under way, the next to end first."""
+    found = Maintenance.objects.filter(_is_open()).prefetch_related("on_proxies__proxy")
+    return tuple(found.order_by("ends_at", "pk")[:SHOWN_OPEN])
 
 
 def open_of(setid: int, uri: str) -> list[Maintenance]:
@@ -53,6 +55,9 @@ def last_change() -> str:
 
 
 def _open(setids: Iterable[int]) -> list[Maintenance]:
-    is_open = Exists(MaintenanceOnProxy.objects.filter(maintenance=OuterRef("pk"), step__in=_OPEN_STEPS))
-    found = Maintenance.objects.filter(is_open, setid__in=set(setids))
+    found = Maintenance.objects.filter(_is_open(), setid__in=set(setids))
     return list(found.prefetch_related("on_proxies__proxy").order_by("ends_at", "pk")[:SHOWN_OPEN])
+
+
+def _is_open() -> Exists:
+    return Exists(MaintenanceOnProxy.objects.filter(maintenance=OuterRef("pk"), step__in=_OPEN_STEPS))

@@ -33,7 +33,8 @@ def module_section(answers: Answers, memory: Memory) -> Iterator[Line]:
     yield from block("What the routes need.", _base(answers))
     if answers.minimal:
         yield from block(
-            "How the panel reaches the proxy: MI over HTTP, from this machine only.", _mi(answers, memory)
+            "How the panel reaches the proxy: MI over HTTP, from this machine only.",
+            mi_section(answers, memory),
         )
     yield from block("The database, before the modules that read it.", _database(answers))
     yield from block(
@@ -72,7 +73,8 @@ def _base(answers: Answers) -> Iterator[Line]:
             yield _load(module, why)
 
 
-def _mi(answers: Answers, memory: Memory) -> Iterator[Line]:
+def mi_section(answers: Answers, memory: Memory) -> Iterator[Line]:
+    """How the panel reaches the proxy: MI over HTTP on loopback, and events."""
     yield _load("httpd", "The HTTP server within the proxy.")
     yield _set(
         "httpd", "ip", "127.0.0.1", "It listens on loopback only: whoever reaches MI controls the proxy."

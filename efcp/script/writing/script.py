@@ -7,7 +7,7 @@ from itertools import pairwise
 from efcp.script.checking.tables import Tables
 from efcp.script.writing.answers import Answers
 from efcp.script.writing.lines import Line, accepted, block, comment
-from efcp.script.writing.modules import module_section
+from efcp.script.writing.modules import mi_section, module_section
 from efcp.script.writing.proxy import global_settings, main_route
 from efcp.script.writing.refusing import Refusal, refusals
 from efcp.script.writing.routes import routes_of
@@ -50,6 +50,11 @@ def write(answers: Answers, tables: Tables | None = None) -> Written:
         return Written((), refused)
     lines = tuple(_lines(answers, memory_for(tables)))
     return Written(lines[:-1])
+
+
+def mi_lines(answers: Answers, tables: Tables | None = None) -> str:
+    """The lines by which the panel reaches a proxy, to paste into a file that has none of these modules."""
+    return "\n".join(line.text for line in mi_section(answers, memory_for(tables)))
 
 
 def _lines(answers: Answers, memory: Memory) -> Iterator[Line]:

@@ -7,13 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
-from django_tasks_db.models import DBTaskResult
 
+from efcp.jobs.selectors import worker_is_stuck
 from efcp.proxies.models import WatcherHeartbeat
 
 WATCHER_BEATS_WITHIN = timedelta(seconds=60)
-JOB_IS_TAKEN_WITHIN = timedelta(minutes=10)
-"""A job may wait for another one that takes long, a reload's 30 s among them."""
 
 
 class Command(BaseCommand):
@@ -40,5 +38,5 @@ def _require_heartbeat() -> None:
 
 
 def _require_no_old_job() -> None:
-    if DBTaskResult.objects.ready().filter(enqueued_at__lt=timezone.now() - JOB_IS_TAKEN_WITHIN).exists():
+    if worker_is_stuck():
         raise CommandError("A job has waited for ten minutes.")

@@ -1,0 +1,11 @@
+"""Addresses of what the home page fetches and sends, under /cp/home/."""
+
+from django.urls import path
+
+from efcp.operations.home import views
+
+app_name = "panel"
+urlpatterns = [
+    path("pending/", views.pending, name="pending"),
+    path("first-steps/hide/", views.hide_first_steps, name="hide-first-steps"),
+]
