@@ -7,8 +7,7 @@ from typing import Final
 from dialplan.translation.expression.parsing import parse
 from dialplan.translation.expression.syntax import anchors
 from dialplan.translation.rules import MatchOperator, RuleRow
-from efcp.editing.findings import Finding, Severity
-from efcp.editing.hints import column_named_in
+from efcp.editing.findings import Finding, Severity, column_named_in
 
 _SED: Final = re.compile(r"s?/.*[^\\]/.*")
 _ASTERISK: Final = re.compile(r"_[0-9XZN*#+.!\[\]-]*[XZN.!][0-9XZN*#+.!\[\]-]*")

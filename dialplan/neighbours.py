@@ -17,17 +17,17 @@ UNSAVED = 0
 """The id of a rule that has none yet."""
 
 
-def findings_among(values: RuleRow, rule_id: int | None) -> Iterator[Finding]:
+def findings_among(values: RuleRow) -> Iterator[Finding]:
     """What is to be said of a rule that is not saved among the others.
 
     In a large dialplan only among those that are no equal rules, or have its text.
     """
     rows = None if values.disabled else _rows(values.dpid) or _rows_like(values)
-    others = [row for row in rows or () if row.id != rule_id]
+    others = [row for row in rows or () if row.id != values.id]
     if not others:
         return
-    rules = _loaded([*others, replace(values, id=rule_id or UNSAVED)], values.dpid)
-    own = next((rule for rule in rules if rule.rule.id == (rule_id or UNSAVED)), None)
+    rules = _loaded([*others, replace(values, id=values.id or UNSAVED)], values.dpid)
+    own = next((rule for rule in rules if rule.rule.id == (values.id or UNSAVED)), None)
     if own is not None:
         yield from order_findings(own, rules)
 

@@ -9,9 +9,10 @@ from django.http import QueryDict
 
 from dialplan.listing import MAX_DPID, ListQuery, Sort
 from dialplan.loaded import NotLoaded, not_loaded
-from dialplan.models import DialplanName, MatchOperator, Rule
+from dialplan.models import MatchOperator, Rule
 from dialplan.order import next_free
 from dialplan.schedules.telling import short_words
+from dialplan.table import DIALPLAN_NAMES
 from dialplan.translation.findings import Effect
 from dialplan.translation.rules import Environment, Rejected, RuleRow, read_rule
 from efcp.editing.listing import integer
@@ -109,15 +110,14 @@ def find(rule_id: int) -> Rule | None:
     return Rule.objects.filter(pk=min(rule_id, 2**31 - 1)).first()
 
 
-def row_asked_for(given: QueryDict) -> Rule | None:
+def row_asked_for(given: QueryDict) -> RuleRow | None:
     """The rule that an address names by `row`, if there is one."""
     row_id = integer(given.get("row"), 1, MAX_DPID)
-    return find(row_id) if row_id is not None else None
+    found = find(row_id) if row_id is not None else None
+    return RuleRow.of(found) if found else None
 
 
-def names() -> dict[int, str]:
-    """The names of dialplans."""
-    return dict(DialplanName.objects.values_list("dpid", "name"))
+names = DIALPLAN_NAMES.all
 
 
 def list_page(query: ListQuery, watched: Sequence[WatchedProxy] = ()) -> ListPage:

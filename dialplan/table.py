@@ -1,6 +1,13 @@
-"""How OpenSIPS creates the table `dialplan`."""
+"""The table `dialplan`: how OpenSIPS creates it, and how the panel edits each column."""
 
+from django import forms
+
+from dialplan.models import DialplanName, MatchOperator, Rule
+from dialplan.translation.rules import RuleRow
 from efcp.database.opensips import OpenSIPSTable
+from efcp.editing.forms import ExactTextField
+from efcp.editing.names import GroupNames
+from efcp.editing.table import MAX_INT, Column, Table
 from efcp.releases import STRICTEST
 
 DIALPLAN = OpenSIPSTable(
@@ -36,3 +43,91 @@ DIALPLAN = OpenSIPSTable(
         )""",
     },
 )
+
+DIALPLAN_NAMES = GroupNames(
+    model=DialplanName,
+    key="dpid",
+    noun="dialplan",
+    subject_kind="dialplan name",
+    list_page="dialplan:list",
+    template="dialplan/name.html",
+)
+
+
+def _expression(label: str, width: int, help_text: str, *, required: bool = False) -> ExactTextField:
+    """A text column in a font in which every character counts."""
+    widget = forms.TextInput(attrs={"class": "mono"})
+    return ExactTextField(label=label, width=width, required=required, help_text=help_text, widget=widget)
+
+
+RULES = Table(
+    name="dialplan",
+    model=Rule,
+    row=RuleRow,
+    noun="rule",
+    title="match_exp",
+    key="dpid",
+    group_noun="dialplan",
+    columns=(
+        Column(
+            "dpid",
+            forms.IntegerField(
+                label="Dialplan",
+                initial=1,
+                min_value=0,
+                max_value=MAX_INT,
+                help_text="The first argument of dp_translate.",
+            ),
+            identity=True,
+        ),
+        Column(
+            "pr",
+            forms.IntegerField(
+                label="Priority",
+                initial=0,
+                min_value=-MAX_INT - 1,
+                max_value=MAX_INT,
+                help_text="The smallest is tried first; equal ones come in no promised order.",
+            ),
+        ),
+        Column(
+            "match_op",
+            forms.TypedChoiceField(
+                label="Match", initial=MatchOperator.REGEX.value, choices=MatchOperator.choices, coerce=int
+            ),
+            identity=True,
+        ),
+        Column(
+            "match_exp",
+            _expression(
+                "Match expression",
+                64,
+                "A PCRE2 expression, or the whole text for an equal rule.",
+                required=True,
+            ),
+            empty="",
+            identity=True,
+        ),
+        Column("match_flags", forms.BooleanField(label="Case makes no difference", required=False)),
+        Column(
+            "subst_exp",
+            _expression("Substitution expression", 64, "What of the input goes into the groups \\1 to \\9."),
+        ),
+        Column(
+            "repl_exp",
+            _expression("Replacement", 32, "The output: text, \\1 to \\9, variables such as $rU."),
+        ),
+        Column("attrs", _expression("Attributes", 255, "Text that the script gets with the output.")),
+        Column(
+            "timerec",
+            _expression("Time recurrence", 255, "When the rule applies; empty: always."),
+            inserted=False,
+        ),
+        Column(
+            "disabled",
+            forms.BooleanField(label="Disabled: the proxy does not load it", required=False),
+            inserted=False,
+        ),
+    ),
+)
+"""An INSERT names the eight columns of the old panel in their order, and the last two where they are set."""

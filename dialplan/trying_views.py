@@ -31,13 +31,13 @@ def try_rules(request: HttpRequest) -> HttpResponse:
     row = row_asked_for(request.GET)
     unsaved = None
     if "match_exp" in request.POST:
-        form = RuleForm(request.POST, row=row)
+        form = RuleForm(request.POST, stored=row)
         if not form.is_valid():
             return _show(
                 request, dpid, Tried(text, "The rule has errors: mend them first.", is_certain=False)
             )
-        unsaved = form.values()
-    return _show(request, dpid, _try(dpid, text, unsaved, row.pk if row else None))
+        unsaved = form.row()
+    return _show(request, dpid, _try(dpid, text, unsaved, row.id if row else None))
 
 
 @require_POST

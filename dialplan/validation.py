@@ -4,14 +4,14 @@ An error stops the save: a proxy would drop the rule in silence, break its reloa
 value. A warning does not: it says what the proxy will do.
 """
 
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Final
 
 from django.utils import timezone
 
 from dialplan.hints import hints
+from dialplan.table import RULES
 from dialplan.translation.findings import Code, Effect
 from dialplan.translation.findings import Finding as RuleFinding
 from dialplan.translation.ordering import order_of
@@ -23,25 +23,19 @@ from dialplan.translation.risks import (
 )
 from dialplan.translation.rules import Environment, LoadedRule, RuleRow, read_rule
 from dialplan.translation.wording import LOOKED_FOR_YEARS, applies_again
-from efcp.editing.findings import Finding, Severity
-
-WIDTHS: Final = {"match_exp": 64, "subst_exp": 64, "repl_exp": 32, "timerec": 255, "attrs": 255}
-"""Characters that the columns hold."""
+from efcp.editing.findings import Finding, Severity, Unstorable, text_findings
 
 MAX_OUTPUT: Final = 126
 """Bytes that a translation may have; a longer one fails."""
 
-Unstorable = Callable[[str, str], str]
-"""The characters of a text that a column's character set lacks."""
 
-
-def check(values: RuleRow, unstorable: Unstorable, rule_id: int | None = None) -> Iterator[Finding]:
-    """Yield what is to be said of a rule, by column."""
-    lost = list(_characters(values, unstorable))
+def check(values: RuleRow, unstorable: Unstorable | None = None) -> Iterator[Finding]:
+    """Yield the findings about a rule, by column."""
+    lost = list(text_findings("dialplan", RULES.widths, asdict(values), unstorable))
     yield from lost
     if lost:
         return
-    loaded, found = read_rule(replace(values, id=rule_id), Environment())
+    loaded, found = read_rule(values, Environment())
     for finding in found:
         yield _as_told(finding, values)
     yield from hints(values)
@@ -62,22 +56,6 @@ def _as_told(finding: RuleFinding, values: RuleRow) -> Finding:
 def _character_at(text: str, offset: int | None) -> int | None:
     """Where in `text` the byte `offset` lies."""
     return None if offset is None else len(text.encode()[:offset].decode(errors="ignore"))
-
-
-def _characters(values: RuleRow, unstorable: Unstorable) -> Iterator[Finding]:
-    for column, width in WIDTHS.items():
-        text = getattr(values, column) or ""
-        control = next((each for each in text if unicodedata.category(each) == "Cc"), None)
-        if control is not None:
-            yield Finding(
-                column, Severity.ERROR, f"Holds a control character (U+{ord(control):04X}).", "control"
-            )
-        elif len(text) > width:
-            told = f"{len(text)} characters; the column holds {width}."
-            yield Finding(column, Severity.ERROR, told, "too_long", width)
-        elif lacking := unstorable(column, text):
-            listed = " ".join(lacking)
-            yield Finding(column, Severity.ERROR, f"The column's character set has no {listed}", "charset")
 
 
 def _surprises(loaded: LoadedRule, today: int) -> Iterator[Finding]:

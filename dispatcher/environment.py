@@ -5,8 +5,9 @@ from functools import partial
 
 from dispatcher import names, selectors
 from dispatcher.models import Destination
-from dispatcher.validation import FormEnvironment, SetOfRow, WeighedRow
-from efcp.editing.charsets import unstorable_characters
+from dispatcher.routing.rows import DestinationRow
+from dispatcher.validation import FormEnvironment, SetOfRow
+from efcp.editing.findings import unstorable_characters
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import watched_proxies
 from efcp.proxies.set_counts import set_counts
@@ -19,7 +20,7 @@ def form_environment(*, look_up_names: bool = True) -> FormEnvironment:
         known_sockets=known_sockets,
         unstorable=partial(unstorable_characters, "dispatcher"),
         set_of=set_of_row,
-        weighed=weighed_rows,
+        rows_of_set=rows_of_set,
         duplicate=selectors.same_destination,
     )
 
@@ -56,7 +57,7 @@ def set_of_row(setid: int) -> SetOfRow:
     return SetOfRow(totals.rows, totals.weight, totals.active, unloadable, proxy)
 
 
-def weighed_rows(setid: int) -> Sequence[WeighedRow]:
+def rows_of_set(setid: int) -> Sequence[DestinationRow]:
     """The rows of a set by id, at most 1,000: shares of more can't be told in a sentence anyway."""
     rows = Destination.objects.filter(setid=setid).order_by("id")
-    return [WeighedRow(*row) for row in rows.values_list("id", "destination", "priority", "weight")[:1000]]
+    return [DestinationRow.of(row) for row in rows[:1000]]

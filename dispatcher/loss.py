@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dispatcher import selectors
-from dispatcher.models import Destination
+from dispatcher.routing.rows import DestinationRow
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.selectors import live_states, watched_proxies
@@ -51,7 +51,7 @@ class Loss:
         return percent_text(self.share) if self.share is not None else ""
 
 
-def loss_of(row: Destination) -> Loss:
+def loss_of(row: DestinationRow) -> Loss:
     """What the set of `row` loses where it loses most; by the table's states where no proxy answers."""
     fresh = [each.proxy for each in watched_proxies() if each.fresh][:MAX_COMPARED]
     if not fresh:
@@ -62,11 +62,11 @@ def loss_of(row: Destination) -> Loss:
     return replace(worst, emptied_on=tuple(each.proxy for each in losses if each.no_active_left))
 
 
-def _loss_on(row: Destination, proxy: Proxy | None, held: Sequence[KnownDestination]) -> Loss:
+def _loss_on(row: DestinationRow, proxy: Proxy | None, held: Sequence[KnownDestination]) -> Loss:
     after = selectors.after_reload([row.setid], proxy)
     totals = after.totals[row.setid]
     state_is_active = held[0].state == "active" if held else row.state not in (1, 2)
-    active = state_is_active and row.pk not in after.left_out
+    active = state_is_active and row.id not in after.left_out
     return Loss(
         rows=totals.rows,
         share=_share(row, active, totals),
@@ -75,7 +75,7 @@ def _loss_on(row: Destination, proxy: Proxy | None, held: Sequence[KnownDestinat
     )
 
 
-def _share(row: Destination, active: bool, totals: selectors.SetTotals) -> float | None:
+def _share(row: DestinationRow, active: bool, totals: selectors.SetTotals) -> float | None:
     if totals.weight > MAX_WEIGHT:
         return None
     if not active:

@@ -11,12 +11,11 @@ from django.db.models.functions import Coalesce, Lower
 
 from dispatcher.listing import ListQuery, Live, Sort
 from dispatcher.loadable import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
-from dispatcher.models import Destination, DestinationSet, NameOutcome
+from dispatcher.models import Destination, NameOutcome
 from dispatcher.routing.findings import Finding
+from dispatcher.table import SET_NAMES
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.sip.uri import uri_key
-
-MAX_NAMED_SETS = 1000
 
 
 def find(destination_id: int) -> Destination | None:
@@ -39,14 +38,7 @@ def same_destination(setid: int, destination: str, own_id: int | None) -> int | 
     return next((pk for pk, other in rows[:1000] if pk != own_id and uri_key(other) == key), None)
 
 
-def set_names() -> dict[int, str]:
-    """The names that administrators gave to sets, by set."""
-    return dict(DestinationSet.objects.order_by("setid").values_list("setid", "name")[:MAX_NAMED_SETS])
-
-
-def named_set(setid: int) -> DestinationSet:
-    """The stored name of a set; not stored and empty where it has none."""
-    return DestinationSet.objects.filter(setid=setid).first() or DestinationSet(setid=setid, name="")
+set_names = SET_NAMES.all
 
 
 def matching(query: ListQuery, proxies: Sequence[Proxy]) -> QuerySet[Destination]:

@@ -1,6 +1,14 @@
-"""How OpenSIPS creates the table `dispatcher`."""
+"""The table `dispatcher`: how OpenSIPS creates it, and how the panel edits each column."""
 
+from django import forms
+
+from dispatcher.models import Destination, DestinationSet, InitialState, ProbeMode
+from dispatcher.routing.rows import DestinationRow
+from dispatcher.secrets import mask_weight
 from efcp.database.opensips import OpenSIPSTable
+from efcp.editing.forms import ExactTextField
+from efcp.editing.names import GroupNames
+from efcp.editing.table import MAX_INT, Column, Table
 from efcp.releases import OLDEST, STRICTEST
 
 DISPATCHER = OpenSIPSTable(
@@ -34,3 +42,113 @@ DISPATCHER = OpenSIPSTable(
         )""",
     },
 )
+
+SET_NAMES = GroupNames(
+    model=DestinationSet, key="setid", noun="set", subject_kind="set", list_page="dispatcher:list"
+)
+
+
+def _without_end_spaces(text: str) -> str:
+    """MariaDB's CHAR columns cut the spaces at the end, so that no proxy ever sees them."""
+    return text.rstrip(" ")
+
+
+DESTINATIONS = Table(
+    name="dispatcher",
+    model=Destination,
+    row=DestinationRow,
+    noun="destination",
+    title="destination",
+    key="setid",
+    group_noun="set",
+    columns=(
+        Column(
+            "setid",
+            forms.IntegerField(
+                label="Set",
+                initial=1,
+                min_value=0,
+                max_value=MAX_INT,
+                help_text="The group that a route selects from: the first argument of ds_select_dst.",
+            ),
+            identity=True,
+        ),
+        Column(
+            "destination",
+            ExactTextField(
+                label="Destination",
+                width=192,
+                help_text="Such as sip:10.0.0.1:5060. For a name without a port NAPTR and SRV are looked up.",
+            ),
+            clean=_without_end_spaces,
+            empty="",
+            identity=True,
+        ),
+        Column(
+            "socket",
+            ExactTextField(
+                label="Socket",
+                width=128,
+                required=False,
+                help_text="The proxy's listener to send from, such as udp:10.0.0.2:5060. Empty: it chooses.",
+            ),
+            clean=str.strip,
+        ),
+        Column(
+            "state",
+            forms.TypedChoiceField(
+                label="Initial state",
+                initial=InitialState.ACTIVE.value,
+                choices=InitialState.choices,
+                coerce=int,
+                help_text="What a proxy starts with for a destination that it does not hold yet.",
+            ),
+            proxies_write=True,
+        ),
+        Column(
+            "weight",
+            ExactTextField(
+                label="Weight",
+                initial="1",
+                width=64,
+                help_text="0 to 65535, beside the set's other weights. Or the fs:// URL of a FreeSWITCH.",
+            ),
+            clean=_without_end_spaces,
+            empty="",
+            mask=mask_weight,
+        ),
+        Column(
+            "attrs",
+            ExactTextField(
+                label="Attributes",
+                width=128,
+                required=False,
+                help_text="Text that the script gets with the destination (attrs_avp).",
+            ),
+            empty="",
+        ),
+        Column(
+            "probe_mode",
+            forms.TypedChoiceField(
+                label="Probing",
+                initial=ProbeMode.WHEN_PROBING.value,
+                choices=ProbeMode.choices,
+                coerce=int,
+                help_text="Whether the proxy always sends OPTIONS, or only in the state probing.",
+            ),
+        ),
+        Column("description", ExactTextField(label="Description", width=64, required=False), empty=""),
+        Column(
+            "priority",
+            forms.IntegerField(
+                label="Priority",
+                initial=0,
+                min_value=0,
+                max_value=65535,
+                help_text="Within the set, the higher comes first in the order of destinations.",
+            ),
+            inserted=False,
+        ),
+    ),
+)
+"""An INSERT names the eight columns of the old panel in their order, and `priority` where it is set."""

@@ -5,7 +5,6 @@ next hop (`must` in the recorded acceptance vectors). A warning does not: it say
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +15,8 @@ from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, lo
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.weights import shares
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text
-from efcp.editing.findings import Finding, Severity
-from efcp.editing.hints import column_named_in
+from dispatcher.table import DESTINATIONS
+from efcp.editing.findings import Finding, Severity, Unstorable, column_named_in, text_findings
 from efcp.releases import STRICTEST
 from efcp.sip.uri import same_uri
 
@@ -25,7 +24,6 @@ WRONG_SHARES_TOLD = 4
 NOTICEABLE_PERCENT = 1.0
 PLACEHOLDER = "sip:192.0.2.1"
 """Stands for a destination that was refused already, so that the other columns can be judged."""
-_TEXT_FIELDS = ("destination", "socket", "weight", "attrs", "description")
 _FS_WEIGHT = re.compile(r"fs://(?:[^@:/\s]*:[^@\s]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?\Z")
 
 
@@ -53,40 +51,30 @@ class SetOfRow:
 
 
 @dataclass(frozen=True, slots=True)
-class WeighedRow:
-    """A row of a set as far as shares depend on it."""
-
-    id: int | None
-    destination: str
-    priority: int
-    weight: str
-
-
-@dataclass(frozen=True, slots=True)
 class FormEnvironment:
     """What the checks need to know of the world, handed in.
 
     `resolve` answers None where a name could not be looked up. `unstorable` tells the characters of a text
-    that the column lacks; `weighed` the rows of a set by id; `duplicate` the id of another row with this set
-    and URI, given the row's own id.
+    that the column lacks; `rows_of_set` the rows of a set by id; `duplicate` the id of another row with this
+    set and URI, given the row's own id.
     """
 
     resolve: Resolve
     known_sockets: Callable[[], Sequence[str]]
-    unstorable: Callable[[str, str], str]
+    unstorable: Unstorable
     set_of: Callable[[int], SetOfRow]
-    weighed: Callable[[int], Sequence[WeighedRow]]
+    rows_of_set: Callable[[int], Sequence[DestinationRow]]
     duplicate: Callable[[int, str, int | None], int | None]
 
 
 def check(
-    values: Mapping[str, Any], environment: FormEnvironment, before: Mapping[str, Any] | None = None
+    values: Mapping[str, Any], environment: FormEnvironment, before: DestinationRow | None = None
 ) -> Iterator[Finding]:
-    """Yield what is to be said of `values`, by column; a column that is missing was refused already.
+    """Yield the findings about `values`, by column; a column that is missing was refused already.
 
-    `before` is the row as it stands, with its `id`, where one is edited.
+    `before` is the stored row where one is edited.
     """
-    unstorable = list(_characters(values, environment))
+    unstorable = list(text_findings("dispatcher", DESTINATIONS.widths, values, environment.unstorable))
     yield from unstorable
     if not unstorable:
         yield from _as_loaded(values, environment)
@@ -113,17 +101,6 @@ def _as_loaded(values: Mapping[str, Any], environment: FormEnvironment) -> Itera
         yield Finding(finding.column, _SEVERITY[finding.effect], finding.text, finding.code)
 
 
-def _characters(values: Mapping[str, Any], environment: FormEnvironment) -> Iterator[Finding]:
-    for field in _TEXT_FIELDS:
-        text = values.get(field) or ""
-        control = next((character for character in text if unicodedata.category(character) == "Cc"), None)
-        if control is not None:
-            yield Finding(field, Severity.ERROR, f"Holds a control character (U+{ord(control):04X}).")
-        elif lacking := environment.unstorable(field, text):
-            listed = " ".join(lacking)
-            yield Finding(field, Severity.ERROR, f"The column's character set has no {listed}")
-
-
 def _fs_weight(weight: str) -> Iterator[Finding]:
     text = weight.rstrip(" ")
     if text.startswith("fs://") and not _FS_WEIGHT.match(text):
@@ -143,16 +120,16 @@ def _attributes(attributes: str) -> Iterator[Finding]:
 
 
 def _set(
-    values: Mapping[str, Any], environment: FormEnvironment, before: Mapping[str, Any] | None
+    values: Mapping[str, Any], environment: FormEnvironment, before: DestinationRow | None
 ) -> Iterator[Finding]:
-    own_id = before["id"] if before else None
+    own_id = before.id if before else None
     setid = values["setid"]
     if values.get("destination"):
         yield from _twin(values, environment, before)
-    others = _without(environment.set_of(setid), before if before and before["setid"] == setid else None)
+    others = _without(environment.set_of(setid), before if before and before.setid == setid else None)
     yield from _shares(values, others, environment, own_id)
     yield from _who_takes_calls(values, others)
-    if before and "state" in values and values["state"] != before["state"]:
+    if before and "state" in values and values["state"] != before.state:
         yield Finding(
             "state",
             Severity.WARNING,
@@ -170,14 +147,14 @@ def duplicate_text(other_id: int) -> str:
 
 
 def _twin(
-    values: Mapping[str, Any], environment: FormEnvironment, before: Mapping[str, Any] | None
+    values: Mapping[str, Any], environment: FormEnvironment, before: DestinationRow | None
 ) -> Iterator[Finding]:
     """Another row of this set and URI: an error where the edit makes one, a warning where one was there."""
     setid, uri = values["setid"], values["destination"].rstrip(" ")
-    other = environment.duplicate(setid, uri, before["id"] if before else None)
+    other = environment.duplicate(setid, uri, before.id if before else None)
     if other is None:
         return
-    if before is None or before["setid"] != setid or not same_uri(before["destination"], uri):
+    if before is None or before.setid != setid or not same_uri(before.destination, uri):
         yield Finding("destination", Severity.ERROR, duplicate_text(other), "duplicate")
         return
     yield Finding(
@@ -188,16 +165,16 @@ def _twin(
     )
 
 
-def _without(total: SetOfRow, before: Mapping[str, Any] | None) -> SetOfRow:
+def _without(total: SetOfRow, before: DestinationRow | None) -> SetOfRow:
     """The sums over the other rows of the set."""
     if before is None:
         return total
-    if before["id"] in total.left_out:
+    if before.id in total.left_out:
         return replace(total, rows=max(0, total.rows - 1))
     return SetOfRow(
         rows=max(0, total.rows - 1),
-        weight=max(0, total.weight - number_of(before["weight"])),
-        active=max(0, total.active - (before["state"] == 0)),
+        weight=max(0, total.weight - number_of(before.weight)),
+        active=max(0, total.active - (before.state == 0)),
         proxy=total.proxy,
     )
 
@@ -215,14 +192,20 @@ def _shares(
         "weight",
         Severity.WARNING,
         f"The set's weights would sum to {total}. The proxy counts to 65535 and starts again at 0, so shares"
-        f" are wrong: {_wrong_shares(values, environment.weighed(values['setid']), own_id)}.",
+        f" are wrong: {_wrong_shares(values, environment.rows_of_set(values['setid']), own_id)}.",
         "overflow",
     )
 
 
-def _wrong_shares(values: Mapping[str, Any], rows: Sequence[WeighedRow], own_id: int | None) -> str:
+def _wrong_shares(values: Mapping[str, Any], rows: Sequence[DestinationRow], own_id: int | None) -> str:
     """Which destinations would get another share than their weight asks for, the worst first."""
-    own = WeighedRow(own_id, values.get("destination", ""), values.get("priority") or 0, values["weight"])
+    own = DestinationRow(
+        values["setid"],
+        values.get("destination", ""),
+        priority=values.get("priority") or 0,
+        weight=values["weight"],
+        id=own_id,
+    )
     members = [row for row in rows if own_id is None or row.id != own_id] + [own]
     members.sort(key=lambda row: -row.priority)
     weights = [number_of(row.weight) for row in members]

@@ -1,25 +1,24 @@
 """The dispatcher's pages. HTTP only: what is read stands in selectors.py, what is written in services.py."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dispatcher import list_page, selectors, services
 from dispatcher.changes import pending_changes
 from dispatcher.environment import form_environment, known_sockets
-from dispatcher.forms import DeleteForm, DestinationForm, SetNameForm
+from dispatcher.forms import DestinationForm
 from dispatcher.listing import SIZES, ListQuery, Live
 from dispatcher.loss import loss_of
-from dispatcher.models import Destination, InitialState
+from dispatcher.models import InitialState
 from dispatcher.routing.rows import DestinationRow
-from efcp.accounts.form_recovery import recover_form
-from efcp.audit.edit_tokens import StaleFormError, token_in
-from efcp.audit.selectors import find_record
-from efcp.audit.services import actor_of
+from dispatcher.table import SET_NAMES
+from efcp.editing.forms import RowForm
+from efcp.editing.views import TableEditor
 from efcp.proxies.context import watched_on
 
 LIVE_LABELS = (
@@ -52,173 +51,84 @@ def pending(request: HttpRequest) -> HttpResponse:
     return render(request, "dispatcher/pending.html", {"pending": pending_changes(watched_on(request))})
 
 
+class DestinationEditor(TableEditor[DestinationRow]):
+    """What is special to destinations: their checks look names and sets up, and a deletion shows the loss."""
+
+    repository = services.REPOSITORY
+    form = DestinationForm
+    list_page = "dispatcher:list"
+    templates = "dispatcher"
+
+    def initial(self, request: HttpRequest) -> Mapping[str, Any]:
+        """`?setid=` fills the set."""
+        given = request.GET.get("setid", "")
+        return {"setid": given} if given.isascii() and given.isdigit() else {}
+
+    def bound_form(
+        self, request: HttpRequest, stored: DestinationRow | None = None, *, checked: str = ""
+    ) -> DestinationForm:
+        """The form as it was sent. Names are looked up only for the destination itself."""
+        environment = form_environment(look_up_names=checked in ("", "destination"))
+        return DestinationForm(request.POST, stored=stored, environment=environment)
+
+    def form_context(
+        self, _form: RowForm[DestinationRow], _stored: DestinationRow | None
+    ) -> Mapping[str, Any]:
+        """The sockets that proxies showed."""
+        return {"known_sockets": known_sockets()}
+
+    def delete_context(self, stored: DestinationRow) -> Mapping[str, Any]:
+        """What the set loses with the destination."""
+        return {"loss": loss_of(stored), "set_name": selectors.set_names().get(stored.setid, "")}
+
+
+EDITOR = DestinationEditor()
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.administer", raise_exception=True)
 def add(request: HttpRequest) -> HttpResponse:
-    """Add a destination; `?setid=` fills the set."""
-    if request.method != "POST":
-        given = request.GET.get("setid", "")
-        initial = {"setid": given} if given.isascii() and given.isdigit() else {}
-        return _show_form(request, DestinationForm.to_add(initial, recover_form(request)))
-    form = DestinationForm.posted(request.POST, form_environment())
-    if not form.is_valid():
-        return _show_form(request, form)
-    try:
-        services.add(form.values(), actor_of(request), form.why())
-    except services.DuplicateDestinationError as error:
-        form.add_duplicate_error(error.other_id)
-        return _show_form(request, form)
-    return _saved(request, form, f"{form.values().destination} was added to set {form.values().setid}.")
+    """Add a destination."""
+    return EDITOR.add(request)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.administer", raise_exception=True)
 def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
-    """Edit a destination; only what was changed is written, and only if nobody else changed it meanwhile."""
-    row = _find(destination_id)
-    if request.method != "POST":
-        return _show_form(request, DestinationForm.to_edit(row, recover_form(request)), row)
-    form = DestinationForm.posted(request.POST, form_environment(), row)
-    if not form.is_valid():
-        return _show_form(request, form, row)
-    if not form.has_signed_original():
-        return _show_conflict(request, form, row, DestinationRow.of(row))
-    try:
-        services.update(row.pk, form.seen(), form.values(), actor_of(request), form.why())
-    except services.DestinationGoneError:
-        raise Http404 from None
-    except services.DuplicateDestinationError as error:
-        form.add_duplicate_error(error.other_id)
-        return _show_form(request, form, row)
-    except services.ChangedMeanwhileError as error:
-        return _show_conflict(request, form, row, error.current)
-    if form.seen() == form.values():
-        messages.info(request, "Nothing was changed.")
-        return redirect("dispatcher:list")
-    return _saved(request, form, f"{form.values().destination} was saved.")
+    """Edit a destination."""
+    return EDITOR.edit(request, destination_id)
 
 
 @require_safe
 @permission_required("efcp.administer", raise_exception=True)
 def clone(request: HttpRequest, destination_id: int) -> HttpResponse:
-    """The form to add a destination, filled with the values of another."""
-    return _show_form(request, DestinationForm.to_clone(_find(destination_id)))
+    """Add a destination that begins with the values of another."""
+    return EDITOR.clone(request, destination_id)
 
 
 @require_safe
 @permission_required("efcp.administer", raise_exception=True)
 def restore(request: HttpRequest, record_id: int) -> HttpResponse:
-    """The form filled with the former values that an audit record keeps, to edit or to add again."""
-    record = find_record(record_id)
-    if record is None or record.subject_kind != "dispatcher" or record.action == "state" or not record.before:
-        raise Http404
-    row = selectors.find(int(record.subject_id))
-    return _show_form(request, DestinationForm.to_restore(record.before, row), row)
+    """Edit a destination, or add it again, beginning with the values before an audited change."""
+    return EDITOR.restore(request, record_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.administer", raise_exception=True)
 def delete(request: HttpRequest, destination_id: int) -> HttpResponse:
-    """Ask, showing what the set loses; then delete."""
-    row = _find(destination_id)
-    form = DeleteForm(request.POST or None, row=row)
-    if request.method == "POST" and not form.has_signed_original():
-        return _show_delete(request, DeleteForm(row=row), row, DestinationRow.of(row))
-    if request.method == "POST" and form.is_valid():
-        try:
-            services.delete(row.pk, form.seen(), actor_of(request), form.cleaned_data["reason"])
-        except services.DestinationGoneError:
-            raise Http404 from None
-        except services.ChangedMeanwhileError as error:
-            return _show_delete(request, DeleteForm(row=row), row, error.current)
-        messages.success(
-            request, f"{row.destination} was deleted from set {row.setid}. Proxies keep it until they reload."
-        )
-        return redirect("dispatcher:list")
-    return _show_delete(request, form, row)
+    """Delete a destination."""
+    return EDITOR.delete(request, destination_id)
+
+
+@require_POST
+@permission_required("efcp.administer", raise_exception=True)
+def check(request: HttpRequest) -> HttpResponse:
+    """Check one field while the user types; nothing is saved."""
+    return EDITOR.check(request)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.administer", raise_exception=True)
 def name_set(request: HttpRequest, setid: int) -> HttpResponse:
     """Give a set a name."""
-    stale: StaleFormError | None = None
-    form = SetNameForm(request.POST or None, initial={"name": selectors.named_set(setid).name})
-    if request.method == "POST" and form.is_valid():
-        try:
-            services.name_set(setid, form.cleaned_data["name"], actor_of(request), token_in(request))
-        except StaleFormError as error:
-            stale = error
-        else:
-            return redirect("dispatcher:list")
-    context = {"form": form, "setid": setid, "stored": selectors.named_set(setid), "stale": stale}
-    return render(request, "dispatcher/name_set.html", context, status=409 if stale else 200)
-
-
-@require_POST
-@permission_required("efcp.administer", raise_exception=True)
-def check(request: HttpRequest) -> HttpResponse:
-    """What is to be said of one field as it is typed (`?row=` where a row is edited); nothing is saved."""
-    name = request.headers.get("HX-Trigger-Name", "")
-    if name not in DestinationForm.base_fields:
-        raise Http404
-    row_id = request.GET.get("row", "")
-    row = selectors.find(int(row_id)) if row_id.isascii() and row_id.isdigit() else None
-    form = DestinationForm.posted(request.POST, form_environment(look_up_names=name == "destination"), row)
-    form.is_valid()
-    return render(request, "editing/field_findings.html", {"field": form[name]})
-
-
-def _find(destination_id: int) -> Destination:
-    row = selectors.find(destination_id)
-    if row is None:
-        raise Http404
-    return row
-
-
-def _show_form(
-    request: HttpRequest, form: DestinationForm, row: Destination | None = None, **more: Any
-) -> HttpResponse:
-    context = {"form": form, "row": row, "known_sockets": known_sockets(), **more}
-    return render(request, "dispatcher/form.html", context)
-
-
-def _show_conflict(
-    request: HttpRequest, form: DestinationForm, row: Destination, current: DestinationRow
-) -> HttpResponse:
-    """Both versions side by side; saved again, the typed one is guarded by what stands now."""
-    wanted = form.values()
-    form.renew_original(current)
-    conflict = [
-        {
-            "column": column,
-            "wanted": mine,
-            "current": theirs,
-            "differs": mine != theirs,
-        }
-        for (column, mine), theirs in zip(
-            services.for_audit(wanted).items(), services.for_audit(current).values(), strict=True
-        )
-    ]
-    return _show_form(request, form, row, conflict=conflict)
-
-
-def _saved(request: HttpRequest, form: DestinationForm, text: str) -> HttpResponse:
-    """Say what was saved and what the proxy will make of it, and go to the list."""
-    messages.success(request, f"{text} Proxies use it after a reload.")
-    for finding in form.all_warnings():
-        messages.warning(request, finding.text)
-    return redirect("dispatcher:list")
-
-
-def _show_delete(
-    request: HttpRequest, form: DeleteForm, row: Destination, changed: DestinationRow | None = None
-) -> HttpResponse:
-    context = {
-        "form": form,
-        "row": row,
-        "changed": changed,
-        "loss": loss_of(row),
-        "set_name": selectors.set_names().get(row.setid, ""),
-    }
-    return render(request, "dispatcher/delete.html", context)
+    return SET_NAMES.page(request, setid)

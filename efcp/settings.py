@@ -96,7 +96,7 @@ TEMPLATES = [
     }
 ]
 
-FORM_RENDERER = "efcp.editing.fields.FieldRenderer"
+FORM_RENDERER = "efcp.editing.forms.FieldRenderer"
 
 
 def _database(database: configuration.Database) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from dialplan.cases.running import CheckedCase, run_cases
 from dialplan.cases.selectors import cases_of
-from dialplan.models import Rule, SavedCase
+from dialplan.models import SavedCase
 from dialplan.translation.rules import RuleRow
 
 
@@ -23,20 +23,20 @@ class CaseEffect:
         return sum(not each.passes for each in self.checked)
 
 
-def effect_of(unsaved: RuleRow, row: Rule | None = None) -> CaseEffect:
-    """What saving `unsaved` would do, in place of `row` or as a new rule.
+def effect_of(unsaved: RuleRow, stored: RuleRow | None = None) -> CaseEffect:
+    """What saving `unsaved` would do, in place of `stored` or as a new rule.
 
     A rule that goes from one dialplan to another is held against the cases of both.
     """
-    cases = _cases_of_all({unsaved.dpid} | ({row.dpid} if row else set()))
-    after = run_cases(cases, unsaved, row.pk if row else None)
+    cases = _cases_of_all({unsaved.dpid} | ({stored.dpid} if stored else set()))
+    after = run_cases(cases, unsaved, stored.id if stored else None)
     before, then = passing(cases), frozenset(each.case.pk for each in after if each.passes)
     return CaseEffect(after, broken=before - then, mended=then - before)
 
 
-def effect_of_deleting(row: Rule) -> CaseEffect:
-    """What deleting `row` would do: the same as disabling it."""
-    return effect_of(replace(RuleRow.of(row), disabled=1), row)
+def effect_of_deleting(stored: RuleRow) -> CaseEffect:
+    """What deleting `stored` would do: the same as disabling it."""
+    return effect_of(replace(stored, disabled=1), stored)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from dialplan.trying import MAX_INPUT
-from efcp.editing.fields import ExactTextField
+from efcp.editing.forms import ExactTextField
 
 
 class CaseForm(forms.Form):

@@ -3,7 +3,7 @@
 from dialplan.models import SavedCase, key_of
 from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
-from efcp.editing.guarded import serialized_writes
+from efcp.editing.repository import serialized_writes
 
 MAX_CASES = 50
 """Of one dialplan: all of them are run at each edit, against all its rules."""

@@ -66,10 +66,10 @@ def delete(request: HttpRequest, case_id: int) -> HttpResponse:
 def with_rule(request: HttpRequest) -> HttpResponse:
     """What the test cases would give with the form's rule (`?row=` where one is edited); nothing is saved."""
     row = row_asked_for(request.GET)
-    form = RuleForm(request.POST, row=row)
+    form = RuleForm(request.POST, stored=row)
     if not form.is_valid():
         return HttpResponse()
-    values = form.values()
+    values = form.row()
     context = {"dpid": values.dpid, "effect": effect_of(values, row)}
     return render(request, "dialplan/cases/with_rule.html", context)
 

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,10 @@ END_WITHIN_S = 30.0
 PATIENCE_S = 30.0
 CUT_SHORT = ('"htmx:sendAbort"', '"htmx:sendError"', '"htmx:afterRequest"')
 WINDOW = (1280, 900)
+REFUSED_FORM = (
+    "{} - Failed to load resource: the server responded with a status of 422 (Unprocessable Entity)"
+)
+"""What Chromium logs for a 422, by its address."""
 CHROMIUM_FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -251,15 +255,22 @@ class Browser:
             lambda: says in self.row_of(words), f"the row of {words} does not say {says!r}", patience_s
         )
 
-    def problems(self) -> list[str]:
+    def problems(self, invalid: Collection[str] = ()) -> list[str]:
         """Errors and warnings in the browser's console since the last call: failed answers, refused scripts.
 
         A poll that a click cut short is none, though htmx logs it as an error; one that failed is logged by
-        the browser itself as well.
+        the browser itself as well. Nor is the browser's own network line for a 422 from one of the addresses
+        `invalid`, to which the test itself sent an invalid form.
         """
         entries = self.driver.execute("getLog", {"type": "browser"})["value"]
-        told = [entry["message"] for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
-        return [message for message in told if not message.endswith(CUT_SHORT)]
+        provoked = {REFUSED_FORM.format(address) for address in invalid}
+        return [
+            entry["message"]
+            for entry in entries
+            if entry["level"] in ("SEVERE", "WARNING")
+            and not entry["message"].endswith(CUT_SHORT)
+            and not (entry["source"] == "network" and entry["message"] in provoked)
+        ]
 
     def wait_until(self, is_so: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
         """Wait until `is_so`; AssertionError that says `what` where it never is."""

@@ -32,7 +32,7 @@ FORM_ENVIRONMENT = FormEnvironment(
     known_sockets=lambda: [LISTENER],
     unstorable=lambda _column, _text: "",
     set_of=lambda _setid: SetOfRow(rows=1, weight=1, active=1),
-    weighed=lambda _setid: [],
+    rows_of_set=lambda _setid: [],
     duplicate=lambda _setid, _destination, _own_id: None,
 )
 
@@ -120,7 +120,7 @@ def _next_hop_problem(
 
 def _form_problem(change: dict[str, Any], must: str) -> str | None:
     """What the panel's form makes of the row, against what it owes its user."""
-    form = DestinationForm.posted(_typed(change), FORM_ENVIRONMENT)
+    form = DestinationForm(_typed(change), environment=FORM_ENVIRONMENT)
     if must == "reject" and form.is_valid():
         return "the form takes it"
     if must == "accept" and not form.is_valid():

@@ -98,7 +98,7 @@ def test_what_a_proxy_would_not_load_as_written_is_refused_at_its_field(
     administrator: Client, field: str, value: str, text: str
 ) -> None:
     response = administrator.post(reverse("dispatcher:add"), NEW | {field: value})
-    assert response.status_code == 200
+    assert response.status_code == 422
     page = response.content.decode()
     after = page.partition(f'id="findings-{field}"')[2]
     findings = re.split(r'<div class="field">|<div class="button-row"', after)
@@ -164,7 +164,7 @@ def test_an_unknown_name_is_an_error_that_an_administrator_may_override(
     if insists:
         data["unknown_name_is_meant"] = "on"
     environment = replace(form_environment(), resolve=lambda _host, _port, _transport: ())
-    form = DestinationForm.posted(data, environment)
+    form = DestinationForm(data, environment=environment)
     assert form.is_valid() is is_taken
     assert form.name_is_unknown
 
@@ -173,7 +173,7 @@ def test_no_answer_about_a_name_is_a_warning(db: None) -> None:
     data = QueryDict(mutable=True)
     data.update(NEW | {"destination": "sip:gw.inside.example:5060"})
     environment = replace(form_environment(), resolve=lambda _host, _port, _transport: None)
-    form = DestinationForm.posted(data, environment)
+    form = DestinationForm(data, environment=environment)
     assert form.is_valid()
     assert "No answer about the name" in form.warnings["destination"][0].text
 

@@ -18,6 +18,7 @@ from dispatcher.listing import ListQuery
 from dispatcher.loss import loss_of
 from dispatcher.models import Destination, NameLookup
 from dispatcher.name_watch import carry_out
+from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
@@ -117,7 +118,7 @@ def test_a_set_of_what_no_load_takes_has_nobody_to_take_calls(db: None, add_row:
 
 
 def test_nothing_is_lost_with_a_row_that_no_load_takes(db: None, add_row: AddRow) -> None:
-    row = Destination.objects.get(pk=add_row("10.0.0.1"))
+    row = DestinationRow.of(Destination.objects.get(pk=add_row("10.0.0.1")))
     add_row("sip:10.0.0.2")
     assert (loss_of(row).share, loss_of(row).no_active_left) == (0.0, False)
 

@@ -12,6 +12,8 @@ from dispatcher import selectors, services
 from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
 from efcp.audit.models import AuditRecord
+from efcp.editing import repository
+from efcp.editing.repository import RowChangedError, RowGoneError
 from tests.dispatcher.conftest import SOMEBODY
 
 AddRow = Callable[..., int]
@@ -82,7 +84,7 @@ def test_the_second_editor_of_one_column_is_refused_and_shown_what_stands(
     row_id = add_row("sip:10.0.0.1", socket="udp:10.0.0.2")
     before = seen(row_id)
     services.update(row_id, before, changed(before, column, theirs), SOMEBODY)
-    with pytest.raises(services.ChangedMeanwhileError) as error:
+    with pytest.raises(RowChangedError) as error:
         services.update(row_id, before, changed(before, column, mine), SOMEBODY)
     assert getattr(error.value.current, column) == theirs
     assert getattr(seen(row_id), column) == theirs
@@ -92,7 +94,7 @@ def test_the_second_editor_of_one_column_is_refused_and_shown_what_stands(
 def test_the_guard_sees_a_difference_in_case_or_accent(add_row: AddRow, theirs: str) -> None:
     row_id = add_row("sip:10.0.0.1", attrs=theirs)
     pretended = replace(seen(row_id), attrs=theirs.lower().replace("é", "e"))
-    with pytest.raises(services.ChangedMeanwhileError):
+    with pytest.raises(RowChangedError):
         services.update(row_id, pretended, replace(pretended, attrs="new"), SOMEBODY)
 
 
@@ -100,7 +102,7 @@ def test_a_weight_for_one_gateway_is_never_given_to_another(add_row: AddRow) -> 
     row_id = add_row("sip:10.0.0.1")
     before = seen(row_id)
     services.update(row_id, before, replace(before, destination="sip:10.0.0.2"), SOMEBODY)
-    with pytest.raises(services.ChangedMeanwhileError):
+    with pytest.raises(RowChangedError):
         services.update(row_id, before, replace(before, weight="5"), SOMEBODY)
 
 
@@ -108,7 +110,7 @@ def test_editing_a_deleted_row_says_so(add_row: AddRow) -> None:
     row_id = add_row("sip:10.0.0.1")
     before = seen(row_id)
     services.delete(row_id, before, SOMEBODY)
-    with pytest.raises(services.DestinationGoneError):
+    with pytest.raises(RowGoneError):
         services.update(row_id, before, replace(before, weight="5"), SOMEBODY)
 
 
@@ -159,7 +161,7 @@ def test_a_failing_audit_record_undoes_the_write(add_row: AddRow, monkeypatch: p
     def fail(*_args: object, **_values: object) -> None:
         raise RuntimeError("the audit's disk is full")
 
-    monkeypatch.setattr(services, "record", fail)
+    monkeypatch.setattr(repository, "record", fail)
     with pytest.raises(RuntimeError):
         services.update(row_id, seen(row_id), replace(seen(row_id), weight="5"), SOMEBODY)
     assert seen(row_id).weight == "1"

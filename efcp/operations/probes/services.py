@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from efcp.audit.services import Actor, Subject, record
-from efcp.editing.guarded import serialized_writes
+from efcp.editing.repository import serialized_writes
 from efcp.operations.probes.models import ProbeRun
 from efcp.operations.probes.sending import LIMIT_S, ProbeToSend, send
 from efcp.proxies.locking import retried_on_lock

@@ -1,0 +1,225 @@
+"""The pages that add, edit, clone, restore and delete a row. A module's views call its editor's methods.
+
+HTTP only: the form checks, the repository writes. Permissions are decorators of the module's views.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from efcp.accounts.form_recovery import recover_form
+from efcp.audit.selectors import find_record
+from efcp.audit.services import actor_of
+from efcp.editing.forms import DeleteForm, RowForm
+from efcp.editing.repository import Repository, RowChangedError, RowGoneError, RowRefusedError
+from efcp.editing.table import RowT, Table
+
+Afterwards = Callable[[HttpRequest], None]
+"""Adds messages about the effect of a write that has been done."""
+
+
+class TableEditor(Generic[RowT]):
+    """The pages about one row of one table.
+
+    Its pages are `form.html` and `delete.html` among its `templates`, which may be those of `editing`.
+    A module overrides what is special to it: what forms begin with, what pages show beside them, what else
+    a write does.
+    """
+
+    repository: Repository[RowT]
+    form: type[RowForm[RowT]]
+    list_page: str
+    templates: str
+    after_save = "Proxies use it after a reload."
+    until_reload = "Proxies use it only after a reload."
+
+    @property
+    def table(self) -> Table[RowT]:
+        """The table that it edits."""
+        return self.repository.table
+
+    def add(self, request: HttpRequest) -> HttpResponse:
+        """The form to add a row; on POST add it."""
+        if request.method != "POST":
+            return self.show(request, self.form.to_add(self.initial(request), recover_form(request)))
+        form = self.bound_form(request)
+        if not form.is_valid():
+            return self.show(request, form)
+        row = form.row()
+        afterwards = self.before_write(row)
+        try:
+            self.repository.add(row, actor_of(request), form.cleaned_data["reason"])
+        except RowRefusedError as refusal:
+            form.add_error(refusal.column, refusal.text)
+            return self.show(request, form)
+        text = f"{self.table.title_of(row)} was added to {self.table.group_of(row)}."
+        return self.saved(request, form, row, text, afterwards)
+
+    def edit(self, request: HttpRequest, row_id: int) -> HttpResponse:
+        """The form to edit a row; on POST write what was changed, if nobody else changed it meanwhile."""
+        stored = self.find(row_id)
+        if request.method != "POST":
+            form = self.form.to_edit(stored, recover_form(request))
+            form.initial = {**form.initial, **self.edit_initial(request)}
+            return self.show(request, form, stored)
+        form = self.bound_form(request, stored)
+        if not form.is_valid():
+            return self.show(request, form, stored)
+        if not form.has_token():
+            return self.show_conflict(request, form, stored, stored)
+        original, wanted = form.original_row(), form.row()
+        afterwards = self.before_write(original, wanted)
+        try:
+            self.repository.update(row_id, original, wanted, actor_of(request), form.cleaned_data["reason"])
+        except RowGoneError:
+            raise Http404 from None
+        except RowRefusedError as refusal:
+            form.add_error(refusal.column, refusal.text)
+            return self.show(request, form, stored)
+        except RowChangedError as conflict:
+            return self.show_conflict(request, form, stored, conflict.current)
+        if original == wanted:
+            messages.info(request, "Nothing was changed.")
+            return redirect(self.list_page)
+        return self.saved(request, form, wanted, f"{self.table.title_of(wanted)} was saved.", afterwards)
+
+    def clone(self, request: HttpRequest, row_id: int) -> HttpResponse:
+        """The form to add a row, filled with the values of another."""
+        source = self.find(row_id)
+        return self.show(request, self.form.to_clone(source, **self.clone_changes(source)))
+
+    def restore(self, request: HttpRequest, record_id: int) -> HttpResponse:
+        """The form filled with the former values of an audit record, to edit the row or to add it again."""
+        record = find_record(record_id)
+        if record is None or record.subject_kind != self.table.name:
+            raise Http404
+        former = record.before or {}
+        if not former.keys() >= {column.name for column in self.table.columns if column.identity}:
+            raise Http404
+        stored = self.repository.find(int(record.subject_id))
+        return self.show(request, self.form.to_restore(former, stored), stored)
+
+    def delete(self, request: HttpRequest, row_id: int) -> HttpResponse:
+        """The question before a row is deleted; on POST delete it, if nobody changed it meanwhile."""
+        stored = self.find(row_id)
+        if request.method != "POST":
+            return self.show_delete(request, DeleteForm(self.table, stored=stored), stored)
+        form = DeleteForm(self.table, request.POST, stored=stored)
+        if not form.is_valid():
+            return self.show_delete(request, form, stored)
+        if not form.has_token():
+            return self.show_delete(request, DeleteForm(self.table, stored=stored), stored, stored)
+        afterwards = self.before_write(stored)
+        try:
+            actor, reason = actor_of(request), form.cleaned_data["reason"]
+            self.repository.delete(row_id, form.original_row(), actor, reason)
+        except RowGoneError:
+            raise Http404 from None
+        except RowChangedError as conflict:
+            current = conflict.current
+            return self.show_delete(request, DeleteForm(self.table, stored=current), current, current)
+        title, group = self.table.title_of(stored), self.table.group_of(stored)
+        messages.success(request, f"{title} was deleted from {group}. Proxies keep it until they reload.")
+        afterwards(request)
+        return self.to_list(stored)
+
+    def check(self, request: HttpRequest) -> HttpResponse:
+        """The findings about one field while the user types (`?row=` for a row that is edited)."""
+        name = request.headers.get("HX-Trigger-Name", "")
+        row_id = request.GET.get("row", "")
+        stored = self.repository.find(int(row_id)) if row_id.isascii() and row_id.isdigit() else None
+        form = self.bound_form(request, stored, checked=name)
+        if name not in form.fields:
+            raise Http404
+        form.is_valid()
+        return render(request, "editing/field_findings.html", {"field": form[name]})
+
+    # What a module overrides.
+
+    def initial(self, _request: HttpRequest) -> Mapping[str, Any]:
+        """What the form to add a row begins with, besides the columns' own initial values."""
+        return {}
+
+    def edit_initial(self, _request: HttpRequest) -> Mapping[str, Any]:
+        """What the address changes of the form to edit a row."""
+        return {}
+
+    def clone_changes(self, _source: RowT) -> Mapping[str, Any]:
+        """The columns in which a copy of a row begins with another value."""
+        return {}
+
+    def bound_form(
+        self, request: HttpRequest, stored: RowT | None = None, *, checked: str = ""
+    ) -> RowForm[RowT]:
+        """The form as it was sent; `checked` is the only field whose findings are shown, if there is one."""
+        return self.form(request.POST, stored=stored)
+
+    def before_write(self, *_rows: RowT) -> Afterwards:
+        """Called before these rows are written or deleted; what it returns is called after the write."""
+        return lambda _request: None
+
+    def form_context(self, _form: RowForm[RowT], _stored: RowT | None) -> Mapping[str, Any]:
+        """What the form's page shows besides the form."""
+        return {}
+
+    def delete_context(self, _stored: RowT) -> Mapping[str, Any]:
+        """What the page that deletes a row shows besides the question."""
+        return {}
+
+    def to_list(self, _row: RowT) -> HttpResponse:
+        """Go to the list after a write."""
+        return redirect(self.list_page)
+
+    # How the pages answer.
+
+    def find(self, row_id: int) -> RowT:
+        """The row; a page that does not exist where there is none."""
+        row = self.repository.find(row_id)
+        if row is None:
+            raise Http404
+        return row
+
+    def show(
+        self, request: HttpRequest, form: RowForm[RowT], stored: RowT | None = None, **more: Any
+    ) -> HttpResponse:
+        """The page of the form: 422 where it was refused."""
+        context = {"form": form, "row": stored, "editor": self, **self.form_context(form, stored), **more}
+        return render(request, f"{self.templates}/form.html", context, status=422 if form.errors else 200)
+
+    def show_conflict(
+        self, request: HttpRequest, form: RowForm[RowT], stored: RowT, current: RowT
+    ) -> HttpResponse:
+        """Both versions side by side; saved again, the user's is guarded by `current`."""
+        form.renew_token(current)
+        now = self.table.masked(current)
+        conflict = [
+            {"column": name, "wanted": wanted, "current": now[name], "differs": wanted != now[name]}
+            for name, wanted in self.table.masked(form.row()).items()
+        ]
+        return self.show(request, form, stored, conflict=conflict)
+
+    def show_delete(
+        self, request: HttpRequest, form: DeleteForm[RowT], stored: RowT, changed: RowT | None = None
+    ) -> HttpResponse:
+        """The question; `changed` is the row as somebody else left it meanwhile."""
+        context = {
+            "form": form,
+            "row": stored,
+            "changed": changed,
+            "editor": self,
+            **self.delete_context(stored),
+        }
+        return render(request, f"{self.templates}/delete.html", context)
+
+    def saved(
+        self, request: HttpRequest, form: RowForm[RowT], row: RowT, text: str, afterwards: Afterwards
+    ) -> HttpResponse:
+        """Say what was saved and what proxies will make of it, and go to the list."""
+        messages.success(request, f"{text} {self.after_save}")
+        for finding in form.all_warnings():
+            messages.warning(request, finding.text)
+        afterwards(request)
+        return self.to_list(row)
