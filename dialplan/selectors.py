@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
-from django.db.models import CharField, Q, QuerySet, Value
+from django.db.models import CharField, Q, Value
 from django.db.models.functions import Cast, Lower
 from django.http import QueryDict
 
-from dialplan.listing import MAX_DPID, ListQuery, Sort
 from dialplan.loaded import NotLoaded, not_loaded
 from dialplan.models import MatchOperator, Rule
 from dialplan.order import next_free
 from dialplan.schedules.telling import short_words
-from dialplan.table import DIALPLAN_NAMES
+from dialplan.table import DIALPLAN_NAMES, RULES
 from dialplan.translation.findings import Effect
 from dialplan.translation.rules import Environment, Rejected, RuleRow, read_rule
-from efcp.editing.listing import integer
+from efcp.editing.listing import PageLinks, RowQuery, integer, matching_rows, rows_of_page
+from efcp.editing.table import MAX_INT
 from efcp.proxies.selectors import WatchedProxy
 
 MAX_RULES = 20_000
@@ -45,8 +46,33 @@ class TooManyRulesError(Exception):
     """More rules than are loaded for a page."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleQuery(RowQuery):
+    """Filters, order and page of the list of rules. `moving` is the id of a rule to be moved."""
+
+    SORTS: ClassVar[tuple[str, ...]] = ("pr", "match_exp", "repl_exp", "attrs")
+
+    dpid: int | None = None
+    disabled: int | None = None
+    moving: int | None = None
+
+    @classmethod
+    def filters(cls, given: Mapping[str, str]) -> dict[str, Any]:
+        """Dialplan, 0 or 1 for disabled, and the rule to be moved."""
+        return {
+            "dpid": integer(given.get("dpid"), 0, MAX_INT),
+            "disabled": integer(given.get("disabled"), 0, 1),
+            "moving": integer(given.get("moving"), 1, MAX_INT),
+        }
+
+    @property
+    def in_order(self) -> bool:
+        """Whether rules are in the order in which a proxy tries them."""
+        return self.sort == "pr"
+
+
 @dataclass(frozen=True, slots=True)
-class ListedRule:
+class RuleView:
     """A row of the list; `problem` says what a proxy does instead of loading it.
 
     `not_loaded` is what answering proxies have not loaded of it.
@@ -71,38 +97,21 @@ class ListedRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class DialplanSection:
     """The rules of one dialplan on a page, with the name that an administrator gave it."""
 
     dpid: int
     name: str
-    rules: tuple[ListedRule, ...]
+    rules: tuple[RuleView, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ListPage:
-    """What the list page shows. `moving` is the rule that a new place is looked for, if any."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePage(PageLinks):
+    """What the list page shows. `moving` is the rule to be moved, if any."""
 
-    query: ListQuery
-    bands: tuple[Band, ...]
-    total: int
-    pages: int
+    query: RuleQuery
+    sections: tuple[DialplanSection, ...]
     moving: Rule | None = None
-
-    @property
-    def sort_urls(self) -> dict[str, str]:
-        """The query string of the same list by each column."""
-        return {column.value: self.query.sorted_by(column.value) for column in Sort}
-
-    @property
-    def previous(self) -> str:
-        """The query string of the page before."""
-        return self.query.with_page(min(self.query.page, self.pages + 1) - 1)
-
-    @property
-    def next(self) -> str:
-        """The query string of the page after."""
-        return self.query.with_page(self.query.page + 1)
 
 
 def find(rule_id: int) -> Rule | None:
@@ -112,7 +121,7 @@ def find(rule_id: int) -> Rule | None:
 
 def row_asked_for(given: QueryDict) -> RuleRow | None:
     """The rule that an address names by `row`, if there is one."""
-    row_id = integer(given.get("row"), 1, MAX_DPID)
+    row_id = integer(given.get("row"), 1, MAX_INT)
     found = find(row_id) if row_id is not None else None
     return RuleRow.of(found) if found else None
 
@@ -120,30 +129,26 @@ def row_asked_for(given: QueryDict) -> RuleRow | None:
 names = DIALPLAN_NAMES.all
 
 
-def list_page(query: ListQuery, watched: Sequence[WatchedProxy] = ()) -> ListPage:
+def list_page(query: RuleQuery, watched: Sequence[WatchedProxy] = ()) -> RulePage:
     """Read a page of the list, in a few queries at any size; a page beyond the last is the last."""
     moving = find(query.moving) if query.moving is not None else None
     if moving is not None:
         query = replace(query, dpid=moving.dpid)
-    rows = _matching(query)
-    total = rows.count()
-    pages = max(1, -(-total // query.size))
-    number = min(query.page, pages)
-    order = [query.sort] if query.in_order else [query.sort, "pr"]
-    found = list(rows.order_by("dpid", *order, "id")[(number - 1) * query.size : number * query.size])
+    order = ("dpid", query.sort, *(() if query.in_order else ("pr",)), "id")
+    page = rows_of_page(matching_rows(RULES, query), query, order)
     known = names()
-    missing = not_loaded([row.pk for row in found], watched)
-    bands: dict[int, list[Rule]] = {}
-    for row in found:
-        bands.setdefault(row.dpid, []).append(row)
-    return ListPage(
+    missing = not_loaded([row.pk for row in page.rows], watched)
+    by_dialplan: dict[int, list[Rule]] = {}
+    for row in page.rows:
+        by_dialplan.setdefault(row.dpid, []).append(row)
+    return RulePage(
         query=query,
-        bands=tuple(
-            Band(dpid, known.get(dpid, ""), _listed(rules, query.in_order, missing))
-            for dpid, rules in bands.items()
+        sections=tuple(
+            DialplanSection(dpid, known.get(dpid, ""), _listed(rules, query.in_order, missing))
+            for dpid, rules in by_dialplan.items()
         ),
-        total=total,
-        pages=pages,
+        total=page.total,
+        pages=page.pages,
         moving=moving,
     )
 
@@ -196,27 +201,12 @@ def all_but_plain_rules() -> tuple[list[Rule], int]:
     return found, Rule.objects.filter(_PLAIN).count()
 
 
-def _matching(query: ListQuery) -> QuerySet[Rule]:
-    rows = Rule.objects.all()
-    if query.dpid is not None:
-        rows = rows.filter(dpid=query.dpid)
-    if query.disabled is not None:
-        rows = rows.exclude(disabled=0) if query.disabled else rows.filter(disabled=0)
-    if query.q:
-        columns = ("match_exp", "subst_exp", "repl_exp", "attrs")
-        wanted = Q()
-        for column in columns:
-            wanted |= Q(**{f"{column}__icontains": query.q})
-        rows = rows.filter(wanted)
-    return rows
-
-
 def _listed(
     rows: list[Rule], in_order: bool, missing: Mapping[int, tuple[NotLoaded, ...]]
-) -> tuple[ListedRule, ...]:
+) -> tuple[RuleView, ...]:
     ids = [None, *(row.pk for row in rows), None] if in_order else [None] * (len(rows) + 2)
     return tuple(
-        ListedRule(row, _problem(row), before, behind, missing.get(row.pk, ()))
+        RuleView(row, _problem(row), before, behind, missing.get(row.pk, ()))
         for row, before, behind in zip(rows, ids, ids[2:], strict=False)
     )
 

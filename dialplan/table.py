@@ -107,17 +107,24 @@ RULES = Table(
             ),
             empty="",
             identity=True,
+            searched=True,
         ),
         Column("match_flags", forms.BooleanField(label="Case makes no difference", required=False)),
         Column(
             "subst_exp",
             _expression("Substitution expression", 64, "What of the input goes into the groups \\1 to \\9."),
+            searched=True,
         ),
         Column(
             "repl_exp",
             _expression("Replacement", 32, "The output: text, \\1 to \\9, variables such as $rU."),
+            searched=True,
         ),
-        Column("attrs", _expression("Attributes", 255, "Text that the script gets with the output.")),
+        Column(
+            "attrs",
+            _expression("Attributes", 255, "Text that the script gets with the output."),
+            searched=True,
+        ),
         Column(
             "timerec",
             _expression("Time recurrence", 255, "When the rule applies; empty: always."),

@@ -7,12 +7,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dialplan.asking import answers_to, ask_proxies, not_asked
 from dialplan.forms import RuleForm
-from dialplan.listing import MAX_DPID
 from dialplan.selectors import TooManyRulesError, row_asked_for
 from dialplan.translation.rules import RuleRow
 from dialplan.trying import MAX_INPUT, Tried, try_input
 from efcp.audit.services import actor_of
 from efcp.editing.listing import integer
+from efcp.editing.table import MAX_INT
 from efcp.proxies.models import SharedQuestion
 from efcp.proxies.selectors import proxies_for_all
 from efcp.proxies.shared_questions import QuestionsBusyError, is_open
@@ -76,7 +76,7 @@ def _answers(question: SharedQuestion) -> dict[str, object]:
 
 def _question(posted: QueryDict) -> tuple[int | None, str]:
     """The dialplan and the input; a rule's form says its own dialplan."""
-    dpid = integer(posted.get("dpid") or posted.get("of"), 0, MAX_DPID)
+    dpid = integer(posted.get("dpid") or posted.get("of"), 0, MAX_INT)
     return dpid, posted.get("input", "")[:MAX_INPUT]
 
 

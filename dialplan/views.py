@@ -13,17 +13,18 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dialplan import selectors, services
 from dialplan.cases.effects import CaseEffect, Standing, effect_of_deleting, standing
 from dialplan.forms import RuleForm
-from dialplan.listing import MAX_DPID, SIZES, ListQuery
 from dialplan.loaded import pending_rules
 from dialplan.neighbours import order_of_dialplan
 from dialplan.order import NoRoomError
+from dialplan.selectors import RuleQuery
 from dialplan.table import DIALPLAN_NAMES
 from dialplan.translation.rules import RuleRow
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.editing.forms import RowForm
-from efcp.editing.listing import integer
+from efcp.editing.listing import SIZES, integer
 from efcp.editing.repository import RowChangedError, RowGoneError
+from efcp.editing.table import MAX_INT
 from efcp.editing.views import Afterwards, TableEditor
 from efcp.proxies.context import watched_on
 
@@ -35,7 +36,7 @@ _SHOWN_CASES = 3
 @permission_required("efcp.view", raise_exception=True)
 def rule_list(request: HttpRequest) -> HttpResponse:
     """The rules by dialplan, in the order in which a proxy tries them, filtered and paged by the URL."""
-    page = selectors.list_page(ListQuery.parse(request.GET.dict()), watched_on(request))
+    page = selectors.list_page(RuleQuery.parse(request.GET.dict()), watched_on(request))
     return render(request, "dialplan/list.html", {"page": page, "sizes": SIZES, "names": selectors.names()})
 
 
@@ -60,7 +61,7 @@ class RuleEditor(TableEditor[RuleRow]):
 
     def initial(self, request: HttpRequest) -> Mapping[str, Any]:
         """`?dpid=` fills the dialplan, whose next free priority is filled in too."""
-        given = integer(request.GET.get("dpid"), 0, MAX_DPID)
+        given = integer(request.GET.get("dpid"), 0, MAX_INT)
         dpid = 1 if given is None else given
         return {"dpid": dpid, "pr": selectors.next_priority(dpid), **self.edit_initial(request)}
 

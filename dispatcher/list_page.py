@@ -1,4 +1,4 @@
-"""The list page as values: bands of one set each, a line per destination, a cell per proxy."""
+"""The list page as values: a section for each set, a row for each destination, a cell for each proxy."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from dispatcher import selectors
 from dispatcher.cells import Comparison, LiveCell, cell_of
 from dispatcher.drift import ColumnDifference
-from dispatcher.listing import ListQuery, Live, Sort
 from dispatcher.loaded import separate_tables
 from dispatcher.models import Destination, InitialState
 from dispatcher.name_facts import NameNote, name_facts
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import mask_weight
+from dispatcher.selectors import DestinationQuery, Live
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
+from efcp.editing.listing import PageLinks
 from efcp.proxies.models import KnownDestination, Proxy, State
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.proxies.set_counts import SameCount, SetOnProxy, StateCount, same_counts, set_counts
@@ -27,7 +28,7 @@ LARGE_SET = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RowView:
     """One row of the table. Shares are percentages, None where unknowable.
 
     `live` has a cell for each proxy with a column.
@@ -86,7 +87,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class GoneLine:
+class OrphanView:
     """A destination that a proxy holds although the table has no such row."""
 
     setid: int
@@ -96,7 +97,7 @@ class GoneLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class SetSection:
     """One set, or the part of it that is on this page.
 
     `counts` tell how many of its destinations take calls on which proxies, the worst first.
@@ -106,9 +107,9 @@ class Band:
     name: str
     rows: int
     weight_sum: int
-    lines: tuple[Line, ...]
+    lines: tuple[RowView, ...]
     counts: tuple[SameCount, ...]
-    gone: tuple[GoneLine, ...] = ()
+    gone: tuple[OrphanView, ...] = ()
 
     @property
     def overflows(self) -> bool:
@@ -116,24 +117,22 @@ class Band:
         return self.weight_sum > MAX_WEIGHT
 
 
-@dataclass(frozen=True, slots=True)
-class ListPage:
-    """Everything that the list page shows; `sort_urls` has the query string for each order, by column.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationPage(PageLinks):
+    """Everything that the list page shows.
 
-    `watched` are the proxies with a column, `without_column` the further ones.
-    `not_compared` and `not_told` are proxies' names with why their memory is not compared with the table, and
-    why it is not known what they loaded of it."""
+    `watched` are the proxies with a column, `without_column` the further ones. `not_compared` and `not_told`
+    are names of proxies with why their memory is not compared with the table, and why it is unknown what they
+    loaded of it.
+    """
 
-    query: ListQuery
-    sort_urls: dict[str, str]
-    bands: tuple[Band, ...]
-    lines: tuple[Line, ...]
+    query: DestinationQuery
+    sections: tuple[SetSection, ...]
+    lines: tuple[RowView, ...]
     watched: tuple[WatchedProxy, ...]
     without_column: tuple[WatchedProxy, ...]
     reference: str
     set_names: dict[int, str]
-    total: int
-    pages: int
     not_compared: tuple[tuple[str, str], ...] = ()
     not_told: tuple[tuple[str, str], ...] = ()
 
@@ -142,28 +141,8 @@ class ListPage:
         """Every enabled proxy, those with a column first."""
         return (*self.watched, *self.without_column)
 
-    @property
-    def previous_url(self) -> str:
-        """The query string of the page before."""
-        return self.query.with_page(min(self.query.page, self.pages + 1) - 1)
 
-    @property
-    def next_url(self) -> str:
-        """The query string of the page after."""
-        return self.query.with_page(self.query.page + 1)
-
-    @property
-    def first(self) -> int:
-        """The number of the first row shown, from 1."""
-        return (self.query.page - 1) * self.query.size + 1
-
-    @property
-    def last(self) -> int:
-        """The number of the last row shown."""
-        return min(self.total, self.query.page * self.query.size)
-
-
-def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
+def build(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> DestinationPage:
     """Read the page that `query` asks for. The number of queries does not depend on the table's size."""
     reference = next((each.proxy for each in watched if each.fresh), None)
     separate = separate_tables(watched)
@@ -183,13 +162,13 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
     occurrences = _occurrences(shown, totals)
     names = selectors.set_names()
     gone = (
-        _gone_lines(_comparable(totals, setids), watched, query, query.page >= page.pages, separate)
+        _orphans(_comparable(totals, setids), watched, query, query.page >= page.pages, separate)
         if query.by_set
         else {}
     )
     counts = set_counts(watched, {*setids, *gone})
 
-    def line(row: Destination) -> Line:
+    def line(row: Destination) -> RowView:
         values = DestinationRow.of(row)
         occurrence, duplicate = occurrences[row.pk]
         held = known.get((row.setid, uri_key(row.destination)), {})
@@ -198,7 +177,7 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
         mine = in_reference[occurrence] if occurrence < len(in_reference) else None
         fact = facts.get(uri_key(row.destination))
         finding = after.left_out.get(row.pk)
-        return Line(
+        return RowView(
             id=row.pk,
             values=values,
             weight=mask_weight(values.weight),
@@ -214,11 +193,10 @@ def build(query: ListQuery, watched: Sequence[WatchedProxy]) -> ListPage:
         )
 
     lines = tuple(line(row) for row in shown)
-    bands = _bands(lines, totals, names, counts, gone) if query.by_set else ()
-    return ListPage(
+    sections = _sections(lines, totals, names, counts, gone) if query.by_set else ()
+    return DestinationPage(
         query=query,
-        sort_urls={column.value: query.sorted_by(column) for column in Sort},
-        bands=bands,
+        sections=sections,
         lines=lines,
         watched=tuple(watched[:MAX_PROXY_COLUMNS]),
         without_column=tuple(watched[MAX_PROXY_COLUMNS:]),
@@ -286,20 +264,20 @@ def _share_after(
     return percentage(number_of(values.weight), totals.active_weight, totals.active)
 
 
-def _bands(
-    lines: Sequence[Line],
+def _sections(
+    lines: Sequence[RowView],
     totals: dict[int, selectors.SetTotals],
     names: dict[int, str],
     counts: dict[int, tuple[SetOnProxy, ...]],
-    gone: dict[int, tuple[GoneLine, ...]],
-) -> tuple[Band, ...]:
+    gone: dict[int, tuple[OrphanView, ...]],
+) -> tuple[SetSection, ...]:
     """The lines grouped by set, in their order; a set of which only the memory knows follows at the end."""
-    by_set: dict[int, list[Line]] = {}
+    by_set: dict[int, list[RowView]] = {}
     for line in lines:
         by_set.setdefault(line.values.setid, []).append(line)
     empty = selectors.SetTotals(0, 0, 0, 0, 0, 0)
     return tuple(
-        Band(
+        SetSection(
             setid=setid,
             name=names.get(setid, ""),
             rows=totals.get(setid, empty).rows,
@@ -317,13 +295,13 @@ def _comparable(totals: dict[int, selectors.SetTotals], setids: set[int]) -> set
     return {setid for setid in setids if setid not in totals or totals[setid].rows <= LARGE_SET}
 
 
-def _gone_lines(
+def _orphans(
     setids: set[int],
     watched: Sequence[WatchedProxy],
-    query: ListQuery,
+    query: DestinationQuery,
     last_page: bool,
     separate: Collection[int],
-) -> dict[int, tuple[GoneLine, ...]]:
+) -> dict[int, tuple[OrphanView, ...]]:
     """What the fresh proxies still hold of these sets although the table lost it."""
     if query.q or query.state is not None or query.live is not None:
         return {}
@@ -332,12 +310,12 @@ def _gone_lines(
     whole_sets = last_page and query.setid is None
     for held in selectors.gone_from_table(setids, [each.proxy for each in fresh], whole_sets=whole_sets):
         by_uri[held.setid, held.uri_key][held.proxy_id] = held
-    lines: dict[int, list[GoneLine]] = defaultdict(list)
+    lines: dict[int, list[OrphanView]] = defaultdict(list)
     for (setid, _key), by_proxy in by_uri.items():
         first = next(iter(by_proxy.values()))
         cells = tuple(
             cell_of(each, by_proxy.get(each.proxy.pk), compared=each.proxy.pk not in separate)
             for each in watched[:MAX_PROXY_COLUMNS]
         )
-        lines[setid].append(GoneLine(setid, first.uri, first.description or "", cells))
+        lines[setid].append(OrphanView(setid, first.uri, first.description or "", cells))
     return {setid: tuple(found) for setid, found in lines.items()}

@@ -1,21 +1,64 @@
 """Every read of the table `dispatcher`. A list page costs the same few queries at any size of the table."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from enum import StrEnum
+from typing import Any, ClassVar
 
-from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Lower
 
-from dispatcher.listing import ListQuery, Live, Sort
 from dispatcher.loadable import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
 from dispatcher.models import Destination, NameOutcome
 from dispatcher.routing.findings import Finding
-from dispatcher.table import SET_NAMES
+from dispatcher.table import DESTINATIONS, SET_NAMES
+from efcp.editing.listing import RowQuery, RowsOfPage, integer, matching_rows, rows_of_page
+from efcp.editing.table import MAX_INT
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.sip.uri import uri_key
+
+
+class Live(StrEnum):
+    """A live state to filter by; a destination matches if it is in it on at least one proxy."""
+
+    ACTIVE = "active"
+    PROBING = "probing"
+    INACTIVE = "inactive"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationQuery(RowQuery):
+    """Filters, order and page of the list of destinations."""
+
+    SORTS: ClassVar[tuple[str, ...]] = (
+        "setid",
+        "destination",
+        "description",
+        "weight",
+        "priority",
+        "state",
+    )
+
+    setid: int | None = None
+    state: int | None = None
+    live: Live | None = None
+
+    @classmethod
+    def filters(cls, given: Mapping[str, str]) -> dict[str, Any]:
+        """Set, initial state and live state."""
+        live = given.get("live", "")
+        return {
+            "setid": integer(given.get("setid"), 0, MAX_INT),
+            "state": integer(given.get("state"), 0, 2),
+            "live": Live(live) if live in set(Live) else None,
+        }
+
+    @property
+    def by_set(self) -> bool:
+        """Whether the list is grouped by set."""
+        return self.sort.removeprefix("-") == "setid"
 
 
 def find(destination_id: int) -> Destination | None:
@@ -41,17 +84,9 @@ def same_destination(setid: int, destination: str, own_id: int | None) -> int | 
 set_names = SET_NAMES.all
 
 
-def matching(query: ListQuery, proxies: Sequence[Proxy]) -> QuerySet[Destination]:
+def matching(query: DestinationQuery, proxies: Sequence[Proxy]) -> QuerySet[Destination]:
     """The rows that `query` asks for, unordered; live states are those of `proxies`, which have to answer."""
-    rows = Destination.objects.all()
-    if query.setid is not None:
-        rows = rows.filter(setid=query.setid)
-    if query.state is not None:
-        rows = rows.filter(state=query.state)
-    for word in query.q.split():
-        rows = rows.filter(
-            Q(destination__icontains=word) | Q(description__icontains=word) | Q(attrs__icontains=word)
-        )
+    rows = matching_rows(DESTINATIONS, query)
     if query.live is not None:
         rows = _by_live_state(rows, query.live, proxies)
     return rows
@@ -73,62 +108,11 @@ def _by_live_state(
     return rows.alias(holding=Coalesce(Subquery(holding), 0)).filter(holding__lt=len(proxies))
 
 
-@dataclass(frozen=True, slots=True)
-class PageOfRows:
-    """The rows of one page, its number from 1, and how many rows and pages there are."""
-
-    rows: list[Destination]
-    number: int
-    total: int
-    pages: int
-
-
-def page_of(rows: QuerySet[Destination], query: ListQuery) -> PageOfRows:
-    """The page that `query` asks for, in its order; the last one where it asks for one beyond.
-
-    The rows and their count come in one query. One more is needed for a page beyond the last.
-    """
-    found, total = _page(rows, query, query.page)
-    number, pages = query.page, max(1, ceil(total / query.size))
-    if number > pages:
-        number = pages
-        found, total = _page(rows, query, number)
-    return PageOfRows(found, number, total, pages)
-
-
-def _page(rows: QuerySet[Destination], query: ListQuery, number: int) -> tuple[list[Destination], int]:
-    """The rows of page `number`, and the count of all.
-
-    Only ids are sorted and skipped, since the table has no index and its rows are wide; the rows of the page
-    are fetched by them. The count stands beside each row, or alone where the page has none.
-    """
-    order = _order(query)
-    try:
-        ids, parameters = rows.order_by().values("id").query.sql_with_params()
-    except EmptyResultSet:  # a live state is asked for, and no proxy answers
-        return [], 0
-    inner, outer = (
-        ", ".join(f"{table}{name.removeprefix('-')}{' DESC' if name[0] == '-' else ''}" for name in order)
-        for table in ("dispatcher.", "d.")
-    )
-    sql = (
-        f"SELECT d.*, c.total FROM (SELECT COUNT(*) AS total FROM ({ids}) counted) c"  # noqa: S608 - no values
-        f" LEFT JOIN ({ids} ORDER BY {inner} LIMIT %s OFFSET %s) page ON 1 = 1"
-        f" LEFT JOIN dispatcher d ON d.id = page.id ORDER BY {outer}"
-    )
-    bounds = (query.size, (number - 1) * query.size)
-    found = list(Destination.objects.raw(sql, [*parameters, *parameters, *bounds]))
-    total: int = found[0].total  # type: ignore[attr-defined]
-    return [row for row in found if row.pk is not None], total
-
-
-def _order(query: ListQuery) -> tuple[str, ...]:
-    """The columns of the order; within a set as the proxy has them, the higher priority first."""
-    column = query.sort.removeprefix("-")
-    sign = "-" if query.sort.startswith("-") else ""
-    if column == Sort.SET:
-        return (f"{sign}setid", "-priority", "id")
-    return (f"{sign}{column}", "setid", "id")
+def page_of(rows: QuerySet[Destination], query: DestinationQuery) -> RowsOfPage[Destination]:
+    """The page that `query` wants; within a set as the proxy has them, the higher priority first."""
+    column, sign = query.sort.removeprefix("-"), "-" if query.sort.startswith("-") else ""
+    order = (f"{sign}setid", "-priority", "id") if column == "setid" else (f"{sign}{column}", "setid", "id")
+    return rows_of_page(rows, query, order)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ DESTINATIONS = Table(
             clean=_without_end_spaces,
             empty="",
             identity=True,
+            searched=True,
         ),
         Column(
             "socket",
@@ -126,6 +127,7 @@ DESTINATIONS = Table(
                 help_text="Text that the script gets with the destination (attrs_avp).",
             ),
             empty="",
+            searched=True,
         ),
         Column(
             "probe_mode",
@@ -137,7 +139,12 @@ DESTINATIONS = Table(
                 help_text="Whether the proxy always sends OPTIONS, or only in the state probing.",
             ),
         ),
-        Column("description", ExactTextField(label="Description", width=64, required=False), empty=""),
+        Column(
+            "description",
+            ExactTextField(label="Description", width=64, required=False),
+            empty="",
+            searched=True,
+        ),
         Column(
             "priority",
             forms.IntegerField(

@@ -12,12 +12,13 @@ from dispatcher import list_page, selectors, services
 from dispatcher.changes import pending_changes
 from dispatcher.environment import form_environment, known_sockets
 from dispatcher.forms import DestinationForm
-from dispatcher.listing import SIZES, ListQuery, Live
 from dispatcher.loss import loss_of
 from dispatcher.models import InitialState
 from dispatcher.routing.rows import DestinationRow
+from dispatcher.selectors import DestinationQuery, Live
 from dispatcher.table import SET_NAMES
 from efcp.editing.forms import RowForm
+from efcp.editing.listing import SIZES
 from efcp.editing.views import TableEditor
 from efcp.proxies.context import watched_on
 
@@ -36,7 +37,7 @@ def destination_list(request: HttpRequest) -> HttpResponse:
     is_fragment = request.headers.get("HX-Target") == "destinations"
     context = {
         "is_fragment": is_fragment,
-        "page": list_page.build(ListQuery.parse(request.GET.dict()), watched_on(request)),
+        "page": list_page.build(DestinationQuery.parse(request.GET.dict()), watched_on(request)),
         "initial_states": InitialState.choices,
         "live_states": LIVE_LABELS,
         "sizes": SIZES,

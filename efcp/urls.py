@@ -2,7 +2,7 @@
 
 from django.urls import include, path, register_converter
 
-from efcp.editing.converters import NumberConverter
+from efcp.editing.listing import NumberConverter
 from efcp.health import healthz
 from efcp.operations.home.views import home_page, start
 from efcp.operations.metrics import metrics

@@ -6,10 +6,10 @@ from django.shortcuts import render
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST, require_safe
 
-from dialplan.listing import MAX_DPID
 from dialplan.schedules.forms import ScheduleForm, zones
 from dialplan.schedules.telling import told
 from efcp.editing.listing import integer
+from efcp.editing.table import MAX_INT
 
 MAX_TEXT = 255
 
@@ -30,8 +30,8 @@ def schedule(request: HttpRequest) -> HttpResponse:
     """Write a recurrence; `?rule=` or `?dpid=` say for which rule, or where a new one is to be added."""
     asked = "begins" in request.GET
     form = ScheduleForm(request.GET if asked else None, initial=ScheduleForm.defaults())
-    rule = integer(request.GET.get("rule"), 1, MAX_DPID)
-    dpid = integer(request.GET.get("dpid"), 0, MAX_DPID)
+    rule = integer(request.GET.get("rule"), 1, MAX_INT)
+    dpid = integer(request.GET.get("dpid"), 0, MAX_INT)
     context: dict[str, object] = {"form": form, "rule": rule, "dpid": dpid, "zones": zones()}
     if asked and form.is_valid():
         text = form.cleaned_data["text"]

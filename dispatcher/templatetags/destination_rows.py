@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
-from dispatcher.list_page import Line
+from dispatcher.list_page import RowView
 
 KEPT_ROWS = 2_000
 """Rows of 2 kB each that a process keeps."""
@@ -19,7 +19,7 @@ register = template.Library()
 
 @register.simple_tag
 def destination_rows(
-    lines: Iterable[Line], with_set: object, may_operate: bool, may_administer: bool
+    lines: Iterable[RowView], with_set: object, may_operate: bool, may_administer: bool
 ) -> SafeString:
     """The table's rows; `with_set` says whether each names its set."""
     shows_set = bool(with_set)
@@ -30,7 +30,7 @@ def destination_rows(
 
 @lru_cache(maxsize=KEPT_ROWS)
 def _row(
-    line: Line, with_set: bool, may_operate: bool, may_administer: bool, root: str, audit: str, zone: str
+    line: RowView, with_set: bool, may_operate: bool, may_administer: bool, root: str, audit: str, zone: str
 ) -> str:
     """One row; its times are on the clock of `zone`, which is the current one.
 

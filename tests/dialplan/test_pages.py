@@ -185,7 +185,7 @@ def test_the_list_has_the_order_in_which_a_proxy_tries(administrator: Client, ad
         add_rule(match, pr=pr)
     add_rule("^9$", dpid=2)
     page = administrator.get(reverse("dialplan:list")).context["page"]
-    shown = [[each.row.match_exp for each in band.rules] for band in page.bands]
+    shown = [[each.row.match_exp for each in section.rules] for section in page.sections]
     assert shown == [["^1$", "^3$", "^2$"], ["^9$"]]
 
 
@@ -202,7 +202,7 @@ def test_the_list_is_filtered_and_paged_by_its_address(administrator: Client, ad
 
     def shown(query: str) -> int:
         page = administrator.get(reverse("dialplan:list") + query).context["page"]
-        return sum(len(band.rules) for band in page.bands)
+        return sum(len(section.rules) for section in page.sections)
 
     assert [shown(query) for query in ("", "?page=2", "?page=99", "?disabled=1", "?q=%5E7", "?dpid=2")] == [
         30,
@@ -401,8 +401,8 @@ def test_the_list_is_sorted_as_its_address_says(
 ) -> None:
     for pr, expression in ((3, "^a$"), (1, "^b$"), (2, "^c$")):
         add_rule(expression, pr=pr)
-    (band,) = administrator.get(reverse("dialplan:list"), {"sort": sort}).context["page"].bands
-    assert [each.row.match_exp for each in band.rules] == expressions
+    (section,) = administrator.get(reverse("dialplan:list"), {"sort": sort}).context["page"].sections
+    assert [each.row.match_exp for each in section.rules] == expressions
 
 
 def test_rules_are_moved_only_where_they_stand_in_their_order(
@@ -410,8 +410,8 @@ def test_rules_are_moved_only_where_they_stand_in_their_order(
 ) -> None:
     add_rule("^a$", pr=1)
     add_rule("^b$", pr=2)
-    (band,) = administrator.get(reverse("dialplan:list"), {"sort": "match_exp"}).context["page"].bands
-    assert {(each.before, each.behind) for each in band.rules} == {(None, None)}
+    (section,) = administrator.get(reverse("dialplan:list"), {"sort": "match_exp"}).context["page"].sections
+    assert {(each.before, each.behind) for each in section.rules} == {(None, None)}
 
 
 def test_a_rule_that_is_never_reached_is_warned_of(administrator: Client, add_rule: AddRule) -> None:

@@ -13,12 +13,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from dispatcher import list_page
 from dispatcher.environment import form_environment
-from dispatcher.list_page import Line
-from dispatcher.listing import ListQuery
+from dispatcher.list_page import RowView
 from dispatcher.loss import loss_of
 from dispatcher.models import Destination, NameLookup
 from dispatcher.name_watch import carry_out
 from dispatcher.routing.rows import DestinationRow
+from dispatcher.selectors import DestinationQuery
 from efcp.accounts.roles import Role
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
@@ -35,8 +35,8 @@ def viewer(client_as: ClientAs) -> Client:
     return client_as(Role.VIEWER)
 
 
-def lines() -> dict[str, Line]:
-    page = list_page.build(ListQuery.parse({}), watched_proxies())
+def lines() -> dict[str, RowView]:
+    page = list_page.build(DestinationQuery.parse({}), watched_proxies())
     return {line.values.destination: line for line in page.lines}
 
 
