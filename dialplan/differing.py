@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from dialplan.trying import Tried
 from efcp.audit.models import AuditRecord
 from efcp.mi import IdentifierReports
-from efcp.mi.reports import LoadCount
+from efcp.mi.replies import LoadCount
 from efcp.proxies.ages import in_words
 
 _LOOKED_THROUGH = 200

@@ -224,7 +224,7 @@ DEFAULT_FROM_EMAIL = MAIL_SERVER.sender if MAIL_SERVER else "efcp@localhost"
 # Stands in front of addresses in messages, where it is set.
 PUBLIC_URL = CONFIGURATION.url
 
-# What proxies and webhooks may be at; link-local and metadata addresses never (efcp/mi/reach.py).
+# What proxies and webhooks may be at; link-local and metadata addresses never (efcp/mi/endpoint.py).
 PROXY_NETWORKS = CONFIGURATION.proxy_networks
 WEBHOOK_NETWORKS = CONFIGURATION.webhook_networks
 

@@ -3,12 +3,8 @@
 It knows nothing of Django. What proxies answer was recorded in `tests/vectors/mi.json.gz`.
 """
 
-from efcp.mi.authority import MAX_PEM, certificates_in
 from efcp.mi.client import MAX_ANSWER_BYTES, RELOAD_TIMEOUT_S, TIMEOUT_S, MiClient
-from efcp.mi.core import CommandNames, Uptime, Version
-from efcp.mi.destinations import Destination, DestinationSet, DestinationState, DsList, Partition
-from efcp.mi.dialplan import DialplanPartition, DialplanPartitions, Translation
-from efcp.mi.endpoint import Endpoint, EndpointError
+from efcp.mi.endpoint import MAX_PEM, Endpoint, EndpointError, certificates_in
 from efcp.mi.errors import (
     MiError,
     NotMiError,
@@ -24,8 +20,26 @@ from efcp.mi.errors import (
     not_offered,
 )
 from efcp.mi.jsonrpc import as_text
-from efcp.mi.reply import Done, Reply
-from efcp.mi.reports import IdentifierReports, LoadCount, Report, ReportList, StateSwitch
+from efcp.mi.replies import (
+    CommandNames,
+    Destination,
+    DestinationSet,
+    DestinationState,
+    DialplanPartition,
+    DialplanPartitions,
+    Done,
+    DsList,
+    IdentifierReports,
+    LoadCount,
+    Partition,
+    Reply,
+    Report,
+    ReportList,
+    StateSwitch,
+    Translation,
+    Uptime,
+    Version,
+)
 
 __all__ = [
     "MAX_ANSWER_BYTES",

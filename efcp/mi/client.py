@@ -6,26 +6,32 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from efcp.mi.authority import tls_context
-from efcp.mi.core import CommandNames, Uptime, Version, parse_command_names, parse_uptime, parse_version
-from efcp.mi.deadline import Deadline
-from efcp.mi.destinations import DestinationState, DsList, parse_ds_list
-from efcp.mi.dialplan import (
-    DialplanPartitions,
-    Translation,
-    parse_all_partitions,
-    parse_one_partition,
-    parse_translation,
-)
-from efcp.mi.endpoint import Endpoint
+from efcp.mi.endpoint import Endpoint, excerpt, tls_context
 from efcp.mi.errors import UNKNOWN_COMMAND, RefusedError, UnknownCommandError
-from efcp.mi.excerpt import excerpt
 from efcp.mi.exchange import post
-from efcp.mi.jsonrpc import BadReplyError, Params, decode_reply, encode_request, not_mi
+from efcp.mi.jsonrpc import BadReplyError, JsonValue, Params, decode_reply, encode_request, not_mi, require_ok
 from efcp.mi.listing import ListReader
-from efcp.mi.reply import Done, Reply
-from efcp.mi.reports import ReportList, parse_reports
-from efcp.mi.shape import JsonValue, require_ok
+from efcp.mi.replies import (
+    CommandNames,
+    DestinationState,
+    DialplanPartitions,
+    Done,
+    DsList,
+    Reply,
+    ReportList,
+    Translation,
+    Uptime,
+    Version,
+    parse_all_partitions,
+    parse_command_names,
+    parse_ds_list,
+    parse_one_partition,
+    parse_reports,
+    parse_translation,
+    parse_uptime,
+    parse_version,
+)
+from efcp.mi.stream import Deadline
 
 TIMEOUT_S = 3.0
 """The limit on the whole time of a call, unless said otherwise."""

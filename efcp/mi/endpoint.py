@@ -1,14 +1,124 @@
-"""Where a proxy's MI is: the address as people write it, checked once."""
+"""Where a proxy's MI is: the address as people write it, what it may lead to, and whom TLS trusts there.
+
+Three parts. `Reach` says which addresses may be connected to: the networks a site permits, and never link-
+local addresses (clouds hand secrets to their machines there), other metadata addresses, or anything that is
+not the address of one machine; an IPv6 address that carries an IPv4 address is judged by both.
+`tls_context` trusts the system's authorities or the site's own. `Endpoint` checks the whole address once.
+All of it is pure: nothing is opened.
+"""
 
 import base64
+import functools
 import ipaddress
 import re
+import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
-from efcp.mi.authority import tls_context
-from efcp.mi.reach import ANYWHERE, Reach
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+METADATA = frozenset(
+    ip_address(text)
+    for text in (
+        "100.100.100.200",  # Alibaba Cloud
+        "168.63.129.16",  # Azure
+        "192.0.0.192",  # Oracle Cloud
+        "fd00:ec2::254",  # AWS
+        "fd20:ce::254",  # Google Cloud
+    )
+)
+"""Beside 169.254.169.254 and the like, which are link-local."""
+
+_NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+_COMPATIBLE = ip_network("::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The networks that may be connected to; none stands for all but those that never may."""
+
+    networks: tuple[Network, ...] = ()
+
+    def refusal(self, text: str) -> str:
+        """Why the IP address in `text` may not be connected to, as the end of a sentence; empty if it may."""
+        address = ip_address(text.partition("%")[0])
+        for each in (address, *_carried(address)):
+            if each.is_link_local or each in METADATA:
+                return "link-local and metadata addresses are never connected to"
+            if each.is_multicast or each.is_unspecified or each == ip_address("255.255.255.255"):
+                return "it is no address of one machine"
+        judged = next(_carried(address), address)
+        if self.networks and not any(judged in network for network in self.networks):
+            return f"{judged} is in none of the networks that this panel may connect to"
+        return ""
+
+    def refusal_of_host(self, host: str) -> str:
+        """The same for the host of an address; a name's addresses are judged when they are connected to."""
+        try:
+            return self.refusal(host)
+        except ValueError:
+            return ""
+
+
+ANYWHERE = Reach()
+
+
+def _carried(address: Address) -> Iterator[IPv4Address]:
+    """The IPv4 addresses in an IPv6 one: mapped, compatible, by NAT64, 6to4 or Teredo."""
+    if isinstance(address, IPv4Address):
+        return
+    if address.ipv4_mapped is not None:
+        yield address.ipv4_mapped
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    if address.teredo is not None:
+        yield address.teredo[1]
+    is_loopback = address in (ip_address("::"), ip_address("::1"))
+    if any(address in network for network in _NAT64) or (address in _COMPATIBLE and not is_loopback):
+        yield IPv4Address(int(address) & 0xFFFFFFFF)
+
+
+MAX_PEM = 65_536
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
+def certificates_in(text: str) -> str:
+    """The PEM certificates in `text`, without what stands around them.
+
+    Raises ValueError, with a sentence for people, where there is none, one can't be read, or there is a key.
+    """
+    if "PRIVATE KEY-----" in text:
+        raise ValueError(
+            "This holds a private key. Only certificates belong here: the key stays where it is."
+        )
+    found = _CERTIFICATE.findall(text)
+    if not found:
+        raise ValueError(
+            "There is no PEM certificate in it, from -----BEGIN CERTIFICATE----- to its END line."
+        )
+    pem = "\n".join(found) + "\n"
+    tls_context(pem)
+    return pem
+
+
+@functools.lru_cache(maxsize=256)
+def tls_context(authority: str) -> ssl.SSLContext:
+    """How a server is verified: by the PEM certificates in `authority` alone, or the system's where empty.
+
+    Raises ValueError, with a sentence for people, where they can't be read.
+    """
+    try:
+        return ssl.create_default_context(cadata=authority or None)
+    except (ssl.SSLError, ValueError, TypeError) as error:
+        reason = getattr(error, "reason", None) or "it is not ASCII"
+        raise ValueError(
+            f"The certificate can't be read ({str(reason).replace('_', ' ').lower()})."
+        ) from None
+
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _CONTROL_OR_SPACE = re.compile(r"[\x00-\x20\x7f]")
@@ -159,3 +269,14 @@ def _check_credentials(username: str, password: str) -> None:
         raise EndpointError("The MI user name must not have a colon: basic auth can't carry it.")
     if _CONTROL.search(username) or _CONTROL.search(password):
         raise EndpointError("The MI user name and password must not have control characters.")
+
+
+MAX_CHARACTERS = 200
+
+
+def excerpt(endpoint: Endpoint, text: str) -> str:
+    """The start of `text`, fit to be shown: one printable line of MAX_CHARACTERS, without the password."""
+    start = endpoint.redact(text)[: 2 * MAX_CHARACTERS]
+    printable = "".join(character if character.isprintable() else " " for character in start)
+    line = " ".join(printable.split())
+    return line if len(line) <= MAX_CHARACTERS else f"{line[:MAX_CHARACTERS]}…"

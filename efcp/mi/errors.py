@@ -24,7 +24,7 @@ class Obstacle(Enum):
     REFUSED = "refused"
     NO_ROUTE = "no route"
     FORBIDDEN = "forbidden"
-    """The panel may not connect there (efcp/mi/reach.py)."""
+    """The panel may not connect there (efcp/mi/endpoint.py)."""
     TLS = "tls"
     OTHER = "other"
 

@@ -2,6 +2,9 @@
 
 Each request has a connection of its own: a proxy's error may leave a body that never ends (`raw` in the
 recorded vectors), and such a connection can't be used again.
+
+urllib3's connection and response do the HTTP; its pool, retries and timeouts are left out, because they
+would follow, repeat and bound single operations where one deadline bounds the whole (`efcp/mi/stream.py`).
 """
 
 import http.client
@@ -11,11 +14,9 @@ from typing import cast
 
 import urllib3
 
-from efcp.mi.deadline import Deadline
-from efcp.mi.endpoint import Endpoint
+from efcp.mi.endpoint import Endpoint, excerpt
 from efcp.mi.errors import NotMiError, Stage, TooLargeError, TooSlowError, UnfinishedReplyError
-from efcp.mi.excerpt import excerpt
-from efcp.mi.stream import Stream, open_stream
+from efcp.mi.stream import Deadline, Stream, open_stream
 
 _READ_AT_ONCE = 64 * 1024
 

@@ -1,25 +1,126 @@
-"""A connection to a proxy, each of whose operations ends at the deadline of the whole request.
+"""A connection to a proxy that ends at one deadline for the whole request, the name lookup included.
 
-A timeout of a socket bounds one operation only, so that a peer that sends one byte now and then is never cut
-off. Here the time that is left is set before each single operation.
+Hand-written below urllib3, because its timeouts (like every socket timeout) bound single operations: a peer
+that sends one byte now and then is never cut off. Here the remaining time is set before each operation.
+
+getaddrinfo can't be interrupted, so it runs in a daemon thread. Past the deadline the caller goes on, and
+the thread stays until the system's resolver gives up (often 10 to 30 s). Requests for a name that is still
+being looked up wait for that same lookup, so at most one thread per name and port is left behind.
 """
 
 import errno
 import io
+import math
 import os
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from efcp.mi.deadline import Deadline
 from efcp.mi.endpoint import Endpoint
 from efcp.mi.errors import Obstacle, Stage, TooSlowError, UnreachableError
-from efcp.mi.resolving import Address, resolve
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment, by the monotonic clock, at which a request that may take `limit_s` seconds is given up."""
+
+    ends_at: float
+    limit_s: float
+
+    @classmethod
+    def after(cls, seconds: float) -> Self:
+        """The deadline `seconds` from now. Raises ValueError for anything but a positive, finite number."""
+        if not (math.isfinite(seconds) and seconds > 0):
+            raise ValueError(f"A timeout must be a positive number of seconds, not {seconds!r}.")
+        return cls(time.monotonic() + seconds, seconds)
+
+    def remaining(self, stage: Stage) -> float:
+        """Seconds left, more than 0; raise TooSlowError, naming `stage`, where none are left."""
+        left = self.ends_at - time.monotonic()
+        if left <= 0:
+            raise self.passed_at(stage)
+        return left
+
+    def at_most(self, seconds: float) -> "Deadline":
+        """This deadline, or the one `seconds` from now, whichever comes first."""
+        return Deadline(min(self.ends_at, time.monotonic() + seconds), self.limit_s)
+
+    def passed_at(self, stage: Stage) -> TooSlowError:
+        """The error that says that this deadline passed at `stage`."""
+        return TooSlowError(stage, self.limit_s)
+
+
+class Address(NamedTuple):
+    """One socket address of a host."""
+
+    family: socket.AddressFamily
+    sockaddr: tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+
+
+_lock = threading.Lock()
+_under_way: dict[tuple[str, int], Future[list[Address]]] = {}
+
+
+def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
+    """Every TCP address of `host`, in the system's order of preference; an IP address without a lookup.
+
+    Raises UnreachableError for a name that has none, TooSlowError at the deadline.
+    """
+    try:
+        return _addresses(host, port, socket.AI_NUMERICHOST)
+    except OSError:
+        lookup = _join_or_start(host, port)
+    try:
+        return lookup.result(deadline.remaining(Stage.NAME))
+    except TimeoutError:
+        raise deadline.passed_at(Stage.NAME) from None
+    except (OSError, UnicodeError) as error:
+        detail = error.strerror if isinstance(error, OSError) else "not a valid name"
+        raise UnreachableError(
+            host, Obstacle.NAME, f"its name could not be looked up ({detail or error})"
+        ) from error
+
+
+def _join_or_start(host: str, port: int) -> Future[list[Address]]:
+    with _lock:
+        lookup = _under_way.get((host, port))
+        if lookup is None:
+            lookup = _under_way[host, port] = Future()
+            threading.Thread(
+                target=_look_up, args=(host, port, lookup), name=f"lookup of {host}", daemon=True
+            ).start()
+    return lookup
+
+
+def _look_up(host: str, port: int, lookup: Future[list[Address]]) -> None:
+    try:
+        addresses = _addresses(host, port)
+    except (OSError, UnicodeError) as error:
+        _finish(host, port)
+        lookup.set_exception(error)
+    else:
+        _finish(host, port)
+        lookup.set_result(addresses)
+
+
+def _finish(host: str, port: int) -> None:
+    with _lock:
+        del _under_way[host, port]
+
+
+def _addresses(host: str, port: int, flags: int = 0) -> list[Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    return [Address(family, sockaddr) for family, _type, _protocol, _name, sockaddr in found]
+
 
 _OBSTACLES = {
     errno.ECONNREFUSED: Obstacle.REFUSED,

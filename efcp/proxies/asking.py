@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from django.conf import settings
 
 from efcp.mi import Endpoint, MiClient, MiError
-from efcp.mi.reach import Reach
+from efcp.mi.endpoint import Reach
 from efcp.proxies.mi_password import UnreadablePasswordError
 from efcp.proxies.models import Proxy
 

@@ -14,8 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from efcp.mi import MiClient, MiError
-from efcp.mi.deadline import Deadline
-from efcp.mi.resolving import resolve
+from efcp.mi.stream import Deadline, resolve
 
 log = logging.getLogger(__name__)
 

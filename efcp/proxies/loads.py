@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
-from efcp.mi.reports import IdentifierReports, LoadCount, Report
+from efcp.mi.replies import IdentifierReports, LoadCount, Report
 from efcp.proxies.ages import in_words
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import LoadedRows, LoadSource, Proxy, ProxyLoad

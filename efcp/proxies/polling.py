@@ -15,7 +15,7 @@ from efcp.mi import (
     UnfinishedReplyError,
     UnreachableError,
 )
-from efcp.mi.reports import IdentifierReports
+from efcp.mi.replies import IdentifierReports
 from efcp.proxies import services
 from efcp.proxies.asking import Answer, NotAskedError
 from efcp.proxies.events import Subscribed, Subscription

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from efcp.mi import DsList
-from efcp.mi.reports import IdentifierReports, ReportList
+from efcp.mi.replies import IdentifierReports, ReportList
 from efcp.proxies.memory import Memory, memory_of
 
 

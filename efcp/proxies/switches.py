@@ -12,7 +12,7 @@ from enum import Flag, auto
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from efcp.mi.reports import IdentifierReports, Report
+from efcp.mi.replies import IdentifierReports, Report
 from efcp.sip.uri import uri_key
 
 FLAG_REPORTS_KEPT: Final = 200

@@ -44,7 +44,7 @@ class _HangUpError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _HttpRequest:
     method: str
     path: str
     content_type: str
@@ -102,7 +102,7 @@ class MiServer:
         finally:
             connection.writer.close()
 
-    async def _respond(self, request: _Request, connection: _Connection) -> None:
+    async def _respond(self, request: _HttpRequest, connection: _Connection) -> None:
         is_mi = request.path == HTTP_ROOT or request.path.startswith(f"{HTTP_ROOT}/")
         if request.method not in {"GET", "POST"}:
             await self._send(connection, HTTPStatus.NOT_ACCEPTABLE, "text/html", _NO_SUCH_METHOD)
@@ -165,7 +165,7 @@ async def _until_closed(reader: asyncio.StreamReader) -> None:
         pass
 
 
-async def _read(connection: _Connection) -> _Request:
+async def _read(connection: _Connection) -> _HttpRequest:
     """The next request; raise _HangUpError for what is no HTTP, or a body whose length is not told."""
     head = await connection.reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
@@ -183,7 +183,7 @@ async def _read(connection: _Connection) -> _Request:
     if headers.get("expect", "").lower() == "100-continue":
         connection.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = await connection.reader.readexactly(_length(headers.get("content-length", "0")))
-    return _Request(method, target.partition("?")[0], headers.get("content-type", ""), body)
+    return _HttpRequest(method, target.partition("?")[0], headers.get("content-type", ""), body)
 
 
 def _length(told: str) -> int:

@@ -21,10 +21,9 @@ from dispatcher.routing.probing import Probe
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.states import State, StateChange
 from efcp.mi import as_text
-from efcp.sandbox.events import EVENT, Events, Send, published
-from efcp.sandbox.loopback import Address, address_and_port
-from efcp.sandbox.parameters import MiRefusalError
-from efcp.sandbox.reports import Reports
+from efcp.sandbox.events import EVENT, Events, Reports, Send, published
+from efcp.sandbox.jsonrpc import MiRefusalError
+from efcp.sandbox.sip import Address, address_and_port
 from efcp.sip import address as ip
 from efcp.sip.uri import parse
 

@@ -1,4 +1,7 @@
-"""Samples for a newcomer: two sets whose gateways the sandbox plays itself, one of them down."""
+"""Samples for a newcomer, and the sandbox among the panel's proxies.
+
+Two sets whose gateways the sandbox runs itself, one of them down.
+"""
 
 import socket
 
@@ -12,6 +15,7 @@ from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
 from efcp.audit.services import Actor
 from efcp.proxies.locking import retried_on_lock
+from efcp.proxies.models import ProbingRule, Proxy
 from efcp.sandbox.models import SampleDecision, SampleGateway
 
 FIRST_PORT = 15_081
@@ -107,3 +111,24 @@ def _free_ports(count: int) -> list[int]:
         found.append(port)
         port += 1
     return found
+
+
+NAME = "trial"
+
+
+@retried_on_lock
+def register(mi_port: int, probing: ProbingRule = ProbingRule.UNKNOWN) -> None:
+    """Let the panel know the sandbox as a proxy, and what it probes; a known one keeps all but these two."""
+    url = f"http://127.0.0.1:{mi_port}/mi"
+    with transaction.atomic():
+        known = Proxy.objects.filter(is_sandbox=True)
+        if known.exists():
+            known.exclude(mi_url=url, probing=probing).update(mi_url=url, probing=probing)
+        else:
+            Proxy.objects.create(name=_free_name(), mi_url=url, is_sandbox=True, probing=probing)
+
+
+def _free_name() -> str:
+    taken = set(Proxy.objects.filter(name__startswith=NAME).values_list("name", flat=True))
+    numbered = (f"{NAME}-{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (NAME, *numbered) if name not in taken)

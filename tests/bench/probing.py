@@ -46,7 +46,7 @@ def _started(role: str, *arguments: str) -> Iterator[tuple[subprocess.Popen[str]
 
 
 async def _answer() -> None:
-    from efcp.sandbox.responders import Responder
+    from efcp.sandbox.sip import Responder
 
     loop = asyncio.get_running_loop()
     opened = [

@@ -9,7 +9,7 @@ from dialplan.differing import Change, Loads, explained, loads_of, newest_change
 from dialplan.trying import Tried, try_input
 from efcp.audit.services import Actor, Subject, record
 from efcp.mi import IdentifierReports
-from efcp.mi.reports import LoadCount, Report
+from efcp.mi.replies import LoadCount, Report
 from tests.dialplan.conftest import AddRule
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from dialplan.loaded import Kind, ProxyRules, pending_rules, read_rules
 from dialplan.models import Rule
 from dialplan.translation.rules import RuleRow
 from efcp.audit.services import Actor
-from efcp.mi.reports import IdentifierReports, Report
+from efcp.mi.replies import IdentifierReports, Report
 from efcp.proxies.loads import LoadReports, PanelLoad, notice_loads, record_panel_load
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies

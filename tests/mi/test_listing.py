@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efcp.mi.destinations import DsList, parse_ds_list
 from efcp.mi.errors import MiError, NotMiError, TooLargeError
 from efcp.mi.jsonrpc import BadReplyError, decode_reply
 from efcp.mi.listing import MAX_FRAME_BYTES, MAX_NODES, MAX_PENDING_BYTES, ListReader
-from efcp.mi.reply import Reply
+from efcp.mi.replies import DsList, Reply, parse_ds_list
 
 ODD = '}],[{"\\ \t\u00e9"Destinations"'
 

@@ -10,12 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from efcp.mi import NotMiError, RefusedError, Reply, WrongShapeError
-from efcp.mi.core import parse_command_names, parse_uptime, parse_version
-from efcp.mi.destinations import parse_ds_list
-from efcp.mi.dialplan import parse_all_partitions, parse_one_partition, parse_translation
-from efcp.mi.jsonrpc import decode_reply
-from efcp.mi.reports import parse_reports
-from efcp.mi.shape import require_ok
+from efcp.mi.jsonrpc import decode_reply, require_ok
+from efcp.mi.replies import (
+    parse_all_partitions,
+    parse_command_names,
+    parse_ds_list,
+    parse_one_partition,
+    parse_reports,
+    parse_translation,
+    parse_uptime,
+    parse_version,
+)
 from tests.mi.recorded import results
 
 OK = b'{"jsonrpc":"2.0","id":7,"result":"OK"}'

@@ -6,8 +6,8 @@ from ipaddress import ip_network
 import pytest
 
 from efcp.mi import Endpoint, MiClient
+from efcp.mi.endpoint import ANYWHERE, Reach
 from efcp.mi.errors import Obstacle, UnreachableError
-from efcp.mi.reach import ANYWHERE, Reach
 from tests.mi.test_not_mi import Serve
 
 

@@ -20,12 +20,18 @@ from efcp.mi import (
     UnfinishedReplyError,
 )
 from efcp.mi import client as mi_client
-from efcp.mi.core import parse_command_names, parse_uptime, parse_version
-from efcp.mi.destinations import parse_ds_list
-from efcp.mi.dialplan import parse_all_partitions, parse_one_partition, parse_translation
 from efcp.mi.errors import MiError, NotMiError, TooSlowError
-from efcp.mi.reports import parse_reports
-from efcp.mi.shape import require_ok
+from efcp.mi.jsonrpc import require_ok
+from efcp.mi.replies import (
+    parse_all_partitions,
+    parse_command_names,
+    parse_ds_list,
+    parse_one_partition,
+    parse_reports,
+    parse_translation,
+    parse_uptime,
+    parse_version,
+)
 from tests.mi.misbehaving import MisbehavingServer, Peer, Play
 from tests.mi.recorded import MI, VERSIONS, exchanges, load, results
 

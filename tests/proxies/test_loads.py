@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from efcp.mi.reports import IdentifierReports, Report
+from efcp.mi.replies import IdentifierReports, Report
 from efcp.proxies.loads import (
     LastLoad,
     LoadReports,

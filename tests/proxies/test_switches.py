@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dispatcher.routing.states import Health, State
 from dispatcher.routing.states import Mark as Flags
-from efcp.mi.reports import IdentifierReports, Report
+from efcp.mi.replies import IdentifierReports, Report
 from efcp.proxies.switches import DOWN, Mark, Path, Step, Switch, path, switches, unread
 
 KEPT = 200

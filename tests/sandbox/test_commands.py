@@ -9,7 +9,7 @@ from dialplan.translation.rules import RuleRow
 from dispatcher.routing.rows import DestinationRow
 from efcp.sandbox.commands import answer
 from efcp.sandbox.events import MAX_SUBSCRIBERS
-from efcp.sandbox.parameters import MiRefusalError
+from efcp.sandbox.jsonrpc import MiRefusalError
 from efcp.sandbox.proxy import SandboxProxy
 from tests.sandbox.conftest import MakeProxy
 

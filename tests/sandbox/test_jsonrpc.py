@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efcp.sandbox.jsonrpc import Params, Unanswered, answer
-from efcp.sandbox.parameters import MiRefusalError
+from efcp.sandbox.jsonrpc import MiRefusalError, Params, Unanswered, answer
 
 
 def echo(method: str, params: Params) -> Any:

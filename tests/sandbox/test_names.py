@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 from dispatcher.routing.rows import DestinationRow
-from efcp.sandbox.names import Names
+from efcp.sandbox.tables import Names
 
 SHORT_S = 0.2
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from efcp.sandbox.parameters import MiRefusalError, integer, match, read_integer, text, texts, yes_or_no
+from efcp.sandbox.jsonrpc import MiRefusalError, integer, match, read_integer, text, texts, yes_or_no
 
 DS_LIST = ((), ("partition",), ("full",), ("full", "partition"))
 SET_STATE = (("state", "group", "address"),)

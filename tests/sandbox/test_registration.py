@@ -3,7 +3,7 @@
 import pytest
 
 from efcp.proxies.models import Proxy
-from efcp.sandbox.registration import register
+from efcp.sandbox.seed import register
 
 pytestmark = pytest.mark.django_db
 

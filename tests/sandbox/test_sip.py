@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efcp.sandbox.loopback import is_loopback
-from efcp.sandbox.responders import answer
-from efcp.sandbox.sip import OptionsClient, Response, read_response
+from efcp.sandbox.sip import OptionsClient, Response, answer, is_loopback, read_response
 
 PEER = ("127.0.0.1", 6001)
 URI = "sip:127.0.0.1:6001"

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from efcp.sandbox.udp import open_udp
+from efcp.sandbox.sip import open_udp
 
 Address = tuple[str, int]
 

@@ -30,9 +30,8 @@ from django.core.mail import BadHeaderError, EmailMessage
 from django.utils import timezone
 
 from efcp.mi import Endpoint, EndpointError, MiError
-from efcp.mi.deadline import Deadline
-from efcp.mi.reach import Reach
-from efcp.mi.stream import open_stream
+from efcp.mi.endpoint import Reach
+from efcp.mi.stream import Deadline, open_stream
 from efcp.operations.alerts.detection import make_notices
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.locking import retried_on_lock

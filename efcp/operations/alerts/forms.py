@@ -9,7 +9,7 @@ from django.core.validators import validate_email
 from django.http import QueryDict
 
 from efcp.mi import Endpoint, EndpointError
-from efcp.mi.reach import Reach
+from efcp.mi.endpoint import Reach
 from efcp.operations.alerts.delivery import can_send, recipients
 from efcp.operations.alerts.detection import ABSENT
 from efcp.operations.alerts.models import Channel, NotificationRule

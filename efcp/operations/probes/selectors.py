@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from dispatcher.models import Destination, NameLookup
-from efcp.mi.reach import ANYWHERE
+from efcp.mi.endpoint import ANYWHERE
 from efcp.operations.probes.models import ProbeRun
 from efcp.operations.probes.sending import TRANSPORTS
 from efcp.proxies.models import KnownDestination

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from efcp.mi.reach import ANYWHERE
+from efcp.mi.endpoint import ANYWHERE
 from efcp.sip.options import FIRST_FINAL_CODE, MAX_HEAD_BYTES, ProbeRequest, read_response, reason_of
 
 LIMIT_S = 6.0

@@ -9,7 +9,7 @@ from django.core.signing import BadSignature, Signer
 from django.http import QueryDict
 
 from efcp.mi import MAX_PEM, Endpoint, EndpointError, certificates_in
-from efcp.mi.reach import Reach
+from efcp.mi.endpoint import Reach
 from efcp.operations.registry.services import ProxyValues
 from efcp.proxies.mi_password import UnreadablePasswordError
 from efcp.proxies.models import ProbingRule, Proxy, partition_charset

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from efcp.mi import MiClient, MiError, RefusedError
-from efcp.mi.reports import LoadCount
+from efcp.mi.replies import LoadCount
 from efcp.operations.reloads.models import Module, ReloadOutcome
 from efcp.proxies.asking import Answer, NotAskedError, Target, ask
 from efcp.proxies.loads import MAX_ROWS, LoadReports, PanelLoad, partition_of, record_panel_load

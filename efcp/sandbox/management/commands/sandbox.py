@@ -10,8 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from efcp.configuration import Configuration, Sandbox
 from efcp.proxies.models import ProbingRule
 from efcp.sandbox.process import PortBusyError, SandboxProcess
-from efcp.sandbox.registration import register
-from efcp.sandbox.seed import sample_gateways, seed_once
+from efcp.sandbox.seed import register, sample_gateways, seed_once
 
 
 class Command(BaseCommand):
