@@ -3,10 +3,10 @@
 Destinations are cut out of the reply one by one and become values at once; what is left, the frame with its
 sets, is read like any other reply. In the frame a run of destinations is a text that no proxy can know.
 
-Hand-written rather than ijson: ijson's events in Python cost five times the time of json's scanner on a
-list of 50,000 destinations, its C backend accepts duplicate names and reads no latin1 bytes, and both lose
-the place of a wrong value in the reply. The cut-out destinations go through json, as every reply does
-(`efcp/mi/jsonrpc.py`).
+Hand-written rather than ijson: its C backend (3.6.0) is as fast as json, but refuses the latin1 bytes that
+proxies pass on, keeps the last of two equal names, and turns half a surrogate into "?", all of which are to
+be refused or read like in any other reply (`efcp/mi/jsonrpc.py`); its Python backend takes twenty times as
+long.
 """
 
 import re
