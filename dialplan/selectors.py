@@ -27,7 +27,7 @@ _MAY_CRASH = r"([$\\].*){11}"
 
 
 MAX_ALL_RULES = 50_000
-"""Of all dialplans, loaded to foretell a reload."""
+"""Of all dialplans, loaded to predict a reload."""
 
 
 _EMPTY = {name: Q(**{f"{name}__isnull": True}) | Q(**{name: ""}) for name in ("subst_exp", "timerec")}

@@ -7,7 +7,6 @@ are not equal at a glance go through the loader and the comparison column by col
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from django.db.models import CharField, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
@@ -15,12 +14,12 @@ from django.db.models.functions import Cast, Coalesce
 from dispatcher.authors import removers, writers
 from dispatcher.change import SHOWN_AT_MOST, Change, Changes, IgnoredSocket
 from dispatcher.drift import ColumnDifference, differing_columns, ignored_socket
-from dispatcher.foretold import Foretold, Loader, TableRow, is_breaking, is_dropped
+from dispatcher.load_prediction import Loader, PredictedFinding, is_breaking, is_dropped, may_break_load
 from dispatcher.loaded import Identity, LoadedByProxy, LoadedTable, Texts, loaded_by_proxy, separate_tables
 from dispatcher.models import Destination
 from dispatcher.name_changes import NameChanges, name_changes
 from dispatcher.name_watch import NUMERIC_HOST
-from dispatcher.routing.rows import DestinationRow
+from dispatcher.routing.rows import COLUMNS, DestinationRow
 from dispatcher.table_names import TableNames, look_up_names, stored_names
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import WatchedProxy
@@ -31,25 +30,26 @@ SHOWN_SOCKETS = 10
 
 _EMPTY = Value("", output_field=CharField())
 
-_UNTOLD = (None, None, None)
+_DESTINATION, _WEIGHT = COLUMNS.index("destination"), COLUMNS.index("weight")
+_LISTED = slice(COLUMNS.index("destination"), COLUMNS.index("description") + 1)
+"""The columns that ds_list shows, as they follow each other in a row of the table and in _MEMORY."""
+
+_MEMORY = ("uri", "socket", "attrs", "weight", "priority", "description")
+_WITHOUT_DETAILS = (None, None, None)
 """Weight, priority and description of a destination where ds_list was asked without `full`."""
 
 
-class Held(NamedTuple):
-    """One destination in a proxy's memory; the last three are None where ds_list was asked without `full`."""
-
-    uri: str
-    socket: str
-    attrs: str
-    weight: int | None
-    priority: int | None
-    description: str | None
-
-    @classmethod
-    def of(cls, texts: Texts) -> "Held":
-        """What was read as texts, with the weight as a number."""
-        uri, socket, attrs, weight, priority, description = texts
-        return cls(uri, socket, attrs, None if weight is None else int(weight), priority, description)
+def _known(identity: Identity, texts: Texts) -> KnownDestination:
+    """A destination in a proxy's memory, of which _MEMORY was read as texts."""
+    columns = dict(zip(_MEMORY, texts, strict=True))
+    weight = columns.pop("weight")
+    return KnownDestination(
+        setid=identity[0],
+        uri_key=identity[1],
+        occurrence=identity[2],
+        weight=None if weight is None else int(weight),
+        **columns,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ class ProxyChanges:
     added: Changes = field(default_factory=Changes)
     changed: Changes = field(default_factory=Changes)
     removed: Changes = field(default_factory=Changes)
-    warnings: tuple[Foretold, ...] = ()
+    warnings: tuple[PredictedFinding, ...] = ()
     warning_count: int = 0
-    breaking: Foretold | None = None
+    breaking: PredictedFinding | None = None
     names: NameChanges = field(default_factory=NameChanges)
     unknown_names: int = 0
     not_compared: str = ""
@@ -109,9 +109,9 @@ class Pending:
 class _Compared:
     """Where table and memory differ, with every row and every destination that does."""
 
-    added: list[tuple[Identity, TableRow]]
-    changed: list[tuple[Identity, TableRow, tuple[ColumnDifference, ...]]]
-    removed: list[tuple[Identity, Held]]
+    added: list[tuple[Identity, DestinationRow]]
+    changed: list[tuple[Identity, DestinationRow, tuple[ColumnDifference, ...]]]
+    removed: list[tuple[Identity, str]]
     dropped: list[Identity]
     ignored_sockets: Counter[tuple[str, bool]]
 
@@ -119,7 +119,7 @@ class _Compared:
         """Everything that a reload would change."""
         yield from (identity for identity, _row in self.added)
         yield from (identity for identity, _row, _differences in self.changed)
-        yield from (identity for identity, _held in self.removed)
+        yield from (identity for identity, _uri in self.removed)
         yield from self.dropped
 
 
@@ -184,7 +184,7 @@ def _named_destinations() -> Iterable[str]:
     return texts.values_list("destination", flat=True).distinct()
 
 
-def breaking_rows(watched: Sequence[WatchedProxy]) -> dict[int, Foretold]:
+def breaking_rows(watched: Sequence[WatchedProxy]) -> dict[int, PredictedFinding]:
     """By proxy id, the finding over which the proxy's whole reload would fail; most tables have none.
 
     Cheaper than `compare`: no memory is read, and of the table only what could be at fault.
@@ -192,7 +192,7 @@ def breaking_rows(watched: Sequence[WatchedProxy]) -> dict[int, Foretold]:
     separate = separate_tables(watched)
     loaders = _loaders([each for each in watched if each.proxy.pk not in separate])
     at_fault = Q(weight="") | Q(weight__regex="[^0-9]") | Q(destination__regex="^ *$")
-    suspects = [TableRow._make(texts) for texts in _rows().filter(at_fault).order_by("-priority", "id")]
+    suspects = [DestinationRow(*texts) for texts in _rows().filter(at_fault).order_by("-priority", "id")]
     found = {pk: loader.breaks(suspects) for pk, loader in loaders.items()}
     return {pk: breaking for pk, breaking in found.items() if breaking is not None}
 
@@ -209,29 +209,22 @@ def _loaders(watched: Sequence[WatchedProxy], names: TableNames | None = None) -
 
 
 def _rows() -> QuerySet[Destination, Texts]:
-    """The columns of TableRow, in its order, as tuples."""
+    """The rows as tuples with DestinationRow's columns, NULL read as empty."""
+    nullable = {field.name for field in Destination._meta.concrete_fields if field.null}
     return Destination.objects.values_list(
-        "id",
-        "setid",
-        "destination",
-        Coalesce("socket", _EMPTY),
-        Coalesce("attrs", _EMPTY),
-        "weight",
-        "priority",
-        Coalesce("description", _EMPTY),
-        "state",
-        "probe_mode",
+        *(Coalesce(name, _EMPTY) if name in nullable else name for name in COLUMNS)
     )
 
 
 def read_table() -> dict[Identity, Texts]:
-    """All rows by identity, in the proxy's order, as tuples with TableRow's columns."""
+    """All rows by identity, in the proxy's order, as tuples with DestinationRow's columns."""
     rows: dict[Identity, Texts] = {}
     further: Counter[Identity] = Counter()
     for texts in _rows().order_by("-priority", "id"):
-        uri = texts[2].rstrip(" ")
+        setid, destination, *_rest = texts
+        uri = destination.rstrip(" ")
         # Most URIs are in lower case already, and looking costs a tenth of translating.
-        identity = (texts[1], uri if uri.islower() else uri_key(uri), 0)
+        identity = (setid, uri if uri.islower() else uri_key(uri), 0)
         if identity in rows:
             further[identity] += 1
             identity = (*identity[:2], further[identity])
@@ -240,17 +233,12 @@ def read_table() -> dict[Identity, Texts]:
 
 
 def _memory(each: WatchedProxy) -> dict[Identity, Texts]:
-    """What a proxy holds, by identity, as tuples with Held's columns, the weight as text."""
+    """What a proxy holds, by identity, as tuples with _MEMORY's columns, the weight as text."""
     known = KnownDestination.objects.filter(proxy=each.proxy, partition=each.proxy.partition).values_list(
         "setid",
         "uri_key",
         "occurrence",
-        "uri",
-        "socket",
-        "attrs",
-        Cast("weight", CharField()),
-        "priority",
-        "description",
+        *(Cast(name, CharField()) if name == "weight" else name for name in _MEMORY),
     )
     return {texts[:3]: texts[3:] for texts in known}
 
@@ -264,6 +252,11 @@ class _Side:
     loaded: LoadedByProxy
 
 
+def _differ(listed: Texts, held: Texts) -> bool:
+    """Whether the listed columns of a row and of memory differ at a glance."""
+    return listed != held and (held[3:] != _WITHOUT_DETAILS or listed[:3] != held[:3])
+
+
 def _compared(rows: dict[Identity, Texts], side: _Side, unresolved: frozenset[str]) -> _Compared:
     """Where `rows` and the proxy differ; `unresolved` are the URI keys whose names do not resolve."""
     compared = _Compared([], [], [], [], Counter())
@@ -274,42 +267,42 @@ def _compared(rows: dict[Identity, Texts], side: _Side, unresolved: frozenset[st
         if held is not None and identity[1] in unresolved:
             compared.dropped.append(identity)
         elif held is None:
-            row = TableRow._make(texts)
-            if not is_dropped(side.loader.says(row)):
+            row = DestinationRow(*texts)
+            if not is_dropped(side.loader.findings(row)):
                 compared.added.append((identity, row))
-        elif identity in stale or (texts[2:8] != held and (held[3:] != _UNTOLD or texts[2:5] != held[:3])):
-            row = TableRow._make(texts)
-            _compare_row(compared, identity, row, Held.of(held), side.loaded.table, listeners)
-    compared.removed.extend(
-        (identity, Held.of(held)) for identity, held in memory.items() if identity not in rows
-    )
+        elif identity in stale or _differ(texts[_LISTED], held):
+            row = DestinationRow(*texts)
+            _compare_row(compared, identity, row, _known(identity, held), side.loaded.table, listeners)
+    compared.removed.extend((identity, held[0]) for identity, held in memory.items() if identity not in rows)
     return compared
 
 
 def _compare_row(
     compared: _Compared,
     identity: Identity,
-    row: TableRow,
-    held: Held,
+    row: DestinationRow,
+    known: KnownDestination,
     table: LoadedTable,
     listeners: Collection[str],
 ) -> None:
-    loaded = table.columns_of(identity, row.id)
-    values = _values(row)
-    if differences := differing_columns(values, held, loaded, listeners):
+    loaded = table.columns_of(identity, row.id or 0)
+    if differences := differing_columns(row, known, loaded, listeners):
         compared.changed.append((identity, row, differences))
-    if socket := ignored_socket(values, held, loaded, listeners):
+    if socket := ignored_socket(row, known, loaded, listeners):
         compared.ignored_sockets[socket, loaded.socket == socket] += 1
 
 
-def _values(row: TableRow) -> DestinationRow:
-    return DestinationRow(**{name: value for name, value in row._asdict().items() if name != "id"})
+def _suspects(rows: dict[Identity, Texts]) -> Iterator[DestinationRow]:
+    """The rows over which a load may fail as a whole."""
+    for texts in rows.values():
+        if may_break_load(texts[_DESTINATION], texts[_WEIGHT]):
+            yield DestinationRow(*texts)
 
 
 def _changes_of(
     each: WatchedProxy, rows: dict[Identity, Texts], side: _Side, names: TableNames
 ) -> ProxyChanges:
-    breaking = side.loader.breaks(map(TableRow._make, rows.values()))
+    breaking = side.loader.breaks(_suspects(rows))
     if each.contact.asked_at is None:
         return ProxyChanges(each, is_known=False, breaking=breaking)
     compared = _compared(rows, side, names.unresolved)
@@ -333,7 +326,7 @@ def _changes_of(
         ),
         removed=Changes(
             len(compared.removed),
-            tuple(Change(None, identity[0], held.uri) for identity, held in compared.removed[:SHOWN_AT_MOST]),
+            tuple(Change(None, identity[0], uri) for identity, uri in compared.removed[:SHOWN_AT_MOST]),
         ),
         warnings=tuple(warnings[:SHOWN_AT_MOST]),
         warning_count=len(warnings),
@@ -348,13 +341,13 @@ def _changes_of(
     )
 
 
-def _warnings(rows: dict[Identity, Texts], side: _Side, compared: _Compared) -> Iterator[Foretold]:
-    """What is foretold of rows that are not loaded yet or were changed; what is loaded is known by now."""
+def _warnings(rows: dict[Identity, Texts], side: _Side, compared: _Compared) -> Iterator[PredictedFinding]:
+    """The predictions about rows that are not loaded yet or were changed; what is loaded is known by now."""
     changed = {identity for identity, _row, _differences in compared.changed}
     for identity, texts in rows.items():
         if identity in side.memory and identity not in changed:
             continue
-        yield from (each for each in side.loader.says(TableRow._make(texts)) if not is_breaking(each))
+        yield from (each for each in side.loader.findings(DestinationRow(*texts)) if not is_breaking(each))
 
 
 @dataclass(frozen=True, slots=True)

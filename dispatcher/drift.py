@@ -6,37 +6,16 @@ The table is what was asked for, the memory is what is true. State is no differe
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from dispatcher.loaded import NOT_KNOWN, LoadedColumns, weight_to_keep
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.sockets import listener_of
 from dispatcher.secrets import mask_weight
 from dispatcher.shares import number_of
+from efcp.proxies.models import KnownDestination
 
 T = TypeVar("T")
-
-
-class InMemory(Protocol):
-    """What ds_list told of a destination; the last three are None where it was asked without `full`."""
-
-    @property
-    def uri(self) -> str: ...
-
-    @property
-    def socket(self) -> str: ...
-
-    @property
-    def attrs(self) -> str: ...
-
-    @property
-    def weight(self) -> int | None: ...
-
-    @property
-    def priority(self) -> int | None: ...
-
-    @property
-    def description(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +36,10 @@ class ColumnDifference:
 
 
 def differing_columns(
-    row: DestinationRow, memory: InMemory, loaded: LoadedColumns = NOT_KNOWN, listeners: Collection[str] = ()
+    row: DestinationRow,
+    memory: KnownDestination,
+    loaded: LoadedColumns = NOT_KNOWN,
+    listeners: Collection[str] = (),
 ) -> tuple[ColumnDifference, ...]:
     """The columns in which `row`, loaded as the proxy loads it, would differ from what the proxy holds.
 
@@ -81,7 +63,10 @@ def differing_columns(
 
 
 def ignored_socket(
-    row: DestinationRow, memory: InMemory, loaded: LoadedColumns = NOT_KNOWN, listeners: Collection[str] = ()
+    row: DestinationRow,
+    memory: KnownDestination,
+    loaded: LoadedColumns = NOT_KNOWN,
+    listeners: Collection[str] = (),
 ) -> str:
     """The row's socket where the proxy holds none and that is no difference, else empty.
 
@@ -106,7 +91,7 @@ def _socket_as_listed(socket: str, listed: str, loaded: LoadedColumns, listeners
     return socket if listener_of(socket, listeners) else ""
 
 
-def _weight(weight: str, memory: InMemory, loaded: LoadedColumns) -> tuple[str, str, str | None]:
+def _weight(weight: str, memory: KnownDestination, loaded: LoadedColumns) -> tuple[str, str, str | None]:
     """The weight as the table and the proxy have it; for an `fs://` URL the proxy lists what it measured."""
     former, is_url = loaded.weight, weight.lower().startswith("fs://")
     if is_url or (former is not None and former.startswith("fs://")):

@@ -10,11 +10,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db.models.functions import Lower
 
 from dispatcher.models import Destination
+from dispatcher.routing.rows import COLUMNS
 from dispatcher.secrets import is_masked
 from efcp.audit.models import AuditRecord
 from efcp.proxies.loads import LastLoad, loaded_rows, why_unknown
@@ -22,7 +24,9 @@ from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.selectors import WatchedProxy
 
 Texts = tuple[Any, ...]
-"""A row as it was read: making a class of each of 50,000 would take longer than comparing them."""
+"""A row as it was read, with DestinationRow's columns: objects for 50,000 take longer than comparing."""
+
+ROW_ID = COLUMNS.index("id")
 
 Identity = tuple[int, str, int]
 """Set, URI key, which occurrence."""
@@ -51,6 +55,8 @@ class LoadedColumns(NamedTuple):
 
 
 NOT_KNOWN = LoadedColumns()
+
+_loaded_columns_of = itemgetter(*(COLUMNS.index(name) for name in LoadedColumns._fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +112,10 @@ def loaded_by_proxy(
     for pk, table in loaded_tables(watched).items():
         if table.rows is None:
             ids = table.edited.keys()
-            edited = frozenset(key for key, texts in rows.items() if texts[0] in ids) if ids else frozenset()
-            found[pk] = LoadedByProxy(table, edited)
+            edited = (
+                frozenset(key for key, texts in rows.items() if texts[ROW_ID] in ids) if ids else frozenset()
+            )
+            found[pk] = LoadedByProxy(table, frozenset(edited))
             continue
         if id(table.rows) not in stale:
             stale[id(table.rows)] = frozenset(_stale(rows, table.rows))
@@ -119,13 +127,14 @@ def _stale(rows: Mapping[Identity, Texts], loaded: Mapping[Identity, LoadedColum
     for identity, texts in rows.items():
         former = loaded.get(identity)
         # At a glance first: nearly all rows are as they were loaded.
-        if former != (texts[3], *texts[5:8], texts[9]) and former != columns_to_keep(texts):
+        if former != _loaded_columns_of(texts) and former != columns_to_keep(texts):
             yield identity
 
 
 def columns_to_keep(texts: Sequence[Any]) -> LoadedColumns:
-    """The columns of a row with TableRow's columns, as they are kept of a load."""
-    return LoadedColumns(texts[3], weight_to_keep(texts[5]), texts[6], texts[7], texts[9])
+    """The columns of a row of the table, as they are kept of a load."""
+    columns = LoadedColumns._make(_loaded_columns_of(texts))
+    return columns._replace(weight=weight_to_keep(columns.weight or ""))
 
 
 def weight_to_keep(weight: str) -> str:

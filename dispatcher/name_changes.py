@@ -11,6 +11,7 @@ from typing import Any
 
 from dispatcher.change import Change, Changes
 from dispatcher.drift import ColumnDifference
+from dispatcher.loaded import ROW_ID
 from dispatcher.names import Outcome
 from dispatcher.table_names import NameState, TableNames
 from efcp.proxies.models import KnownDestination, State
@@ -25,7 +26,7 @@ _SHOWN_ADDRESSES = 4
 
 Identity = tuple[int, str, int]
 Rows = Mapping[Identity, tuple[Any, ...]]
-"""The table's rows by identity, as tuples that begin with id, set and destination."""
+"""The table's rows by identity, as tuples with DestinationRow's columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,12 @@ def name_changes(each: WatchedProxy, rows: Rows, names: TableNames) -> NameChang
         takes_calls = state == State.ACTIVE
         if name.outcome is Outcome.NO_SUCH_NAME:
             why = f"The name {name.host} does not resolve here: a reload drops it."
-            dropped.append(Change(row[0], identity[0], uri, why=why, takes_calls=takes_calls))
+            dropped.append(Change(row[ROW_ID], identity[0], uri, why=why, takes_calls=takes_calls))
         elif name.outcome is Outcome.NO_ANSWER:
             why = f"No answer about the name {name.host} here: a proxy that gets none either drops it."
-            doubtful.append(Change(row[0], identity[0], uri, why=why, takes_calls=takes_calls))
+            doubtful.append(Change(row[ROW_ID], identity[0], uri, why=why, takes_calls=takes_calls))
         elif name.outcome is Outcome.FOUND and has_moved(addresses, name.addresses):
-            moved.append(Change(row[0], identity[0], uri, (_difference(addresses, name),)))
+            moved.append(Change(row[ROW_ID], identity[0], uri, (_difference(addresses, name),)))
     losses = sum(change.takes_calls for change in (*dropped, *doubtful))
     return NameChanges(Changes.of(dropped), Changes.of(doubtful), Changes.of(moved), losses)
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Lower
 
-from dispatcher.loadable import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
+from dispatcher.load_prediction import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
 from dispatcher.models import Destination, NameOutcome
 from dispatcher.routing.findings import Finding
 from dispatcher.table import DESTINATIONS, SET_NAMES

@@ -8,8 +8,8 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from dialplan import services
-from dialplan.foretold import foretell
 from dialplan.forms import RuleForm
+from dialplan.load_prediction import predict_load
 from dialplan.models import DialplanName, Rule
 from dialplan.translation import effort
 from dialplan.translation.rules import RuleRow
@@ -759,7 +759,7 @@ def test_a_reload_is_predicted_without_loading_each_plain_equal_rule(
     add_rule("t", match_op=0, timerec="garbage")
     add_rule("v", match_op=0, repl_exp="$nothing")
     add_rule("^1$")
-    found = foretell()
+    found = predict_load()
     assert found is not None
     assert (found.loaded, found.fewest, found.discarded, found.disabled) == (22, 21, 3, 1)
     assert [found.allows(*counts) for counts in ((22, 3), (21, 4), (20, 5), (22, 4))] == [

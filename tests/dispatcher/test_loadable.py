@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.loadable import SOUND
+from dispatcher.load_prediction import SOUND
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.findings import Effect, Finding
 from dispatcher.routing.loading import load_row

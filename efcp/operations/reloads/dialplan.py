@@ -10,7 +10,7 @@ from typing import Any
 from dialplan.asking import Agreement, Said, ask_cases
 from dialplan.cases.running import CheckedCase, run_cases
 from dialplan.cases.selectors import all_cases
-from dialplan.foretold import Foretold, foretell
+from dialplan.load_prediction import LoadPrediction, predict_load
 from dialplan.loaded import RuleColumns, read_rules
 from dialplan.trying import Tried
 from efcp.mi import MiClient
@@ -34,22 +34,22 @@ class DialplanReload:
 
     def __init__(self) -> None:
         self._checked: tuple[CheckedCase, ...] = ()
-        self._foretold: Foretold | None = None
+        self._prediction: LoadPrediction | None = None
         self._rules: dict[int, RuleColumns] | None = None
 
     def not_to_send(self, proxies: Iterable[Proxy]) -> dict[int, str]:
         """The row over which every proxy's whole reload would fail, or which would crash it."""
-        foretold = foretell()
-        if foretold is None or foretold.breaking is None:
+        prediction = predict_load()
+        if prediction is None or prediction.breaking is None:
             return {}
-        cause = foretold.breaking
+        cause = prediction.breaking
         text = f"Rule {cause.rule}, {cause.column}: {cause.text}"
         return {proxy.pk: text for proxy in proxies}
 
     def prepare(self) -> None:
         """Run the test cases on the table, and count what it should load."""
         self._checked = run_cases(all_cases())
-        self._foretold = foretell()
+        self._prediction = predict_load()
         self._rules = read_rules()
 
     def ask(self, target: Target) -> Reloaded[list[Said | None]]:
@@ -90,14 +90,14 @@ class DialplanReload:
         record_load(reloaded, Module.DIALPLAN, list(rules.values()) if unchanged else None)
 
     def _counted(self, reloaded: Reloaded[list[Said | None]]) -> Iterator[str]:
-        count, foretold = reloaded.reports.count, self._foretold
-        if reloaded.outcome is not ReloadOutcome.DONE or count is None or foretold is None:
+        count, prediction = reloaded.reports.count, self._prediction
+        if reloaded.outcome is not ReloadOutcome.DONE or count is None or prediction is None:
             return
-        if not foretold.allows(count.loaded, count.discarded):
-            chance = f" ({foretold.uncertain} of them may be dropped)" if foretold.uncertain else ""
+        if not prediction.allows(count.loaded, count.discarded):
+            chance = f" ({prediction.uncertain} of them may be dropped)" if prediction.uncertain else ""
             yield (
                 f"It loaded {count.loaded} rules and discarded {count.discarded}; of the table it should be"
-                f" {foretold.loaded} and {foretold.discarded}{chance}."
+                f" {prediction.loaded} and {prediction.discarded}{chance}."
             )
 
 

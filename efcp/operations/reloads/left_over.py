@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from dispatcher.change import Change
 from dispatcher.changes import ProxyChanges
-from dispatcher.foretold import Foretold
+from dispatcher.load_prediction import PredictedFinding
 from dispatcher.routing.findings import Effect
 from dispatcher.table_names import TableNames
 from efcp.sip.uri import uri_key
@@ -65,8 +65,8 @@ def _unexplained(change: Change, names: TableNames) -> str:
     return f"The name {name.host} could not be looked up here; the proxy may not have found it either."
 
 
-def _is_dropped(foretold: Foretold) -> bool:
-    return foretold.finding.effect is Effect.DROPPED
+def _is_dropped(predicted: PredictedFinding) -> bool:
+    return predicted.finding.effect is Effect.DROPPED
 
 
 def _named(change: Change) -> str:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dialplan.cases.running import run_cases
 from dialplan.cases.selectors import all_cases
-from dialplan.foretold import foretell
+from dialplan.load_prediction import predict_load
 from dispatcher import indexes
 from dispatcher.changes import ProxyChanges, compare, losses
 from efcp.accounts.form_recovery import recover_form
@@ -95,12 +95,12 @@ def dialplan_reload_page(request: HttpRequest) -> HttpResponse:
             return redirect(_start_and_wait(request, form).run)
     else:
         form = DialplanReloadForm(None, watched, recover_form(request), failing=len(failing))
-    foretold = foretell()
+    prediction = predict_load()
     context = {
         "form": form,
         "watched": watched,
-        "foretold": foretold,
-        "dropped": foretold.dropped[:SHOWN] if foretold else (),
+        "prediction": prediction,
+        "dropped": prediction.dropped[:SHOWN] if prediction else (),
         "failing": failing[:SHOWN],
         "failing_count": len(failing),
         "under_way": selectors.runs_under_way(Module.DIALPLAN),

@@ -1,4 +1,4 @@
-"""What a proxy would make of the whole table: how many rules it loads, and which it drops or breaks over."""
+"""What a proxy would load of the whole table: how many rules, which it drops, and which break the load."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from dialplan.translation.rules import Environment, RuleRow
 
 
 @dataclass(frozen=True, slots=True)
-class Foretold:
+class LoadPrediction:
     """Rules loaded, discarded, left out as disabled; `dropped` says why, `breaking` what no load survives.
 
     `uncertain` of the loaded ones may be dropped, as `dropped` says, too.
@@ -33,7 +33,7 @@ class Foretold:
         return self.loaded - self.uncertain
 
 
-def foretell() -> Foretold | None:
+def predict_load() -> LoadPrediction | None:
     """Load the table as a proxy would; None where it is too large to be loaded for a page."""
     try:
         rows, plain = selectors.all_but_plain_rules()
@@ -42,7 +42,9 @@ def foretell() -> Foretold | None:
     disabled = sum(row.disabled != 0 for row in rows)
     result = load(map(RuleRow.of, rows), Environment())
     if isinstance(result, LoadBroken):
-        return Foretold(0, 0, disabled, breaking=result.cause)
-    told = (Effect.RULE_DROPPED, Effect.MAY_BE_DROPPED)
-    dropped = tuple(each for each in result.findings if each.effect in told)
-    return Foretold(result.loaded + plain, result.discarded, disabled, dropped, uncertain=result.uncertain)
+        return LoadPrediction(0, 0, disabled, breaking=result.cause)
+    reported = (Effect.RULE_DROPPED, Effect.MAY_BE_DROPPED)
+    dropped = tuple(each for each in result.findings if each.effect in reported)
+    return LoadPrediction(
+        result.loaded + plain, result.discarded, disabled, dropped, uncertain=result.uncertain
+    )
