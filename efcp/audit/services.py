@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from django.db import IntegrityError, transaction
+from django.db import Error, IntegrityError, connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
 from efcp.audit.models import AuditRecord
+from efcp.database.failures import DatabaseFailure
 from efcp.proxy_headers import client_address
 
 
@@ -71,6 +72,21 @@ def last_write_is_stored(writes: RequestWrites) -> bool:
             return True
         transaction.set_rollback(True)
     return False
+
+
+def stored_despite(error: Error, actor: Actor) -> AuditRecord | None:
+    """The audit record of the actor's last write, if its COMMIT arrived although `error` came back for it.
+
+    For a write that starts work: its caller goes on, because nobody else would start the work. None where the
+    write is not stored. Raises a database error where that can't be found out.
+    """
+    writes = actor.writes
+    if writes is None or connection.in_atomic_block or not DatabaseFailure.of(error).may_be_committed:
+        return None
+    connection.close()
+    if not last_write_is_stored(writes):
+        return None
+    return AuditRecord.objects.get(write_id=writes.id, write_number=writes.last_number)
 
 
 def record(

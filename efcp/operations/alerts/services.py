@@ -4,11 +4,11 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from efcp.audit.edit_tokens import require_current
-from efcp.audit.services import Actor, Subject, record
+from efcp.audit.services import Actor, Subject, record, stored_despite
 from efcp.operations.alerts.delivery import sealed, send
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.models import Proxy
@@ -95,17 +95,22 @@ def test(rule: NotificationRule, actor: Actor) -> Notice:
         "destinations": [],
         "further": 0,
     }
-    with transaction.atomic():
-        notice = Notice.objects.create(
-            rule=rule,
-            key=key,
-            kind="test",
-            content=content,
-            made_at=now,
-            next_try_at=now,
-            state=NoticeState.SENDING,
-        )
-        record(actor, "test", _subject(rule))
+    notice = Notice(
+        rule=rule,
+        key=key,
+        kind="test",
+        content=content,
+        made_at=now,
+        next_try_at=now,
+        state=NoticeState.SENDING,
+    )
+    try:
+        with transaction.atomic():
+            notice.save(force_insert=True)
+            record(actor, "test", _subject(rule))
+    except (OperationalError, InterfaceError) as error:
+        if stored_despite(error, actor) is None:
+            raise
     send(notice)
     if notice.state == NoticeState.WAITING:
         notice.state = NoticeState.GIVEN_UP

@@ -4,9 +4,10 @@ import threading
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from efcp.audit.services import Actor, Subject, record
+from efcp.audit.services import Actor, Subject, record, stored_despite
 from efcp.editing.repository import serialized_writes
 from efcp.operations.probes.models import ProbeRun
 from efcp.operations.probes.sending import LIMIT_S, ProbeToSend, send
@@ -39,35 +40,44 @@ def start(wanted: ProbeWanted, actor: Actor) -> tuple[ProbeRun, threading.Event]
 
     Raises ProbesBusyError.
     """
-    probe = _create(wanted, actor)
+    probe = _probe(wanted, actor)
+    try:
+        _create(probe, wanted, actor)
+    except (OperationalError, InterfaceError) as error:
+        if stored_despite(error, actor) is None:
+            raise
     return probe, in_background(lambda: _carry_out(probe, wanted.sent), "probe")
 
 
+def _probe(wanted: ProbeWanted, actor: Actor) -> ProbeRun:
+    now, sent = timezone.now(), wanted.sent
+    return ProbeRun(
+        setid=wanted.setid,
+        uri=sent.uri,
+        uri_key=uri_key(sent.uri),
+        proxy=wanted.proxy,
+        method=sent.method,
+        from_uri=sent.from_uri,
+        transport=sent.transport,
+        address=sent.address,
+        port=sent.port,
+        actor=actor.name,
+        started_at=now,
+        deadline=now + timedelta(seconds=LIMIT_S + _SLACK_S),
+    )
+
+
 @retried_on_lock
-def _create(wanted: ProbeWanted, actor: Actor) -> ProbeRun:
-    now = timezone.now()
+def _create(probe: ProbeRun, wanted: ProbeWanted, actor: Actor) -> None:
     sent = wanted.sent
-    key = uri_key(sent.uri)
+    probe.pk = None  # an attempt that was rolled back left its id behind
     with serialized_writes("efcp_probe"):
-        under_way = ProbeRun.objects.filter(ended_at=None, deadline__gte=now)
-        if under_way.filter(uri_key=key).exists():
+        under_way = ProbeRun.objects.filter(ended_at=None, deadline__gte=probe.started_at)
+        if under_way.filter(uri_key=probe.uri_key).exists():
             raise ProbesBusyError("A probe of this destination is under way already.")
         if under_way.count() >= MOST_AT_ONCE:
             raise ProbesBusyError(f"{MOST_AT_ONCE} probes are under way: try again in a few seconds.")
-        probe = ProbeRun.objects.create(
-            setid=wanted.setid,
-            uri=sent.uri,
-            uri_key=key,
-            proxy=wanted.proxy,
-            method=sent.method,
-            from_uri=sent.from_uri,
-            transport=sent.transport,
-            address=sent.address,
-            port=sent.port,
-            actor=actor.name,
-            started_at=now,
-            deadline=now + timedelta(seconds=LIMIT_S + _SLACK_S),
-        )
+        probe.save(force_insert=True)
         record(
             actor,
             "probe",
@@ -79,7 +89,6 @@ def _create(wanted: ProbeWanted, actor: Actor) -> ProbeRun:
                 "address": f"{sent.address} port {sent.port}",
             },
         )
-    return probe
 
 
 def _carry_out(probe: ProbeRun, sent: ProbeToSend) -> None:

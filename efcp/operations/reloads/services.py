@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from efcp.audit.services import Actor, Subject, record
+from efcp.audit.services import Actor, Subject, record, stored_despite
 from efcp.operations.reloads.asking import READ_BACK_LIMIT_S, RELOAD_LIMIT_S, Reloaded
 from efcp.operations.reloads.dialplan import CASES_LIMIT_S, DialplanReload
 from efcp.operations.reloads.dispatcher import DispatcherReload
@@ -73,21 +73,26 @@ def start(proxies: Sequence[Proxy], wanted: Wanted, actor: Actor) -> Started:
     run, is_new = _created_or_joined(proxies, kind.not_to_send(proxies), wanted, actor)
     if not is_new:
         return Started(run, False, threading.Event())
-    waiting = run.results.filter(ended_at=None).select_related("proxy")
-    targets = [target_of(result.proxy) for result in waiting]
-    return Started(run, True, in_background(lambda: _carry_out(run, kind, targets), "reload"))
+    # Nothing is read between COMMIT and this: a connection lost there would leave the run without its work.
+    return Started(run, True, in_background(lambda: _carry_out(run, kind), "reload"))
 
 
 def _created_or_joined(
     proxies: Sequence[Proxy], breaking: dict[int, str], wanted: Wanted, actor: Actor
 ) -> tuple[ReloadRun, bool]:
-    for _try in range(_TRIES - 1):
+    for attempt in range(_TRIES):
         try:
             return _create(proxies, breaking, wanted, actor)
         except IntegrityError:
             # Another began to reload one of these proxies since we looked: look again.
-            continue
-    return _create(proxies, breaking, wanted, actor)
+            if attempt == _TRIES - 1:
+                raise
+        except (OperationalError, InterfaceError) as error:
+            stored = stored_despite(error, actor)
+            if stored is None:
+                raise
+            return ReloadRun.objects.get(pk=stored.subject_id), True
+    raise AssertionError("unreachable")
 
 
 @retried_on_lock
@@ -157,7 +162,9 @@ def _record(run: ReloadRun, proxies: Iterable[Proxy], actor: Actor) -> None:
     )
 
 
-def _carry_out(run: ReloadRun, kind: Kind, targets: Sequence[Target]) -> None:
+def _carry_out(run: ReloadRun, kind: Kind) -> None:
+    waiting = run.results.filter(ended_at=None).select_related("proxy")
+    targets = [target_of(result.proxy) for result in waiting]
     if run.first is None:
         _reload_all(run, kind, targets)
         return

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.services import subject
-from efcp.audit.services import Actor, Subject, record
+from efcp.audit.services import Actor, Subject, record, stored_despite
 from efcp.operations.runs import this_process
 from efcp.operations.states import results, sending
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
@@ -139,12 +139,15 @@ def _begin(
         if sent_before is None:
             raise
         return Begun(sent_before, False, threading.Event())
-    to_tell = _circles_to_tell(run)
-    return Begun(run, True, in_background(lambda: _carry_out(to_tell), "set-state"))
+    except (OperationalError, InterfaceError) as error:
+        if stored_despite(error, actor) is None:
+            raise
+    # Nothing is read between COMMIT and this: a connection lost there would leave the run without its work.
+    return Begun(run, True, in_background(lambda: _carry_out(run), "set-state"))
 
 
-def _carry_out(to_tell: Sequence[sending.Circle]) -> None:
-    ask_and_store(to_tell, sending.tell, _store)
+def _carry_out(run: StateRun) -> None:
+    ask_and_store(_circles_to_tell(run), sending.tell, _store)
 
 
 def _circles_to_tell(run: StateRun) -> list[sending.Circle]:
