@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from dialplan.trying import Tried
+from dialplan.dry_run import DryRun
 from efcp.audit.models import AuditRecord
 from efcp.mi import IdentifierReports
 from efcp.mi.replies import LoadCount
@@ -93,7 +93,7 @@ def panel_reload(proxy: str, loads: Loads) -> str:
     return ""
 
 
-def explained(loads: Loads, change: Change | None, tried: Tried, now: datetime, by: str = "") -> Explanation:
+def explained(loads: Loads, change: Change | None, tried: DryRun, now: datetime, by: str = "") -> Explanation:
     """What is known of a proxy that differs, and every cause that fits; none of them is a verdict.
 
     A proxy tells whole seconds, by its clock: a change in one of them may have come after the load.
@@ -115,7 +115,7 @@ def _known(loads: Loads, change: Change | None, now: datetime, by: str) -> Itera
         yield f"Last change here: the rule {change.rule} was {change.verb} {age} ago by {change.actor}."
 
 
-def _causes(loads: Loads, change: Change | None, tried: Tried) -> Iterator[str]:
+def _causes(loads: Loads, change: Change | None, tried: DryRun) -> Iterator[str]:
     if change is not None and (loads.begun_at is None or loads.begun_at <= change.at):
         yield "it was not reloaded since that change"
     elif loads.failed_at is not None:

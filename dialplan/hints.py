@@ -6,7 +6,7 @@ from typing import Final
 
 from dialplan.translation.expression.parsing import parse
 from dialplan.translation.expression.syntax import anchors
-from dialplan.translation.rules import MatchOperator, RuleRow
+from dialplan.translation.rules import MatchOp, RuleRow
 from efcp.editing.findings import Finding, Severity, column_named_in
 
 _SED: Final = re.compile(r"s?/.*[^\\]/.*")
@@ -19,7 +19,7 @@ _OWN_COLUMNS: Final = ("pr", "priority", "dpid", "timerec", "disabled", "match_f
 
 def hints(values: RuleRow) -> Iterator[Finding]:
     """Yield a warning for each text that is likely meant otherwise."""
-    is_regex = values.match_op == MatchOperator.REGEX
+    is_regex = values.match_op == MatchOp.REGEX
     yield from _expression("match_exp", values.match_exp, is_regex=is_regex)
     yield from _expression("subst_exp", values.subst_exp or "", is_regex=True)
     if found := _DOLLAR_GROUP.search(values.repl_exp or ""):

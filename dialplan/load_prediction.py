@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from dialplan import selectors
-from dialplan.translation.findings import Effect, Finding
 from dialplan.translation.loading import LoadBroken, load
-from dialplan.translation.rules import Environment, RuleRow
+from dialplan.translation.rules import DialplanEnvironment, RuleEffect, RuleFinding, RuleRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +17,8 @@ class LoadPrediction:
     loaded: int
     discarded: int
     disabled: int
-    dropped: tuple[Finding, ...] = ()
-    breaking: Finding | None = None
+    dropped: tuple[RuleFinding, ...] = ()
+    breaking: RuleFinding | None = None
     uncertain: int = 0
 
     def allows(self, loaded: int, discarded: int) -> bool:
@@ -40,10 +39,10 @@ def predict_load() -> LoadPrediction | None:
     except selectors.TooManyRulesError:
         return None
     disabled = sum(row.disabled != 0 for row in rows)
-    result = load(map(RuleRow.of, rows), Environment())
+    result = load(map(RuleRow.of, rows), DialplanEnvironment())
     if isinstance(result, LoadBroken):
         return LoadPrediction(0, 0, disabled, breaking=result.cause)
-    reported = (Effect.RULE_DROPPED, Effect.MAY_BE_DROPPED)
+    reported = (RuleEffect.RULE_DROPPED, RuleEffect.MAY_BE_DROPPED)
     dropped = tuple(each for each in result.findings if each.effect in reported)
     return LoadPrediction(
         result.loaded + plain, result.discarded, disabled, dropped, uncertain=result.uncertain

@@ -1,11 +1,11 @@
-"""What stands around each request: one limit of effort for all rules that it tries."""
+"""Middleware that limits the effort of a request for all rules that it tries."""
 
 import time
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from dialplan.translation import effort
+from dialplan.translation.pattern import SEARCHES, SECONDS, Effort, limited
 
 
 class RuleEffortMiddleware:
@@ -16,7 +16,7 @@ class RuleEffortMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Pass the request on."""
-        spent = effort.Effort(effort.SEARCHES, effort.SECONDS, time.monotonic)
+        spent = Effort(SEARCHES, SECONDS, time.monotonic)
         request.rule_effort = spent  # type: ignore[attr-defined]
-        with effort.limited(spent):
+        with limited(spent):
             return self.get_response(request)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dialplan.selectors import TooManyRulesError, rules_for, rules_of
+from dialplan.translation.analysis import Order, order_of
 from dialplan.translation.loading import LoadBroken, load
-from dialplan.translation.ordering import Order, order_of
-from dialplan.translation.rules import Environment, LoadedRule, MatchOperator, RuleRow
+from dialplan.translation.rules import DialplanEnvironment, LoadedRule, MatchOp, RuleRow
 from dialplan.validation import order_findings
 from efcp.editing.findings import Finding
 
@@ -48,7 +48,7 @@ def _rows(dpid: int) -> list[RuleRow] | None:
 
 def _rows_like(values: RuleRow) -> list[RuleRow] | None:
     """The rules but for equal ones of other texts, None for more than MAX_COMPARED."""
-    texts = [values.match_exp] if values.match_op == MatchOperator.EQUAL else []
+    texts = [values.match_exp] if values.match_op == MatchOp.EQUAL else []
     try:
         found = rules_for(values.dpid, texts, MAX_COMPARED)
     except TooManyRulesError:
@@ -57,7 +57,7 @@ def _rows_like(values: RuleRow) -> list[RuleRow] | None:
 
 
 def _loaded(rows: list[RuleRow], dpid: int) -> list[LoadedRule]:
-    result = load(sorted(rows, key=lambda rule: rule.id or 2**31), Environment())
+    result = load(sorted(rows, key=lambda rule: rule.id or 2**31), DialplanEnvironment())
     if isinstance(result, LoadBroken) or dpid not in result.dialplans:
         return []
     return result.dialplans[dpid].rules

@@ -11,10 +11,9 @@ from django.http import QueryDict
 from dialplan.loaded import NotLoaded, not_loaded
 from dialplan.models import MatchOperator, Rule
 from dialplan.order import next_free
-from dialplan.schedules.telling import short_words
+from dialplan.schedules import short_words
 from dialplan.table import DIALPLAN_NAMES, RULES
-from dialplan.translation.findings import Effect
-from dialplan.translation.rules import Environment, Rejected, RuleRow, read_rule
+from dialplan.translation.rules import DialplanEnvironment, Rejected, RuleEffect, RuleRow, read_rule
 from efcp.editing.listing import PageLinks, RowQuery, integer, matching_rows, rows_of_page
 from efcp.editing.table import MAX_INT
 from efcp.proxies.selectors import WatchedProxy
@@ -212,7 +211,7 @@ def _listed(
 
 
 def _problem(row: Rule) -> str:
-    loaded, findings = read_rule(RuleRow.of(row), Environment())
+    loaded, findings = read_rule(RuleRow.of(row), DialplanEnvironment())
     if isinstance(loaded, Rejected):
         return loaded.cause.text
-    return next((each.text for each in findings if each.effect is Effect.MAY_BE_DROPPED), "")
+    return next((each.text for each in findings if each.effect is RuleEffect.MAY_BE_DROPPED), "")

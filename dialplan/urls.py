@@ -2,9 +2,8 @@
 
 from django.urls import path
 
-from dialplan import trying_views, views
+from dialplan import dry_run_views, schedules, views
 from dialplan.cases import views as cases
-from dialplan.schedules import views as schedules
 
 app_name = "dialplan"
 
@@ -12,14 +11,14 @@ urlpatterns = [
     path("", views.rule_list, name="list"),
     path("add/", views.add, name="add"),
     path("check/", views.check, name="check"),
-    path("try/", trying_views.try_rules, name="try"),
+    path("try/", dry_run_views.try_rules, name="try"),
     path("<int:rule_id>/edit/", views.edit, name="edit"),
     path("<int:rule_id>/clone/", views.clone, name="clone"),
     path("<int:rule_id>/delete/", views.delete, name="delete"),
     path("<int:rule_id>/disabled/", views.set_disabled, name="disabled"),
     path("<int:rule_id>/move/", views.move, name="move"),
-    path("ask/", trying_views.ask, name="ask"),
-    path("ask/<int:question_id>/", trying_views.answers, name="answers"),
+    path("ask/", dry_run_views.ask, name="ask"),
+    path("ask/<int:question_id>/", dry_run_views.answers, name="answers"),
     path("cases/with-rule/", cases.with_rule, name="cases-with-rule"),
     path("cases/<number:dpid>/", cases.cases, name="cases"),
     path("cases/<number:dpid>/save/", cases.save, name="save-case"),

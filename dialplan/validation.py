@@ -12,17 +12,23 @@ from django.utils import timezone
 
 from dialplan.hints import hints
 from dialplan.table import RULES
-from dialplan.translation.findings import Code, Effect
-from dialplan.translation.findings import Finding as RuleFinding
-from dialplan.translation.ordering import order_of
-from dialplan.translation.risks import (
+from dialplan.translation.analysis import (
     input_not_substituted,
     input_of_undefined,
     input_that_backtracks,
     longest_output,
+    order_of,
 )
-from dialplan.translation.rules import Environment, LoadedRule, RuleRow, read_rule
-from dialplan.translation.wording import LOOKED_FOR_YEARS, applies_again
+from dialplan.translation.rules import (
+    DialplanEnvironment,
+    LoadedRule,
+    RuleCode,
+    RuleEffect,
+    RuleFinding,
+    RuleRow,
+    read_rule,
+)
+from dialplan.translation.schedule import LOOKED_FOR_YEARS, applies_again
 from efcp.editing.findings import Finding, Severity, Unstorable, text_findings
 
 MAX_OUTPUT: Final = 126
@@ -35,7 +41,7 @@ def check(values: RuleRow, unstorable: Unstorable | None = None) -> Iterator[Fin
     yield from lost
     if lost:
         return
-    loaded, found = read_rule(values, Environment())
+    loaded, found = read_rule(values, DialplanEnvironment())
     for finding in found:
         yield _as_told(finding, values)
     yield from hints(values)
@@ -45,8 +51,8 @@ def check(values: RuleRow, unstorable: Unstorable | None = None) -> Iterator[Fin
 
 
 def _as_told(finding: RuleFinding, values: RuleRow) -> Finding:
-    severity = Severity.WARNING if finding.effect is Effect.SURPRISE else Severity.ERROR
-    if finding.code is Code.RECURRENCE_CRASHES:
+    severity = Severity.WARNING if finding.effect is RuleEffect.SURPRISE else Severity.ERROR
+    if finding.code is RuleCode.RECURRENCE_CRASHES:
         severity = Severity.ERROR
     text = getattr(values, finding.column, None)
     position = _character_at(str(text or ""), finding.position)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dialplan import selectors, services
-from dialplan.cases.effects import CaseEffect, Standing, effect_of_deleting, standing
+from dialplan.cases.effects import CaseEffect, CaseSnapshot, case_snapshot, effect_of_deleting
 from dialplan.forms import RuleForm
 from dialplan.loaded import pending_rules
 from dialplan.neighbours import order_of_dialplan
@@ -76,7 +76,7 @@ class RuleEditor(TableEditor[RuleRow]):
 
     def before_write(self, *rows: RuleRow) -> Afterwards:
         """Tell after the write which test cases fail that passed before it."""
-        before = standing(*(row.dpid for row in rows))
+        before = case_snapshot(*(row.dpid for row in rows))
         return lambda request: _tell_effect(request, before.now())
 
     def form_context(self, _form: RowForm[RuleRow], stored: RuleRow | None) -> Mapping[str, Any]:
@@ -145,7 +145,7 @@ def check(request: HttpRequest) -> HttpResponse:
 @permission_required("efcp.administer", raise_exception=True)
 def set_disabled(request: HttpRequest, rule_id: int) -> HttpResponse:
     """Have proxies load the rule (`disabled=0`), or leave it out (1)."""
-    before = standing(EDITOR.find(rule_id).dpid)
+    before = case_snapshot(EDITOR.find(rule_id).dpid)
     try:
         disabled = request.POST.get("disabled") == "1"
         row = services.set_disabled(rule_id, disabled, actor_of(request), token_in(request))
@@ -171,7 +171,7 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
     target = request.POST.get("behind" if behind else "before", "")
     if not (target.isascii() and target.isdigit() and len(target) <= 10):
         raise Http404
-    before = standing(row.dpid)
+    before = case_snapshot(row.dpid)
     try:
         actor, token = actor_of(request), token_in(request)
         count = services.move(rule_id, int(target), actor, behind=behind, original=token)
@@ -192,7 +192,7 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
 @permission_required("efcp.administer", raise_exception=True)
 def separate(request: HttpRequest, dpid: int) -> HttpResponse:
     """Give rules of one priority priorities of their own, in the order in which the list shows them."""
-    before = standing(dpid)
+    before = case_snapshot(dpid)
     try:
         count = services.separate(dpid, actor_of(request))
     except (NoRoomError, services.TooManyToSeparateError) as error:
@@ -224,7 +224,7 @@ def _to_dialplan(dpid: int) -> HttpResponse:
     return redirect(f"{reverse('dialplan:list')}?dpid={dpid}")
 
 
-def _after_write(request: HttpRequest, dpid: int, before: Standing) -> HttpResponse:
+def _after_write(request: HttpRequest, dpid: int, before: CaseSnapshot) -> HttpResponse:
     """Go to the dialplan, and say which test cases fail now that passed `before`."""
     _tell_effect(request, before.now())
     return _to_dialplan(dpid)

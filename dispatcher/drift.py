@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dispatcher.loaded import NOT_KNOWN, LoadedColumns, weight_to_keep
+from dispatcher.routing.addresses import listener_of
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.sockets import listener_of
 from dispatcher.secrets import mask_weight
 from dispatcher.shares import number_of
 from efcp.proxies.models import KnownDestination

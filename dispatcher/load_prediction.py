@@ -11,9 +11,9 @@ from typing import NamedTuple
 from django.db import connection
 
 from dispatcher.models import NameOutcome
-from dispatcher.routing.findings import Effect, Finding
+from dispatcher.routing.addresses import plain_name
+from dispatcher.routing.findings import RowEffect, RowFinding
 from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, load_row
-from dispatcher.routing.lookup import plain_name
 from dispatcher.routing.rows import COLUMNS, DestinationRow
 from dispatcher.secrets import mask_weight
 from efcp.releases import STRICTEST, Release
@@ -41,7 +41,7 @@ WITH_UNRESOLVED = "LEFT JOIN efcp_name_lookup n ON n.uri_key = LOWER(d.destinati
 SUSPECT = "(n.id IS NOT NULL OR NOT (d.destination REGEXP %s OR d.destination REGEXP %s))"
 """Whether the row `d` may not load; its parameters are SOUND."""
 
-_LEFT_OUT = {Effect.DROPPED, Effect.RELOAD_FAILS}
+_LEFT_OUT = {RowEffect.DROPPED, RowEffect.RELOAD_FAILS}
 
 
 def is_plain(row: DestinationRow) -> bool:
@@ -70,7 +70,7 @@ class PredictedFinding(NamedTuple):
     """A finding with the row that it is about."""
 
     row: DestinationRow
-    finding: Finding
+    finding: RowFinding
 
 
 def _unknown(_host: str, _port: int | None, _transport: str) -> None:
@@ -99,7 +99,7 @@ class Loader:
             self._found[row.id] = tuple(
                 PredictedFinding(row, finding)
                 for finding in self._findings(row)
-                if finding.effect is not Effect.SURPRISE
+                if finding.effect is not RowEffect.SURPRISE
             )
         return self._found[row.id]
 
@@ -113,9 +113,9 @@ class Loader:
         suspects = (row for row in rows if may_break_load(row.destination, row.weight))
         return next((each for row in suspects for each in self.findings(row) if is_breaking(each)), None)
 
-    def _findings(self, row: DestinationRow) -> list[Finding]:
+    def _findings(self, row: DestinationRow) -> list[RowFinding]:
         environment = Environment(resolve=self.resolve, release=self.release)
-        found: list[Finding] = []
+        found: list[RowFinding] = []
         try:
             # Findings quote the weight, and every viewer reads those.
             load_row(replace(row, weight=mask_weight(row.weight)), environment, found)
@@ -126,15 +126,15 @@ class Loader:
 
 def is_breaking(predicted: PredictedFinding) -> bool:
     """Whether the whole reload would fail over it."""
-    return predicted.finding.effect is Effect.RELOAD_FAILS
+    return predicted.finding.effect is RowEffect.RELOAD_FAILS
 
 
 def is_dropped(findings: Iterable[PredictedFinding]) -> bool:
     """Whether the row with these findings would be left out."""
-    return any(each.finding.effect is Effect.DROPPED for each in findings)
+    return any(each.finding.effect is RowEffect.DROPPED for each in findings)
 
 
-def left_out(setids: Iterable[int], version: str = "") -> dict[int, Finding]:
+def left_out(setids: Iterable[int], version: str = "") -> dict[int, RowFinding]:
     """By row id, why a proxy of release `version` would not load the row; names as the watcher knows them.
 
     An empty `version` stands for the strictest release.
@@ -142,7 +142,7 @@ def left_out(setids: Iterable[int], version: str = "") -> dict[int, Finding]:
     wanted = sorted(set(setids))
     if not wanted:
         return {}
-    found: dict[int, Finding] = {}
+    found: dict[int, RowFinding] = {}
     for row_id, row, is_unresolved in _suspects(wanted):
         loader = Loader.of_version(version, _no_such_name if is_unresolved else _unknown)
         finding = next(

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from dispatcher.models import Destination, NameLookup, NameOutcome
 from dispatcher.names import Lookup, Outcome, look_up_all
-from dispatcher.routing.lookup import Name, name_of, plain_name
+from dispatcher.routing.addresses import Name, name_of, plain_name
 from efcp.sip.uri import UriError, parse, uri_key
 
 EVERY_S = 5.0

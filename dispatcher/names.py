@@ -16,7 +16,7 @@ from enum import Enum
 import dns.exception
 import dns.resolver
 
-from dispatcher.routing.lookup import Name
+from dispatcher.routing.addresses import Name
 
 LIMIT_S = 0.9
 _FAIR_SHARE = 0.8

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Lower
 
 from dispatcher.load_prediction import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
 from dispatcher.models import Destination, NameOutcome
-from dispatcher.routing.findings import Finding
+from dispatcher.routing.findings import RowFinding
 from dispatcher.table import DESTINATIONS, SET_NAMES
 from efcp.editing.listing import RowQuery, RowsOfPage, integer, matching_rows, rows_of_page
 from efcp.editing.table import MAX_INT
@@ -147,7 +147,7 @@ class AfterReload:
     """
 
     totals: dict[int, SetTotals]
-    left_out: dict[int, Finding]
+    left_out: dict[int, RowFinding]
 
 
 def after_reload(setids: Iterable[int], reference: Proxy | None) -> AfterReload:

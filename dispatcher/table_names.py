@@ -10,7 +10,7 @@ from dispatcher.environment import not_looked_up
 from dispatcher.models import NameLookup, NameOutcome
 from dispatcher.name_watch import named
 from dispatcher.names import Lookup, Outcome, look_up_all
-from dispatcher.routing.lookup import Name
+from dispatcher.routing.addresses import Name
 
 LIMIT_S = 0.8
 """What all look-ups of one page may take together."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dispatcher.routing.findings import Effect
-from dispatcher.routing.findings import Finding as LoaderFinding
+from dispatcher.routing.findings import RowEffect
+from dispatcher.routing.findings import RowFinding as LoaderFinding
 from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, load_row
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.weights import shares
@@ -28,10 +28,10 @@ _FS_WEIGHT = re.compile(r"fs://(?:[^@:/\s]*:[^@\s]*@)?(?:[A-Za-z0-9._-]+|\[[0-9A
 
 
 _SEVERITY = {
-    Effect.RELOAD_FAILS: Severity.ERROR,
-    Effect.DROPPED: Severity.ERROR,
-    Effect.MISLOADED: Severity.ERROR,
-    Effect.SURPRISE: Severity.WARNING,
+    RowEffect.RELOAD_FAILS: Severity.ERROR,
+    RowEffect.DROPPED: Severity.ERROR,
+    RowEffect.MISLOADED: Severity.ERROR,
+    RowEffect.SURPRISE: Severity.WARNING,
 }
 
 
@@ -216,12 +216,12 @@ def _wrong_shares(values: Mapping[str, Any], rows: Sequence[DestinationRow], own
         for row, weight, share in zip(members, weights, got, strict=True)
     ]
     wrong.sort(key=lambda each: -each[0])
-    told = [
+    sentences = [
         f"{row.destination or 'this one'} gets {percent_text(gets)} % instead of {percent_text(asked)} %"
         for difference, row, gets, asked in wrong[:WRONG_SHARES_TOLD]
         if difference >= NOTICEABLE_PERCENT
     ]
-    return "; ".join(told) or "by less than one percent each"
+    return "; ".join(sentences) or "by less than one percent each"
 
 
 def _who_takes_calls(values: Mapping[str, Any], others: SetOfRow) -> Iterator[Finding]:

@@ -40,7 +40,7 @@ def effect_of_deleting(stored: RuleRow) -> CaseEffect:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CaseSnapshot:
     """Which cases of some dialplans passed at a moment."""
 
     dpids: frozenset[int]
@@ -54,9 +54,9 @@ class Standing:
         return CaseEffect(checked, broken=(self.passed & run) - now, mended=now - self.passed)
 
 
-def standing(*dpids: int) -> Standing:
+def case_snapshot(*dpids: int) -> CaseSnapshot:
     """How the cases of these dialplans stand now, to be held against them after a write."""
-    return Standing(frozenset(dpids), passing(_cases_of_all(dpids)))
+    return CaseSnapshot(frozenset(dpids), passing(_cases_of_all(dpids)))
 
 
 def passing(cases: Iterable[SavedCase]) -> frozenset[int]:

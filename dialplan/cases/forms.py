@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from dialplan.trying import MAX_INPUT
+from dialplan.dry_run import MAX_INPUT
 from efcp.editing.forms import ExactTextField
 
 

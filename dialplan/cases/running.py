@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
+from dialplan.dry_run import DryRun, try_inputs
 from dialplan.models import SavedCase
 from dialplan.selectors import TooManyRulesError
 from dialplan.translation.rules import RuleRow
-from dialplan.trying import Tried, try_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class CheckedCase:
     """A case and what comes of its input."""
 
     case: SavedCase
-    tried: Tried
+    tried: DryRun
 
     @property
     def passes(self) -> bool:
@@ -44,6 +44,6 @@ def run_cases(
         try:
             tried = try_inputs(dpid, texts, unsaved, rule_id)
         except TooManyRulesError as error:
-            tried = tuple(Tried(text, str(error), is_certain=False) for text in texts)
+            tried = tuple(DryRun(text, str(error), is_certain=False) for text in texts)
         checked += map(CheckedCase, of_one, tried)
     return tuple(checked)

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from dialplan.translation.findings import Effect, Finding
-from dialplan.translation.rules import Environment, LoadedRule, Rejected, RuleRow, read_rule
+from dialplan.translation.rules import (
+    DialplanEnvironment,
+    LoadedRule,
+    Rejected,
+    RuleEffect,
+    RuleFinding,
+    RuleRow,
+    read_rule,
+)
 from dialplan.translation.timerec import TimeExpression
 
-_DEFAULT_ENVIRONMENT: Final = Environment()
+_DEFAULT_ENVIRONMENT: Final = DialplanEnvironment()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,7 @@ class RuleSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedDialplans:
     """A reload that succeeded: rule sets by dpid. A dpid whose rules were all dropped is not there.
 
     `loaded` counts rules that may be dropped, too.
@@ -44,12 +51,12 @@ class Loaded:
     dialplans: Mapping[int, RuleSet]
     loaded: int
     discarded: int
-    findings: tuple[Finding, ...]
+    findings: tuple[RuleFinding, ...]
 
     @property
     def uncertain(self) -> int:
         """How many of the rules counted as loaded may be dropped (see `LoadedRule.may_be_dropped`)."""
-        return sum(finding.effect is Effect.MAY_BE_DROPPED for finding in self.findings)
+        return sum(finding.effect is RuleEffect.MAY_BE_DROPPED for finding in self.findings)
 
     @property
     def report(self) -> str:
@@ -61,13 +68,13 @@ class Loaded:
 class LoadBroken:
     """A reload that fails, and leaves the proxy with its old rules, or, where it `crashes`, with nothing."""
 
-    cause: Finding
-    findings: tuple[Finding, ...]
+    cause: RuleFinding
+    findings: tuple[RuleFinding, ...]
 
     @property
     def crashes(self) -> bool:
         """Whether the process that reloads crashes, and the proxy with it."""
-        return self.cause.effect is Effect.PROXY_CRASHES
+        return self.cause.effect is RuleEffect.PROXY_CRASHES
 
     @property
     def report(self) -> str:
@@ -75,15 +82,17 @@ class LoadBroken:
         return "DB data loading failed, discarding"
 
 
-def load(rows: Iterable[RuleRow], environment: Environment = _DEFAULT_ENVIRONMENT) -> Loaded | LoadBroken:
+def load(
+    rows: Iterable[RuleRow], environment: DialplanEnvironment = _DEFAULT_ENVIRONMENT
+) -> LoadedDialplans | LoadBroken:
     """Load rows as a proxy does. `rows` stand in the database's order, usually by id; `pr` sorts them first.
 
     All rows are looked at for `findings`, also those behind one that breaks the reload.
     """
     enabled = (rule for rule in rows if rule.disabled == 0)
-    findings: list[Finding] = []
+    findings: list[RuleFinding] = []
     rules: list[LoadedRule] = []
-    rejected: list[Finding] = []
+    rejected: list[RuleFinding] = []
     for position, rule in zip(count(), sorted(enabled, key=lambda rule: rule.pr), strict=False):
         result, found = read_rule(rule, environment, position)
         findings.extend(found)
@@ -92,9 +101,9 @@ def load(rows: Iterable[RuleRow], environment: Environment = _DEFAULT_ENVIRONMEN
         else:
             rules.append(result)
     for cause in rejected:
-        if cause.effect is not Effect.RULE_DROPPED:
+        if cause.effect is not RuleEffect.RULE_DROPPED:
             return LoadBroken(cause, tuple(findings))
-    return Loaded(_dialplans(rules), len(rules), len(rejected), tuple(findings))
+    return LoadedDialplans(_dialplans(rules), len(rules), len(rejected), tuple(findings))
 
 
 def _dialplans(rules: list[LoadedRule]) -> dict[int, RuleSet]:

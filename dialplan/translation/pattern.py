@@ -4,18 +4,27 @@ The module passes no option but PCRE2_CASELESS. The `pcre2` package adds PCRE2_A
 `\\x`, `\\u` and `\\U` mean, and PCRE2_NEVER_BACKSLASH_C; its public interface cannot take them back, so this
 module calls the extension below it. That is also several times faster.
 
-The package's PCRE2 (10.47) is newer than those of current distributions (10.36 to 10.46).
-`newer_syntax` tells what older ones read differently.
+The package's PCRE2 (10.47) is newer than those of current distributions (10.36 to 10.46). `newer_syntax`
+finds what older ones read differently.
+
+PCRE2's own limit bounds one search of one rule; two thousand rules that each stay below it take a minute. So
+all searches of one request share one `Effort`, which also keeps what the request has compiled: the rules of a
+dialplan are loaded several times per request, to validate a rule, to compare it with others, for test cases.
 """
 
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
 from pcre2 import _cy
 
-from dialplan.translation.effort import spend
+SEARCHES: Final = 1_000_000
+"""Searches of one expression in one text, and steps through two expressions that are compared."""
+SECONDS: Final = 1.5
 
 # Match points before a search is given up. The proxy's own limit is PCRE2's default of 10,000,000, about
 # 0.1 s for one search; a tenth of that keeps a page quick.
@@ -48,6 +57,55 @@ _NEWER_SYNTAX = re.compile(
 )
 
 _CONTEXT = _cy.create_match_context()
+
+
+class Effort:
+    """What a request may still spend: `searches`, and `seconds` by `clock` from now on.
+
+    `compiled` has each expression that the request has compiled, by its arguments.
+    """
+
+    __slots__ = ("_clock", "_deadline", "_left", "compiled", "is_spent", "seconds")
+
+    def __init__(self, searches: int, seconds: float, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._deadline = clock() + seconds
+        self._left = searches
+        self.seconds = seconds
+        self.is_spent = False
+        self.compiled: dict[tuple[bytes, bool, int], Pattern | CompileError] = {}
+
+    def spend(self) -> bool:
+        """Spend one step; False where none was left."""
+        if not self.is_spent:
+            self._left -= 1
+            self.is_spent = self._left < 0 or self._clock() > self._deadline
+        return not self.is_spent
+
+
+_current: ContextVar[Effort | None] = ContextVar("effort", default=None)
+
+
+@contextmanager
+def limited(effort: Effort) -> Iterator[None]:
+    """Everything within spends of `effort`; without it there is no limit across rules."""
+    token = _current.set(effort)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def spend() -> bool:
+    """Spend one step of this request's effort, if it is limited; False where none was left."""
+    effort = _current.get()
+    return effort is None or effort.spend()
+
+
+def is_spent() -> bool:
+    """Whether the findings so far are incomplete because the effort is spent."""
+    effort = _current.get()
+    return effort is not None and effort.is_spent
 
 
 class Miss(Enum):
@@ -135,8 +193,19 @@ def compile_pattern(
 
     The library has no call for that bound here, so it is written in front of the expression, behind the items
     that may only stand there. A lower bound of the expression's own is the proxy's too, and stays. At
-    `PROXY_EFFORT` the preview gives up where the proxy does, for which that is no match.
+    `PROXY_EFFORT` the preview gives up where the proxy does, for which that is no match. Within one request
+    each expression is compiled once.
     """
+    request = _current.get()
+    if request is None:
+        return _compile(expression, caseless, effort)
+    key = (expression, caseless, effort)
+    if key not in request.compiled:
+        request.compiled[key] = _compile(expression, caseless, effort)
+    return request.compiled[key]
+
+
+def _compile(expression: bytes, caseless: bool, effort: int) -> Pattern | CompileError:
     head = _leading_items(expression)
     own = [int(number) for number in _OWN_MATCH_LIMIT.findall(head)][-1:]
     limit = min([effort, PROXY_EFFORT, *own])

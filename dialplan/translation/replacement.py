@@ -27,7 +27,7 @@ _DOLLAR: Final = "$$"
 _ESCAPES: Final = {ord("n"): 10, ord("r"): 13, ord("t"): 9}
 
 
-class PlaceKind(Enum):
+class PlaceholderKind(Enum):
     """What is put in at a place of the replacement."""
 
     GROUP = auto()
@@ -37,10 +37,10 @@ class PlaceKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Placeholder:
     """An escape or a variable: `value` is the group's number or the character's code, `text` as written."""
 
-    kind: PlaceKind
+    kind: PlaceholderKind
     offset: int
     text: bytes
     value: int = 0
@@ -49,9 +49,9 @@ class Place:
     @property
     def variable(self) -> str | None:
         """The request's variable that is put in here, if one is."""
-        if self.kind is PlaceKind.REQUEST_URI:
+        if self.kind is PlaceholderKind.REQUEST_URI:
             return REQUEST_URI_VARIABLE
-        return self.text.decode("utf-8", "replace") if self.kind is PlaceKind.VARIABLE else None
+        return self.text.decode("utf-8", "replace") if self.kind is PlaceholderKind.VARIABLE else None
 
     @property
     def end(self) -> int:
@@ -64,12 +64,12 @@ class Replacement:
     """A `repl_exp` as loaded."""
 
     text: bytes
-    places: tuple[Place, ...]
+    places: tuple[Placeholder, ...]
 
     @property
     def highest_group(self) -> int:
         """The highest group named; 0 where none but the whole match is."""
-        return max((place.value for place in self.places if place.kind is PlaceKind.GROUP), default=0)
+        return max((place.value for place in self.places if place.kind is PlaceholderKind.GROUP), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def read_replacement(
     text: bytes, exported: Collection[str] = ()
 ) -> Replacement | InvalidReplacement | TooManyPlaces:
     """Read a `repl_exp`. `exported`: variables that the proxy's loaded modules add to those of its core."""
-    places: list[Place] = []
+    places: list[Placeholder] = []
     at = 0
     while at < len(text):
         if text[at] not in b"\\$" or text[at:] == b"\\":
@@ -107,21 +107,21 @@ def read_replacement(
     return Replacement(text, tuple(places))
 
 
-def _escape(text: bytes, at: int) -> Place:
+def _escape(text: bytes, at: int) -> Placeholder:
     escaped = text[at + 1]
     written = text[at : at + 2]
     if ord("0") <= escaped <= ord("9"):
-        return Place(PlaceKind.GROUP, at, written, escaped - ord("0"))
+        return Placeholder(PlaceholderKind.GROUP, at, written, escaped - ord("0"))
     if escaped == ord("u"):
-        return Place(PlaceKind.REQUEST_URI, at, written)
-    return Place(PlaceKind.CHARACTER, at, written, _ESCAPES.get(escaped, escaped))
+        return Placeholder(PlaceholderKind.REQUEST_URI, at, written)
+    return Placeholder(PlaceholderKind.CHARACTER, at, written, _ESCAPES.get(escaped, escaped))
 
 
-def _variable(text: bytes, at: int, exported: Collection[str]) -> Place | InvalidReplacement:
+def _variable(text: bytes, at: int, exported: Collection[str]) -> Placeholder | InvalidReplacement:
     variable: Variable | InvalidVariable = read_variable(text, at, exported)
     if isinstance(variable, InvalidVariable):
         return InvalidReplacement(variable.reason, at)
-    return Place(PlaceKind.VARIABLE, at, variable.text, since=variable.since)
+    return Placeholder(PlaceholderKind.VARIABLE, at, variable.text, since=variable.since)
 
 
 class Chance(Enum):
@@ -249,11 +249,11 @@ class _Writer:
         self._cells.extend(text[self._replacement.places[-1].end :])
         return _written(self._cells, frozenset(self._chances))
 
-    def _put(self, place: Place) -> None:
-        if place.kind is PlaceKind.GROUP:
+    def _put(self, place: Placeholder) -> None:
+        if place.kind is PlaceholderKind.GROUP:
             self._append(self._group(place.value))
             self._copied += len(place.text)
-        elif place.kind is PlaceKind.CHARACTER:
+        elif place.kind is PlaceholderKind.CHARACTER:
             self._character(place.value)
         elif self._values is not None and place.variable is not None:
             self._append(b"$" if place.variable == _DOLLAR else self._values[place.variable].encode())

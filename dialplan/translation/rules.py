@@ -1,17 +1,16 @@
-"""Rows of table `dialplan`, and what a proxy makes of each (`build_rule` in the module's `dp_db.c`)."""
+"""Rows of table `dialplan`, what a proxy makes of each (`build_rule` in `dp_db.c`), and findings on them."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
 from operator import attrgetter
 from typing import Final
 
-from dialplan.translation.findings import Code, Effect, Finding
 from dialplan.translation.pattern import DEFAULT_EFFORT, CompileError, Pattern, compile_pattern, newer_syntax
 from dialplan.translation.replacement import (
     MAX_PLACES,
     InvalidReplacement,
-    PlaceKind,
+    PlaceholderKind,
     Replacement,
     TooManyPlaces,
     read_replacement,
@@ -21,7 +20,55 @@ from dialplan.translation.timerec import InvalidRecurrence, TimeExpression, pars
 _CASELESS_FLAG: Final = 1
 
 
-class MatchOperator(IntEnum):
+class RuleEffect(Enum):
+    """How far a finding reaches."""
+
+    PROXY_CRASHES = auto()
+    RELOAD_FAILS = auto()
+    RULE_DROPPED = auto()
+    MAY_BE_DROPPED = auto()
+    """Whether the rule loads depends on what was loaded before it."""
+    SURPRISE = auto()
+
+
+class RuleCode(Enum):
+    """What was found; a form maps codes to fields and help."""
+
+    OPERATOR_UNKNOWN = auto()
+    MATCH_DOES_NOT_COMPILE = auto()
+    SUBSTITUTION_DOES_NOT_COMPILE = auto()
+    EQUAL_RULE_EMPTY = auto()
+    TOO_MANY_ESCAPES = auto()
+    VARIABLE_INVALID = auto()
+    VARIABLE_OF_NEWER_RELEASE = auto()
+    GROUP_MISSING = auto()
+    GROUP_WITHOUT_SUBSTITUTION = auto()
+    ESCAPE_MISPLACED = auto()
+    VARIABLE_TEXT_COPIED = auto()
+    SYNTAX_OF_NEWER_PCRE2 = auto()
+    RECURRENCE_INVALID = auto()
+    RECURRENCE_CRASHES = auto()
+    TRAILING_SPACES_LOST = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFinding:
+    """One thing that a proxy makes of one rule.
+
+    `rule` is the row's id (None for a row not saved yet), `column` the table's column, `position` a byte
+    offset into that column's text where the cause can be marked; of an expression that does not compile it is
+    the last byte that PCRE2 read.
+    """
+
+    code: RuleCode
+    effect: RuleEffect
+    text: str
+    rule: int | None
+    column: str
+    position: int | None = None
+
+
+class MatchOp(IntEnum):
     """The column `match_op`."""
 
     EQUAL = 0
@@ -60,7 +107,7 @@ _columns_of = attrgetter(*COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
+class DialplanEnvironment:
     """What besides the rows decides how a proxy loads them.
 
     `variables` are the names that its loaded modules export (the core's are known), `zone` its local time
@@ -106,18 +153,18 @@ class LoadedRule:
 class Rejected:
     """A rule that is not in memory after loading; `cause` says what happens instead."""
 
-    cause: Finding
+    cause: RuleFinding
 
 
 def read_rule(
-    rule: RuleRow, environment: Environment, position: int = 0
-) -> tuple[LoadedRule | Rejected, tuple[Finding, ...]]:
+    rule: RuleRow, environment: DialplanEnvironment, position: int = 0
+) -> tuple[LoadedRule | Rejected, tuple[RuleFinding, ...]]:
     """What a proxy makes of one row, and everything to be said about it.
 
     The checks stand in the module's order: a rule dropped for its expression never gets so far as to crash
     the proxy by its replacement. `disabled` rows are read like the others; the proxy does not ask for them.
     """
-    reader = _Reader(rule, environment)
+    reader = _RuleReader(rule, environment)
     try:
         loaded = reader.read(position)
     except _RejectedError as error:
@@ -128,33 +175,33 @@ def read_rule(
 class _RejectedError(Exception):
     """The rule does not load."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: RuleFinding) -> None:
         super().__init__(finding.text)
         self.finding = finding
 
 
-class _Reader:
-    def __init__(self, rule: RuleRow, environment: Environment) -> None:
+class _RuleReader:
+    def __init__(self, rule: RuleRow, environment: DialplanEnvironment) -> None:
         self._rule = rule
         self._environment = environment
         self._caseless = bool(rule.match_flags & _CASELESS_FLAG)
-        self.findings: list[Finding] = []
+        self.findings: list[RuleFinding] = []
 
     def read(self, position: int) -> LoadedRule:
         rule = self._rule
-        if rule.match_op not in {int(operator) for operator in MatchOperator}:
+        if rule.match_op not in {int(operator) for operator in MatchOp}:
             text = f"match_op {rule.match_op} is neither 0 nor 1: the proxy drops the rule in silence."
-            raise self._rejected(Code.OPERATOR_UNKNOWN, text, "match_op")
+            raise self._rejected(RuleCode.OPERATOR_UNKNOWN, text, "match_op")
         match = self._octets("match_exp", rule.match_exp)
-        is_regex = rule.match_op == MatchOperator.REGEX
-        pattern = self._pattern("match_exp", match, Code.MATCH_DOES_NOT_COMPILE) if is_regex else None
+        is_regex = rule.match_op == MatchOp.REGEX
+        pattern = self._pattern("match_exp", match, RuleCode.MATCH_DOES_NOT_COMPILE) if is_regex else None
         substitution = self._substitution()
         replacement = self._replacement(substitution)
         attributes = self._octets("attrs", rule.attrs)
         recurrence = self._recurrence()
         if not is_regex and not match:
             text = "An equal rule with an empty text: the whole reload fails, and the old rules stay."
-            raise self._rejected(Code.EQUAL_RULE_EMPTY, text, "match_exp", effect=Effect.RELOAD_FAILS)
+            raise self._rejected(RuleCode.EQUAL_RULE_EMPTY, text, "match_exp", effect=RuleEffect.RELOAD_FAILS)
         return LoadedRule(
             rule=rule,
             position=position,
@@ -173,10 +220,10 @@ class _Reader:
         stripped = octets.rstrip(b" ")
         if stripped != octets:
             note = "Spaces at the end are lost in the table."
-            self._note(Code.TRAILING_SPACES_LOST, note, column, len(stripped))
+            self._note(RuleCode.TRAILING_SPACES_LOST, note, column, len(stripped))
         return stripped
 
-    def _pattern(self, column: str, expression: bytes, code: Code) -> Pattern:
+    def _pattern(self, column: str, expression: bytes, code: RuleCode) -> Pattern:
         pattern = compile_pattern(expression, self._caseless, self._environment.effort)
         if isinstance(pattern, CompileError):
             text = f"{pattern.message}: the proxy drops the rule in silence."
@@ -184,14 +231,14 @@ class _Reader:
         place = newer_syntax(expression)
         if place is not None:
             text = "PCRE2 before 10.43 reads this differently, or drops the rule."
-            self._note(Code.SYNTAX_OF_NEWER_PCRE2, text, column, place)
+            self._note(RuleCode.SYNTAX_OF_NEWER_PCRE2, text, column, place)
         return pattern
 
     def _substitution(self) -> Pattern | None:
         expression = self._octets("subst_exp", self._rule.subst_exp)
         if not expression:
             return None
-        return self._pattern("subst_exp", expression, Code.SUBSTITUTION_DOES_NOT_COMPILE)
+        return self._pattern("subst_exp", expression, RuleCode.SUBSTITUTION_DOES_NOT_COMPILE)
 
     def _replacement(self, substitution: Pattern | None) -> Replacement | None:
         text = self._octets("repl_exp", self._rule.repl_exp)
@@ -201,32 +248,36 @@ class _Reader:
         if isinstance(replacement, TooManyPlaces):
             reason = f"More than {MAX_PLACES} escapes and variables: the proxy crashes when it loads this."
             raise self._rejected(
-                Code.TOO_MANY_ESCAPES, reason, "repl_exp", replacement.position, Effect.PROXY_CRASHES
+                RuleCode.TOO_MANY_ESCAPES,
+                reason,
+                "repl_exp",
+                replacement.position,
+                RuleEffect.PROXY_CRASHES,
             )
         if isinstance(replacement, InvalidReplacement):
             reason = f"{replacement.reason}: the proxy drops the rule in silence."
-            raise self._rejected(Code.VARIABLE_INVALID, reason, "repl_exp", replacement.position)
+            raise self._rejected(RuleCode.VARIABLE_INVALID, reason, "repl_exp", replacement.position)
         if substitution is not None and replacement.highest_group > substitution.groups:
             missing = f"subst_exp has no group {replacement.highest_group}"
             reason = f"{missing}: the proxy drops the rule in silence."
-            raise self._rejected(Code.GROUP_MISSING, reason, "repl_exp", _place_of_highest(replacement))
+            raise self._rejected(RuleCode.GROUP_MISSING, reason, "repl_exp", _place_of_highest(replacement))
         self.findings.extend(self._surprises(replacement, substitution))
         return replacement
 
-    def _surprises(self, replacement: Replacement, substitution: Pattern | None) -> Iterator[Finding]:
+    def _surprises(self, replacement: Replacement, substitution: Pattern | None) -> Iterator[RuleFinding]:
         for place in replacement.places:
             if place.since:
                 text = f"{place.variable} is there from OpenSIPS {place.since} on; older ones drop the rule."
-                yield self._surprise(Code.VARIABLE_OF_NEWER_RELEASE, text, "repl_exp", place.offset)
+                yield self._surprise(RuleCode.VARIABLE_OF_NEWER_RELEASE, text, "repl_exp", place.offset)
         if substitution is None:
             if replacement.highest_group:
                 text = (
                     "A group without a subst_exp: the proxy may drop the rule (that depends on the rules "
                     "loaded before it), and if it loads, the output is this text as it stands."
                 )
-                yield Finding(
-                    Code.GROUP_WITHOUT_SUBSTITUTION,
-                    Effect.MAY_BE_DROPPED,
+                yield RuleFinding(
+                    RuleCode.GROUP_WITHOUT_SUBSTITUTION,
+                    RuleEffect.MAY_BE_DROPPED,
                     text,
                     self._rule.id,
                     "repl_exp",
@@ -234,12 +285,12 @@ class _Reader:
                 )
             return
         for index, place in enumerate(replacement.places):
-            if place.kind is PlaceKind.CHARACTER and place.offset > 0:
+            if place.kind is PlaceholderKind.CHARACTER and place.offset > 0:
                 text = "The escaped character overwrites the output's first, and leaves a stray byte here."
-                yield self._surprise(Code.ESCAPE_MISPLACED, text, "repl_exp", place.offset)
-            elif place.kind is not PlaceKind.GROUP and index + 1 < len(replacement.places):
+                yield self._surprise(RuleCode.ESCAPE_MISPLACED, text, "repl_exp", place.offset)
+            elif place.kind is not PlaceholderKind.GROUP and index + 1 < len(replacement.places):
                 text = "These characters themselves are copied to the output, too."
-                yield self._surprise(Code.VARIABLE_TEXT_COPIED, text, "repl_exp", place.offset)
+                yield self._surprise(RuleCode.VARIABLE_TEXT_COPIED, text, "repl_exp", place.offset)
 
     def _recurrence(self) -> TimeExpression | None:
         text = self._octets("timerec", self._rule.timerec).decode("latin-1")
@@ -248,36 +299,36 @@ class _Reader:
         recurrence = parse_timerec(text, self._environment.zone)
         if isinstance(recurrence, InvalidRecurrence):
             reason = f"{recurrence.reason}: the proxy drops the rule in silence."
-            raise self._rejected(Code.RECURRENCE_INVALID, reason, "timerec", recurrence.position)
+            raise self._rejected(RuleCode.RECURRENCE_INVALID, reason, "timerec", recurrence.position)
         if recurrence.can_crash:
             reason = "The interval is 0: the proxy crashes as soon as it tries this rule."
-            self._note(Code.RECURRENCE_CRASHES, reason, "timerec", effect=Effect.PROXY_CRASHES)
+            self._note(RuleCode.RECURRENCE_CRASHES, reason, "timerec", effect=RuleEffect.PROXY_CRASHES)
         return recurrence
 
     def _note(
         self,
-        code: Code,
+        code: RuleCode,
         text: str,
         column: str,
         position: int | None = None,
-        effect: Effect = Effect.SURPRISE,
+        effect: RuleEffect = RuleEffect.SURPRISE,
     ) -> None:
-        self.findings.append(Finding(code, effect, text, self._rule.id, column, position))
+        self.findings.append(RuleFinding(code, effect, text, self._rule.id, column, position))
 
-    def _surprise(self, code: Code, text: str, column: str, position: int) -> Finding:
-        return Finding(code, Effect.SURPRISE, text, self._rule.id, column, position)
+    def _surprise(self, code: RuleCode, text: str, column: str, position: int) -> RuleFinding:
+        return RuleFinding(code, RuleEffect.SURPRISE, text, self._rule.id, column, position)
 
     def _rejected(
         self,
-        code: Code,
+        code: RuleCode,
         text: str,
         column: str,
         position: int | None = None,
-        effect: Effect = Effect.RULE_DROPPED,
+        effect: RuleEffect = RuleEffect.RULE_DROPPED,
     ) -> _RejectedError:
-        return _RejectedError(Finding(code, effect, text, self._rule.id, column, position))
+        return _RejectedError(RuleFinding(code, effect, text, self._rule.id, column, position))
 
 
 def _place_of_highest(replacement: Replacement) -> int:
-    groups = (place for place in replacement.places if place.kind is PlaceKind.GROUP)
+    groups = (place for place in replacement.places if place.kind is PlaceholderKind.GROUP)
     return max(groups, key=lambda place: place.value).offset

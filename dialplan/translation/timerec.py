@@ -79,18 +79,18 @@ def parse_timerec(text: str, zone: str = "UTC") -> TimeExpression | InvalidRecur
     Characters stand for bytes (Latin-1). An unknown zone is UTC, as for the C library.
     """
     try:
-        return _Parser(text, zone).parse()
-    except _SyntaxError as error:
+        return _TimerecParser(text, zone).parse()
+    except _TimerecError as error:
         return InvalidRecurrence(str(error), error.position)
 
 
-class _SyntaxError(Exception):
+class _TimerecError(Exception):
     def __init__(self, reason: str, position: int) -> None:
         super().__init__(reason)
         self.position = position
 
 
-class _Parser:
+class _TimerecParser:
     """Follows `tmrec_expr_parse`: operand and operator in turn, each level with one kind of operator."""
 
     def __init__(self, text: str, zone: str, offset: int = 0) -> None:
@@ -143,7 +143,7 @@ class _Parser:
             raise self._error("a closing bracket is missing", self._at)
         inside = self._text[begin:end]
         lead = len(inside) - len(inside.lstrip(_BLANKS))
-        self._add(_Parser(inside.strip(_BLANKS), self._zone, self._offset + begin + lead).parse())
+        self._add(_TimerecParser(inside.strip(_BLANKS), self._zone, self._offset + begin + lead).parse())
         self._at = end + 1
         self._needs_operand = False
 
@@ -192,5 +192,5 @@ class _Parser:
         self._invert_next = False
         self._operands.append(operand)
 
-    def _error(self, reason: str, position: int) -> _SyntaxError:
-        return _SyntaxError(reason, self._offset + position)
+    def _error(self, reason: str, position: int) -> _TimerecError:
+        return _TimerecError(reason, self._offset + position)

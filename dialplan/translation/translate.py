@@ -20,7 +20,7 @@ MAX_ATTRIBUTES: Final = 256
 """Bytes of `attrs` that a translation returns."""
 
 
-class Verdict(Enum):
+class TrialVerdict(Enum):
     """What became of one rule that was tried."""
 
     MATCHED = auto()
@@ -40,7 +40,7 @@ class Trial:
     """A rule that was tried, and what became of it."""
 
     rule: LoadedRule
-    verdict: Verdict
+    verdict: TrialVerdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,19 @@ class Search:
 
     rules: tuple[LoadedRule, ...]
     tried: int
-    verdicts: Mapping[int, Verdict]
+    verdicts: Mapping[int, TrialVerdict]
 
     @property
     def trials(self) -> Iterator[Trial]:
         """The rules tried, in order."""
         for index in range(self.tried):
-            yield Trial(self.rules[index], self.verdicts.get(index, Verdict.NO_MATCH))
+            yield Trial(self.rules[index], self.verdicts.get(index, TrialVerdict.NO_MATCH))
 
     @property
     def last(self) -> Trial | None:
         """The trial that ended the search other than by running out of rules."""
         verdict = self.verdicts.get(self.tried - 1)
-        if verdict in (Verdict.MATCHED, Verdict.GAVE_UP, Verdict.CRASHED):
+        if verdict in (TrialVerdict.MATCHED, TrialVerdict.GAVE_UP, TrialVerdict.CRASHED):
             return Trial(self.rules[self.tried - 1], verdict)
         return None
 
@@ -146,7 +146,7 @@ Outcome = (
 
 
 @dataclass(frozen=True, slots=True)
-class Translation:
+class TranslationTrace:
     """What comes out, and the two searches that led there; None where they were not begun."""
 
     outcome: Outcome
@@ -160,40 +160,40 @@ def translate(
     subject: bytes,
     now: int,
     values: Mapping[str, str] | None = None,
-) -> Translation:
+) -> TranslationTrace:
     """Translate `subject` with the rules of `dpid` at the Unix time `now`.
 
     `values` are the request's variables by their text in the replacement (“$rU”), an unset one as "". None
     stands for `dp_translate` asked over MI, where there is no request.
     """
     if not subject:
-        return Translation(NotTranslated(Failure.EMPTY_INPUT))
+        return TranslationTrace(NotTranslated(Failure.EMPTY_INPUT))
     rules = dialplans.get(dpid)
     if rules is None:
-        return Translation(NoInformation(dpid))
+        return TranslationTrace(NoInformation(dpid))
     equal = _search_equal(rules, subject, now)
-    if equal.last and equal.last.verdict is Verdict.CRASHED:
-        return Translation(ProxyCrashes(equal.last.rule), equal)
+    if equal.last and equal.last.verdict is TrialVerdict.CRASHED:
+        return TranslationTrace(ProxyCrashes(equal.last.rule), equal)
     regex = _search_regex(rules, subject, now)
-    return Translation(_outcome(equal.last, regex.last, subject, values), equal, regex)
+    return TranslationTrace(_outcome(equal.last, regex.last, subject, values), equal, regex)
 
 
 def _search_equal(rules: RuleSet, subject: bytes, now: int) -> Search:
     candidates = rules.equal.get(subject.lower(), ())
-    verdicts: dict[int, Verdict] = {}
+    verdicts: dict[int, TrialVerdict] = {}
     for index, rule in enumerate(candidates):
         if rule.recurrence is not None and (verdict := untimely(rule.recurrence, now)):
             verdicts[index] = verdict
         elif rule.caseless or rule.match == subject:
-            verdicts[index] = Verdict.MATCHED
-        if verdicts.get(index) in (Verdict.MATCHED, Verdict.CRASHED):
+            verdicts[index] = TrialVerdict.MATCHED
+        if verdicts.get(index) in (TrialVerdict.MATCHED, TrialVerdict.CRASHED):
             return Search(candidates, index + 1, verdicts)
     return Search(candidates, len(candidates), verdicts)
 
 
 def _search_regex(rules: RuleSet, subject: bytes, now: int) -> Search:
     """One loop with little in it but the library's call, since a rule set can hold thousands of rules."""
-    verdicts: dict[int, Verdict] = {}
+    verdicts: dict[int, TrialVerdict] = {}
     tests = iter(enumerate(zip(rules.codes, rules.recurrences, strict=True)))
     while True:
         index = -1
@@ -201,45 +201,45 @@ def _search_regex(rules: RuleSet, subject: bytes, now: int) -> Search:
             for index, (code, recurrence) in tests:
                 if recurrence is not None and (verdict := untimely(recurrence, now)):
                     verdicts[index] = verdict
-                    if verdict is Verdict.CRASHED:
+                    if verdict is TrialVerdict.CRASHED:
                         return Search(rules.regex, index + 1, verdicts)
                 elif match_data(code, subject) is not None:
-                    verdicts[index] = Verdict.MATCHED
+                    verdicts[index] = TrialVerdict.MATCHED
                     return Search(rules.regex, index + 1, verdicts)
         except MatchError as error:
             verdicts[index] = _verdict_of(rules.regex[index], error)
-            if verdicts[index] is Verdict.GAVE_UP:
+            if verdicts[index] is TrialVerdict.GAVE_UP:
                 return Search(rules.regex, index + 1, verdicts)
         else:
             return Search(rules.regex, len(rules.regex), verdicts)
 
 
-def untimely(recurrence: TimeExpression, now: int) -> Verdict | None:
+def untimely(recurrence: TimeExpression, now: int) -> TrialVerdict | None:
     """Why a rule with this recurrence is not matched at the Unix time `now`; None where it applies."""
     match recurrence.check(now):
         case Timing.APPLIES:
             return None
         case Timing.DOES_NOT:
-            return Verdict.OUT_OF_TIME
+            return TrialVerdict.OUT_OF_TIME
         case Timing.CRASHES:
-            return Verdict.CRASHED
+            return TrialVerdict.CRASHED
 
 
-def _verdict_of(rule: LoadedRule, error: Exception) -> Verdict:
+def _verdict_of(rule: LoadedRule, error: Exception) -> TrialVerdict:
     gave_up = rule.pattern is not None and rule.pattern.miss_of(error) is Miss.GAVE_UP
-    return Verdict.GAVE_UP if gave_up else Verdict.FAILED
+    return TrialVerdict.GAVE_UP if gave_up else TrialVerdict.FAILED
 
 
 def _outcome(
     equal: Trial | None, regex: Trial | None, subject: bytes, values: Mapping[str, str] | None
 ) -> Outcome:
-    if regex is not None and regex.verdict is Verdict.CRASHED:
+    if regex is not None and regex.verdict is TrialVerdict.CRASHED:
         return ProxyCrashes(regex.rule)
     if equal is None and regex is None:
         return NotTranslated(Failure.NO_RULE_MATCHES)
     trials = [trial for trial in (equal, regex) if trial is not None]
     better = min(trials, key=lambda trial: trial.rule.position)
-    leftover = regex.rule.pattern if regex is not None and regex.verdict is Verdict.MATCHED else None
+    leftover = regex.rule.pattern if regex is not None and regex.verdict is TrialVerdict.MATCHED else None
     matched = leftover.search(subject) if leftover else None
     return apply_rule(better, subject, matched if isinstance(matched, Match) else None, values)
 
@@ -252,7 +252,7 @@ def apply_rule(
     `matched` is the last regex match before, whose spans the proxy still holds.
     """
     rule = hit.rule
-    if hit.verdict is Verdict.GAVE_UP:
+    if hit.verdict is TrialVerdict.GAVE_UP:
         return Undecided(rule)
     attributes = rule.attributes[:MAX_ATTRIBUTES]
     if rule.replacement is None:

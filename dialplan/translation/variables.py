@@ -76,10 +76,10 @@ class InvalidVariable:
 
 def read_variable(text: bytes, start: int, exported: Collection[str] = ()) -> Variable | InvalidVariable:
     """The variable that begins with the `$` at `start`. `exported`: names that the loaded modules add."""
-    return _Reader(text, start, exported).read()
+    return _VariableReader(text, start, exported).read()
 
 
-class _Reader:
+class _VariableReader:
     """Follows `pv_parse_spec`; past the end of the text stands a zero byte, as in C."""
 
     def __init__(self, text: bytes, start: int, exported: Collection[str]) -> None:
@@ -91,7 +91,7 @@ class _Reader:
     def read(self) -> Variable | InvalidVariable:
         try:
             name, since = self._parenthesised() if self._take(b"(") else self._bare()
-        except _SyntaxError as error:
+        except _VariableError as error:
             return InvalidVariable(str(error))
         return Variable(self._text[self._start : self._at], name, since)
 
@@ -112,7 +112,7 @@ class _Reader:
         name = self._name()
         named = self._peek() == b"("
         if not named and self._peek() not in (b")", b"[", b"{"):
-            raise _SyntaxError(f"a closing bracket is missing in {self._shown()}")
+            raise _VariableError(f"a closing bracket is missing in {self._shown()}")
         since = self._lookup(name, named=named)
         if self._take(b"("):
             self._inner(b"(", b")")
@@ -147,7 +147,7 @@ class _Reader:
             if name in names:
                 return release
         shown = f"${name}(…)" if named else f"${name}"
-        raise _SyntaxError(f"there is no variable {shown} in the core of the proxy")
+        raise _VariableError(f"there is no variable {shown} in the core of the proxy")
 
     def _inner(self, opening: bytes, closing: bytes) -> None:
         begin = self._at
@@ -162,19 +162,19 @@ class _Reader:
                 depth += 1
             self._at += 1
         if self._at == begin:
-            raise _SyntaxError(f"nothing stands in the brackets of {self._shown()}")
+            raise _VariableError(f"nothing stands in the brackets of {self._shown()}")
         self._expect(closing)
 
     def _index(self, name: str) -> None:
         if name not in _INDEXED and name not in self._exported:
-            raise _SyntaxError(f"${name} takes no index")
+            raise _VariableError(f"${name} takes no index")
         begin = self._at
         self._inner(b"[", b"]")
         index = self._text[begin : self._at - 1]
         digits = index.removeprefix(b"-")
         is_known = index == b"*" or index.startswith(b"$") or digits.isdigit() or not digits
         if not is_known and not (name == "avp" and index.lower() == b"append"):
-            raise _SyntaxError(f"{index.decode('utf-8', 'replace')} is no index")
+            raise _VariableError(f"{index.decode('utf-8', 'replace')} is no index")
 
     def _transformations(self) -> None:
         self._inner(b"{", b"}")
@@ -198,11 +198,11 @@ class _Reader:
 
     def _expect(self, character: bytes) -> None:
         if not self._take(character):
-            raise _SyntaxError(f"“{character.decode('ascii')}” is missing in {self._shown()}")
+            raise _VariableError(f"“{character.decode('ascii')}” is missing in {self._shown()}")
 
     def _shown(self) -> str:
         return self._text[self._start :].decode("utf-8", "replace")
 
 
-class _SyntaxError(Exception):
+class _VariableError(Exception):
     """Not a variable; the message says why."""

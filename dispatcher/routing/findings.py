@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Effect(StrEnum):
+class RowEffect(StrEnum):
     """What becomes of the row, the worst first."""
 
     RELOAD_FAILS = "reload fails"
@@ -15,7 +15,7 @@ class Effect(StrEnum):
     """Loaded as written, and yet not what many would expect."""
 
 
-class Code(StrEnum):
+class RowCode(StrEnum):
     """What was found."""
 
     EMPTY_DESTINATION = "empty-destination"
@@ -40,11 +40,11 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class RowFinding:
     """One thing found: at which column of which row (its id), what becomes of it, and a text for people."""
 
-    code: Code
-    effect: Effect
+    code: RowCode
+    effect: RowEffect
     column: str
     text: str
     row_id: int | None = None
@@ -55,8 +55,8 @@ class RowFindings:
     """Gathers into a list what is found at one row."""
 
     row_id: int | None
-    gathered: list[Finding]
+    gathered: list[RowFinding]
 
-    def add(self, code: Code, effect: Effect, column: str, text: str) -> None:
+    def add(self, code: RowCode, effect: RowEffect, column: str, text: str) -> None:
         """Note a finding."""
-        self.gathered.append(Finding(code, effect, column, text, self.row_id))
+        self.gathered.append(RowFinding(code, effect, column, text, self.row_id))

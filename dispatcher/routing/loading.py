@@ -6,18 +6,20 @@ What the loader drops, cuts or builds wrong is done here too, and told as findin
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dispatcher.routing import sockets
-from dispatcher.routing.destinations import Destination
+from dispatcher.routing.addresses import NextHop, addresses_of, listener_of, next_hop_of, parse_socket
+from dispatcher.routing.destinations import DestinationState, LoadedDestination
 from dispatcher.routing.environment import Environment, Resolve
-from dispatcher.routing.findings import Code, Effect, Finding, RowFindings
-from dispatcher.routing.lookup import addresses_of
-from dispatcher.routing.next_hop import NextHop, next_hop_of
+from dispatcher.routing.findings import (
+    RowCode,
+    RowEffect,
+    RowFinding,
+    RowFindings,
+)
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.states import State
 from efcp.releases import RELEASE_3_6
 from efcp.sip.uri import SipUri, UriError, parse
 
-__all__ = ["Destination", "Environment", "LoadBrokenError", "Loaded", "Resolve", "load", "load_row"]
+__all__ = ["Environment", "LoadBrokenError", "LoadedDestination", "LoadedSets", "Resolve", "load", "load_row"]
 
 MAX_16 = 0xFFFF
 _MAX_32 = 0xFFFFFFFF
@@ -26,12 +28,12 @@ _NO_DIGITS_WEIGHT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSets:
     """The sets in ds_list's order, each with its destinations in order of preference."""
 
-    sets: dict[int, tuple[Destination, ...]]
+    sets: dict[int, tuple[LoadedDestination, ...]]
     discarded: int
-    findings: tuple[Finding, ...]
+    findings: tuple[RowFinding, ...]
 
     @property
     def count(self) -> int:
@@ -42,15 +44,15 @@ class Loaded:
 class LoadBrokenError(Exception):
     """A row that makes the whole reload fail with MI error 500; the proxy then keeps its old table."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, finding: RowFinding) -> None:
         super().__init__(finding.text)
         self.finding = finding
 
 
-def load(rows: Iterable[DestinationRow], environment: Environment) -> Loaded:
+def load(rows: Iterable[DestinationRow], environment: Environment) -> LoadedSets:
     """Load `rows` in their order; raise LoadBrokenError where the proxy gives up."""
-    sets: dict[int, list[Destination]] = {}
-    findings: list[Finding] = []
+    sets: dict[int, list[LoadedDestination]] = {}
+    findings: list[RowFinding] = []
     discarded = 0
     for row in rows:
         destination = load_row(row, environment, findings)
@@ -61,10 +63,10 @@ def load(rows: Iterable[DestinationRow], environment: Environment) -> Loaded:
     # The loader puts each new set in front of the others.
     ordered = {setid: tuple(sets[setid]) for setid in reversed(sets)}
     findings.extend(_overflows(ordered))
-    return Loaded(ordered, discarded, tuple(findings))
+    return LoadedSets(ordered, discarded, tuple(findings))
 
 
-def _insert(members: list[Destination], priority: int, destination: Destination) -> None:
+def _insert(members: list[LoadedDestination], priority: int, destination: LoadedDestination) -> None:
     """Put the destination after the last one of no lower priority: 16 bits kept of those, all of its own."""
     index = len(members)
     while index > 0 and members[index - 1].priority < priority:
@@ -72,7 +74,9 @@ def _insert(members: list[Destination], priority: int, destination: Destination)
     members.insert(index, destination)
 
 
-def load_row(row: DestinationRow, environment: Environment, findings: list[Finding]) -> Destination | None:
+def load_row(
+    row: DestinationRow, environment: Environment, findings: list[RowFinding]
+) -> LoadedDestination | None:
     """Load one row, None where it is dropped; what is to be said of it is added to `findings`.
 
     Raises LoadBrokenError.
@@ -81,9 +85,9 @@ def load_row(row: DestinationRow, environment: Environment, findings: list[Findi
     text = _column(row.destination)
     if not text:
         raise LoadBrokenError(
-            Finding(
-                Code.EMPTY_DESTINATION,
-                Effect.RELOAD_FAILS,
+            RowFinding(
+                RowCode.EMPTY_DESTINATION,
+                RowEffect.RELOAD_FAILS,
                 "destination",
                 "Empty: the proxy's whole reload would fail over it.",
                 row.id,
@@ -98,7 +102,7 @@ def load_row(row: DestinationRow, environment: Environment, findings: list[Findi
     if addresses is None:
         return None
     next_hop = _next_hop(text, uri, found)
-    return Destination(
+    return LoadedDestination(
         setid=_set(row, found),
         uri=text,
         next_hop=next_hop.text,
@@ -123,21 +127,21 @@ def _column(text: str | None) -> str:
 def _socket(text: str, environment: Environment, found: RowFindings) -> str | None:
     if not text:
         return None
-    listener = sockets.listener_of(text, environment.listeners)
+    listener = listener_of(text, environment.listeners)
     if listener is not None:
         return listener
-    name = sockets.parse(text)
+    name = parse_socket(text)
     if name is None or not name.is_possible:
         found.add(
-            Code.SOCKET_IGNORED,
-            Effect.MISLOADED,
+            RowCode.SOCKET_IGNORED,
+            RowEffect.MISLOADED,
             "socket",
             f"{text} is no socket such as udp:10.0.0.2:5060: the proxy ignores it.",
         )
     else:
         found.add(
-            Code.SOCKET_IGNORED,
-            Effect.SURPRISE,
+            RowCode.SOCKET_IGNORED,
+            RowEffect.SURPRISE,
             "socket",
             f"{text} was not seen among the proxy's sockets: unless it listens there, it ignores the socket"
             " and chooses one itself.",
@@ -157,8 +161,8 @@ def _weight(text: str, environment: Environment, found: RowFindings) -> int:
         _say_bad_weight(text, weight, environment, found)
     elif number > MAX_16:
         found.add(
-            Code.WEIGHT_CUT,
-            Effect.MISLOADED,
+            RowCode.WEIGHT_CUT,
+            RowEffect.MISLOADED,
             "weight",
             f"The proxy keeps 16 bits of a weight: it would load {weight}.",
         )
@@ -168,17 +172,17 @@ def _weight(text: str, environment: Environment, found: RowFindings) -> int:
 def _say_bad_weight(text: str, weight: int, environment: Environment, found: RowFindings) -> None:
     if environment.release.refuses_bad_weights:
         raise LoadBrokenError(
-            Finding(
-                Code.BAD_WEIGHT,
-                Effect.RELOAD_FAILS,
+            RowFinding(
+                RowCode.BAD_WEIGHT,
+                RowEffect.RELOAD_FAILS,
                 "weight",
                 f"The weight {text!r} is no number: the proxy's whole reload would fail over it.",
                 found.row_id,
             )
         )
     found.add(
-        Code.BAD_WEIGHT,
-        Effect.MISLOADED,
+        RowCode.BAD_WEIGHT,
+        RowEffect.MISLOADED,
         "weight",
         f"The weight {text!r} is no number: OpenSIPS before {RELEASE_3_6} loads it as {weight},"
         " later ones fail.",
@@ -190,19 +194,32 @@ def _uri(text: str, found: RowFindings) -> SipUri | None:
         uri = parse(text)
     except UriError as error:
         found.add(
-            Code.BAD_URI, Effect.DROPPED, "destination", f"The proxy would drop it: {_marked(text, error)}"
+            RowCode.BAD_URI,
+            RowEffect.DROPPED,
+            "destination",
+            f"The proxy would drop it: {_marked(text, error)}",
         )
         return None
     if len(uri.host.encode()) > _MAX_HOST:
-        found.add(Code.BAD_URI, Effect.DROPPED, "destination", "The host is longer than 254 bytes.")
+        found.add(
+            RowCode.BAD_URI,
+            RowEffect.DROPPED,
+            "destination",
+            "The host is longer than 254 bytes.",
+        )
         return None
     if uri.scheme == "tel":
-        found.add(Code.NOT_SIP, Effect.DROPPED, "destination", "A tel: URI names no host to send to.")
+        found.add(
+            RowCode.NOT_SIP,
+            RowEffect.DROPPED,
+            "destination",
+            "A tel: URI names no host to send to.",
+        )
         return None
     if uri.scheme.startswith("urn:"):
         found.add(
-            Code.NOT_SIP,
-            Effect.MISLOADED,
+            RowCode.NOT_SIP,
+            RowEffect.MISLOADED,
             "destination",
             f"No SIP URI: the proxy takes the service {uri.host} for a host.",
         )
@@ -219,23 +236,23 @@ def _next_hop(text: str, uri: SipUri, found: RowFindings) -> NextHop:
     next_hop = next_hop_of(text, uri)
     if next_hop.is_broken:
         found.add(
-            Code.BROKEN_NEXT_HOP,
-            Effect.MISLOADED,
+            RowCode.BROKEN_NEXT_HOP,
+            RowEffect.MISLOADED,
             "destination",
             "With a user part or headers beside parameters the proxy builds a wrong next hop:"
             " leave one of them out.",
         )
     elif next_hop.text != text:
         found.add(
-            Code.PARTS_CUT,
-            Effect.SURPRISE,
+            RowCode.PARTS_CUT,
+            RowEffect.SURPRISE,
             "destination",
             "The user part and headers are cut from the next hop.",
         )
     if "," in next_hop.text:
         found.add(
-            Code.COMMA,
-            Effect.MISLOADED,
+            RowCode.COMMA,
+            RowEffect.MISLOADED,
             "destination",
             "A comma ends the URI where the script uses it: the proxy would send to something else.",
         )
@@ -245,27 +262,33 @@ def _next_hop(text: str, uri: SipUri, found: RowFindings) -> NextHop:
 def _set(row: DestinationRow, found: RowFindings) -> int:
     if row.setid < 0:
         found.add(
-            Code.NEGATIVE_SET, Effect.MISLOADED, "setid", "A negative set loads, but can never be selected."
+            RowCode.NEGATIVE_SET,
+            RowEffect.MISLOADED,
+            "setid",
+            "A negative set loads, but can never be selected.",
         )
     return row.setid
 
 
-def _state(row: DestinationRow, environment: Environment, found: RowFindings) -> State:
+def _state(row: DestinationRow, environment: Environment, found: RowFindings) -> DestinationState:
     if not environment.persistent_state:
-        return State.ACTIVE
+        return DestinationState.ACTIVE
     if row.state not in {0, 1, 2}:
         found.add(
-            Code.UNKNOWN_STATE, Effect.MISLOADED, "state", f"The proxy loads the state {row.state} as active."
+            RowCode.UNKNOWN_STATE,
+            RowEffect.MISLOADED,
+            "state",
+            f"The proxy loads the state {row.state} as active.",
         )
-        return State.ACTIVE
-    return State(row.state)
+        return DestinationState.ACTIVE
+    return DestinationState(row.state)
 
 
 def _probe_always(row: DestinationRow, found: RowFindings) -> bool:
     if row.probe_mode not in {0, 1}:
         found.add(
-            Code.UNKNOWN_PROBE_MODE,
-            Effect.MISLOADED,
+            RowCode.UNKNOWN_PROBE_MODE,
+            RowEffect.MISLOADED,
             "probe_mode",
             f"The proxy loads the probe mode {row.probe_mode} as 0.",
         )
@@ -275,21 +298,21 @@ def _probe_always(row: DestinationRow, found: RowFindings) -> bool:
 def _priority(row: DestinationRow, found: RowFindings) -> int:
     if not 0 <= row.priority <= MAX_16:
         found.add(
-            Code.PRIORITY_CUT,
-            Effect.MISLOADED,
+            RowCode.PRIORITY_CUT,
+            RowEffect.MISLOADED,
             "priority",
             f"The proxy keeps 16 bits of a priority: it would load {row.priority & MAX_16}.",
         )
     return row.priority & MAX_16
 
 
-def _overflows(sets: dict[int, tuple[Destination, ...]]) -> Iterator[Finding]:
+def _overflows(sets: dict[int, tuple[LoadedDestination, ...]]) -> Iterator[RowFinding]:
     for setid, destinations in sets.items():
         total = sum(destination.weight for destination in destinations)
         if total > MAX_16:
-            yield Finding(
-                Code.WEIGHTS_OVERFLOW,
-                Effect.SURPRISE,
+            yield RowFinding(
+                RowCode.WEIGHTS_OVERFLOW,
+                RowEffect.SURPRISE,
                 "weight",
                 f"The weights of set {setid} sum to {total}; in the proxy's 16 bits the shares go wrong.",
             )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from dispatcher.routing.live import LiveDestination, LiveSet
+from dispatcher.routing.destinations import LiveDestination, LiveSet
 from efcp.sip import address
 
 _BRACKET = re.compile(r"\[(?P<negation>[!^]?)(?P<members>\]?[^\]]*)\]")

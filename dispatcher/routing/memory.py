@@ -1,20 +1,60 @@
-"""A proxy's memory of the dispatcher table, and everything that changes it (dispatch.c of 3.4 to 4.0)."""
+"""What a call carries in AVPs from ds_select_dst to ds_next_dst and ds_mark_dst (dispatch.c)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dispatcher.routing import probing
+from dispatcher.routing.destinations import (
+    DestinationState,
+    FlagChange,
+    Health,
+    LiveDestination,
+    LiveSet,
+    StateFlag,
+)
 from dispatcher.routing.environment import Environment
-from dispatcher.routing.failover import Route
-from dispatcher.routing.live import LiveDestination, LiveSet
-from dispatcher.routing.loading import Loaded, load
+from dispatcher.routing.hashing import Request
+from dispatcher.routing.loading import LoadedSets, load
 from dispatcher.routing.membership import member_at
 from dispatcher.routing.probing import Probe, ProbingSettings
-from dispatcher.routing.requests import Request
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions, select
-from dispatcher.routing.selection import NoSelection, Refusal, Selection
-from dispatcher.routing.states import Health, Mark, State, StateChange
+from dispatcher.routing.selection import NoSelection, Refusal, SelectFlag, Selection
+
+
+@dataclass(slots=True)
+class FailoverList:
+    """The AVPs of one call.
+
+    `addresses` begins with the destination in use: for a first choice its URI, for a destination of a
+    failover list its next hop, so that ds_mark_dst does not find one whose URI has a user part or headers.
+    `sockets` are those of the failover list alone. `setid` is the set of the latest selection.
+    """
+
+    setid: int | None = None
+    addresses: list[str] = field(default_factory=list)
+    sockets: list[str | None] = field(default_factory=list)
+
+    def take(self, selection: Selection, flags: SelectFlag) -> None:
+        """Note a selection. Without the flag f nothing is kept; without a, earlier ones are forgotten."""
+        self.setid = selection.setid
+        if SelectFlag.FAILOVER not in flags:
+            return
+        if SelectFlag.APPEND not in flags:
+            self.addresses.clear()
+            self.sockets.clear()
+        others = [selection.destinations[index] for index in selection.failover]
+        self.addresses[:0] = [selection.destination.uri, *(each.next_hop for each in others)]
+        self.sockets[:0] = [each.socket for each in others]
+
+    def next_hop(self) -> tuple[str, str | None] | None:
+        """Turn to the next destination: its next hop and socket; None when there is none (ds_next_dst)."""
+        if not self.addresses:
+            return None
+        del self.addresses[0]
+        if not self.addresses:
+            return None
+        return self.addresses[0], self.sockets.pop(0) if self.sockets else None
 
 
 class UnknownDestinationError(LookupError):
@@ -27,7 +67,7 @@ class UnsavedState:
 
     setid: int
     uri: str
-    state: State
+    state: DestinationState
 
 
 @dataclass(slots=True)
@@ -41,7 +81,7 @@ class ProxyMemory:
     settings: ProbingSettings = field(default_factory=ProbingSettings)
     sets: dict[int, LiveSet] = field(default_factory=dict)
 
-    def reload(self, rows: Iterable[DestinationRow], *, inherit_state: bool = True) -> Loaded:
+    def reload(self, rows: Iterable[DestinationRow], *, inherit_state: bool = True) -> LoadedSets:
         """Put what `rows` load to in the place of the present sets.
 
         Failure counts, hit counters and the last-used pointers start anew. With `inherit_state` a
@@ -62,7 +102,12 @@ class ProxyMemory:
         return [(setid, live.destinations) for setid, live in self.sets.items()]
 
     def select(
-        self, setid: int, algorithm: int, request: Request, options: SelectOptions, route: Route | None = None
+        self,
+        setid: int,
+        algorithm: int,
+        request: Request,
+        options: SelectOptions,
+        route: FailoverList | None = None,
     ) -> Selection | NoSelection:
         """Choose a destination for `request`, and note it in the call's `route`."""
         live = self._set(setid)
@@ -74,8 +119,8 @@ class ProxyMemory:
         return selection
 
     def set_state(
-        self, setid: int, address: str, state: State, reason: str = "MI command"
-    ) -> list[StateChange]:
+        self, setid: int, address: str, state: DestinationState, reason: str = "MI command"
+    ) -> list[FlagChange]:
         """Set the state of the first destination with this set and URI, as MI and the script do.
 
         PROBING counts one failure, and turns an inactive destination active; ACTIVE leaves the failure
@@ -84,15 +129,20 @@ class ProxyMemory:
         live, destination = self._find(setid, address)
         health = destination.health
         steps: list[Step]
-        if state is State.ACTIVE:
-            steps = [("active", lambda: health.clear(Mark.INACTIVE | Mark.PROBING))]
-        elif state is State.PROBING:
-            steps = [("inactive", self._failure(health)), ("active", lambda: health.clear(Mark.INACTIVE))]
+        if state is DestinationState.ACTIVE:
+            steps = [("active", lambda: health.clear(StateFlag.INACTIVE | StateFlag.PROBING))]
+        elif state is DestinationState.PROBING:
+            steps = [
+                ("inactive", self._failure(health)),
+                ("active", lambda: health.clear(StateFlag.INACTIVE)),
+            ]
         else:
-            steps = [("inactive", health.set_inactive), ("active", lambda: health.clear(Mark.PROBING))]
+            steps = [("inactive", health.set_inactive), ("active", lambda: health.clear(StateFlag.PROBING))]
         return _changes(live, destination, steps, address, reason)
 
-    def mark(self, route: Route, state: State = State.INACTIVE) -> list[StateChange]:
+    def mark(
+        self, route: FailoverList, state: DestinationState = DestinationState.INACTIVE
+    ) -> list[FlagChange]:
         """ds_mark_dst: set the state of the destination that `route` uses now.
 
         Raises UnknownDestinationError where the call has none, or the proxy does not find it by its address.
@@ -105,7 +155,7 @@ class ProxyMemory:
         """The probes of one round, in the order of sending."""
         return probing.due(list(self.sets.values()), self.settings)
 
-    def on_reply(self, probe: Probe, code: int | None) -> list[StateChange]:
+    def on_reply(self, probe: Probe, code: int | None) -> list[FlagChange]:
         """Take the final answer to a probe; None is no answer within the transaction's time.
 
         A destination that a reload took away meanwhile is ignored. One that was set inactive meanwhile
@@ -119,7 +169,7 @@ class ProxyMemory:
             changes += self._failed(probe, "negative probing reply")
         return changes
 
-    def on_unsent(self, probe: Probe) -> list[StateChange]:
+    def on_unsent(self, probe: Probe) -> list[FlagChange]:
         """Take note that a probe could not be sent, which only some releases count as a failure."""
         if not self.environment.release.counts_unsent_probes:
             return []
@@ -130,12 +180,12 @@ class ProxyMemory:
         unsaved = []
         for setid, live in self.sets.items():
             for each in live.destinations:
-                if Mark.UNSAVED in each.health.marks:
-                    each.health.marks &= ~Mark.UNSAVED
+                if StateFlag.UNSAVED in each.health.marks:
+                    each.health.marks &= ~StateFlag.UNSAVED
                     unsaved.append(UnsavedState(setid, each.loaded.uri, each.health.state))
         return unsaved
 
-    def count(self, setid: int, states: Iterable[State] = ()) -> int:
+    def count(self, setid: int, states: Iterable[DestinationState] = ()) -> int:
         """ds_count: how many destinations of a set are in one of `states`; none or all three named: all.
 
         Raises UnknownDestinationError.
@@ -143,7 +193,7 @@ class ProxyMemory:
         live = self._set(setid)
         if live is None:
             raise UnknownDestinationError
-        wanted = set(states) or set(State)
+        wanted = set(states) or set(DestinationState)
         return sum(each.health.state in wanted for each in live.destinations)
 
     def is_in_list(
@@ -172,7 +222,7 @@ class ProxyMemory:
     def _failure(self, health: Health) -> Callable[[], bool]:
         return lambda: health.count_failure(self.settings.threshold)
 
-    def _recovered(self, probe: Probe) -> list[StateChange]:
+    def _recovered(self, probe: Probe) -> list[FlagChange]:
         try:
             live, destination = self._find(probe.setid, probe.uri)
         except UnknownDestinationError:
@@ -180,7 +230,7 @@ class ProxyMemory:
         steps: list[Step] = [("active", destination.health.recover)]
         return _changes(live, destination, steps, probe.uri, "200 OK probing reply")
 
-    def _failed(self, probe: Probe, reason: str) -> list[StateChange]:
+    def _failed(self, probe: Probe, reason: str) -> list[FlagChange]:
         try:
             live, destination = self._find(probe.setid, probe.uri)
         except UnknownDestinationError:
@@ -195,7 +245,7 @@ Step = tuple[str, Callable[[], bool]]
 
 def _changes(
     live: LiveSet, destination: LiveDestination, steps: Iterable[Step], address: str, reason: str
-) -> list[StateChange]:
+) -> list[FlagChange]:
     """Take the steps one after the other; those that changed a flag are told."""
     changes = []
     for status, change in steps:
@@ -204,7 +254,7 @@ def _changes(
             continue
         live.states_changed()
         after = destination.health.state
-        changes.append(StateChange(live.setid, address, before, after, status, reason))
+        changes.append(FlagChange(live.setid, address, before, after, status, reason))
     return changes
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import count
 
+from dispatcher.routing.destinations import DestinationState, FlagChange
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import Probe, ProbingSettings
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.states import State, StateChange
 
 MAX_ROUNDS = 2_000
 _MOMENT = 0.001
@@ -74,7 +74,7 @@ class OutageEvent:
 
     at: float
     kind: EventKind
-    change: StateChange | None = None
+    change: FlagChange | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class _Simulation:
     def _schedule(self, at: float, probe: Probe | None, code: int | None) -> None:
         heapq.heappush(self.queue, (at, next(self.numbers), probe, code))
 
-    def _add(self, at: float, kind: EventKind, change: StateChange | None = None) -> None:
+    def _add(self, at: float, kind: EventKind, change: FlagChange | None = None) -> None:
         self.events.append(OutageEvent(at, kind, change))
 
     def _probe(self, at: float) -> None:
@@ -218,4 +218,4 @@ class _Simulation:
 
 
 def _is_active(event: OutageEvent) -> bool:
-    return event.change is not None and event.change.after is State.ACTIVE
+    return event.change is not None and event.change.after is DestinationState.ACTIVE

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from dispatcher.routing.live import LiveDestination, LiveSet
-from dispatcher.routing.states import State
+from dispatcher.routing.destinations import DestinationState, LiveDestination, LiveSet
 
 TIMEOUT_CODE = 408
 """The code that tm ends a transaction with when no final answer came."""
@@ -35,7 +34,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ProbeVerdict:
     """What an answer means: back to active, one failure, both one after the other, or nothing."""
 
     recovers: bool
@@ -56,12 +55,12 @@ def due(sets: list[LiveSet], settings: ProbingSettings) -> list[Probe]:
 def is_due(destination: LiveDestination, settings: ProbingSettings) -> bool:
     """Whether a round asks this destination: no inactive one, else what is probing or always probed."""
     state = destination.health.state
-    if state is State.INACTIVE:
+    if state is DestinationState.INACTIVE:
         return False
-    return settings.everything or destination.loaded.probe_always or state is State.PROBING
+    return settings.everything or destination.loaded.probe_always or state is DestinationState.PROBING
 
 
-def verdict(probe: Probe, code: int | None, settings: ProbingSettings) -> Verdict:
+def verdict(probe: Probe, code: int | None, settings: ProbingSettings) -> ProbeVerdict:
     """What the answer `code` to `probe` means; None is no answer, and so is a provisional one.
 
     200 and the chosen codes are good. Anything else is bad, but only for an always-probed destination. A 408
@@ -70,4 +69,4 @@ def verdict(probe: Probe, code: int | None, settings: ProbingSettings) -> Verdic
     code = TIMEOUT_CODE if code is None or code < _FIRST_FINAL_CODE else code
     good = code == 200 or code in settings.reply_codes
     bad = not good or code == TIMEOUT_CODE
-    return Verdict(recovers=good, fails=bad and (probe.always or settings.everything))
+    return ProbeVerdict(recovers=good, fails=bad and (probe.always or settings.everything))

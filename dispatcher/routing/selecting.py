@@ -1,12 +1,12 @@
-"""Choosing a destination as ds_select_dst does (dispatch.c of 3.4 to 4.0), with the reasons."""
+"""A set sorted by load or by score, for algorithms 9 and 10 (dispatch.c: ds_pvar_algo, ds_route_algo)."""
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dispatcher.routing.destinations import DestinationState, LiveSet, LoadedDestination
 from dispatcher.routing.environment import Environment
-from dispatcher.routing.hashing import hash_of
-from dispatcher.routing.live import LiveSet
-from dispatcher.routing.requests import Request, uri_keys
+from dispatcher.routing.hashing import Request, hash_of, uri_keys
 from dispatcher.routing.selection import (
     DEFAULT_MAX_RESULTS,
     Algorithm,
@@ -19,11 +19,58 @@ from dispatcher.routing.selection import (
     Selection,
     Why,
 )
-from dispatcher.routing.sorting import Measure, sorted_by_load, sorted_by_score
-from dispatcher.routing.states import State
 from efcp.sip.uri import UriError
 
+Measure = Callable[[LoadedDestination], int]
+"""The value that a destination is sorted by; the lowest comes first."""
+
 _COUNTER = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """All indices of a set in order: those that could be ranked, then the rest, the default last.
+
+    `ranked` is how many could be; `measures` are the values that were asked for, by index.
+    """
+
+    order: list[int]
+    ranked: int
+    measures: tuple[tuple[int, int], ...]
+
+
+def sorted_by_load(live: LiveSet, load: Measure, *, with_default: bool) -> Ranking:
+    """Sort by `load`, equal ones in the set's order."""
+    return _ranking(live, load, with_default=with_default, least=None)
+
+
+def sorted_by_score(live: LiveSet, score: Measure, *, with_default: bool, negative_last: bool) -> Ranking:
+    """Sort by `score`; `negative_last` puts those below 0 at the end, as later releases do."""
+    return _ranking(live, score, with_default=with_default, least=0 if negative_last else None)
+
+
+def _ranking(live: LiveSet, measure: Measure, *, with_default: bool, least: int | None) -> Ranking:
+    count = len(live.destinations)
+    default = [count - 1] if with_default else []
+    ranked: list[int] = []
+    values: list[int] = []
+    rest: list[int] = []
+    measures: list[tuple[int, int]] = []
+    for index in range(count - len(default)):
+        destination = live.destinations[index]
+        if not destination.active:
+            rest.append(index)
+            continue
+        value = measure(destination.loaded)
+        measures.append((index, value))
+        if least is not None and value < least:
+            rest.append(index)
+            continue
+        place = bisect_right(values, value)
+        values.insert(place, value)
+        ranked.insert(place, index)
+    # The loop fills the end of the list from behind.
+    return Ranking([*ranked, *reversed(rest), *default], len(ranked), tuple(measures))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +263,7 @@ class _Choice:
         health = self.live.destinations[index].health
         if health.active:
             return True
-        self.passed_over[index] = Why.INACTIVE if health.state is State.INACTIVE else Why.PROBING
+        self.passed_over[index] = Why.INACTIVE if health.state is DestinationState.INACTIVE else Why.PROBING
         return False
 
     def _remember(self, chosen: Pick) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum, Flag, IntEnum, auto
 
-from dispatcher.routing.destinations import Destination
+from dispatcher.routing.destinations import LoadedDestination
 
 DEFAULT_MAX_RESULTS = 1000
 """`max_results` where the script names none."""
@@ -109,11 +109,11 @@ class Selection:
     chosen: Pick
     failover: tuple[int, ...]
     passed_over: tuple[PassedOver, ...]
-    destinations: tuple[Destination, ...] = field(repr=False)
+    destinations: tuple[LoadedDestination, ...] = field(repr=False)
     measures: tuple[tuple[int, int], ...] = ()
 
     @property
-    def destination(self) -> Destination:
+    def destination(self) -> LoadedDestination:
         """The chosen destination."""
         return self.destinations[self.chosen.index]
 

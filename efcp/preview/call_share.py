@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dispatcher.routing.live import LiveSet
+from dispatcher.routing.destinations import LiveSet
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.weights import shares
 from dispatcher.selectors import find

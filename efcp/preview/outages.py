@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from dispatcher.routing.destinations import DestinationState
 from dispatcher.routing.outage import (
     MAX_ROUNDS,
     EventKind,
@@ -20,7 +21,6 @@ from dispatcher.routing.outage import (
     worst_case,
 )
 from dispatcher.routing.probing import ProbingSettings
-from dispatcher.routing.states import State
 from efcp.preview.forms import with_defaults
 from efcp.preview.script_routes import route_choice
 
@@ -162,7 +162,7 @@ def outage_timeline(
     )
 
 
-def _span(state: State, begin: float, end: float, until: float) -> StateSpan:
+def _span(state: DestinationState, begin: float, end: float, until: float) -> StateSpan:
     return StateSpan(state.name.lower(), WIDTH * begin / until, WIDTH * (end - begin) / until)
 
 
@@ -170,16 +170,16 @@ def _gateway(outage: GatewayOutage, until: float) -> tuple[StateSpan, ...]:
     """Up, down, and up again."""
     back = until if outage.returns_at is None else outage.returns_at
     return (
-        _span(State.ACTIVE, 0, outage.dies_at, until),
-        _span(State.INACTIVE, outage.dies_at, back, until),
-        _span(State.ACTIVE, back, until, until),
+        _span(DestinationState.ACTIVE, 0, outage.dies_at, until),
+        _span(DestinationState.INACTIVE, outage.dies_at, back, until),
+        _span(DestinationState.ACTIVE, back, until, until),
     )
 
 
 def _proxy(course: OutageCourse, until: float) -> tuple[StateSpan, ...]:
     """The states in the proxy's memory."""
     found: list[StateSpan] = []
-    state, since = State.ACTIVE, 0.0
+    state, since = DestinationState.ACTIVE, 0.0
     for event in course.events:
         if event.change is not None and event.change.after is not state:
             found.append(_span(state, since, event.at, until))

@@ -9,7 +9,7 @@ from dispatcher.environment import known_sockets, not_looked_up
 from dispatcher.loaded import listeners_of
 from dispatcher.models import Destination
 from dispatcher.routing.environment import Environment
-from dispatcher.routing.findings import Finding
+from dispatcher.routing.findings import RowFinding
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import mask_weight
@@ -96,7 +96,7 @@ class Preview:
     """
 
     memory: ProxyMemory
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[RowFinding, ...] = ()
     weights_known: bool = True
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dispatcher.routing.states import State, state_of_word
+from dispatcher.routing.destinations import DestinationState, state_of_word
 from efcp.sandbox.events import Identifier, Subscriber
 from efcp.sandbox.jsonrpc import (
     INVALID_PARAMS,
@@ -214,7 +214,7 @@ def _ds_set_state(proxy: SandboxProxy, given: Given) -> str:
     return "OK"
 
 
-def _state(word: str) -> State:
+def _state(word: str) -> DestinationState:
     state = state_of_word(word)
     if state is None:
         raise MiRefusalError(500, "Bad state value")

@@ -16,11 +16,11 @@ from functools import partial
 from django.db import connections
 
 from dispatcher import names as lookups
+from dispatcher.routing.destinations import DestinationState
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory, UnsavedState
 from dispatcher.routing.probing import Probe, ProbingSettings
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.states import State
 from efcp.configuration import Sandbox
 from efcp.releases import SANDBOX_VERSION, Release
 from efcp.sandbox import events
@@ -152,7 +152,7 @@ class SandboxProcess:
         self._prober = Prober(self.proxy, settings.ping_interval_s, settings.fr_timeout_s)
         self._server = MiServer(self.proxy, self._thread)
         self._responders: list[asyncio.BaseTransport] = []
-        self._unsaved: dict[tuple[int, str], State] = {}
+        self._unsaved: dict[tuple[int, str], DestinationState] = {}
 
     async def run(self, stopping: asyncio.Event, started: Callable[[], None] | None = None) -> None:
         """Run until `stopping`, calling `started` once all is loaded; raise PortBusyError."""

@@ -11,15 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dialplan.translation import loading as dialplan_loading
-from dialplan.translation.rules import Environment as DialplanEnvironment
-from dialplan.translation.rules import RuleRow
+from dialplan.translation.rules import DialplanEnvironment, RuleRow
 from dialplan.translation.translate import NoInformation, Translated, translate
-from dispatcher.routing.live import LiveDestination
+from dispatcher.routing.destinations import DestinationState, FlagChange, LiveDestination
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError, UnsavedState
 from dispatcher.routing.probing import Probe
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.states import State, StateChange
 from efcp.mi import as_text
 from efcp.sandbox.events import EVENT, Events, Reports, Send, published
 from efcp.sandbox.jsonrpc import MiRefusalError
@@ -29,7 +27,11 @@ from efcp.sip.uri import parse
 
 PARTITION = "default"
 ANY_SET = -1
-STATES = {State.ACTIVE: "Active", State.INACTIVE: "Inactive", State.PROBING: "Probing"}
+STATES = {
+    DestinationState.ACTIVE: "Active",
+    DestinationState.INACTIVE: "Inactive",
+    DestinationState.PROBING: "Probing",
+}
 
 
 class TablesUnreadableError(Exception):
@@ -68,7 +70,7 @@ class SandboxProxy:
         self.reports = Reports()
         self.started_at = datetime.now(UTC)
         self.guard = threading.RLock()
-        self._dialplans: dialplan_loading.Loaded | None = None
+        self._dialplans: dialplan_loading.LoadedDialplans | None = None
         self._script_attrs: dict[tuple[int, int], str] = {}
 
     def reload(self, *, inherit_state: bool = True) -> None:
@@ -91,13 +93,13 @@ class SandboxProxy:
             loaded = dialplan_loading.load(self.tables.dialplan(), DialplanEnvironment())
         except TablesUnreadableError:
             loaded = None
-        if not isinstance(loaded, dialplan_loading.Loaded):
+        if not isinstance(loaded, dialplan_loading.LoadedDialplans):
             self.reports.dialplan.tell_failed()
             raise MiRefusalError(-32000, "Server error", "Command handler returned null")
         self._dialplans = loaded
         self.reports.dialplan.tell_loaded(loaded.report)
 
-    def set_state(self, setid: int, uri: str, state: State) -> None:
+    def set_state(self, setid: int, uri: str, state: DestinationState) -> None:
         """Set the state of a destination as MI does; raise MiRefusalError where there is none such."""
         with self.guard:
             try:
@@ -178,7 +180,7 @@ class SandboxProxy:
             "ATTRIBUTES": as_text(outcome.attributes),
         }
 
-    def _announce(self, changes: Sequence[StateChange]) -> None:
+    def _announce(self, changes: Sequence[FlagChange]) -> None:
         for change in changes:
             self.reports.tell_switched(change.address, change.setid, change.status, change.reason)
             told = {"group": change.setid, "address": change.address}

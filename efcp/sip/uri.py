@@ -76,7 +76,7 @@ def same_uri(one: str, other: str) -> bool:
 def parse(text: str) -> SipUri:
     """Read `text` as the proxy does; raise UriError for what it refuses."""
     scheme, start = _scheme(text)
-    parser = _Parser(text, start)
+    parser = _UriParser(text, start)
     parser.run()
     return parser.finish(scheme)
 
@@ -121,7 +121,7 @@ class _State(Enum):
 
 
 @dataclass(slots=True)
-class _Parser:
+class _UriParser:
     """One pass over the characters. What stands before an `@` may turn out to be the user until the end."""
 
     text: str
@@ -149,7 +149,7 @@ class _Parser:
 
     def finish(self, scheme: str) -> SipUri:
         """Judge the state at the end of the text, and give the result."""
-        _ENDS.get(self.state, _Parser._end_at_null_host)(self)
+        _ENDS.get(self.state, _UriParser._end_at_null_host)(self)
         host, user = self.host, self.user
         if scheme == "tel":
             host, user = "", host
@@ -383,26 +383,26 @@ class _Parser:
             self.transport = "other"
 
 
-_STEPS: dict[_State, Callable[[_Parser, str, int], None]] = {
-    _State.INIT: _Parser._in_init,
-    _State.USER: _Parser._in_user,
-    _State.PASSWORD: _Parser._in_password,
-    _State.PASSWORD_ALPHA: _Parser._in_password_alpha,
-    _State.HOST: _Parser._in_host,
-    _State.HOST_REST: _Parser._in_host_rest,
-    _State.HOST6: _Parser._in_host6,
-    _State.HOST6_END: _Parser._in_host6_end,
-    _State.PORT: _Parser._in_port,
-    _State.PARAMETERS: _Parser._in_parameters,
-    _State.HEADERS: _Parser._in_headers,
+_STEPS: dict[_State, Callable[[_UriParser, str, int], None]] = {
+    _State.INIT: _UriParser._in_init,
+    _State.USER: _UriParser._in_user,
+    _State.PASSWORD: _UriParser._in_password,
+    _State.PASSWORD_ALPHA: _UriParser._in_password_alpha,
+    _State.HOST: _UriParser._in_host,
+    _State.HOST_REST: _UriParser._in_host_rest,
+    _State.HOST6: _UriParser._in_host6,
+    _State.HOST6_END: _UriParser._in_host6_end,
+    _State.PORT: _UriParser._in_port,
+    _State.PARAMETERS: _UriParser._in_parameters,
+    _State.HEADERS: _UriParser._in_headers,
 }
-_ENDS: dict[_State, Callable[[_Parser], None]] = {
-    _State.USER: _Parser._end_user,
-    _State.PASSWORD: _Parser._end_password,
-    _State.PASSWORD_ALPHA: _Parser._end_password_alpha,
-    _State.HOST_REST: _Parser._end_host_rest,
-    _State.HOST6_END: _Parser._end_host6_end,
-    _State.PORT: _Parser._end_port,
-    _State.PARAMETERS: _Parser._end_parameters,
-    _State.HEADERS: _Parser._end_headers,
+_ENDS: dict[_State, Callable[[_UriParser], None]] = {
+    _State.USER: _UriParser._end_user,
+    _State.PASSWORD: _UriParser._end_password,
+    _State.PASSWORD_ALPHA: _UriParser._end_password_alpha,
+    _State.HOST_REST: _UriParser._end_host_rest,
+    _State.HOST6_END: _UriParser._end_host6_end,
+    _State.PORT: _UriParser._end_port,
+    _State.PARAMETERS: _UriParser._end_parameters,
+    _State.HEADERS: _UriParser._end_headers,
 }

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from dispatcher.routing.destinations import LiveSet
 from dispatcher.routing.environment import Environment
-from dispatcher.routing.live import LiveSet
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.replay import Calls, Keys, Replay
 from dispatcher.routing.rows import DestinationRow

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-from dialplan.translation.bulk import Bulk
-from dialplan.translation.loading import Loaded, load
+from dialplan.translation.loading import LoadedDialplans, load
+from dialplan.translation.outcomes import Bulk
 from dialplan.translation.pattern import match_data
 from dialplan.translation.rules import RuleRow
 from dialplan.translation.translate import translate
@@ -33,7 +33,7 @@ def measure() -> None:
     started = time.perf_counter()
     result = load(rows)
     loading = time.perf_counter() - started
-    if not isinstance(result, Loaded):
+    if not isinstance(result, LoadedDialplans):
         raise SystemExit("The rules do not load.")
     subject = f"00{RULES - 1:05d}555".encode()
     codes = result.dialplans[1].codes
@@ -66,7 +66,7 @@ def _measure_numbers(count: int, expression: str, words: str) -> None:
         for number in range(1_000)
     ]
     result = load(rows)
-    if not isinstance(result, Loaded):
+    if not isinstance(result, LoadedDialplans):
         raise SystemExit("The rules do not load.")
     rules = result.dialplans[1]
     bulk, report = Bulk(rules, NOW), TranslationReport(tuple(rules.rules))

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import QueryDict
 
 from dispatcher.forms import DestinationForm
-from dispatcher.routing.loading import Destination, Environment, LoadBrokenError, load
+from dispatcher.routing.loading import Environment, LoadBrokenError, LoadedDestination, load
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.validation import FormEnvironment, SetOfRow
 from efcp.releases import Release
@@ -75,7 +75,7 @@ def _loading_problem(change: dict[str, Any], recorded: dict[str, Any], version: 
     return _difference(listed(mine[0]), recorded) or _next_hop_problem(loaded.sets, mine[0], recorded)
 
 
-def listed(destination: Destination) -> dict[str, Any]:
+def listed(destination: LoadedDestination) -> dict[str, Any]:
     """What ds_list with `full` tells of a destination that has just been loaded."""
     row = {
         "URI": destination.uri,
@@ -101,7 +101,7 @@ def _difference(mine: dict[str, Any], recorded: dict[str, Any]) -> str | None:
 
 
 def _next_hop_problem(
-    sets: dict[int, tuple[Destination, ...]], mine: Destination, recorded: dict[str, Any]
+    sets: dict[int, tuple[LoadedDestination, ...]], mine: LoadedDestination, recorded: dict[str, Any]
 ) -> str | None:
     """The recording selects the set's first active destination; bytes that are undefined are not compared."""
     active = [each for each in sets[mine.setid] if each.state == 0 and mine.setid >= 0]

@@ -7,8 +7,8 @@ does not hold; of such a case the reload's answer, the other rule and the report
 from collections.abc import Iterator
 from typing import Any, Final
 
-from dialplan.translation.loading import LoadBroken, Loaded, load
-from dialplan.translation.rules import MatchOperator, RuleRow
+from dialplan.translation.loading import LoadBroken, LoadedDialplans, load
+from dialplan.translation.rules import MatchOp, RuleRow
 from dialplan.translation.translate import (
     Failure,
     NoInformation,
@@ -24,7 +24,7 @@ Answer = dict[str, Any]
 
 # Any time between the past and the future recurrences of the recording (2026-01-01).
 _RECORDED_AT: Final = 1_767_225_600
-_OTHER_RULE: Final = RuleRow(dpid=2, match_op=MatchOperator.REGEX, match_exp="^ok$", attrs="ok")
+_OTHER_RULE: Final = RuleRow(dpid=2, match_op=MatchOp.REGEX, match_exp="^ok$", attrs="ok")
 _RELOAD_FAILED: Final = {
     "error": {"code": -32000, "message": "Server error", "data": "Command handler returned null"}
 }
@@ -51,24 +51,24 @@ def _compare_translations(recorded: Answer) -> Iterator[str | None]:
 
 
 def _compare_acceptance(recorded: Answer) -> str | None:
-    columns = {"match_op": MatchOperator.REGEX, "match_exp": "^1", "attrs": "hit", **recorded["change"]}
+    columns = {"match_op": MatchOp.REGEX, "match_exp": "^1", "attrs": "hit", **recorded["change"]}
     rule = RuleRow(dpid=1, **columns)
     result = load([rule, _OTHER_RULE])
     name = f"change {recorded['change']}"
-    reload_answer = "OK" if isinstance(result, Loaded) else _RELOAD_FAILED
+    reload_answer = "OK" if isinstance(result, LoadedDialplans) else _RELOAD_FAILED
     if (reload_answer, result.report) != (recorded["reload"], recorded["report"]):
         return f"{name}: expected {recorded['reload']}, {recorded['report']}; got {result}"
     if isinstance(result, LoadBroken):
         result = load([_OTHER_RULE])
-        assert isinstance(result, Loaded)
+        assert isinstance(result, LoadedDialplans)
         return _difference(f"{name}, the other rule", recorded["others_ok"], _translate(result, 2, "ok"))
-    text = rule.match_exp if rule.match_op == MatchOperator.EQUAL else "1234"
+    text = rule.match_exp if rule.match_op == MatchOp.EQUAL else "1234"
     return _difference(name, recorded["translate"], _translate(result, 1, text)) or _difference(
         f"{name}, the other rule", recorded["others_ok"], _translate(result, 2, "ok")
     )
 
 
-def _translate(loaded: Loaded, dpid: int, text: str) -> Outcome:
+def _translate(loaded: LoadedDialplans, dpid: int, text: str) -> Outcome:
     return translate(loaded.dialplans, dpid, text.encode(), _RECORDED_AT).outcome
 
 

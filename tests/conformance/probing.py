@@ -7,11 +7,11 @@ that the order of answers within a round does not matter.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dispatcher.routing.destinations import state_of_word
 from dispatcher.routing.environment import Environment
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.states import state_of_word
 from efcp.releases import Release
 
 

@@ -3,16 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dispatcher.routing.destinations import Destination
+from dispatcher.routing.destinations import LoadedDestination, state_of_word
 from dispatcher.routing.environment import Environment
-from dispatcher.routing.failover import Route
-from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError
+from dispatcher.routing.hashing import Request
+from dispatcher.routing.memory import FailoverList, ProxyMemory, UnknownDestinationError
 from dispatcher.routing.probing import ProbingSettings
-from dispatcher.routing.requests import Request
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import DEFAULT_MAX_RESULTS, NoSelection, parse_flags
-from dispatcher.routing.states import state_of_word
 
 Listed = dict[str, list[list[str]]]
 
@@ -72,7 +70,7 @@ def _next_hops(memory: ProxyMemory, step: Mapping[str, Any]) -> list[str] | None
         load=lambda destination: step.get("loads", {}).get(destination.uri, 0),
         score=_score,
     )
-    route = Route()
+    route = FailoverList()
     selection = memory.select(step["set"], step["alg"], _request(step), options, route)
     if isinstance(selection, NoSelection):
         return None
@@ -87,7 +85,7 @@ def _next_hops(memory: ProxyMemory, step: Mapping[str, Any]) -> list[str] | None
     return hops
 
 
-def _mark(memory: ProxyMemory, route: Route, word: str) -> None:
+def _mark(memory: ProxyMemory, route: FailoverList, word: str) -> None:
     state = state_of_word(word)
     assert state is not None
     try:
@@ -96,7 +94,7 @@ def _mark(memory: ProxyMemory, route: Route, word: str) -> None:
         return
 
 
-def _score(destination: Destination) -> int:
+def _score(destination: LoadedDestination) -> int:
     return int(destination.attrs)
 
 

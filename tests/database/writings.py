@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from dispatcher import services
 from dispatcher.models import Destination
+from dispatcher.routing.destinations import DestinationState
 from dispatcher.routing.memory import UnsavedState
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.states import State
 from efcp.audit.services import Actor
 from efcp.jobs.housekeeping import keep_house
 from efcp.proxies.models import KnownDestination, Proxy, StateChange, WatcherHeartbeat
@@ -66,7 +66,7 @@ def as_worker(_turn: int) -> None:
 def as_sandbox(turn: int) -> None:
     """Write a proxy's own states into the table."""
     rows = Destination.objects.values_list("setid", "destination")[:20]
-    tables.flush([UnsavedState(setid, uri, State(turn % 3)) for setid, uri in rows])
+    tables.flush([UnsavedState(setid, uri, DestinationState(turn % 3)) for setid, uri in rows])
 
 
 WRITINGS: dict[str, Callable[[int], None]] = {

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from dialplan.differing import Change, Loads, explained, loads_of, newest_change, panel_reload
-from dialplan.trying import Tried, try_input
+from dialplan.dry_run import DryRun, try_input
 from efcp.audit.services import Actor, Subject, record
 from efcp.mi import IdentifierReports
 from efcp.mi.replies import LoadCount, Report
@@ -14,7 +14,7 @@ from tests.dialplan.conftest import AddRule
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 THREE = LoadCount(3, 0)
-PLAIN = Tried("1", "No rule matches.")
+PLAIN = DryRun("1", "No rule matches.")
 
 
 def ago(minutes: int) -> datetime:

@@ -11,7 +11,6 @@ from dialplan import services
 from dialplan.forms import RuleForm
 from dialplan.load_prediction import predict_load
 from dialplan.models import DialplanName, Rule
-from dialplan.translation import effort
 from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
@@ -735,7 +734,7 @@ def test_rules_that_take_too_long_together_are_said_to(
 ) -> None:
     for number in range(20):
         add_rule(f"^{number}x")
-    monkeypatch.setattr(effort, "SEARCHES", 10)
+    monkeypatch.setattr("dialplan.middleware.SEARCHES", 10)
     page = administrator.post(reverse("dialplan:try"), {"dpid": 1, "input": "b"}).content.decode()
     assert "These rules take too long to try" in page
     assert "No rule matches" not in page

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dispatcher.routing.environment import Environment
-from dispatcher.routing.requests import Request, uri_keys
+from dispatcher.routing.hashing import Request, uri_keys
 from efcp.preview.distribution.keys import key_columns, packed
 from efcp.preview.distribution.question import KeyField
 from efcp.sip.uri import UriError

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pyarrow import parquet
 
-from dispatcher.routing.requests import Request
+from dispatcher.routing.hashing import Request
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import Selection
 from efcp.accounts.roles import Role

@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from dispatcher.models import Destination
+from dispatcher.routing.destinations import LiveSet
 from dispatcher.routing.environment import Environment
-from dispatcher.routing.live import LiveSet
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from dispatcher.models import Destination
 from dispatcher.name_watch import carry_out
+from dispatcher.routing.destinations import DestinationState
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.states import State
 from efcp.accounts.roles import Role
 from efcp.preview.distribution.question import REMOVED, UnsavedEdit
 from efcp.preview.sources import Source, SourceKind, TooManyRowsError, set_preview, sources
@@ -38,7 +38,7 @@ def row(uri: str, **columns: Any) -> None:
     Destination.objects.create(setid=1, destination=uri, **({"attrs": "", "description": ""} | columns))
 
 
-def members(source: Source, **more: Any) -> list[tuple[str, State, int]]:
+def members(source: Source, **more: Any) -> list[tuple[str, DestinationState, int]]:
     """URI, state and weight of set 1, in the proxy's order."""
     live = set_preview(source, 1, **more).memory.sets[1]
     return [(each.loaded.uri, each.health.state, each.loaded.weight) for each in live.destinations]
@@ -47,7 +47,7 @@ def members(source: Source, **more: Any) -> list[tuple[str, State, int]]:
 def test_without_a_proxy_the_table_counts_with_its_initial_states() -> None:
     row(A, state=2, weight="3")
     [table] = sources(())
-    assert members(table) == [(A, State.PROBING, 3)]
+    assert members(table) == [(A, DestinationState.PROBING, 3)]
     assert table.key == "table"
 
 
@@ -55,7 +55,7 @@ def test_a_memory_stands_in_the_order_in_which_the_proxy_lists_it(play: Play) ->
     edge = play(sets={1: [listed(B, weight=2, priority=5), listed(A, "Probing", weight=1, priority=0)]})
     edge.remembered(edge.row())
     memory, _table = sources(watched_proxies())
-    assert members(memory) == [(B, State.ACTIVE, 2), (A, State.PROBING, 1)]
+    assert members(memory) == [(B, DestinationState.ACTIVE, 2), (A, DestinationState.PROBING, 1)]
 
 
 def test_the_table_inherits_the_states_that_the_proxy_holds(play: Play) -> None:
@@ -64,7 +64,7 @@ def test_the_table_inherits_the_states_that_the_proxy_holds(play: Play) -> None:
     row(A)
     row(B, state=1, priority=9)
     _memory, table = sources(watched_proxies())
-    assert members(table) == [(B, State.INACTIVE, 1), (A, State.INACTIVE, 1)]
+    assert members(table) == [(B, DestinationState.INACTIVE, 1), (A, DestinationState.INACTIVE, 1)]
 
 
 def test_a_memory_that_may_be_old_says_how_old(play: Play) -> None:
@@ -135,4 +135,4 @@ def test_a_name_of_which_the_watcher_knows_that_it_does_not_resolve_is_not_loade
     [table] = sources(())
     assert len(members(table)) == 2
     carry_out(timezone.now())
-    assert members(table) == [(A, State.ACTIVE, 1)]
+    assert members(table) == [(A, DestinationState.ACTIVE, 1)]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.routing.states import Health, State
-from dispatcher.routing.states import Mark as Flags
+from dispatcher.routing.destinations import DestinationState, Health
+from dispatcher.routing.destinations import StateFlag as Flags
 from efcp.mi.replies import IdentifierReports, Report
 from efcp.proxies.switches import DOWN, Mark, Path, Step, Switch, path, switches, unread
 
@@ -137,10 +137,12 @@ def test_a_change_that_no_report_leads_to_has_no_reason() -> None:
 
 
 @given(
-    st.sampled_from(State),
+    st.sampled_from(DestinationState),
     st.lists(st.sampled_from(["a", "i", "p", "fails", "answers"]), max_size=12),
 )
-def test_the_way_of_a_destination_is_found_or_left_open_never_wrong(first: State, acts: list[str]) -> None:
+def test_the_way_of_a_destination_is_found_or_left_open_never_wrong(
+    first: DestinationState, acts: list[str]
+) -> None:
     health = Health.of(first)
     reports: list[Switch] = []
     true_way = [first.name.lower()]

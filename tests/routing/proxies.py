@@ -1,7 +1,7 @@
 """Environments and rows that the tests of the routing core build on."""
 
 from dispatcher.routing.environment import Environment
-from dispatcher.routing.loading import Loaded, load
+from dispatcher.routing.loading import LoadedSets, load
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import DestinationRow
@@ -21,7 +21,7 @@ def environment(version: str = "3.4", transports: frozenset[str] = frozenset({"u
     return Environment(resolve, listeners, transports, Release.of(version))
 
 
-def loaded(*rows: DestinationRow, version: str = "3.4") -> Loaded:
+def loaded(*rows: DestinationRow, version: str = "3.4") -> LoadedSets:
     """What a proxy of a release makes of rows."""
     return load(rows, environment(version))
 

@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.routing.findings import Code, Effect
-from dispatcher.routing.loading import Destination, Environment, LoadBrokenError, load
+from dispatcher.routing.destinations import DestinationState
+from dispatcher.routing.findings import RowCode, RowEffect
+from dispatcher.routing.loading import Environment, LoadBrokenError, LoadedDestination, load
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.states import State
 from tests.routing.proxies import environment, loaded
 
 
-def only(row: DestinationRow, version: str = "3.4") -> Destination:
+def only(row: DestinationRow, version: str = "3.4") -> LoadedDestination:
     """The destination that a single row becomes."""
     (members,) = loaded(row, version=version).sets.values()
     (destination,) = members
     return destination
 
 
-def found(row: DestinationRow, version: str = "3.4") -> set[tuple[Code, Effect]]:
+def found(row: DestinationRow, version: str = "3.4") -> set[tuple[RowCode, RowEffect]]:
     """What is said of a single row."""
     return {(finding.code, finding.effect) for finding in loaded(row, version=version).findings}
 
@@ -58,7 +58,10 @@ def test_the_order_is_stable_by_falling_priority(priorities: list[int]) -> None:
 def test_an_empty_destination_breaks_the_reload(destination: Any, version: str) -> None:
     with pytest.raises(LoadBrokenError) as caught:
         loaded(DestinationRow(1, destination, id=7), version=version)
-    assert (caught.value.finding.code, caught.value.finding.row_id) == (Code.EMPTY_DESTINATION, 7)
+    assert (caught.value.finding.code, caught.value.finding.row_id) == (
+        RowCode.EMPTY_DESTINATION,
+        7,
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,7 @@ def test_a_weight_that_is_no_number_loads_in_3_4_by_its_leading_digits(weight: A
 def test_a_weight_that_is_no_number_breaks_the_reload_from_3_6_on(version: str) -> None:
     with pytest.raises(LoadBrokenError) as caught:
         loaded(DestinationRow(1, "not even a uri", weight="abc"), version=version)
-    assert caught.value.finding.code is Code.BAD_WEIGHT
+    assert caught.value.finding.code is RowCode.BAD_WEIGHT
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ def test_a_weight_that_is_no_number_breaks_the_reload_from_3_6_on(version: str) 
 def test_a_weight_is_cut_to_16_bits(weight: str, kept: int) -> None:
     row = DestinationRow(1, "sip:10.0.0.1", weight=weight)
     assert only(row).weight == kept
-    assert (Code.WEIGHT_CUT, Effect.MISLOADED) in found(row)
+    assert (RowCode.WEIGHT_CUT, RowEffect.MISLOADED) in found(row)
 
 
 def test_a_freeswitch_weight_counts_1() -> None:
@@ -93,7 +96,7 @@ def test_a_freeswitch_weight_counts_1() -> None:
 def test_what_is_dropped_is_counted_and_told(destination: str) -> None:
     result = loaded(DestinationRow(1, destination), DestinationRow(1, "sip:10.0.0.1"))
     assert (result.discarded, result.count) == (1, 1)
-    assert {finding.effect for finding in result.findings} == {Effect.DROPPED}
+    assert {finding.effect for finding in result.findings} == {RowEffect.DROPPED}
 
 
 def test_a_name_may_have_several_addresses_and_ipv6_is_printed_in_full() -> None:
@@ -119,12 +122,12 @@ def test_the_port_of_a_transport_whose_module_is_not_loaded_is_0(destination: st
 
 @pytest.mark.parametrize("destination", ["sips:gw.test;transport=tcp", "sip:gw.test;transport=xyz"])
 def test_a_name_without_port_is_not_looked_up_for_a_transport_that_does_not_fit(destination: str) -> None:
-    assert found(DestinationRow(1, destination)) == {(Code.UNKNOWN_TRANSPORT, Effect.DROPPED)}
+    assert found(DestinationRow(1, destination)) == {(RowCode.UNKNOWN_TRANSPORT, RowEffect.DROPPED)}
 
 
 @pytest.mark.parametrize("destination", ["sip:1.2.3", "sip:10.0.0.", "sip:10.0.01"])
 def test_a_short_address_is_told(destination: str) -> None:
-    assert (Code.SHORT_ADDRESS, Effect.SURPRISE) in found(DestinationRow(1, destination))
+    assert (RowCode.SHORT_ADDRESS, RowEffect.SURPRISE) in found(DestinationRow(1, destination))
 
 
 @pytest.mark.parametrize(
@@ -150,20 +153,58 @@ def test_the_next_hop_is_built_with_the_proxys_own_mistakes(
 @pytest.mark.parametrize(
     ("row", "code", "effect"),
     [
-        (DestinationRow(1, "sip:u@10.0.0.1;lr"), Code.BROKEN_NEXT_HOP, Effect.MISLOADED),
-        (DestinationRow(1, "sip:u@10.0.0.1"), Code.PARTS_CUT, Effect.SURPRISE),
-        (DestinationRow(1, "sip:10.0.0.1;a,b"), Code.COMMA, Effect.MISLOADED),
-        (DestinationRow(-1, "sip:10.0.0.1"), Code.NEGATIVE_SET, Effect.MISLOADED),
-        (DestinationRow(1, "sip:10.0.0.1", state=3), Code.UNKNOWN_STATE, Effect.MISLOADED),
-        (DestinationRow(1, "sip:10.0.0.1", probe_mode=2), Code.UNKNOWN_PROBE_MODE, Effect.MISLOADED),
-        (DestinationRow(1, "sip:10.0.0.1", priority=65536), Code.PRIORITY_CUT, Effect.MISLOADED),
-        (DestinationRow(1, "sip:10.0.0.1", socket="udp:"), Code.SOCKET_IGNORED, Effect.MISLOADED),
-        (DestinationRow(1, "sip:10.0.0.1", socket="udp:10.9.9.9"), Code.SOCKET_IGNORED, Effect.SURPRISE),
-        (DestinationRow(1, "sip:10.0.0.1;transport=tcp"), Code.NO_DEFAULT_PORT, Effect.SURPRISE),
-        (DestinationRow(1, "sip:10.0.0.1;transport=xyz"), Code.UNKNOWN_TRANSPORT, Effect.SURPRISE),
+        (
+            DestinationRow(1, "sip:u@10.0.0.1;lr"),
+            RowCode.BROKEN_NEXT_HOP,
+            RowEffect.MISLOADED,
+        ),
+        (DestinationRow(1, "sip:u@10.0.0.1"), RowCode.PARTS_CUT, RowEffect.SURPRISE),
+        (DestinationRow(1, "sip:10.0.0.1;a,b"), RowCode.COMMA, RowEffect.MISLOADED),
+        (
+            DestinationRow(-1, "sip:10.0.0.1"),
+            RowCode.NEGATIVE_SET,
+            RowEffect.MISLOADED,
+        ),
+        (
+            DestinationRow(1, "sip:10.0.0.1", state=3),
+            RowCode.UNKNOWN_STATE,
+            RowEffect.MISLOADED,
+        ),
+        (
+            DestinationRow(1, "sip:10.0.0.1", probe_mode=2),
+            RowCode.UNKNOWN_PROBE_MODE,
+            RowEffect.MISLOADED,
+        ),
+        (
+            DestinationRow(1, "sip:10.0.0.1", priority=65536),
+            RowCode.PRIORITY_CUT,
+            RowEffect.MISLOADED,
+        ),
+        (
+            DestinationRow(1, "sip:10.0.0.1", socket="udp:"),
+            RowCode.SOCKET_IGNORED,
+            RowEffect.MISLOADED,
+        ),
+        (
+            DestinationRow(1, "sip:10.0.0.1", socket="udp:10.9.9.9"),
+            RowCode.SOCKET_IGNORED,
+            RowEffect.SURPRISE,
+        ),
+        (
+            DestinationRow(1, "sip:10.0.0.1;transport=tcp"),
+            RowCode.NO_DEFAULT_PORT,
+            RowEffect.SURPRISE,
+        ),
+        (
+            DestinationRow(1, "sip:10.0.0.1;transport=xyz"),
+            RowCode.UNKNOWN_TRANSPORT,
+            RowEffect.SURPRISE,
+        ),
     ],
 )
-def test_what_is_not_as_written_is_told_at_the_row(row: DestinationRow, code: Code, effect: Effect) -> None:
+def test_what_is_not_as_written_is_told_at_the_row(
+    row: DestinationRow, code: RowCode, effect: RowEffect
+) -> None:
     assert found(row) == {(code, effect)}
 
 
@@ -176,13 +217,13 @@ def test_nothing_is_said_of_an_ordinary_row() -> None:
 
 def test_weights_that_sum_above_16_bits_are_told_once_per_set() -> None:
     rows = [DestinationRow(1, f"sip:10.0.0.{n}", weight="40000") for n in range(3)]
-    assert [finding.code for finding in loaded(*rows).findings] == [Code.WEIGHTS_OVERFLOW]
+    assert [finding.code for finding in loaded(*rows).findings] == [RowCode.WEIGHTS_OVERFLOW]
 
 
 def test_the_state_column_is_not_read_without_persistent_state() -> None:
     proxy = Environment(environment().resolve, persistent_state=False)
     result = load([DestinationRow(1, "sip:10.0.0.1", state=1)], proxy)
-    assert result.sets[1][0].state is State.ACTIVE
+    assert result.sets[1][0].state is DestinationState.ACTIVE
 
 
 def test_spaces_at_the_end_of_a_column_do_not_count() -> None:
@@ -200,7 +241,7 @@ def test_spaces_at_the_end_of_a_column_do_not_count() -> None:
 def test_a_name_that_nobody_looked_up_loads_without_addresses() -> None:
     result = load([DestinationRow(1, "sip:gw.test")], Environment(lambda _host, _port, _transport: None))
     assert result.sets[1][0].addresses == ()
-    assert [finding.code for finding in result.findings] == [Code.NAME_NOT_LOOKED_UP]
+    assert [finding.code for finding in result.findings] == [RowCode.NAME_NOT_LOOKED_UP]
 
 
 @given(
@@ -235,4 +276,4 @@ def test_every_row_is_loaded_or_counted_as_discarded(rows: list[DestinationRow])
 )
 def test_the_service_of_a_urn_is_taken_for_a_host(destination: str, next_hop: str) -> None:
     assert only(DestinationRow(1, destination)).next_hop == next_hop
-    assert found(DestinationRow(1, destination)) >= {(Code.NOT_SIP, Effect.MISLOADED)}
+    assert found(DestinationRow(1, destination)) >= {(RowCode.NOT_SIP, RowEffect.MISLOADED)}

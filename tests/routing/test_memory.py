@@ -6,25 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.routing.failover import Route
+from dispatcher.routing.destinations import DestinationState, FlagChange, state_of_word
+from dispatcher.routing.hashing import Request
 from dispatcher.routing.loading import LoadBrokenError
-from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError, UnsavedState
-from dispatcher.routing.requests import Request
+from dispatcher.routing.memory import FailoverList, ProxyMemory, UnknownDestinationError, UnsavedState
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import parse_flags
-from dispatcher.routing.states import State, StateChange, state_of_word
 from tests.routing.proxies import gateways, memory
 
 FIRST = "sip:10.0.0.1"
 
 
-def state(proxy: ProxyMemory, index: int = 0, setid: int = 1) -> State:
+def state(proxy: ProxyMemory, index: int = 0, setid: int = 1) -> DestinationState:
     """The state of a destination."""
     return proxy.sets[setid].destinations[index].health.state
 
 
-def statuses(changes: list[StateChange]) -> list[str]:
+def statuses(changes: list[FlagChange]) -> list[str]:
     """What E_DISPATCHER_STATUS would say."""
     return [change.status for change in changes]
 
@@ -32,18 +31,25 @@ def statuses(changes: list[StateChange]) -> list[str]:
 @pytest.mark.parametrize(
     ("before", "to", "after", "events"),
     [
-        (State.ACTIVE, State.ACTIVE, State.ACTIVE, []),
-        (State.ACTIVE, State.INACTIVE, State.INACTIVE, ["inactive"]),
-        (State.ACTIVE, State.PROBING, State.PROBING, ["inactive"]),
-        (State.INACTIVE, State.ACTIVE, State.ACTIVE, ["active"]),
-        (State.INACTIVE, State.INACTIVE, State.INACTIVE, []),
-        (State.INACTIVE, State.PROBING, State.ACTIVE, ["active"]),
-        (State.PROBING, State.ACTIVE, State.ACTIVE, ["active"]),
-        (State.PROBING, State.INACTIVE, State.INACTIVE, ["inactive", "active"]),
-        (State.PROBING, State.PROBING, State.PROBING, []),
+        (DestinationState.ACTIVE, DestinationState.ACTIVE, DestinationState.ACTIVE, []),
+        (DestinationState.ACTIVE, DestinationState.INACTIVE, DestinationState.INACTIVE, ["inactive"]),
+        (DestinationState.ACTIVE, DestinationState.PROBING, DestinationState.PROBING, ["inactive"]),
+        (DestinationState.INACTIVE, DestinationState.ACTIVE, DestinationState.ACTIVE, ["active"]),
+        (DestinationState.INACTIVE, DestinationState.INACTIVE, DestinationState.INACTIVE, []),
+        (DestinationState.INACTIVE, DestinationState.PROBING, DestinationState.ACTIVE, ["active"]),
+        (DestinationState.PROBING, DestinationState.ACTIVE, DestinationState.ACTIVE, ["active"]),
+        (
+            DestinationState.PROBING,
+            DestinationState.INACTIVE,
+            DestinationState.INACTIVE,
+            ["inactive", "active"],
+        ),
+        (DestinationState.PROBING, DestinationState.PROBING, DestinationState.PROBING, []),
     ],
 )
-def test_setting_a_state_at_threshold_1(before: State, to: State, after: State, events: list[str]) -> None:
+def test_setting_a_state_at_threshold_1(
+    before: DestinationState, to: DestinationState, after: DestinationState, events: list[str]
+) -> None:
     proxy = memory(DestinationRow(1, FIRST, state=before))
     changes = proxy.set_state(1, FIRST, to)
     assert (state(proxy), statuses(changes)) == (after, events)
@@ -53,68 +59,68 @@ def test_probing_counts_one_failure_towards_the_threshold() -> None:
     proxy = memory(*gateways(1), threshold=3)
     states = []
     for _ in range(3):
-        proxy.set_state(1, FIRST, State.PROBING)
+        proxy.set_state(1, FIRST, DestinationState.PROBING)
         states.append(state(proxy))
-    assert states == [State.ACTIVE, State.ACTIVE, State.PROBING]
+    assert states == [DestinationState.ACTIVE, DestinationState.ACTIVE, DestinationState.PROBING]
 
 
 def test_setting_active_leaves_the_failure_count_so_that_one_more_failure_is_enough() -> None:
     proxy = memory(*gateways(1), threshold=3)
     for _ in range(3):
-        proxy.set_state(1, FIRST, State.PROBING)
-    proxy.set_state(1, FIRST, State.ACTIVE)
-    proxy.set_state(1, FIRST, State.PROBING)
-    assert state(proxy) is State.PROBING
+        proxy.set_state(1, FIRST, DestinationState.PROBING)
+    proxy.set_state(1, FIRST, DestinationState.ACTIVE)
+    proxy.set_state(1, FIRST, DestinationState.PROBING)
+    assert state(proxy) is DestinationState.PROBING
 
 
 def test_a_destination_is_found_whatever_the_case_of_its_address_and_told_as_it_was_asked() -> None:
     proxy = memory(DestinationRow(1, "sip:GW.test:5060"))
-    (change,) = proxy.set_state(1, "SIP:gw.TEST:5060", State.INACTIVE)
-    assert change == StateChange(
-        1, "SIP:gw.TEST:5060", State.ACTIVE, State.INACTIVE, "inactive", "MI command"
+    (change,) = proxy.set_state(1, "SIP:gw.TEST:5060", DestinationState.INACTIVE)
+    assert change == FlagChange(
+        1, "SIP:gw.TEST:5060", DestinationState.ACTIVE, DestinationState.INACTIVE, "inactive", "MI command"
     )
 
 
 def test_of_two_rows_with_one_uri_the_first_changes() -> None:
     proxy = memory(DestinationRow(1, FIRST), DestinationRow(1, FIRST.upper()))
-    proxy.set_state(1, FIRST, State.INACTIVE)
-    proxy.set_state(1, FIRST, State.INACTIVE)
-    assert (state(proxy, 0), state(proxy, 1)) == (State.INACTIVE, State.ACTIVE)
+    proxy.set_state(1, FIRST, DestinationState.INACTIVE)
+    proxy.set_state(1, FIRST, DestinationState.INACTIVE)
+    assert (state(proxy, 0), state(proxy, 1)) == (DestinationState.INACTIVE, DestinationState.ACTIVE)
 
 
 @pytest.mark.parametrize(("setid", "uri"), [(2, FIRST), (1, "sip:10.0.0.9"), (-1, "sip:10.0.0.9")])
 def test_an_unknown_destination_or_a_negative_set_is_not_found(setid: int, uri: str) -> None:
     proxy = memory(*gateways(1), DestinationRow(-1, "sip:10.0.0.9"))
     with pytest.raises(UnknownDestinationError):
-        proxy.set_state(setid, uri, State.INACTIVE)
+        proxy.set_state(setid, uri, DestinationState.INACTIVE)
 
 
 def test_a_reload_inherits_states_by_set_and_uri_and_forgets_failures() -> None:
     proxy = memory(*gateways(2), threshold=2)
-    proxy.set_state(1, FIRST, State.INACTIVE)
-    proxy.set_state(1, "sip:10.0.0.2", State.PROBING)
+    proxy.set_state(1, FIRST, DestinationState.INACTIVE)
+    proxy.set_state(1, "sip:10.0.0.2", DestinationState.PROBING)
     proxy.reload(
         [DestinationRow(1, "SIP:10.0.0.1"), DestinationRow(1, "sip:10.0.0.2"), DestinationRow(2, FIRST)]
     )
-    assert (state(proxy), state(proxy, 0, setid=2)) == (State.INACTIVE, State.ACTIVE)
-    proxy.set_state(1, "sip:10.0.0.2", State.PROBING)
-    assert state(proxy, 1) is State.ACTIVE
+    assert (state(proxy), state(proxy, 0, setid=2)) == (DestinationState.INACTIVE, DestinationState.ACTIVE)
+    proxy.set_state(1, "sip:10.0.0.2", DestinationState.PROBING)
+    assert state(proxy, 1) is DestinationState.ACTIVE
 
 
 def test_a_state_edited_in_the_table_does_nothing_unless_states_are_not_inherited() -> None:
     proxy = memory(DestinationRow(1, FIRST))
     proxy.reload([DestinationRow(1, FIRST, state=1)])
-    assert state(proxy) is State.ACTIVE
+    assert state(proxy) is DestinationState.ACTIVE
     proxy.reload([DestinationRow(1, FIRST, state=1)], inherit_state=False)
-    assert state(proxy) is State.INACTIVE
+    assert state(proxy) is DestinationState.INACTIVE
 
 
 def test_two_equal_rows_inherit_the_state_of_the_first_former_one() -> None:
     rows = [DestinationRow(1, FIRST), DestinationRow(1, FIRST)]
     proxy = memory(*rows)
-    proxy.set_state(1, FIRST, State.INACTIVE)
+    proxy.set_state(1, FIRST, DestinationState.INACTIVE)
     proxy.reload(rows)
-    assert (state(proxy, 0), state(proxy, 1)) == (State.INACTIVE, State.INACTIVE)
+    assert (state(proxy, 0), state(proxy, 1)) == (DestinationState.INACTIVE, DestinationState.INACTIVE)
 
 
 def test_a_reload_that_breaks_changes_nothing() -> None:
@@ -128,37 +134,37 @@ def test_changed_states_are_due_to_be_saved_once_also_after_a_reload() -> None:
     rows = gateways(2)
     proxy = memory(*rows)
     assert proxy.take_unsaved() == []
-    proxy.set_state(1, FIRST, State.INACTIVE)
+    proxy.set_state(1, FIRST, DestinationState.INACTIVE)
     proxy.reload(rows)
-    assert proxy.take_unsaved() == [UnsavedState(1, FIRST, State.INACTIVE)]
+    assert proxy.take_unsaved() == [UnsavedState(1, FIRST, DestinationState.INACTIVE)]
     assert proxy.take_unsaved() == []
 
 
 def marked(rows: list[DestinationRow], hop: int, threshold: int = 1) -> ProxyMemory:
     """A proxy where the destination at place `hop` of a failover list was marked as probing."""
-    proxy, route = memory(*rows, threshold=threshold), Route()
+    proxy, route = memory(*rows, threshold=threshold), FailoverList()
     proxy.select(1, 8, Request(), SelectOptions(flags=parse_flags("f")), route)
     for _ in range(hop):
         route.next_hop()
-    proxy.mark(route, State.PROBING)
+    proxy.mark(route, DestinationState.PROBING)
     return proxy
 
 
 @pytest.mark.parametrize("hop", [0, 1])
 def test_a_failing_destination_is_marked_as_the_call_goes_on(hop: int) -> None:
     proxy = marked(gateways(2), hop)
-    assert [state(proxy, index) for index in range(2)].index(State.PROBING) == hop
+    assert [state(proxy, index) for index in range(2)].index(DestinationState.PROBING) == hop
 
 
 def test_the_first_choice_is_found_by_its_uri_but_one_of_the_failover_list_only_by_its_next_hop() -> None:
     rows = [DestinationRow(1, "sip:u@10.0.0.1"), DestinationRow(1, "sip:u@10.0.0.2")]
-    assert state(marked(rows, 0)) is State.PROBING
+    assert state(marked(rows, 0)) is DestinationState.PROBING
     with pytest.raises(UnknownDestinationError):
         marked(rows, 1)
 
 
 def test_a_call_without_a_failover_list_can_mark_nothing() -> None:
-    proxy, route = memory(*gateways(1)), Route()
+    proxy, route = memory(*gateways(1)), FailoverList()
     proxy.select(1, 8, Request(), SelectOptions(), route)
     with pytest.raises(UnknownDestinationError):
         proxy.mark(route)
@@ -167,8 +173,8 @@ def test_a_call_without_a_failover_list_can_mark_nothing() -> None:
 def test_destinations_are_counted_by_state() -> None:
     proxy = memory(*(replace(row, state=n) for n, row in enumerate(gateways(3))))
     assert proxy.count(1) == 3
-    assert proxy.count(1, [State.ACTIVE]) == 1
-    assert proxy.count(1, [State.INACTIVE, State.PROBING]) == 2
+    assert proxy.count(1, [DestinationState.ACTIVE]) == 1
+    assert proxy.count(1, [DestinationState.INACTIVE, DestinationState.PROBING]) == 2
     with pytest.raises(UnknownDestinationError):
         proxy.count(2)
 
@@ -176,27 +182,31 @@ def test_destinations_are_counted_by_state() -> None:
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("0", State.INACTIVE),
-        ("1", State.ACTIVE),
-        ("2", State.PROBING),
-        ("Inactive", State.INACTIVE),
-        ("a", State.ACTIVE),
-        ("probing", State.PROBING),
+        ("0", DestinationState.INACTIVE),
+        ("1", DestinationState.ACTIVE),
+        ("2", DestinationState.PROBING),
+        ("Inactive", DestinationState.INACTIVE),
+        ("a", DestinationState.ACTIVE),
+        ("probing", DestinationState.PROBING),
         ("x", None),
         ("", None),
     ],
 )
 def test_the_first_letter_of_a_state_counts_and_its_numbers_are_not_the_columns(
-    word: str, state: State | None
+    word: str, state: DestinationState | None
 ) -> None:
     assert state_of_word(word) is state
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(State)), max_size=30), st.integers(1, 3))
-def test_the_set_always_knows_how_many_are_active(moves: list[tuple[int, State]], threshold: int) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.sampled_from(DestinationState)), max_size=30), st.integers(1, 3)
+)
+def test_the_set_always_knows_how_many_are_active(
+    moves: list[tuple[int, DestinationState]], threshold: int
+) -> None:
     proxy = memory(*gateways(3), threshold=threshold)
     for index, to in moves:
         proxy.set_state(1, f"sip:10.0.0.{index + 1}", to)
         live = proxy.sets[1]
-        assert live.calls.count == proxy.count(1, [State.ACTIVE])
+        assert live.calls.count == proxy.count(1, [DestinationState.ACTIVE])
         assert live.calls.sums[-1] == live.calls.count

@@ -2,10 +2,10 @@
 
 import pytest
 
+from dispatcher.routing.destinations import DestinationState
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.states import State
 from tests.routing.proxies import environment, memory
 
 ROWS = [
@@ -22,12 +22,12 @@ def proxy_with(row: DestinationRow, settings: ProbingSettings, version: str = "3
     return proxy
 
 
-def state(proxy: ProxyMemory) -> State:
+def state(proxy: ProxyMemory) -> DestinationState:
     """The state of its first destination."""
     return proxy.sets[1].destinations[0].health.state
 
 
-def answered(row: DestinationRow, settings: ProbingSettings, *codes: int | None) -> State:
+def answered(row: DestinationRow, settings: ProbingSettings, *codes: int | None) -> DestinationState:
     """The state after rounds of probing, one answer in each."""
     proxy = proxy_with(row, settings)
     for code in codes:
@@ -58,45 +58,45 @@ def test_only_the_sets_of_the_probing_list_are_asked() -> None:
 
 @pytest.mark.parametrize("code", [None, 408, 404, 503, 301, 202, 299])
 def test_a_bad_answer_counts_against_an_always_probed_destination(code: int | None) -> None:
-    assert answered(ALWAYS, ProbingSettings(threshold=2), code) is State.ACTIVE
-    assert answered(ALWAYS, ProbingSettings(threshold=2), code, code) is State.PROBING
+    assert answered(ALWAYS, ProbingSettings(threshold=2), code) is DestinationState.ACTIVE
+    assert answered(ALWAYS, ProbingSettings(threshold=2), code, code) is DestinationState.PROBING
 
 
 def test_a_good_answer_resets_the_failures() -> None:
-    assert answered(ALWAYS, ProbingSettings(threshold=2), None, 200, None) is State.ACTIVE
+    assert answered(ALWAYS, ProbingSettings(threshold=2), None, 200, None) is DestinationState.ACTIVE
 
 
 @pytest.mark.parametrize("code", [200, 404])
 def test_200_and_the_chosen_codes_make_active(code: int) -> None:
     settings = ProbingSettings(reply_codes=frozenset({404}))
-    assert answered(WHILE_PROBING, settings, code) is State.ACTIVE
+    assert answered(WHILE_PROBING, settings, code) is DestinationState.ACTIVE
 
 
 @pytest.mark.parametrize("code", [201, 202, 299])
 def test_another_2xx_is_no_good_answer(code: int) -> None:
-    assert answered(WHILE_PROBING, ProbingSettings(), code) is State.PROBING
+    assert answered(WHILE_PROBING, ProbingSettings(), code) is DestinationState.PROBING
 
 
 def test_408_among_the_chosen_codes_makes_active_and_counts_a_failure_at_once() -> None:
     settings = ProbingSettings(reply_codes=frozenset({408}))
-    assert answered(ALWAYS, settings, None) is State.PROBING
-    assert answered(WHILE_PROBING, settings, None) is State.ACTIVE
+    assert answered(ALWAYS, settings, None) is DestinationState.PROBING
+    assert answered(WHILE_PROBING, settings, None) is DestinationState.ACTIVE
 
 
 def test_a_late_good_answer_makes_active_what_was_set_inactive_meanwhile() -> None:
     proxy = proxy_with(ALWAYS, ProbingSettings())
     (probe,) = proxy.due_probes()
-    proxy.set_state(1, ALWAYS.destination or "", State.INACTIVE)
+    proxy.set_state(1, ALWAYS.destination or "", DestinationState.INACTIVE)
     (change,) = proxy.on_reply(probe, 200)
-    assert (state(proxy), change.reason) == (State.ACTIVE, "200 OK probing reply")
+    assert (state(proxy), change.reason) == (DestinationState.ACTIVE, "200 OK probing reply")
 
 
 def test_a_late_bad_answer_leaves_an_inactive_destination_alone() -> None:
     proxy = proxy_with(ALWAYS, ProbingSettings())
     (probe,) = proxy.due_probes()
-    proxy.set_state(1, ALWAYS.destination or "", State.INACTIVE)
+    proxy.set_state(1, ALWAYS.destination or "", DestinationState.INACTIVE)
     assert proxy.on_reply(probe, None) == []
-    assert state(proxy) is State.INACTIVE
+    assert state(proxy) is DestinationState.INACTIVE
 
 
 def test_an_answer_for_a_destination_that_is_gone_changes_nothing() -> None:
@@ -106,8 +106,12 @@ def test_an_answer_for_a_destination_that_is_gone_changes_nothing() -> None:
     assert proxy.on_reply(probe, None) == []
 
 
-@pytest.mark.parametrize(("version", "after"), [("3.4", State.ACTIVE), ("3.6", State.PROBING)])
-def test_a_probe_that_cannot_be_sent_counts_as_a_failure_from_3_6_on(version: str, after: State) -> None:
+@pytest.mark.parametrize(
+    ("version", "after"), [("3.4", DestinationState.ACTIVE), ("3.6", DestinationState.PROBING)]
+)
+def test_a_probe_that_cannot_be_sent_counts_as_a_failure_from_3_6_on(
+    version: str, after: DestinationState
+) -> None:
     proxy = proxy_with(ALWAYS, ProbingSettings(), version)
     (probe,) = proxy.due_probes()
     proxy.on_unsent(probe)
@@ -115,8 +119,8 @@ def test_a_probe_that_cannot_be_sent_counts_as_a_failure_from_3_6_on(version: st
 
 
 def test_a_destination_that_is_not_always_probed_stays_probing_until_a_good_answer() -> None:
-    assert answered(WHILE_PROBING, ProbingSettings(), None, 503, 486) is State.PROBING
+    assert answered(WHILE_PROBING, ProbingSettings(), None, 503, 486) is DestinationState.PROBING
 
 
 def test_a_provisional_answer_alone_is_no_answer() -> None:
-    assert answered(ALWAYS, ProbingSettings(reply_codes=frozenset({180})), 180) is State.PROBING
+    assert answered(ALWAYS, ProbingSettings(reply_codes=frozenset({180})), 180) is DestinationState.PROBING

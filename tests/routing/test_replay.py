@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatcher.routing.destinations import LiveSet
 from dispatcher.routing.environment import Environment
-from dispatcher.routing.hashing import hash_of
-from dispatcher.routing.live import LiveSet
+from dispatcher.routing.hashing import Request, hash_of, uri_keys
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.replay import HASHED, NOWHERE, Calls, Keys, Move, Replay, hashes_of, moves
-from dispatcher.routing.requests import Request, uri_keys
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions, select
 from dispatcher.routing.selection import Algorithm, SelectFlag, Selection

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.routing.failover import Route
-from dispatcher.routing.memory import ProxyMemory
-from dispatcher.routing.requests import Request
+from dispatcher.routing.destinations import DestinationState
+from dispatcher.routing.hashing import Request
+from dispatcher.routing.memory import FailoverList, ProxyMemory
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import (
@@ -20,7 +20,6 @@ from dispatcher.routing.selection import (
     Why,
     parse_flags,
 )
-from dispatcher.routing.states import State
 from tests.routing.proxies import gateways, memory
 
 HASHING = [0, 1, 2, 3, 5, 7]
@@ -142,15 +141,15 @@ def test_shares_follow_the_weights(weights: list[int]) -> None:
 @pytest.mark.parametrize("algorithm", [8, 11, -1, 4711])
 def test_first_and_unknown_algorithms_take_the_first_active_entry(algorithm: int) -> None:
     proxy = memory(*gateways(3))
-    proxy.set_state(1, "sip:10.0.0.1", State.INACTIVE)
+    proxy.set_state(1, "sip:10.0.0.1", DestinationState.INACTIVE)
     selection = chosen(proxy, algorithm, "f")
     assert (selection.candidate.index, selection.chosen.index, selection.failover) == (0, 1, (2,))
 
 
 def test_a_selection_tells_key_hash_candidate_and_why_others_were_passed_over() -> None:
     proxy = memory(*gateways(4))
-    proxy.set_state(1, "sip:10.0.0.2", State.INACTIVE)
-    proxy.set_state(1, "sip:10.0.0.3", State.PROBING)
+    proxy.set_state(1, "sip:10.0.0.2", DestinationState.INACTIVE)
+    proxy.set_state(1, "sip:10.0.0.3", DestinationState.PROBING)
     selection = proxy.select(1, 8, REQUEST, options("f", 1))
     assert isinstance(selection, Selection)
     assert {(each.index, each.why) for each in selection.passed_over} == {
@@ -246,21 +245,21 @@ def test_other_calls_move_a_round_robin() -> None:
 
 def test_the_default_is_last_in_the_failover_list_even_where_it_is_inactive() -> None:
     proxy = memory(*gateways(3))
-    proxy.set_state(1, "sip:10.0.0.3", State.INACTIVE)
+    proxy.set_state(1, "sip:10.0.0.3", DestinationState.INACTIVE)
     assert chosen(proxy, 8, "fd").failover == (1, 2)
 
 
 def test_the_default_is_chosen_when_no_other_is_active() -> None:
     proxy = memory(*gateways(3))
     for uri in ("sip:10.0.0.1", "sip:10.0.0.2"):
-        proxy.set_state(1, uri, State.INACTIVE)
+        proxy.set_state(1, uri, DestinationState.INACTIVE)
     selection = chosen(proxy, 0, "fd")
     assert (selection.chosen.index, selection.chosen.basis, selection.failover) == (2, Basis.DEFAULT, ())
 
 
 def test_without_the_default_flag_the_last_destination_is_one_like_the_others() -> None:
     proxy = memory(*gateways(2))
-    proxy.set_state(1, "sip:10.0.0.1", State.INACTIVE)
+    proxy.set_state(1, "sip:10.0.0.1", DestinationState.INACTIVE)
     assert chosen(proxy, 0).chosen.index == 1
 
 
@@ -268,7 +267,7 @@ def test_without_the_default_flag_the_last_destination_is_one_like_the_others() 
 def test_the_lowest_measure_comes_first_and_equal_ones_in_the_sets_order(algorithm: int) -> None:
     measures = {"sip:10.0.0.1": 5, "sip:10.0.0.2": 1, "sip:10.0.0.3": 5, "sip:10.0.0.4": 0}
     proxy = memory(*gateways(4))
-    proxy.set_state(1, "sip:10.0.0.4", State.INACTIVE)
+    proxy.set_state(1, "sip:10.0.0.4", DestinationState.INACTIVE)
     by_uri = replace(options("f"), load=lambda d: measures[d.uri], score=lambda d: measures[d.uri])
     selection = proxy.select(1, algorithm, REQUEST, by_uri)
     assert isinstance(selection, Selection)
@@ -329,7 +328,7 @@ def test_first_choices_are_counted_since_the_last_reload() -> None:
     assert [each.first_hits for each in proxy.sets[1].destinations] == [0, 0]
 
 
-def walked(proxy: ProxyMemory, route: Route) -> list[str]:
+def walked(proxy: ProxyMemory, route: FailoverList) -> list[str]:
     """The next hops that ds_next_dst gives until there are no more."""
     hops = []
     while (following := route.next_hop()) is not None:
@@ -338,21 +337,21 @@ def walked(proxy: ProxyMemory, route: Route) -> list[str]:
 
 
 def test_a_failing_call_is_led_through_the_failover_list() -> None:
-    proxy, route = memory(*gateways(3)), Route()
+    proxy, route = memory(*gateways(3)), FailoverList()
     proxy.select(1, 8, REQUEST, options("f"), route)
     assert walked(proxy, route) == ["sip:10.0.0.2", "sip:10.0.0.3"]
     assert route.next_hop() is None
 
 
 def test_without_failover_there_is_no_next_destination() -> None:
-    proxy, route = memory(*gateways(3)), Route()
+    proxy, route = memory(*gateways(3)), FailoverList()
     proxy.select(1, 8, REQUEST, options(), route)
     assert route.next_hop() is None
 
 
 def test_a_second_selection_replaces_the_list_and_appends_to_it_with_the_flag_a() -> None:
     proxy = memory(*gateways(2), DestinationRow(2, "sip:10.0.2.1"))
-    route = Route()
+    route = FailoverList()
     proxy.select(1, 8, REQUEST, options("f"), route)
     proxy.select(2, 8, REQUEST, options("f"), route)
     assert route.addresses == ["sip:10.0.2.1"]

@@ -13,9 +13,9 @@ from django.db import connection
 from pytest_django.fixtures import Settings
 
 from dispatcher.models import Destination
+from dispatcher.routing.destinations import DestinationState
 from dispatcher.routing.memory import UnsavedState
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.routing.states import State
 from efcp.sandbox import tables
 from efcp.sandbox.process import SandboxProcess
 from efcp.sandbox.proxy import Tables, TablesUnreadableError
@@ -89,7 +89,7 @@ def test_a_flush_touches_the_row_of_this_set_and_uri_only(opensips_tables: None,
     add()
     add(setid=2)
     add(URI.upper())
-    written = tables.flush([UnsavedState(1, URI, State.PROBING)])
+    written = tables.flush([UnsavedState(1, URI, DestinationState.PROBING)])
     assert written == (1 if connection.vendor == "sqlite" else 0)
     assert stored_states() == ([2, 0, 0] if connection.vendor == "sqlite" else [0, 0, 0])
 
@@ -104,11 +104,11 @@ def test_states_that_could_not_be_written_are_written_later() -> None:
 
     process = SandboxProcess(settings_of(), tables=Tables(lambda: [row], lambda: (), "none", save))
     process.proxy.reload()
-    process.proxy.set_state(1, URI, State.INACTIVE)
+    process.proxy.set_state(1, URI, DestinationState.INACTIVE)
     process.flush()
     process.flush()
     process.flush()
-    unsaved = UnsavedState(1, URI, State.INACTIVE)
+    unsaved = UnsavedState(1, URI, DestinationState.INACTIVE)
     assert tried == [[unsaved], [unsaved], []]
 
 

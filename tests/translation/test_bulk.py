@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialplan.translation.bulk import Bulk, required_prefix
-from dialplan.translation.loading import Loaded, load
+from dialplan.translation.loading import LoadedDialplans, load
+from dialplan.translation.outcomes import Bulk, required_prefix
 from dialplan.translation.rules import RuleRow
 from dialplan.translation.translate import translate
 
@@ -52,7 +52,7 @@ INPUTS = st.lists(st.text(alphabet="01aA", max_size=4).map(str.encode), max_size
 @given(RULES, INPUTS)
 def test_many_are_translated_as_one_by_one(rows: list[RuleRow], inputs: list[bytes]) -> None:
     result = load([replace(row, id=index) for index, row in enumerate(rows, 1)])
-    if not isinstance(result, Loaded) or 1 not in result.dialplans:
+    if not isinstance(result, LoadedDialplans) or 1 not in result.dialplans:
         return
     bulk = Bulk(result.dialplans[1], NOW)
     for text in inputs:
@@ -74,5 +74,5 @@ def test_many_are_translated_as_one_by_one(rows: list[RuleRow], inputs: list[byt
 )
 def test_what_an_input_has_to_begin_with(columns: dict[str, Any], prefix: bytes) -> None:
     result = load([RuleRow(**{"id": 1, "dpid": 1, "match_op": 1} | columns)])
-    assert isinstance(result, Loaded)
+    assert isinstance(result, LoadedDialplans)
     assert required_prefix(result.dialplans[1].rules[0]) == prefix

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dialplan.translation.expression.automaton import TooLargeError, automaton, common, includes
+from dialplan.translation.expression.automaton import AutomatonTooLargeError, automaton, common, includes
 from dialplan.translation.expression.parsing import parse
 from dialplan.translation.expression.syntax import Group, longest, walk, without_group
 from dialplan.translation.pattern import Match, Pattern, compile_pattern
@@ -68,7 +68,7 @@ def test_a_common_input_is_matched_by_both(one: str, other: str) -> None:
     assert second is not None
     try:
         found = common(automaton(first), automaton(second))
-    except TooLargeError:
+    except AutomatonTooLargeError:
         return
     if found is not None:
         assert matches(one, found)

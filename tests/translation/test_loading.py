@@ -4,35 +4,39 @@ from typing import Any
 
 import pytest
 
-from dialplan.translation.findings import Code, Effect, Finding
-from dialplan.translation.loading import LoadBroken, Loaded, load
-from dialplan.translation.rules import Environment, MatchOperator, RuleRow
+from dialplan.translation.loading import LoadBroken, LoadedDialplans, load
+from dialplan.translation.rules import (
+    DialplanEnvironment,
+    MatchOp,
+    RuleCode,
+    RuleEffect,
+    RuleFinding,
+    RuleRow,
+)
 
-GOOD = RuleRow(id=1, dpid=1, match_op=MatchOperator.REGEX, match_exp="^1")
+GOOD = RuleRow(id=1, dpid=1, match_op=MatchOp.REGEX, match_exp="^1")
 
 
 def regex(expression: str = "^1", **columns: Any) -> RuleRow:
-    return RuleRow(
-        **{"id": 7, "dpid": 1, "match_op": MatchOperator.REGEX, "match_exp": expression, **columns}
-    )
+    return RuleRow(**{"id": 7, "dpid": 1, "match_op": MatchOp.REGEX, "match_exp": expression, **columns})
 
 
 def equal(text: str, **columns: Any) -> RuleRow:
-    return RuleRow(**{"id": 8, "dpid": 1, "match_op": MatchOperator.EQUAL, "match_exp": text, **columns})
+    return RuleRow(**{"id": 8, "dpid": 1, "match_op": MatchOp.EQUAL, "match_exp": text, **columns})
 
 
-def loaded(*rows: RuleRow) -> Loaded:
+def loaded(*rows: RuleRow) -> LoadedDialplans:
     result = load(rows)
-    assert isinstance(result, Loaded)
+    assert isinstance(result, LoadedDialplans)
     return result
 
 
-def only_finding(*rows: RuleRow) -> Finding:
+def only_finding(*rows: RuleRow) -> RuleFinding:
     (finding,) = load(rows).findings
     return finding
 
 
-def texts(result: Loaded, dpid: int = 1) -> list[str]:
+def texts(result: LoadedDialplans, dpid: int = 1) -> list[str]:
     return [rule.rule.match_exp for rule in result.dialplans[dpid].rules]
 
 
@@ -61,21 +65,21 @@ def test_a_dpid_whose_rules_are_all_dropped_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("rule", "code", "column", "position"),
     [
-        (regex(match_op=2), Code.OPERATOR_UNKNOWN, "match_op", None),
-        (regex("ab("), Code.MATCH_DOES_NOT_COMPILE, "match_exp", 2),
-        (regex("a[b"), Code.MATCH_DOES_NOT_COMPILE, "match_exp", 2),
-        (regex(subst_exp="x)"), Code.SUBSTITUTION_DOES_NOT_COMPILE, "subst_exp", 1),
-        (equal("a", subst_exp="x)"), Code.SUBSTITUTION_DOES_NOT_COMPILE, "subst_exp", 1),
-        (regex(repl_exp="49$foo"), Code.VARIABLE_INVALID, "repl_exp", 2),
-        (regex(subst_exp="(a)", repl_exp=r"\1\2"), Code.GROUP_MISSING, "repl_exp", 2),
-        (regex(timerec="garbage"), Code.RECURRENCE_INVALID, "timerec", 0),
+        (regex(match_op=2), RuleCode.OPERATOR_UNKNOWN, "match_op", None),
+        (regex("ab("), RuleCode.MATCH_DOES_NOT_COMPILE, "match_exp", 2),
+        (regex("a[b"), RuleCode.MATCH_DOES_NOT_COMPILE, "match_exp", 2),
+        (regex(subst_exp="x)"), RuleCode.SUBSTITUTION_DOES_NOT_COMPILE, "subst_exp", 1),
+        (equal("a", subst_exp="x)"), RuleCode.SUBSTITUTION_DOES_NOT_COMPILE, "subst_exp", 1),
+        (regex(repl_exp="49$foo"), RuleCode.VARIABLE_INVALID, "repl_exp", 2),
+        (regex(subst_exp="(a)", repl_exp=r"\1\2"), RuleCode.GROUP_MISSING, "repl_exp", 2),
+        (regex(timerec="garbage"), RuleCode.RECURRENCE_INVALID, "timerec", 0),
     ],
 )
 def test_a_rule_is_dropped_and_its_fault_is_marked(
-    rule: RuleRow, code: Code, column: str, position: int | None
+    rule: RuleRow, code: RuleCode, column: str, position: int | None
 ) -> None:
     finding = only_finding(GOOD, rule)
-    assert (finding.code, finding.effect) == (code, Effect.RULE_DROPPED)
+    assert (finding.code, finding.effect) == (code, RuleEffect.RULE_DROPPED)
     assert (finding.rule, finding.column, finding.position) == (rule.id, column, position)
 
 
@@ -90,7 +94,7 @@ def test_pcre2_says_what_is_wrong_in_its_own_words() -> None:
 def test_an_empty_equal_rule_breaks_the_whole_reload() -> None:
     result = load([GOOD, equal("")])
     assert isinstance(result, LoadBroken)
-    assert (result.cause.code, result.crashes) == (Code.EQUAL_RULE_EMPTY, False)
+    assert (result.cause.code, result.crashes) == (RuleCode.EQUAL_RULE_EMPTY, False)
 
 
 def test_an_empty_equal_rule_that_is_dropped_anyway_breaks_nothing() -> None:
@@ -111,7 +115,7 @@ def test_ten_escapes_load() -> None:
 def test_the_eleventh_escape_or_variable_crashes_the_proxy(replacement: str) -> None:
     result = load([GOOD, regex(subst_exp="(1)", repl_exp=replacement)])
     assert isinstance(result, LoadBroken)
-    assert (result.cause.code, result.crashes) == (Code.TOO_MANY_ESCAPES, True)
+    assert (result.cause.code, result.crashes) == (RuleCode.TOO_MANY_ESCAPES, True)
 
 
 def test_the_finding_of_a_crash_says_so() -> None:
@@ -130,7 +134,7 @@ def test_the_first_rule_in_order_decides_how_a_reload_fails() -> None:
 
 def test_rules_behind_one_that_breaks_the_reload_are_looked_at_too() -> None:
     codes = [finding.code for finding in load([equal(""), regex("(", pr=5)]).findings]
-    assert codes == [Code.EQUAL_RULE_EMPTY, Code.MATCH_DOES_NOT_COMPILE]
+    assert codes == [RuleCode.EQUAL_RULE_EMPTY, RuleCode.MATCH_DOES_NOT_COMPILE]
 
 
 @pytest.mark.parametrize(
@@ -148,34 +152,41 @@ def test_what_is_no_variable_drops_the_rule(variable: str) -> None:
 
 
 def test_a_variable_of_a_loaded_module_loads() -> None:
-    environment = Environment(variables={"T_reply_code"})
+    environment = DialplanEnvironment(variables={"T_reply_code"})
     result = load([regex(subst_exp="1", repl_exp="$T_reply_code")], environment)
-    assert isinstance(result, Loaded)
+    assert isinstance(result, LoadedDialplans)
 
 
 @pytest.mark.parametrize(
     ("rule", "code", "column"),
     [
-        (regex(subst_exp="(1)", repl_exp=r"a\n"), Code.ESCAPE_MISPLACED, "repl_exp"),
-        (regex(subst_exp="(1)", repl_exp=r"$rU\1"), Code.VARIABLE_TEXT_COPIED, "repl_exp"),
-        (regex(subst_exp="1", repl_exp="$msg.branch.uri"), Code.VARIABLE_OF_NEWER_RELEASE, "repl_exp"),
-        (regex("a{,3}"), Code.SYNTAX_OF_NEWER_PCRE2, "match_exp"),
-        (regex("(?<=ab?)c"), Code.SYNTAX_OF_NEWER_PCRE2, "match_exp"),
-        (equal("a "), Code.TRAILING_SPACES_LOST, "match_exp"),
+        (regex(subst_exp="(1)", repl_exp=r"a\n"), RuleCode.ESCAPE_MISPLACED, "repl_exp"),
+        (regex(subst_exp="(1)", repl_exp=r"$rU\1"), RuleCode.VARIABLE_TEXT_COPIED, "repl_exp"),
+        (
+            regex(subst_exp="1", repl_exp="$msg.branch.uri"),
+            RuleCode.VARIABLE_OF_NEWER_RELEASE,
+            "repl_exp",
+        ),
+        (regex("a{,3}"), RuleCode.SYNTAX_OF_NEWER_PCRE2, "match_exp"),
+        (regex("(?<=ab?)c"), RuleCode.SYNTAX_OF_NEWER_PCRE2, "match_exp"),
+        (equal("a "), RuleCode.TRAILING_SPACES_LOST, "match_exp"),
     ],
 )
-def test_a_surprise_is_told_and_the_rule_loads(rule: RuleRow, code: Code, column: str) -> None:
+def test_a_surprise_is_told_and_the_rule_loads(rule: RuleRow, code: RuleCode, column: str) -> None:
     result = loaded(rule)
     (finding,) = result.findings
     assert result.loaded == 1
-    assert (finding.code, finding.effect, finding.column) == (code, Effect.SURPRISE, column)
+    assert (finding.code, finding.effect, finding.column) == (code, RuleEffect.SURPRISE, column)
 
 
 @pytest.mark.parametrize("rule", [regex(repl_exp=r"\1"), equal("112", repl_exp=r"a\9")])
 def test_a_group_without_a_substitution_may_be_dropped(rule: RuleRow) -> None:
     result = loaded(rule)
     (finding,) = result.findings
-    assert (finding.code, finding.effect) == (Code.GROUP_WITHOUT_SUBSTITUTION, Effect.MAY_BE_DROPPED)
+    assert (finding.code, finding.effect) == (
+        RuleCode.GROUP_WITHOUT_SUBSTITUTION,
+        RuleEffect.MAY_BE_DROPPED,
+    )
     assert (result.loaded, result.uncertain) == (1, 1)
 
 
@@ -185,7 +196,7 @@ def test_the_whole_match_without_a_substitution_loads_for_certain() -> None:
 
 def test_an_interval_of_zero_is_told_to_crash_the_proxy_later() -> None:
     (finding,) = loaded(regex(timerec="20200101T000000||PT1H|daily||0")).findings
-    assert (finding.code, finding.effect) == (Code.RECURRENCE_CRASHES, Effect.PROXY_CRASHES)
+    assert (finding.code, finding.effect) == (RuleCode.RECURRENCE_CRASHES, RuleEffect.PROXY_CRASHES)
 
 
 @pytest.mark.parametrize("replacement", [r"\n", "x", r"+49\1", "$rU", r"\1$rU"])

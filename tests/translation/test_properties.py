@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialplan.translation.loading import LoadBroken, Loaded, load
+from dialplan.translation.loading import LoadBroken, LoadedDialplans, load
 from dialplan.translation.replacement import Replacement, read_replacement
-from dialplan.translation.rules import Environment, RuleRow
+from dialplan.translation.rules import DialplanEnvironment, RuleRow
 from dialplan.translation.timerec import InvalidRecurrence, parse_timerec
-from dialplan.translation.translate import Translated, UndefinedOutput, Verdict, translate
+from dialplan.translation.translate import Translated, TrialVerdict, UndefinedOutput, translate
 
-QUICK = Environment(effort=10_000)
+QUICK = DialplanEnvironment(effort=10_000)
 
 EXPRESSIONS = st.one_of(
     st.sampled_from(["", "1", "^1", "(1)(2)?", "(.*)", "^(a|b)+", "(", "[a", "(?i)x", r"\d+$", "(a)?b"]),
@@ -49,7 +49,7 @@ NOW = st.integers(0, 2**32)
 def test_every_enabled_row_is_loaded_or_accounted_for(rows: list[RuleRow]) -> None:
     result = load(rows, QUICK)
     enabled = [rule for rule in rows if rule.disabled == 0]
-    if isinstance(result, Loaded):
+    if isinstance(result, LoadedDialplans):
         assert result.loaded + result.discarded == len(enabled)
     else:
         assert result.cause in result.findings
@@ -67,7 +67,7 @@ def test_a_reload_breaks_only_for_an_empty_equal_rule_or_a_crash(rows: list[Rule
 @given(st.lists(RULES, max_size=6))
 def test_rules_stand_in_ascending_priority(rows: list[RuleRow]) -> None:
     result = load(rows, QUICK)
-    if isinstance(result, Loaded):
+    if isinstance(result, LoadedDialplans):
         for rule_set in result.dialplans.values():
             priorities = [rule.rule.pr for rule in rule_set.rules]
             assert priorities == sorted(priorities)
@@ -78,11 +78,13 @@ def test_a_translation_uses_the_better_of_the_rules_that_matched(
     rows: list[RuleRow], subject: bytes, now: int
 ) -> None:
     result = load(rows, QUICK)
-    if not isinstance(result, Loaded):
+    if not isinstance(result, LoadedDialplans):
         return
     translation = translate(result.dialplans, 1, subject, now)
     searches = [search for search in (translation.equal, translation.regex) if search is not None]
-    hits = [trial.rule for search in searches for trial in search.trials if trial.verdict is Verdict.MATCHED]
+    hits = [
+        trial.rule for search in searches for trial in search.trials if trial.verdict is TrialVerdict.MATCHED
+    ]
     if isinstance(translation.outcome, Translated | UndefinedOutput):
         assert translation.outcome.rule == min(hits, key=lambda rule: rule.position)
 
@@ -90,7 +92,7 @@ def test_a_translation_uses_the_better_of_the_rules_that_matched(
 @given(st.lists(RULES, max_size=6), INPUTS, NOW)
 def test_over_mi_nothing_is_asked_for(rows: list[RuleRow], subject: bytes, now: int) -> None:
     result = load(rows, QUICK)
-    if isinstance(result, Loaded):
+    if isinstance(result, LoadedDialplans):
         outcome = translate(result.dialplans, 1, subject, now).outcome
         assert type(outcome).__name__ != "RequestNeeded"
 

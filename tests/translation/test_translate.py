@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from dialplan.translation.loading import Loaded, load
+from dialplan.translation.loading import LoadedDialplans, load
 from dialplan.translation.replacement import Chance, Undefined
-from dialplan.translation.rules import Environment, MatchOperator, RuleRow
+from dialplan.translation.rules import DialplanEnvironment, MatchOp, RuleRow
 from dialplan.translation.translate import (
     Failure,
     NoInformation,
@@ -15,10 +15,10 @@ from dialplan.translation.translate import (
     RequestNeeded,
     Search,
     Translated,
-    Translation,
+    TranslationTrace,
+    TrialVerdict,
     Undecided,
     UndefinedOutput,
-    Verdict,
     translate,
 )
 
@@ -28,18 +28,18 @@ SLOW = r"^(1+)+$"
 
 
 def regex(expression: str, **columns: Any) -> RuleRow:
-    return RuleRow(**{"dpid": 1, "match_op": MatchOperator.REGEX, "match_exp": expression, **columns})
+    return RuleRow(**{"dpid": 1, "match_op": MatchOp.REGEX, "match_exp": expression, **columns})
 
 
 def equal(text: str, **columns: Any) -> RuleRow:
-    return RuleRow(**{"dpid": 1, "match_op": MatchOperator.EQUAL, "match_exp": text, **columns})
+    return RuleRow(**{"dpid": 1, "match_op": MatchOp.EQUAL, "match_exp": text, **columns})
 
 
 def translation(
     rules: list[RuleRow], text: str, values: dict[str, str] | None = None, effort: int = 1_000_000
-) -> Translation:
-    result = load(rules, Environment(effort=effort))
-    assert isinstance(result, Loaded)
+) -> TranslationTrace:
+    result = load(rules, DialplanEnvironment(effort=effort))
+    assert isinstance(result, LoadedDialplans)
     return translate(result.dialplans, 1, text.encode(), NOON, values)
 
 
@@ -65,7 +65,7 @@ def undefined(rules: list[RuleRow], text: str) -> UndefinedOutput:
     return outcome
 
 
-def verdicts(search: Search | None) -> list[tuple[str, Verdict]]:
+def verdicts(search: Search | None) -> list[tuple[str, TrialVerdict]]:
     assert search is not None
     return [(trial.rule.rule.match_exp, trial.verdict) for trial in search.trials]
 
@@ -123,22 +123,22 @@ class TestWhatIsTold:
     def test_the_trials_stand_in_order_up_to_the_hit(self) -> None:
         rules = [regex("2"), regex("3", timerec=PAST), regex("1"), regex("4")]
         assert verdicts(translation(rules, "1").regex) == [
-            ("2", Verdict.NO_MATCH),
-            ("3", Verdict.OUT_OF_TIME),
-            ("1", Verdict.MATCHED),
+            ("2", TrialVerdict.NO_MATCH),
+            ("3", TrialVerdict.OUT_OF_TIME),
+            ("1", TrialVerdict.MATCHED),
         ]
 
     def test_both_searches_are_told(self) -> None:
         result = translation([equal("1"), regex("1")], "1")
         assert (verdicts(result.equal), verdicts(result.regex)) == (
-            [("1", Verdict.MATCHED)],
-            [("1", Verdict.MATCHED)],
+            [("1", TrialVerdict.MATCHED)],
+            [("1", TrialVerdict.MATCHED)],
         )
 
     def test_an_endless_recursion_is_no_match(self) -> None:
         assert verdicts(translation([regex("(?R)"), regex("1")], "1").regex) == [
-            ("(?R)", Verdict.FAILED),
-            ("1", Verdict.MATCHED),
+            ("(?R)", TrialVerdict.FAILED),
+            ("1", TrialVerdict.MATCHED),
         ]
 
     def test_attributes_come_with_the_output(self) -> None:
@@ -270,12 +270,12 @@ class TestEffort:
 
     def test_with_the_proxys_own_effort_giving_up_is_no_match(self) -> None:
         result = translation([regex(SLOW), regex("1")], "1" * 60 + "x", effort=10_000_000)
-        assert verdicts(result.regex) == [(SLOW, Verdict.FAILED), ("1", Verdict.MATCHED)]
+        assert verdicts(result.regex) == [(SLOW, TrialVerdict.FAILED), ("1", TrialVerdict.MATCHED)]
 
     def test_a_lower_limit_in_the_expression_is_the_proxys_too(self) -> None:
         slow = "(*LIMIT_MATCH=50)" + SLOW
         result = translation([regex(slow), regex("1")], "1" * 60 + "x")
-        assert verdicts(result.regex)[0] == (slow, Verdict.FAILED)
+        assert verdicts(result.regex)[0] == (slow, TrialVerdict.FAILED)
 
     def test_a_substitution_that_takes_too_much_effort_is_left_undecided(self) -> None:
         outcome = translation(substitution(SLOW, "x"), "1" * 60 + "x").outcome

@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from dialplan.translation.effort import spend
 from dialplan.translation.expression.syntax import (
     ALL,
     NEWLINE,
     Choice,
+    Concatenation,
     End,
     Group,
     Node,
     Octets,
     Repeat,
-    Sequence,
     Start,
 )
+from dialplan.translation.pattern import spend
 
 MAX_STATES: Final = 600
 MAX_STEPS: Final = 4_000
@@ -30,7 +30,7 @@ _READABLE = b"0123456789abcdefghijklmnopqrstuvwxyz+ABCDEFGHIJKLMNOPQRSTUVWXYZ#*-
 _IN_ORDER = tuple(dict.fromkeys((*_READABLE, *range(256))))
 
 
-class TooLargeError(Exception):
+class AutomatonTooLargeError(Exception):
     """The expressions are too large to be compared."""
 
 
@@ -47,7 +47,7 @@ class Automaton:
     def state(self) -> int:
         """A new state; raises TooLargeError."""
         if len(self.steps) >= MAX_STATES:
-            raise TooLargeError
+            raise AutomatonTooLargeError
         self.steps.append(None)
         for ways in (self.free, self.at_start, self.at_end):
             ways.append([])
@@ -113,7 +113,7 @@ def _build(machine: Automaton, node: Node, start: int) -> int:
             return end
         case Group(_, part):
             return _build(machine, part, start)
-        case Sequence(parts):
+        case Concatenation(parts):
             for part in parts:
                 start = _build(machine, part, _fresh(machine, start))
             return start
@@ -152,7 +152,7 @@ def includes(earlier: Automaton, later: Automaton) -> bool | None:
     """Whether `earlier` matches every input that `later` matches; None where that can't be told."""
     try:
         return left_out(earlier, later) is None
-    except TooLargeError:
+    except AutomatonTooLargeError:
         return None
 
 
@@ -174,7 +174,7 @@ def _walk(one: Automaton, other: Automaton, wanted: tuple[bool, bool]) -> bytes 
     waiting = deque([((one.begin(), other.begin()), b"")])
     while waiting:
         if not spend():
-            raise TooLargeError
+            raise AutomatonTooLargeError
         (left, right), text = waiting.popleft()
         ends = (one.matches_here(left, at_start=False), other.matches_here(right, at_start=False))
         if ends == wanted and text:
@@ -185,7 +185,7 @@ def _walk(one: Automaton, other: Automaton, wanted: tuple[bool, bool]) -> bytes 
             following = (_stepped(one, left, octet), _stepped(other, right, octet))
             if following not in seen:
                 if len(seen) >= MAX_STEPS:
-                    raise TooLargeError
+                    raise AutomatonTooLargeError
                 seen.add(following)
                 waiting.append((following, text + bytes([octet])))
     return None

@@ -11,12 +11,12 @@ from dialplan.translation.expression.syntax import (
     ALL,
     NEWLINE,
     Choice,
+    Concatenation,
     End,
     Group,
     Node,
     Octets,
     Repeat,
-    Sequence,
     Start,
 )
 
@@ -53,12 +53,12 @@ def parse(expression: bytes, caseless: bool) -> Node | None:
     if _LOOKS_LIKE_NEWER.search(expression):
         return None
     try:
-        return _Reader(expression, caseless).read()
+        return _ExpressionReader(expression, caseless).read()
     except (_NotUnderstoodError, IndexError):
         return None
 
 
-class _Reader:
+class _ExpressionReader:
     """A place in the text, and how many groups have begun before it."""
 
     def __init__(self, text: bytes, caseless: bool) -> None:
@@ -89,7 +89,7 @@ class _Reader:
         parts = []
         while self._peek() not in (None, ord("|"), ord(")")):
             parts.append(self._quantified(self._item()))
-        return Sequence(tuple(parts))
+        return Concatenation(tuple(parts))
 
     def _quantified(self, node: Node) -> Node:
         found = _QUANTIFIER.match(self._text, self._at)

@@ -25,7 +25,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
+class Concatenation:
     """One after the other."""
 
     parts: tuple["Node", ...]
@@ -55,14 +55,14 @@ class Group:
     part: "Node"
 
 
-Node = Octets | Start | End | Sequence | Choice | Repeat | Group
+Node = Octets | Start | End | Concatenation | Choice | Repeat | Group
 NEVER = Octets(0)
 
 
 def parts_of(node: Node) -> tuple[Node, ...]:
     """The nodes right below."""
     match node:
-        case Sequence(parts) | Choice(parts):
+        case Concatenation(parts) | Choice(parts):
             return parts
         case Repeat(part) | Group(_, part):
             return (part,)
@@ -81,8 +81,8 @@ def without_group(node: Node, number: int) -> Node:
     match node:
         case Group(own, part):
             return NEVER if own == number else Group(own, without_group(part, number))
-        case Sequence(parts):
-            return Sequence(tuple(without_group(part, number) for part in parts))
+        case Concatenation(parts):
+            return Concatenation(tuple(without_group(part, number) for part in parts))
         case Choice(parts):
             return Choice(tuple(without_group(part, number) for part in parts))
         case Repeat(part, least, most):
@@ -102,7 +102,7 @@ def anchors(node: Node) -> tuple[bool, bool]:
         case Choice(parts):
             found = [anchors(part) for part in parts]
             return all(start for start, _ in found), all(end for _, end in found)
-        case Sequence(parts) if parts:
+        case Concatenation(parts) if parts:
             return anchors(parts[0])[0], anchors(parts[-1])[1]
     return False, False
 
@@ -121,7 +121,7 @@ def longest(node: Node) -> int | None:
             if inner == 0 or most == 0:
                 return 0
             return None if inner is None or most is None else inner * most
-        case Sequence(parts):
+        case Concatenation(parts):
             lengths = [longest(part) for part in parts]
             return None if None in lengths else sum(length for length in lengths if length is not None)
         case Choice(parts):

@@ -7,12 +7,12 @@ makes of the saved test cases.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from dialplan.asking import Agreement, Said, ask_cases
 from dialplan.cases.running import CheckedCase, run_cases
 from dialplan.cases.selectors import all_cases
+from dialplan.dry_run import DryRun
 from dialplan.load_prediction import LoadPrediction, predict_load
 from dialplan.loaded import RuleColumns, read_rules
-from dialplan.trying import Tried
+from dialplan.proxy_check import Agreement, TranslationAnswer, ask_cases
 from efcp.mi import MiClient
 from efcp.operations.reloads.asking import Exchange, Reloaded, record_load, reload_and_read_back
 from efcp.operations.reloads.kinds import ReadBack
@@ -52,18 +52,18 @@ class DialplanReload:
         self._prediction = predict_load()
         self._rules = read_rules()
 
-    def ask(self, target: Target) -> Reloaded[list[Said | None]]:
+    def ask(self, target: Target) -> Reloaded[list[TranslationAnswer | None]]:
         """Send dp_reload, then ask for the test cases and the reports."""
 
         def reload(client: MiClient, limit_s: float) -> object:
             return client.dp_reload(timeout=limit_s)
 
-        def question(client: MiClient) -> list[Said | None]:
+        def question(client: MiClient) -> list[TranslationAnswer | None]:
             return ask_cases(client, self._checked, CASES_LIMIT_S)
 
         return reload_and_read_back(target, Exchange(Module.DIALPLAN, IDENTIFIER, reload, question))
 
-    def store(self, reloaded: Reloaded[list[Said | None]]) -> ReadBack:
+    def store(self, reloaded: Reloaded[list[TranslationAnswer | None]]) -> ReadBack:
         """Compare the answers and the counts with the table; nothing is stored but that."""
         if reloaded.outcome is ReloadOutcome.DONE:
             self._record(reloaded)
@@ -89,7 +89,7 @@ class DialplanReload:
         unchanged = read_rules() == rules
         record_load(reloaded, Module.DIALPLAN, list(rules.values()) if unchanged else None)
 
-    def _counted(self, reloaded: Reloaded[list[Said | None]]) -> Iterator[str]:
+    def _counted(self, reloaded: Reloaded[list[TranslationAnswer | None]]) -> Iterator[str]:
         count, prediction = reloaded.reports.count, self._prediction
         if reloaded.outcome is not ReloadOutcome.DONE or count is None or prediction is None:
             return
@@ -101,7 +101,9 @@ class DialplanReload:
             )
 
 
-def differing_cases(checked: Sequence[CheckedCase], said: Sequence[Said | None]) -> Iterator[str]:
+def differing_cases(
+    checked: Sequence[CheckedCase], said: Sequence[TranslationAnswer | None]
+) -> Iterator[str]:
     """Say of each case that a proxy does not answer as the table would, what it answers."""
     for each, answer in zip(checked, said, strict=True):
         if answer is not None and answer.agreement(each.tried) is Agreement.DIFFERENT:
@@ -111,7 +113,7 @@ def differing_cases(checked: Sequence[CheckedCase], said: Sequence[Said | None])
             )
 
 
-def _given(tried: Tried) -> str:
+def _given(tried: DryRun) -> str:
     if not tried.possible:
         return _quoted(tried.output)
     return " or ".join(dict.fromkeys(_quoted(each.output) for each in tried.possible))

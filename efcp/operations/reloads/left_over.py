@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dispatcher.change import Change
 from dispatcher.changes import ProxyChanges
 from dispatcher.load_prediction import PredictedFinding
-from dispatcher.routing.findings import Effect
+from dispatcher.routing.findings import RowEffect
 from dispatcher.table_names import TableNames
 from efcp.sip.uri import uri_key
 
@@ -66,7 +66,7 @@ def _unexplained(change: Change, names: TableNames) -> str:
 
 
 def _is_dropped(predicted: PredictedFinding) -> bool:
-    return predicted.finding.effect is Effect.DROPPED
+    return predicted.finding.effect is RowEffect.DROPPED
 
 
 def _named(change: Change) -> str:

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dialplan.asking import Said, ask_cases
 from dialplan.cases.running import run_cases
 from dialplan.cases.selectors import all_cases
+from dialplan.proxy_check import TranslationAnswer, ask_cases
 from efcp.mi import MiClient
 from efcp.operations.reloads.dialplan import CASES_LIMIT_S, differing_cases
 from efcp.operations.reloads.models import Module
@@ -57,10 +57,10 @@ def ask_all_cases(actor: str) -> SharedQuestion:
     """Begin to ask all proxies for the saved test cases. Raises QuestionsBusyError."""
     checked = run_cases(all_cases())
 
-    def question(client: MiClient) -> list[Said | None]:
+    def question(client: MiClient) -> list[TranslationAnswer | None]:
         return ask_cases(client, checked, CASES_LIMIT_S)
 
-    def encode(answer: Answer[list[Said | None]]) -> str:
+    def encode(answer: Answer[list[TranslationAnswer | None]]) -> str:
         if answer.error is not None:
             return json.dumps({"problem": str(answer.error)})
         said = answer.value

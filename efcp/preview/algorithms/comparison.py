@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatcher.routing.live import LiveSet
+from dispatcher.routing.destinations import LiveSet
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.replay import NOWHERE, Replay
 from dispatcher.routing.selection import Algorithm

@@ -11,8 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from dialplan.selectors import TooManyRulesError, rules_of
-from dialplan.translation.bulk import Bulk
 from dialplan.translation.loading import LoadBroken, load
+from dialplan.translation.outcomes import Bulk
 from dialplan.translation.rules import LoadedRule, RuleRow
 from dialplan.translation.translate import Translated
 from efcp.audit.services import Actor, Subject, record

@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from dispatcher.routing.destinations import Destination
-from dispatcher.routing.failover import Route
-from dispatcher.routing.live import LiveSet
+from dispatcher.routing.destinations import DestinationState, LiveSet, LoadedDestination
+from dispatcher.routing.hashing import Request
 from dispatcher.routing.loading import LoadBrokenError
-from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError
+from dispatcher.routing.memory import FailoverList, ProxyMemory, UnknownDestinationError
 from dispatcher.routing.probing import ProbingSettings
-from dispatcher.routing.requests import Request
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import Algorithm, Basis, NoSelection, Pick, Refusal, SelectFlag, Selection
-from dispatcher.routing.states import State
 from efcp.preview.sources import NoPreviewError, Source, set_preview
 from efcp.script.script_routes.routes import THE_GUIDES, Handling
 
@@ -23,7 +20,7 @@ WIDTH = 1000
 MAX_LISTED = 200
 MAX_LABELLED = 12
 _RAND_BITS = 31
-_MARKS = {"p": State.PROBING, "i": State.INACTIVE}
+_MARKS = {"p": DestinationState.PROBING, "i": DestinationState.INACTIVE}
 _HASHED_URIS: dict[int, str] = {
     Algorithm.FROM_URI: "From URI",
     Algorithm.TO_URI: "To URI",
@@ -93,7 +90,7 @@ class SetMember:
     """A destination of the set and its part in this call."""
 
     number: int
-    destination: Destination
+    destination: LoadedDestination
     state: str
     part: str
     """"chosen", "failover", "passed over" or empty."""
@@ -134,8 +131,8 @@ class CallExplanation:
     hash: int = 0
     story: tuple[str, ...] = ()
     bars: tuple[WeightBar, ...] = ()
-    chosen: Destination | None = None
-    failover: tuple[Destination, ...] = ()
+    chosen: LoadedDestination | None = None
+    failover: tuple[LoadedDestination, ...] = ()
     members: tuple[SetMember, ...] = ()
     steps: tuple[Attempt, ...] = ()
     states_after: tuple[StateAfter, ...] = ()
@@ -147,7 +144,7 @@ class CallExplanation:
         return self.members[:MAX_LISTED]
 
     @property
-    def shown_failover(self) -> tuple[Destination, ...]:
+    def shown_failover(self) -> tuple[LoadedDestination, ...]:
         """The next destinations in order that the page has room for."""
         return self.failover[:MAX_LABELLED]
 
@@ -180,7 +177,7 @@ def explain(source: Source, question: CallQuestion) -> CallExplanation:
         return CallExplanation(
             source.name, notes, problem=f"Set {question.setid} has no destination there: ds_select_dst fails."
         )
-    route = Route()
+    route = FailoverList()
     selection = memory.select(
         question.setid, question.algorithm, question.request, _options(question, live), route
     )
@@ -221,7 +218,7 @@ def _options(question: CallQuestion, live: LiveSet) -> SelectOptions:
         id(each.loaded): measure for each, measure in zip(live.destinations, question.measures, strict=False)
     }
 
-    def measure(destination: Destination) -> int:
+    def measure(destination: LoadedDestination) -> int:
         return numbers.get(id(destination), 0)
 
     return SelectOptions(
@@ -334,7 +331,9 @@ def _member(live: LiveSet, index: int, part: str, words: str) -> SetMember:
     return SetMember(index + 1, each.loaded, each.health.state.name.lower(), part, words)
 
 
-def _walk(memory: ProxyMemory, route: Route, selection: Selection, question: CallQuestion) -> list[Attempt]:
+def _walk(
+    memory: ProxyMemory, route: FailoverList, selection: Selection, question: CallQuestion
+) -> list[Attempt]:
     """What the script's failure route does on each 5xx or local 408, up to the end of its tries."""
     if not question.failures:
         return []
@@ -353,7 +352,7 @@ def _walk(memory: ProxyMemory, route: Route, selection: Selection, question: Cal
 
 
 def _failure(
-    memory: ProxyMemory, route: Route, handling: Handling | None, earlier: int
+    memory: ProxyMemory, route: FailoverList, handling: Handling | None, earlier: int
 ) -> tuple[tuple[str, str | None] | None, tuple[str, ...]]:
     """Where the call goes next, and what the failure route did, after `earlier` failures."""
     if handling is None:
@@ -370,7 +369,7 @@ def _failure(
     return following, (*done, f"ds_next_dst(): {following[0]}")
 
 
-def _marked(memory: ProxyMemory, route: Route, mark: str) -> tuple[str, ...]:
+def _marked(memory: ProxyMemory, route: FailoverList, mark: str) -> tuple[str, ...]:
     """What ds_mark_dst did; nothing where the script does not call it."""
     if not mark:
         return ()
@@ -383,7 +382,7 @@ def _marked(memory: ProxyMemory, route: Route, mark: str) -> tuple[str, ...]:
     return (f"{call}: {marked or 'one failure counted'}",)
 
 
-def _changed(live: LiveSet, before: Sequence[State]) -> list[StateAfter]:
+def _changed(live: LiveSet, before: Sequence[DestinationState]) -> list[StateAfter]:
     return [
         StateAfter(each.loaded.uri, former.name.lower(), each.health.state.name.lower())
         for each, former in zip(live.destinations, before, strict=True)

@@ -2,7 +2,7 @@
 
 from django import forms
 
-from dispatcher.routing.requests import Request
+from dispatcher.routing.hashing import Request
 from dispatcher.routing.selection import DEFAULT_MAX_RESULTS, SelectFlag, parse_flags
 from efcp.preview.calls.explanation import CallQuestion
 from efcp.preview.forms import ALGORITHMS, MAX_SET, SourceForm

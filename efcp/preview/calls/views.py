@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
-from dispatcher.routing.requests import Request, request_of
+from dispatcher.routing.hashing import Request, request_of
 from efcp.preview.calls.explanation import explain
 from efcp.preview.calls.forms import DEFAULTS, CallForm, PastedForm
 from efcp.preview.forms import ALGORITHMS, with_defaults

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dispatcher.routing.live import LiveDestination
+from dispatcher.routing.destinations import LiveDestination
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.replay import NOWHERE, Calls, Keys, Move, Replay, moves
 from dispatcher.routing.selection import Algorithm, Refusal, SelectFlag

@@ -1,7 +1,7 @@
 """From the column of a call log to the keys that are hashed.
 
 Only a job's own process imports this: it needs pyarrow, the extra `replay`. Arrays are pyarrow's, of binary
-or large binary; an absent value is null. The keys are those that dispatcher.routing.requests makes of each
+or large binary; an absent value is null. The keys are those that dispatcher.routing.hashing makes of each
 value alone (tests/preview/test_distribution_keys.py).
 """
 
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from dispatcher.environment import not_looked_up
 from dispatcher.routing.environment import Environment
+from dispatcher.routing.hashing import Request, uri_keys
 from dispatcher.routing.replay import Calls, Keys
-from dispatcher.routing.requests import Request, uri_keys
 from dispatcher.routing.selection import SelectFlag
 from efcp.preview.distribution.question import FIELD_OF, LABELS, URIS, KeyField, SelectArguments
 from efcp.preview.distribution.reading import BROKEN_SHOWN, ColumnBatch, LogReader

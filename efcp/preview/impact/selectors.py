@@ -4,13 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dispatcher.models import Destination
-from dispatcher.routing.live import LiveSet
+from dispatcher.routing.destinations import LiveSet, state_of_word
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.memory import UnknownDestinationError
 from dispatcher.routing.replay import Move, Replay, moves
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selection import Algorithm
-from dispatcher.routing.states import state_of_word
 from dispatcher.routing.weights import shares
 from dispatcher.secrets import mask_weight
 from efcp.preview.distribution.counting import generated_calls

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from django.db.models import Count, Q
 
+from dialplan.dry_run import DryRun, PossibleOutcome, try_input
 from dialplan.models import Rule
 from dialplan.selectors import TooManyRulesError
 from dialplan.selectors import names as dialplan_names
-from dialplan.trying import PossibleOutcome, Tried, try_input
 from dispatcher.models import Destination, InitialState
 from dispatcher.selectors import set_names
 from efcp.preview.forms import MAX_SET
@@ -156,7 +156,7 @@ class DialplanStep:
     """
 
     dpid: int
-    tried: Tried
+    tried: DryRun
     target: ResolvedTarget | None = None
     branches: tuple[tuple[PossibleOutcome, ResolvedTarget | None], ...] = ()
 
@@ -175,7 +175,7 @@ class Trace:
     problem: str = ""
 
     @property
-    def tried(self) -> Tried:
+    def tried(self) -> DryRun:
         """The last translation."""
         return self.steps[-1].tried
 
@@ -200,7 +200,7 @@ def _step(dpid: int, number: str) -> DialplanStep:
     try:
         tried = try_input(dpid, number)
     except TooManyRulesError as error:
-        return DialplanStep(dpid, Tried(number, str(error), is_certain=False))
+        return DialplanStep(dpid, DryRun(number, str(error), is_certain=False))
     if tried.possible:
         return DialplanStep(
             dpid, tried, branches=tuple((each, _branch(dpid, each)) for each in tried.possible)

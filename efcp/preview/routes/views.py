@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from dialplan.trying import MAX_INPUT
+from dialplan.dry_run import MAX_INPUT
 from dispatcher.routing.selection import parse_flags
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of

@@ -1,4 +1,4 @@
-"""Reloading the dialplan: what is foretold, what is sent, and what the proxy is held against after it."""
+"""Reloading the dialplan: what is prediction, what is sent, and what the proxy is held against after it."""
 
 from collections.abc import Callable
 
@@ -132,8 +132,8 @@ def test_the_page_foretells_what_is_loaded_and_what_is_discarded(
 ) -> None:
     add_rule("^0")
     add_rule("^1(")
-    foretold = client_as(Role.VIEWER).get(reverse(RELOAD)).context["foretold"]
-    assert (foretold.loaded, foretold.discarded, len(foretold.dropped)) == (1, 1, 1)
+    prediction = client_as(Role.VIEWER).get(reverse(RELOAD)).context["prediction"]
+    assert (prediction.loaded, prediction.discarded, len(prediction.dropped)) == (1, 1, 1)
 
 
 def test_where_a_case_fails_the_reload_has_to_be_meant(box: Proxy, client_as: ClientAs) -> None:

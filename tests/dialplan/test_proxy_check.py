@@ -7,8 +7,8 @@ from django.test import Client
 from django.urls import reverse
 
 from dialplan import services
-from dialplan.asking import Agreement, Told
 from dialplan.models import Rule
+from dialplan.proxy_check import Agreement, ComparedAnswer
 from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
@@ -36,29 +36,29 @@ def context_of(client: Client, address: str) -> Any:
     return client.get(address).context
 
 
-def asked(client: Client, text: str) -> Told:
+def asked(client: Client, text: str) -> ComparedAnswer:
     """What the only proxy says of an input of dialplan 1, as the page has it."""
     context = client.post(reverse("dialplan:ask"), {"of": "1", "input": text}).context
     if "question" in context:
         address = reverse("dialplan:answers", args=[context["question"].pk])
         context = context_of(client, address)
     (told,) = context["told"]
-    assert isinstance(told, Told)
+    assert isinstance(told, ComparedAnswer)
     return told
 
 
 @pytest.mark.usefixtures("edge")
 def test_a_proxy_that_was_reloaded_gives_the_same(administrator: Client) -> None:
     told = asked(administrator, "0301")
-    assert told.said is not None
-    assert (told.said.output, told.said.attributes, told.agreement) == ("+49301", "pstn", Agreement.SAME)
+    assert told.answer is not None
+    assert (told.answer.output, told.answer.attributes, told.agreement) == ("+49301", "pstn", Agreement.SAME)
 
 
 @pytest.mark.usefixtures("edge")
 def test_no_translation_is_the_same_as_none(administrator: Client) -> None:
     told = asked(administrator, "112")
-    assert told.said is not None
-    assert (told.said.output, told.agreement) == (None, Agreement.SAME)
+    assert told.answer is not None
+    assert (told.answer.output, told.agreement) == (None, Agreement.SAME)
 
 
 @pytest.mark.usefixtures("edge")
@@ -97,8 +97,8 @@ def test_a_character_that_a_rule_cuts_in_two_is_read_alike(
     add_rule("^z(.)", subst_exp="^z(.)", repl_exp="\\1")
     edge.call("dp_reload")
     told = asked(administrator, "zä")
-    assert told.said is not None
-    assert (told.said.output, told.agreement) == ("\xc3", Agreement.SAME)
+    assert told.answer is not None
+    assert (told.answer.output, told.agreement) == ("\xc3", Agreement.SAME)
 
 
 @pytest.mark.usefixtures("edge")
@@ -111,7 +111,7 @@ def test_what_the_preview_can_t_tell_is_no_difference(administrator: Client, add
 def test_a_proxy_that_does_not_answer_says_why(administrator: Client, edge: RunningSandbox) -> None:
     Proxy.objects.update(mi_url="http://127.0.0.1:9/mi")
     told = asked(administrator, "0301")
-    assert (told.said, told.agreement) == (None, Agreement.UNKNOWN)
+    assert (told.answer, told.agreement) == (None, Agreement.UNKNOWN)
     assert told.problem
 
 
@@ -120,7 +120,7 @@ def test_a_proxy_is_not_asked_for_what_would_crash_it(administrator: Client, add
     Rule.objects.all().delete()
     add_rule("^1$", timerec="20240101T000000||P1D|daily||0")
     told = asked(administrator, "1")
-    assert (told.said, told.problem[:9]) == (None, "Not asked")
+    assert (told.answer, told.problem[:9]) == (None, "Not asked")
 
 
 @pytest.mark.usefixtures("edge")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dialplan.cases.running import CheckedCase
 from dialplan.differing import Change, Explanation, Loads, explained, loads_of, newest_change, panel_reload
-from dialplan.trying import Tried
+from dialplan.dry_run import DryRun
 from efcp.mi import MiClient, MiError, RefusedError
 from efcp.proxies.asking import Answer, target_of
 from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion
@@ -33,14 +33,14 @@ class Agreement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TranslationAnswer:
     """What a proxy made of an input: `output` is None where it has no translation; `words` are its own."""
 
     output: str | None
     attributes: str = ""
     words: str = ""
 
-    def agreement(self, tried: Tried) -> Agreement:
+    def agreement(self, tried: DryRun) -> Agreement:
         """Whether the preview gives the same output and attributes."""
         if tried.possible:
             fits = tried.may_give(self.output, self.attributes)
@@ -52,14 +52,14 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What one proxy said of an input, or the `problem` for which it said nothing.
+class ComparedAnswer:
+    """One proxy's translation of an input beside the table's, or the `problem` that left none.
 
-    `why` it can't be compared; where it differs, `explanation` tells what is known, and possible causes.
+    `why` it can't be compared; where it differs, `explanation` has what is known, and possible causes.
     """
 
     proxy: Proxy
-    said: Said | None
+    answer: TranslationAnswer | None
     agreement: Agreement
     problem: str = ""
     why: str = ""
@@ -67,33 +67,35 @@ class Told:
     is_awaited: bool = False
 
 
-def say(client: MiClient, dpid: int, text: str, timeout: float | None = None) -> Said:
+def translate_on(client: MiClient, dpid: int, text: str, timeout: float | None = None) -> TranslationAnswer:
     """Ask for one translation. Raises MiError where the proxy does not answer, or has no dialplan."""
     try:
         found = client.dp_translate(dpid, text, timeout=timeout)
     except RefusedError as error:
         if error.code == _NO_TRANSLATION:
-            return Said(None, words=error.message)
+            return TranslationAnswer(None, words=error.message)
         raise
-    return Said(found.output, found.attributes)
+    return TranslationAnswer(found.output, found.attributes)
 
 
-def ask_cases(client: MiClient, checked: Sequence[CheckedCase], limit_s: float) -> list[Said | None]:
+def ask_cases(
+    client: MiClient, checked: Sequence[CheckedCase], limit_s: float
+) -> list[TranslationAnswer | None]:
     """Ask for each case within `limit_s` seconds for all of them; None where one was not asked.
 
     One that would crash the proxy is not. Raises MiError where the proxy does not answer.
     """
     ends_at = time.monotonic() + limit_s
-    said: list[Said | None] = []
+    answers: list[TranslationAnswer | None] = []
     for each in checked:
         left = ends_at - time.monotonic()
         is_asked = not each.tried.crashes and left > 0
         timeout = min(left, client.timeout)
-        said.append(say(client, each.case.dpid, each.case.input, timeout) if is_asked else None)
-    return said
+        answers.append(translate_on(client, each.case.dpid, each.case.input, timeout) if is_asked else None)
+    return answers
 
 
-def ask_proxies(proxies: Iterable[Proxy], dpid: int, tried: Tried, actor: str) -> SharedQuestion:
+def ask_proxies(proxies: Iterable[Proxy], dpid: int, tried: DryRun, actor: str) -> SharedQuestion:
     """Begin to ask all proxies for the input of `tried`; what each gives is compared as it comes.
 
     All that one proxy is asked takes at most LIMIT_S seconds. Not for an input that would crash one. Raises
@@ -104,21 +106,21 @@ def ask_proxies(proxies: Iterable[Proxy], dpid: int, tried: Tried, actor: str) -
         key=key_of("translation", dpid, tried, change),
         title=f"“{tried.text}” in dialplan {dpid}",
         targets=[target_of(proxy) for proxy in proxies],
-        question=lambda client: _hear(client, dpid, tried),
-        encode=lambda answer: _encoded(_told(answer, tried, change, timezone.now())),
+        question=lambda client: _ask(client, dpid, tried),
+        encode=lambda answer: _encoded(_compared(answer, tried, change, timezone.now())),
         limit_s=LIMIT_S,
         whole_s=LIMIT_S,
     )
     return begin(survey, actor)
 
 
-def not_asked(proxies: Iterable[Proxy]) -> list[Told]:
+def not_asked(proxies: Iterable[Proxy]) -> list[ComparedAnswer]:
     """What is shown of each proxy where the input would crash it."""
     problem = "Not asked: the rules in the table can crash it over this input."
-    return [Told(proxy, None, Agreement.UNKNOWN, problem) for proxy in proxies]
+    return [ComparedAnswer(proxy, None, Agreement.UNKNOWN, problem) for proxy in proxies]
 
 
-def answers_to(question: SharedQuestion) -> list[Told]:
+def answers_to(question: SharedQuestion) -> list[ComparedAnswer]:
     """What each proxy gave so far, by name; `is_awaited` where nothing came yet."""
     still_open = is_open(question)
     return [
@@ -127,28 +129,28 @@ def answers_to(question: SharedQuestion) -> list[Told]:
     ]
 
 
-def _encoded(told: Told) -> str:
-    said = told.said
+def _encoded(compared: ComparedAnswer) -> str:
+    answer = compared.answer
     return json.dumps(
         {
-            "said": None if said is None else [said.output, said.attributes, said.words],
-            "agreement": told.agreement,
-            "problem": told.problem,
-            "why": told.why,
-            "known": told.explanation.known,
-            "causes": told.explanation.causes,
+            "answer": None if answer is None else [answer.output, answer.attributes, answer.words],
+            "agreement": compared.agreement,
+            "problem": compared.problem,
+            "why": compared.why,
+            "known": compared.explanation.known,
+            "causes": compared.explanation.causes,
         }
     )
 
 
-def _decoded(answer: SharedAnswer, still_open: bool) -> Told:
+def _decoded(answer: SharedAnswer, still_open: bool) -> ComparedAnswer:
     if answer.answered_at is None:
         problem = "" if still_open else "The panel ended before it answered."
-        return Told(answer.proxy, None, Agreement.UNKNOWN, problem, is_awaited=still_open)
+        return ComparedAnswer(answer.proxy, None, Agreement.UNKNOWN, problem, is_awaited=still_open)
     found = json.loads(answer.text)
-    return Told(
+    return ComparedAnswer(
         answer.proxy,
-        None if found["said"] is None else Said(*found["said"]),
+        None if found["answer"] is None else TranslationAnswer(*found["answer"]),
         Agreement(found["agreement"]),
         found["problem"],
         found["why"],
@@ -156,30 +158,32 @@ def _decoded(answer: SharedAnswer, still_open: bool) -> Told:
     )
 
 
-def _hear(client: MiClient, dpid: int, tried: Tried) -> tuple[Said, Loads]:
-    """What the proxy says; and where that differs, what it reports of its loads."""
+def _ask(client: MiClient, dpid: int, tried: DryRun) -> tuple[TranslationAnswer, Loads]:
+    """The proxy's translation; and where that differs, what it reports of its loads."""
     ends_at = time.monotonic() + client.timeout
-    said = say(client, dpid, tried.text)
+    answer = translate_on(client, dpid, tried.text)
     left = ends_at - time.monotonic()
-    if said.agreement(tried) is not Agreement.DIFFERENT or left <= 0:
-        return said, Loads()
+    if answer.agreement(tried) is not Agreement.DIFFERENT or left <= 0:
+        return answer, Loads()
     try:
         reports = client.sr_list_reports("dialplan", timeout=left)
     except MiError:
-        return said, Loads()
-    return said, loads_of(reports.of("dialplan", _PARTITION))
+        return answer, Loads()
+    return answer, loads_of(reports.of("dialplan", _PARTITION))
 
 
-def _told(answer: Answer[tuple[Said, Loads]], tried: Tried, change: Change | None, now: datetime) -> Told:
-    if answer.error is not None:
-        return Told(answer.proxy, None, Agreement.UNKNOWN, str(answer.error))
-    said, loads = answer.value
-    match said.agreement(tried):
+def _compared(
+    result: Answer[tuple[TranslationAnswer, Loads]], tried: DryRun, change: Change | None, now: datetime
+) -> ComparedAnswer:
+    if result.error is not None:
+        return ComparedAnswer(result.proxy, None, Agreement.UNKNOWN, str(result.error))
+    answer, loads = result.value
+    match answer.agreement(tried):
         case Agreement.SAME | Agreement.POSSIBLE as agreement:
-            return Told(answer.proxy, said, agreement)
+            return ComparedAnswer(result.proxy, answer, agreement)
         case Agreement.UNKNOWN:
-            return Told(answer.proxy, said, Agreement.UNKNOWN, why=tried.words)
+            return ComparedAnswer(result.proxy, answer, Agreement.UNKNOWN, why=tried.words)
         case Agreement.DIFFERENT:
-            by = panel_reload(answer.proxy.name, loads)
+            by = panel_reload(result.proxy.name, loads)
             explanation = explained(loads, change, tried, now, by)
-            return Told(answer.proxy, said, Agreement.DIFFERENT, explanation=explanation)
+            return ComparedAnswer(result.proxy, answer, Agreement.DIFFERENT, explanation=explanation)

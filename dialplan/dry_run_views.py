@@ -5,11 +5,11 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_POST, require_safe
 
-from dialplan.asking import answers_to, ask_proxies, not_asked
+from dialplan.dry_run import MAX_INPUT, DryRun, try_input
 from dialplan.forms import RuleForm
+from dialplan.proxy_check import answers_to, ask_proxies, not_asked
 from dialplan.selectors import TooManyRulesError, row_asked_for
 from dialplan.translation.rules import RuleRow
-from dialplan.trying import MAX_INPUT, Tried, try_input
 from efcp.audit.services import actor_of
 from efcp.editing.listing import integer
 from efcp.editing.table import MAX_INT
@@ -34,7 +34,7 @@ def try_rules(request: HttpRequest) -> HttpResponse:
         form = RuleForm(request.POST, stored=row)
         if not form.is_valid():
             return _show(
-                request, dpid, Tried(text, "The rule has errors: mend them first.", is_certain=False)
+                request, dpid, DryRun(text, "The rule has errors: mend them first.", is_certain=False)
             )
         unsaved = form.row()
     return _show(request, dpid, _try(dpid, text, unsaved, row.id if row else None))
@@ -80,15 +80,15 @@ def _question(posted: QueryDict) -> tuple[int | None, str]:
     return dpid, posted.get("input", "")[:MAX_INPUT]
 
 
-def _try(dpid: int, text: str, unsaved: RuleRow | None, rule_id: int | None) -> Tried:
+def _try(dpid: int, text: str, unsaved: RuleRow | None, rule_id: int | None) -> DryRun:
     try:
         return try_input(dpid, text, unsaved, rule_id)
     except TooManyRulesError as error:
-        return Tried(text, str(error), is_certain=False)
+        return DryRun(text, str(error), is_certain=False)
 
 
 def _show(
-    request: HttpRequest, dpid: int, tried: Tried, template: str = "dialplan/tried.html", **more: object
+    request: HttpRequest, dpid: int, tried: DryRun, template: str = "dialplan/dry_run.html", **more: object
 ) -> HttpResponse:
     """The answer as a fragment, or without htmx as a page around it."""
     context = {"dpid": dpid, "tried": tried, "answer": template, **more}

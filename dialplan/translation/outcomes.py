@@ -1,15 +1,18 @@
-"""What may come of an input where the rules alone do not decide it.
+"""Every outcome that an input may have where the rules alone do not decide it, and many translations at once.
 
 Two things are left to chance: rules of equal `pr` are tried in whatever order the database returns them
 (`ORDER BY pr`, nothing else: MariaDB 10.11 was seen to shuffle from about 10 of them on), and some rules load
 or not depending on the rules before them (`LoadedRule.may_be_dropped`).
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
+from dialplan.translation.expression.parsing import parse
+from dialplan.translation.expression.syntax import Concatenation, Octets, Start
 from dialplan.translation.loading import RuleSet
 from dialplan.translation.pattern import Match, Miss
 from dialplan.translation.rules import LoadedRule
@@ -21,9 +24,9 @@ from dialplan.translation.translate import (
     ProxyCrashes,
     Search,
     Translated,
-    Translation,
+    TranslationTrace,
     Trial,
-    Verdict,
+    TrialVerdict,
     apply_rule,
     translate,
     untimely,
@@ -32,7 +35,10 @@ from dialplan.translation.translate import (
 MAX_HITS: Final = 1_000
 """Rules that may be used for one input; of more, the outcomes are incomplete."""
 
-_ENDS_SEARCH: Final = frozenset({Verdict.MATCHED, Verdict.GAVE_UP, Verdict.CRASHED})
+_ENDS_SEARCH: Final = frozenset({TrialVerdict.MATCHED, TrialVerdict.GAVE_UP, TrialVerdict.CRASHED})
+
+MAX_KEPT: Final = 50_000
+"""Beginnings of inputs whose rules are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class Possibilities:
     `by_loading` say what decides between several. Not `is_complete` where more than MAX_HITS rules compete.
     """
 
-    translation: Translation
+    translation: TranslationTrace
     outcomes: tuple[Outcome, ...]
     by_order: bool = False
     by_loading: bool = False
@@ -65,11 +71,11 @@ class _Hits:
 
     @property
     def crashing(self) -> tuple[Trial, ...]:
-        return tuple(trial for trial in self.trials if trial.verdict is Verdict.CRASHED)
+        return tuple(trial for trial in self.trials if trial.verdict is TrialVerdict.CRASHED)
 
     @property
     def finding(self) -> tuple[Trial, ...]:
-        return tuple(trial for trial in self.trials if trial.verdict is not Verdict.CRASHED)
+        return tuple(trial for trial in self.trials if trial.verdict is not TrialVerdict.CRASHED)
 
     @property
     def highest(self) -> float:
@@ -110,23 +116,23 @@ def _hits(search: Search, rules: Sequence[LoadedRule], subject: bytes, now: int)
     return _Hits(tuple(found), may_miss=not is_sure)
 
 
-def _verdict(rule: LoadedRule, subject: bytes, now: int) -> Verdict:
+def _verdict(rule: LoadedRule, subject: bytes, now: int) -> TrialVerdict:
     if rule.recurrence is not None and (verdict := untimely(rule.recurrence, now)):
         return verdict
     if rule.pattern is None:
         is_same = rule.match == subject or (rule.caseless and rule.match.lower() == subject.lower())
-        return Verdict.MATCHED if is_same else Verdict.NO_MATCH
+        return TrialVerdict.MATCHED if is_same else TrialVerdict.NO_MATCH
     match rule.pattern.search(subject):
         case Miss.NO_MATCH:
-            return Verdict.NO_MATCH
+            return TrialVerdict.NO_MATCH
         case Miss.GAVE_UP:
-            return Verdict.GAVE_UP
+            return TrialVerdict.GAVE_UP
         case Miss.ERROR:
-            return Verdict.FAILED
-    return Verdict.MATCHED
+            return TrialVerdict.FAILED
+    return TrialVerdict.MATCHED
 
 
-def _combined(translation: Translation, equal: _Hits, regex: _Hits, subject: bytes) -> Possibilities:
+def _combined(translation: TranslationTrace, equal: _Hits, regex: _Hits, subject: bytes) -> Possibilities:
     outcomes: dict[object, Outcome] = {_effect(translation.outcome): translation.outcome}
     for outcome in _outcomes(equal, regex, subject):
         outcomes.setdefault(_effect(outcome), outcome)
@@ -150,7 +156,7 @@ def _outcomes(equal: _Hits, regex: _Hits, subject: bytes) -> Iterator[Outcome]:
     yield from (ProxyCrashes(trial.rule) for trial in regex.crashing)
     if not regex.finding and not regex.may_miss:
         return
-    leftover = next((trial.rule for trial in regex.finding if trial.verdict is Verdict.MATCHED), None)
+    leftover = next((trial.rule for trial in regex.finding if trial.verdict is TrialVerdict.MATCHED), None)
     for hits, others in ((equal, regex), (regex, equal)):
         for trial in hits.finding:
             if trial.rule.rule.pr <= others.highest:
@@ -173,3 +179,64 @@ def _effect(outcome: Outcome) -> object:
         case NotTranslated() | NoInformation():
             return None
     return type(outcome).__name__
+
+
+class Bulk:
+    """Translates inputs by one rule set at one time."""
+
+    def __init__(self, rules: RuleSet, now: int) -> None:
+        self._rules = rules
+        self._now = now
+        self._by_prefix: dict[bytes, list[int]] = defaultdict(list)
+        for index, rule in enumerate(rules.regex):
+            self._by_prefix[required_prefix(rule)].append(index)
+        self._lengths = sorted({len(prefix) for prefix in self._by_prefix})
+        self._longest = self._lengths[-1] if self._lengths else 0
+        self._chosen: dict[bytes, dict[int, RuleSet]] = {}
+
+    def translate(self, subject: bytes) -> TranslationTrace:
+        """What `translate` makes of `subject`; rules that can't match are not among its trials."""
+        return translate(self._for(subject[: self._longest]), self._rules.dpid, subject, self._now)
+
+    def possibilities(self, subject: bytes) -> Possibilities:
+        """Every outcome that `subject` may have."""
+        return possibilities(self._for(subject[: self._longest]), self._rules.dpid, subject, self._now)
+
+    def _for(self, beginning: bytes) -> dict[int, RuleSet]:
+        chosen = self._chosen.get(beginning)
+        if chosen is None:
+            if len(self._chosen) >= MAX_KEPT:
+                self._chosen.clear()
+            chosen = self._chosen[beginning] = {self._rules.dpid: self._reduced(beginning)}
+        return chosen
+
+    def _reduced(self, beginning: bytes) -> RuleSet:
+        """The rule set without the rules that have to begin otherwise, in its order."""
+        indexes = sorted(
+            index
+            for length in self._lengths
+            if length <= len(beginning)
+            for index in self._by_prefix.get(beginning[:length], ())
+        )
+        rules = self._rules
+        return replace(
+            rules,
+            regex=tuple(rules.regex[index] for index in indexes),
+            codes=tuple(rules.codes[index] for index in indexes),
+            recurrences=tuple(rules.recurrences[index] for index in indexes),
+        )
+
+
+def required_prefix(rule: LoadedRule) -> bytes:
+    """The bytes that each input has to begin with to match; empty where that is not known."""
+    if rule.pattern is None or rule.recurrence is not None:
+        return b""
+    node = parse(rule.pattern.expression, rule.caseless)
+    if not isinstance(node, Concatenation) or not node.parts or not isinstance(node.parts[0], Start):
+        return b""
+    prefix = bytearray()
+    for part in node.parts[1:]:
+        if not isinstance(part, Octets) or part.mask.bit_count() != 1:
+            break
+        prefix.append(part.mask.bit_length() - 1)
+    return bytes(prefix)

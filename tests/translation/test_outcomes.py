@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dialplan.translation.loading import Loaded, load
-from dialplan.translation.possible import Possibilities, possibilities
+from dialplan.translation.loading import LoadedDialplans, load
+from dialplan.translation.outcomes import Possibilities, possibilities
 from dialplan.translation.rules import RuleRow
 from dialplan.translation.translate import NotTranslated, Outcome, ProxyCrashes, Translated, translate
 
@@ -27,7 +27,7 @@ def equal(match: str, output: str | None = None, **columns: Any) -> RuleRow:
 
 def found(rules: list[RuleRow], text: str = "112") -> Possibilities:
     loaded = load(rules)
-    assert isinstance(loaded, Loaded)
+    assert isinstance(loaded, LoadedDialplans)
     return possibilities(loaded.dialplans, 1, text.encode(), NOW)
 
 
@@ -106,12 +106,12 @@ def test_they_are_those_that_any_order_gives(seed: int) -> None:
     outcomes = set()
     for order in permutations(rules):
         loaded = load(order)
-        assert isinstance(loaded, Loaded)
+        assert isinstance(loaded, LoadedDialplans)
         outcomes.add(told(translate(loaded.dialplans, 1, b"112", NOW).outcome))
     assert {told(each) for each in found(rules).outcomes} == outcomes
 
 
 def test_more_rules_than_are_looked_at_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dialplan.translation.possible.MAX_HITS", 3)
+    monkeypatch.setattr("dialplan.translation.outcomes.MAX_HITS", 3)
     possible = found([rule("^1", f"r{number}") for number in range(5)])
     assert (len(possible.outcomes), possible.is_complete) == (3, False)

@@ -4,10 +4,15 @@ from typing import Any
 
 import pytest
 
-from dialplan.translation.loading import Loaded, load
-from dialplan.translation.ordering import Order, order_of
+from dialplan.translation.analysis import (
+    Order,
+    input_of_undefined,
+    input_that_backtracks,
+    longest_output,
+    order_of,
+)
+from dialplan.translation.loading import LoadedDialplans, load
 from dialplan.translation.pattern import Pattern, compile_pattern
-from dialplan.translation.risks import input_of_undefined, input_that_backtracks, longest_output
 from dialplan.translation.rules import LoadedRule, RuleRow
 
 
@@ -18,7 +23,7 @@ def rules(*columns: dict[str, Any]) -> list[LoadedRule]:
         for index, more in enumerate(columns, 1)
     ]
     result = load(rows)
-    assert isinstance(result, Loaded)
+    assert isinstance(result, LoadedDialplans)
     return result.dialplans[1].rules
 
 
@@ -105,7 +110,7 @@ def test_only_pairs_of_the_rule_in_question_are_looked_at() -> None:
 
 
 def test_that_not_all_was_compared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dialplan.translation.ordering.MAX_PAIRS", 1)
+    monkeypatch.setattr("dialplan.translation.analysis.MAX_PAIRS", 1)
     loaded = rules(regex("^0", pr=1), regex("^1", pr=1), regex("^2", pr=1))
     assert not order_of(loaded).is_complete
 

@@ -1,4 +1,4 @@
-"""Recurrences in words, and written from what people say."""
+"""Recurrences in in_words, and written from what people say."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dialplan.translation.schedule import Schedule, ScheduleError, in_words, next_change
 from dialplan.translation.timerec import TimeExpression, Timing, parse_timerec
-from dialplan.translation.wording import next_change, words
-from dialplan.translation.writing import Schedule, ScheduleError
 
 
 def parsed(text: str) -> TimeExpression:
@@ -51,7 +50,7 @@ def parsed(text: str) -> TimeExpression:
     ],
 )
 def test_a_recurrence_in_words(text: str, told: str) -> None:
-    assert words(parsed(text)) == told
+    assert in_words(parsed(text)) == told
 
 
 MONTHDAYS = st.integers(1, 31) | st.just(-1)

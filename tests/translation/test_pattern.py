@@ -1,29 +1,28 @@
-"""One limit of effort for all rules of a request."""
+"""One limit of effort for all rules of a request, and one compilation of each expression."""
 
 from itertools import count
 
 import pytest
 
-from dialplan.translation.effort import Effort, is_spent, limited
-from dialplan.translation.loading import Loaded, load
-from dialplan.translation.ordering import order_of
-from dialplan.translation.risks import input_that_backtracks
+from dialplan.translation.analysis import input_that_backtracks, order_of
+from dialplan.translation.loading import LoadedDialplans, load
+from dialplan.translation.pattern import Effort, compile_pattern, is_spent, limited
 from dialplan.translation.rules import RuleRow
-from dialplan.translation.translate import Translation, Undecided, translate
+from dialplan.translation.translate import TranslationTrace, Undecided, translate
 
 RULES = 2_000
 
 
-def rules(match_exp: str = r"^{}(a+)+$") -> Loaded:
+def rules(match_exp: str = r"^{}(a+)+$") -> LoadedDialplans:
     """Many rules, each of which takes an effort below the limit of one."""
     loaded = load(
         [RuleRow(id=n, dpid=1, pr=n, match_op=1, match_exp=match_exp.format(n)) for n in range(RULES)]
     )
-    assert isinstance(loaded, Loaded)
+    assert isinstance(loaded, LoadedDialplans)
     return loaded
 
 
-def tried(found: Translation) -> int:
+def tried(found: TranslationTrace) -> int:
     """How many rules were tried."""
     assert found.regex is not None
     return found.regex.tried
@@ -68,3 +67,14 @@ def test_no_rule_is_said_to_backtrack_since_the_effort_was_spent() -> None:
     assert pattern is not None
     with limited(Effort(0, 1e9, lambda: 0.0)):
         assert input_that_backtracks(pattern, caseless=False) is None
+
+
+def test_within_a_request_each_expression_is_compiled_once() -> None:
+    def codes() -> tuple[object, ...]:
+        return rules("^0").dialplans[1].codes
+
+    with limited(seconds(0.0)):
+        assert len({id(code) for code in (*codes(), *codes())}) == 1
+        assert compile_pattern(b"(", caseless=False) is compile_pattern(b"(", caseless=False)
+        assert compile_pattern(b"a", caseless=False) is not compile_pattern(b"a", caseless=True)
+    assert codes()[0] is not codes()[0], "nothing is kept beyond a request"

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from dialplan import selectors
 from dialplan.translation.loading import LoadBroken, load
-from dialplan.translation.possible import Possibilities, possibilities
-from dialplan.translation.rules import Environment, LoadedRule, RuleRow
+from dialplan.translation.outcomes import Possibilities, possibilities
+from dialplan.translation.rules import DialplanEnvironment, LoadedRule, RuleRow
 from dialplan.translation.translate import (
     Failure,
     NoInformation,
@@ -18,9 +18,9 @@ from dialplan.translation.translate import (
     RequestNeeded,
     Search,
     Translated,
+    TrialVerdict,
     Undecided,
     UndefinedOutput,
-    Verdict,
 )
 from efcp.mi import as_text
 
@@ -35,17 +35,17 @@ _FAILURES = {
     Failure.OUTPUT_TOO_LONG: "The rule matches, but its output is too long: nothing comes out.",
 }
 _VERDICTS = {
-    Verdict.MATCHED: "matches",
-    Verdict.NO_MATCH: "no match",
-    Verdict.OUT_OF_TIME: "does not apply now",
-    Verdict.FAILED: "PCRE2 fails: counts as no match",
-    Verdict.GAVE_UP: "backtracks too much to be tried here",
-    Verdict.CRASHED: "the proxy crashes",
+    TrialVerdict.MATCHED: "matches",
+    TrialVerdict.NO_MATCH: "no match",
+    TrialVerdict.OUT_OF_TIME: "does not apply now",
+    TrialVerdict.FAILED: "PCRE2 fails: counts as no match",
+    TrialVerdict.GAVE_UP: "backtracks too much to be tried here",
+    TrialVerdict.CRASHED: "the proxy crashes",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class ToldTrial:
+class ShownTrial:
     """One rule that was tried; `is_unsaved` where it is the one of the form."""
 
     rule: LoadedRule
@@ -57,7 +57,7 @@ class ToldTrial:
     @property
     def is_plain_miss(self) -> bool:
         """Whether there is nothing more to tell of it."""
-        return self.words == _VERDICTS[Verdict.NO_MATCH]
+        return self.words == _VERDICTS[TrialVerdict.NO_MATCH]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class PossibleOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class DryRun:
     """What came of an input. `output` is None where nothing comes out; `words` say what happened.
 
     `is_certain` is not where a proxy may do otherwise, and `crashes` where it may crash over this input.
@@ -87,7 +87,7 @@ class Tried:
     words: str
     output: str | None = None
     attributes: str = ""
-    trials: tuple[ToldTrial, ...] = ()
+    trials: tuple[ShownTrial, ...] = ()
     not_shown: int = 0
     is_certain: bool = True
     crashes: bool = False
@@ -122,7 +122,7 @@ class Tried:
         )
 
 
-def try_input(dpid: int, text: str, unsaved: RuleRow | None = None, rule_id: int | None = None) -> Tried:
+def try_input(dpid: int, text: str, unsaved: RuleRow | None = None, rule_id: int | None = None) -> DryRun:
     """Translate `text` as a proxy would after a reload of the table, now; with a rule that is not saved.
 
     `unsaved` takes the place of the row `rule_id`, or stands behind the others. Raises TooManyRulesError.
@@ -133,16 +133,16 @@ def try_input(dpid: int, text: str, unsaved: RuleRow | None = None, rule_id: int
 
 def try_inputs(
     dpid: int, texts: Sequence[str], unsaved: RuleRow | None = None, rule_id: int | None = None
-) -> tuple[Tried, ...]:
+) -> tuple[DryRun, ...]:
     """Translate each of `texts` as `try_input` does; the rules are loaded once."""
-    loaded = load(_rows(dpid, texts, unsaved, rule_id), Environment())
+    loaded = load(_rows(dpid, texts, unsaved, rule_id), DialplanEnvironment())
     if isinstance(loaded, LoadBroken):
         words = f"The whole reload would fail: {loaded.cause.text}"
-        return tuple(Tried(text, words, is_certain=False) for text in texts)
+        return tuple(DryRun(text, words, is_certain=False) for text in texts)
     now = int(timezone.now().timestamp())
     found = (possibilities(loaded.dialplans, dpid, text.encode(), now) for text in texts)
     edited = (unsaved is not None, rule_id)
-    return tuple(_told(text, each, edited) for text, each in zip(texts, found, strict=True))
+    return tuple(_dry_run(text, each, edited) for text, each in zip(texts, found, strict=True))
 
 
 def _rows(dpid: int, texts: Sequence[str], unsaved: RuleRow | None, rule_id: int | None) -> list[RuleRow]:
@@ -154,24 +154,24 @@ def _rows(dpid: int, texts: Sequence[str], unsaved: RuleRow | None, rule_id: int
     return sorted(rows, key=lambda row: row.id or 2**32)
 
 
-def _told(text: str, found: Possibilities, unsaved: tuple[bool, int | None]) -> Tried:
+def _dry_run(text: str, found: Possibilities, unsaved: tuple[bool, int | None]) -> DryRun:
     translation = found.translation
     used = getattr(translation.outcome, "rule", None)
     trials = list(_trials((translation.equal, translation.regex), used, unsaved))
     interesting = sorted(trials, key=lambda each: (not each.matched, each.is_plain_miss))
     shown = tuple(sorted(interesting[:SHOWN_TRIALS], key=lambda each: each.rule.position))
-    return replace(_tried(text, found), trials=shown, not_shown=len(trials) - len(shown))
+    return replace(_outcome_of(text, found), trials=shown, not_shown=len(trials) - len(shown))
 
 
-def _tried(text: str, found: Possibilities) -> Tried:
+def _outcome_of(text: str, found: Possibilities) -> DryRun:
     if found.is_certain:
         only = _outcome(found.translation.outcome)
-        return Tried(
+        return DryRun(
             text, only.words, only.output, only.attributes, is_certain=only.is_known, crashes=only.crashes
         )
     possible = tuple(_outcome(outcome) for outcome in found.outcomes[:SHOWN_OUTCOMES])
     crashes = any(isinstance(outcome, ProxyCrashes) for outcome in found.outcomes)
-    return Tried(text, _doubt(found), is_certain=False, crashes=crashes, possible=possible)
+    return DryRun(text, _doubt(found), is_certain=False, crashes=crashes, possible=possible)
 
 
 def _doubt(found: Possibilities) -> str:
@@ -185,14 +185,14 @@ def _doubt(found: Possibilities) -> str:
 
 def _trials(
     searches: Iterable[Search | None], used: LoadedRule | None, unsaved: tuple[bool, int | None]
-) -> Iterator[ToldTrial]:
+) -> Iterator[ShownTrial]:
     is_edited, rule_id = unsaved
     for search in searches:
         for trial in search.trials if search else ():
-            yield ToldTrial(
+            yield ShownTrial(
                 rule=trial.rule,
                 words=_VERDICTS[trial.verdict],
-                matched=trial.verdict is Verdict.MATCHED,
+                matched=trial.verdict is TrialVerdict.MATCHED,
                 used=trial.rule is used,
                 is_unsaved=is_edited and trial.rule.rule.id == rule_id,
             )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatcher.routing.sockets import listener_of, parse
+from dispatcher.routing.addresses import listener_of, parse_socket
 
 LISTENERS = ("udp:127.0.0.1:5060", "tcp:127.0.0.1:5060", "udp:[::1]:5070")
 
@@ -37,11 +37,11 @@ def test_protocol_and_port_may_be_left_out(socket: str, listener: str | None) ->
     "socket", ["", "udp:", "xyz:127.0.0.1", "udp:127.0.0.1:5a", "a:b:c:d", "[::1", "::1]", "udp:[[::1]]"]
 )
 def test_what_the_proxy_does_not_read_is_no_socket(socket: str) -> None:
-    assert parse(socket) is None
+    assert parse_socket(socket) is None
 
 
 @pytest.mark.parametrize("socket", ["udp:127.0.0.1:99999", ":5060"])
 def test_a_socket_that_no_listener_can_have_is_read_but_impossible(socket: str) -> None:
-    name = parse(socket)
+    name = parse_socket(socket)
     assert name is not None
     assert not name.is_possible
