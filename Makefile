@@ -1,4 +1,5 @@
-# `make run` brings up a working panel; `make test` runs every test. Both install what they need into .venv.
+# `make run` brings up a working panel; `make test` runs every test. Both install Python packages into .venv;
+# system packages are installed by `make install` only, or under CI=true as root.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
@@ -6,10 +7,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_KEY := 'a key for tests only, which no site must ever use'
 WITHOUT_INDEX_HOSTS := --no-emit-index-url --no-header --quiet
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes $(WITHOUT_INDEX_HOSTS)
 
-.PHONY: help run test fuzz lint bench attacks soak lock clean
+.PHONY: help run dev install test coverage mutants fuzz lint bench attacks soak lock clean
 
 help: ## Say what the targets do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -17,14 +19,26 @@ help: ## Say what the targets do
 run: $(VENV)/.run ## Start the panel at http://127.0.0.1:8000/cp/, with watcher, worker and sandbox proxy
 	@exec $(BIN)/python manage.py run --end-with-parent
 
+dev: $(VENV)/.dev ## The same for developers: autoreload, debug toolbar, sandbox proxy
+	@export DJANGO_SETTINGS_MODULE=efcp.dev.settings GUNICORN_CMD_ARGS='--reload --workers 1'
+	exec $(BIN)/python manage.py run --end-with-parent
+
+install: ## Install the Debian packages that the tests need (as root)
+	@PYTHON='$(PYTHON)' tests/install --install
+
 test: $(VENV)/.dev ## Run every test: on SQLite, on MariaDB, in Chromium
 	@$(BIN)/python -m tests.run
 
-fuzz: $(VENV)/.dev ## Run the property tests on random input; pin what fails with @example
-	@EFCP_SECRET_KEY='a key for tests only, which no site must ever use' \
-	  $(BIN)/python -m pytest --hypothesis-profile=fuzz -m hypothesis $(FUZZ)
+coverage: $(VENV)/.dev ## Print branch coverage of the tests on SQLite; fail below the floor in pyproject.toml
+	@EFCP_SECRET_KEY=$(TEST_KEY) $(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(COVERAGE)
 
-lint: $(VENV)/.dev ## Check style, types, floors, migrations, templates and lock files
+mutants: $(VENV)/.dev ## Change the pure cores and see which tests fail: make mutants MUTANTS='dispatcher/routing/*'
+	@$(BIN)/python -m tests.mutants $(MUTANTS)
+
+fuzz: $(VENV)/.dev ## Run the property tests on random input; pin what fails with @example
+	@EFCP_SECRET_KEY=$(TEST_KEY) $(BIN)/python -m pytest --hypothesis-profile=fuzz -m hypothesis $(FUZZ)
+
+lint: $(VENV)/.dev ## Check style, types, layers, migrations, templates and lock files
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .

@@ -8,14 +8,18 @@ were found on; and only efcp/releases.py names releases of OpenSIPS.
 import ast
 import os
 import re
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 
 import django
 from django.template import TemplateSyntaxError
 from django.template.loader import get_template
+
+from tests import vocabulary
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 _TAG_OR_COMMENT = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
@@ -29,6 +33,10 @@ _RELEASE = re.compile(r"(?<![\d.])(?:3\.[46]|4\.[0-9])(?![\d.]*\d)")
 _RELEASES_ONLY_THERE = f"names a release of OpenSIPS: only {RELEASES} does, ask a Release what it can do"
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:org|com|net|io|dev|local|internal)\b|\blocalhost\b", re.IGNORECASE)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_SHARED = ("efcp/editing", "efcp/audit", "efcp/jobs", "efcp/operations", "efcp/proxies", "efcp/accounts")
+_MODULES = {"dispatcher", "dialplan"}
+MAX_TEMPLATE_LINE = 160
 _INDEX_OPTION = re.compile(r"^\s*(?:-i|-f|--(?:extra-)?index-url|--find-links|--trusted-host)\b")
 
 
@@ -54,6 +62,8 @@ def findings(project: Path) -> Iterator[str]:
         text = path.read_text(encoding="utf-8")
         for line, what in (*inline_code(text), *other_clocks(text), *releases_in_template(text)):
             yield f"{name}:{line}: {what}"
+    yield from _long_lines(templates)
+    yield from _in_python(project)
     for package in ("efcp", "dispatcher", "dialplan"):
         for path in sorted((project / package).rglob("*.py")):
             text = path.read_text(encoding="utf-8")
@@ -63,6 +73,82 @@ def findings(project: Path) -> Iterator[str]:
     for path in sorted((project / "requirements").glob("*.lock")):
         for line, what in named_hosts(path.read_text(encoding="utf-8")):
             yield f"{path.relative_to(project)}:{line}: {what}"
+
+
+def _in_python(project: Path) -> Iterator[str]:
+    """What is found in the Python files that git knows or is about to."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"]
+    listed = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True).stdout
+    trees = {
+        name: ast.parse((project / name).read_text(encoding="utf-8"))
+        for name in sorted(listed.splitlines())
+        if "/migrations/" not in name and (project / name).is_file()
+    }
+    for name, tree in trees.items():
+        for line, what in old_words(tree):
+            yield f"{name}:{line}: {what}"
+    yield from classes_named_twice(trees)
+    compared = [
+        f"{name}:{line}: {what}"
+        for name, tree in trees.items()
+        if name.startswith(_SHARED)
+        for line, what in module_comparisons(tree)
+    ]
+    yield from compared if len(compared) > vocabulary.MODULE_COMPARISONS else ()
+
+
+def old_words(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """The line of each identifier with a word that is not to be used any more, and the word to use."""
+    for node in ast.walk(tree):
+        for name in _identifiers(node):
+            for word in sorted({word.lower() for word in _WORD.findall(name)} | {name.lower()}):
+                if better := vocabulary.REPLACED.get(word):
+                    yield getattr(node, "lineno", 1), f"{name}: say {better} instead of {word}"
+
+
+def _identifiers(node: ast.AST) -> Iterator[str]:
+    """The identifiers that a node introduces."""
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            yield name
+        case (
+            ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store())
+        ):
+            yield name
+        case ast.alias(asname=str(name)):
+            yield name
+
+
+def classes_named_twice(trees: Mapping[str, ast.Module]) -> Iterator[str]:
+    """Each class whose name another class of the project has as well; Django's Meta and Command excepted."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for path, tree in trees.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                named[node.name].append(f"{path}:{node.lineno}")
+    for name, places in sorted(named.items()):
+        if len(places) > 1 and name not in vocabulary.NAMED_TWICE and name != "Command":
+            yield f"{places[-1]}: class {name} is also at {', '.join(places[:-1])}"
+
+
+def module_comparisons(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """The line of each comparison with a module's name, such as `kind == "dialplan"`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            for side in (node.left, *node.comparators):
+                if isinstance(side, ast.Constant) and side.value in _MODULES:
+                    yield node.lineno, f"compares with {side.value!r}: ask the registry of modules"
+
+
+def _long_lines(templates: Path) -> Iterator[str]:
+    """Each line of a template that is too long to be read, where there are more than are known."""
+    found = [
+        f"{path.relative_to(templates.parent)}:{number}: over {MAX_TEMPLATE_LINE} characters: {len(line)}"
+        for path in sorted(templates.rglob("*.html"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if len(line) > MAX_TEMPLATE_LINE
+    ]
+    yield from found if len(found) > vocabulary.LONG_TEMPLATE_LINES else ()
 
 
 def inline_code(template: str) -> list[tuple[int, str]]:

@@ -5,6 +5,7 @@ time in percent of one core, changes stored so far.
 """
 
 import argparse
+import contextlib
 import itertools
 import os
 import random
@@ -33,7 +34,10 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
             database_file = prepare(Path(folder), [mi.url for mi in proxies])
-            with sqlite3.connect(database_file) as database, watchers(Path(folder), 1) as (watcher,):
+            with (
+                contextlib.closing(sqlite3.connect(database_file)) as database,
+                watchers(Path(folder), 1) as (watcher,),
+            ):
                 curve = [_minute(number, proxies, database, watcher.pid) for number in range(minutes)]
     finally:
         for mi in proxies:

@@ -1,5 +1,7 @@
 """`python -m tests.lint` finds what it is there for."""
 
+import ast
+
 import pytest
 
 from tests import lint
@@ -84,3 +86,28 @@ def test_docstrings_numbers_and_other_versions_pass() -> None:
 
 def test_a_release_that_a_template_names_is_found() -> None:
     assert [number for number, _what in lint.releases_in_template("<p>\nfrom 3.6 on</p>")] == [2]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["def forgive(address): ...", "class WrongTries: ...", "x.forgive_all = 1", "import a as forgive"],
+)
+def test_a_replaced_word_in_an_identifier_is_found(code: str) -> None:
+    assert [line for line, _what in lint.old_words(ast.parse(f"\n{code}"))] == [2]
+
+
+def test_a_word_that_is_only_used_or_part_of_another_passes() -> None:
+    assert list(lint.old_words(ast.parse("unforgiven = library.forgive()"))) == []
+
+
+def test_a_class_name_used_twice_is_found_with_both_places() -> None:
+    tree = ast.parse("class TwiceNamed: ...")
+    assert list(lint.classes_named_twice({"a.py": tree, "b.py": tree})) == [
+        "b.py:1: class TwiceNamed is also at a.py:1"
+    ]
+    assert list(lint.classes_named_twice({"a.py": tree})) == []
+
+
+def test_a_comparison_with_a_modules_name_is_found() -> None:
+    found = lint.module_comparisons(ast.parse('if "dialplan" == kind or kind == "users": ...'))
+    assert [line for line, _what in found] == [1]

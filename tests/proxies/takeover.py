@@ -4,6 +4,7 @@ A proxy is played on loopback with a ring of 200 reports, as the real ones have;
 their own on one SQLite file.
 """
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -69,7 +70,7 @@ def take_over(folder: Path, changes_a_second: float) -> Takeover:
     mi.start()
     try:
         database_file = prepare(folder, [mi.url])
-        with sqlite3.connect(database_file) as database, watchers(folder, 2):
+        with contextlib.closing(sqlite3.connect(database_file)) as database, watchers(folder, 2):
             return _play(mi, database, changes_a_second)
     finally:
         mi.stop()
