@@ -16,6 +16,7 @@ from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.accounts.sessions import COOKIE, remember_browser
 from tests.dns_server import name_server
+from tests.factories import UserFactory
 
 __all__ = ["name_server"]
 
@@ -88,10 +89,7 @@ def make_user(db: None) -> Callable[..., User]:
     """Return a function that stores a user of a role and returns it; the password is `long-enough-1`."""
 
     def make(role: Role, username: str | None = None) -> User:
-        user = User(username=username or role.value, role=role)
-        user.set_password("long-enough-1")
-        user.save()
-        return user
+        return UserFactory.create(role=role, **({"username": username} if username else {}))
 
     return make
 

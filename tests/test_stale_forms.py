@@ -30,6 +30,7 @@ from efcp.operations.alerts.models import Channel, NotificationRule
 from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy
 from efcp.preview.models import DialplanTarget
 from efcp.proxies.models import Proxy
+from tests.factories import ProxyFactory
 from tests.test_hostile_requests import ADDRESSES
 
 OTHER = Actor("other")
@@ -85,7 +86,7 @@ def _notification() -> NotificationRule:
 
 
 def _proxy() -> Proxy:
-    return Proxy.objects.create(name="edge", mi_url="http://127.0.0.1:9/mi")
+    return ProxyFactory.create(name="edge")
 
 
 def _lead() -> DialplanTarget:

@@ -6,10 +6,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from dialplan import services
-from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
-from efcp.audit.services import Actor
+from tests.factories import RuleFactory
 
 ClientAs = Callable[[Role | None], Client]
 AddRule = Callable[..., int]
@@ -20,7 +18,7 @@ def add_rule(db: None) -> AddRule:
     """Return a function that adds a rule by the panel's own service and returns its id."""
 
     def add(match_exp: str, dpid: int = 1, **columns: Any) -> int:
-        return services.add(RuleRow(dpid=dpid, match_exp=match_exp, **columns), Actor("somebody"))
+        return RuleFactory.create(dpid=dpid, match_exp=match_exp, **columns).pk
 
     return add
 

@@ -14,6 +14,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.proxies.models import Proxy
 from tests.dialplan.conftest import AddRule, ClientAs
+from tests.factories import ProxyFactory
 from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox, wait_until
 
 __all__ = ["opensips_tables", "sandbox"]
@@ -23,7 +24,7 @@ __all__ = ["opensips_tables", "sandbox"]
 def edge(sandbox: RunningSandbox) -> RunningSandbox:
     """The only proxy, which has loaded a rule that takes a leading 0 away."""
     Proxy.objects.all().delete()
-    Proxy.objects.create(name="edge", mi_url=sandbox.mi_url)
+    ProxyFactory.create(name="edge", mi_url=sandbox.mi_url)
     rule = RuleRow(dpid=1, match_exp="^0([1-9][0-9]+)$", subst_exp="^0(.*)$", repl_exp="+49\\1", attrs="pstn")
     services.add(rule, Actor("somebody"))
     sandbox.call("dp_reload")

@@ -17,6 +17,7 @@ from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, TryOutcome
 from tests.dispatcher.conftest import SOMEBODY, hold, make_proxy
+from tests.factories import ProxyFactory
 
 ClientAs = Callable[[Role | None], Client]
 AddRow = Callable[..., int]
@@ -210,7 +211,7 @@ def test_a_proxy_that_never_answered_is_unknown_everywhere_on_the_list(
     viewer: Client, add_row: AddRow
 ) -> None:
     make_proxy("edge-1")
-    Proxy.objects.create(name="edge-2", mi_url="http://127.0.0.1:9/mi")
+    ProxyFactory.create(name="edge-2")
     add_row("sip:10.0.0.1")
     hold(Proxy.objects.get(name="edge-1"), "sip:10.0.0.1")
     hold(Proxy.objects.get(name="edge-1"), "sip:10.0.0.9")  # gone from the table

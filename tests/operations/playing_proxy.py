@@ -11,6 +11,7 @@ from efcp.mi import Endpoint, MiClient
 from efcp.proxies.models import Proxy
 from efcp.proxies.services import store_identity, store_snapshot
 from efcp.proxies.snapshot import Snapshot
+from tests.factories import ProxyFactory
 from tests.proxies.mi_server import JSON, MiServer, listed
 
 STATES = {"a": "Active", "i": "Inactive", "p": "Probing"}
@@ -51,7 +52,7 @@ class PlayingProxy(MiServer):
 
     def row(self, name: str = "edge-1", **columns: Any) -> Proxy:
         """Store the proxy as a row of the panel."""
-        return Proxy.objects.create(name=name, mi_url=self.url, **columns)
+        return ProxyFactory.create(name=name, mi_url=self.url, **columns)
 
     def remembered(self, proxy: Proxy) -> Proxy:
         """Have the panel know what the proxy holds now, as the watcher would."""

@@ -12,6 +12,7 @@ from django.utils import timezone
 from efcp.accounts.roles import Role
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange
 from efcp.proxies.watch import Watcher
+from tests.factories import ProxyFactory
 from tests.operations.conftest import URI, ClientAs
 from tests.proxies.mi_server import MiServer, listed
 
@@ -31,7 +32,7 @@ def odd(transactional_db: None) -> Any:
     server = MiServer(up_s=10**18 - 1, up_since="?" * 500)
     server.reports = []
     server.start()
-    proxy = Proxy.objects.create(name="odd", mi_url=server.url)
+    proxy = ProxyFactory.create(name="odd", mi_url=server.url)
     watcher = Watcher(2.0, threading.Event())
     for turn in range(9):
         server.sets = LISTS[turn % len(LISTS)]

@@ -15,6 +15,7 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.reloads.models import ReloadResult, ReloadRun
 from efcp.operations.states.models import StateResult, StateRun
 from efcp.proxies.models import KnownDestination, Proxy, State
+from tests.factories import ProxyFactory
 from tests.operations.forms import sent
 from tests.operations.playing_proxy import PlayingProxy
 
@@ -128,7 +129,7 @@ def test_the_sandbox_is_offered_and_not_chosen_where_it_is_no_part_of_all_proxie
     operator: Client, proxy: Proxy, address_of: Callable[[str], str], settings: Settings, name: str
 ) -> None:
     settings.SANDBOX_IS_PART_OF_ALL = False
-    sandbox = Proxy.objects.create(name="box", mi_url="http://127.0.0.1:9/mi", is_sandbox=True)
+    sandbox = ProxyFactory.create(name="box", is_sandbox=True)
     offered = operator.get(address_of(name)).context["form"]["proxy"]
     assert {value for value, _label in offered.field.choices} == {str(proxy.pk), str(sandbox.pk)}
     assert offered.value() == [str(proxy.pk)]

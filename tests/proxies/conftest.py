@@ -10,6 +10,7 @@ from efcp.mi import Endpoint, MiClient
 from efcp.proxies.models import Proxy
 from efcp.proxies.polling import Question
 from efcp.proxies.services import Stored, store_snapshot
+from tests.factories import ProxyFactory
 from tests.proxies.mi_server import MiServer
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -43,7 +44,7 @@ def make_mi() -> Iterator[Callable[[], MiServer]]:
 @pytest.fixture
 def proxy(db: None, mi: MiServer) -> Proxy:
     """The row of the proxy that `mi` is."""
-    return Proxy.objects.create(name="edge-1", mi_url=mi.url)
+    return ProxyFactory.create(name="edge-1", mi_url=mi.url)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from efcp.proxies.selectors import (
     watcher_is_silent,
 )
 from efcp.proxies.services import Outcome, Stored
+from tests.factories import ProxyFactory
 from tests.proxies.conftest import START
 from tests.proxies.mi_server import MiServer, listed
 
@@ -117,7 +118,7 @@ def test_proxies_with_their_contact_are_one_query(
     store: Store, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     store()
-    Proxy.objects.create(name="edge-2", mi_url="http://h/mi")
+    ProxyFactory.create(name="edge-2", mi_url="http://h/mi")
     with django_assert_num_queries(1):
         names = [each.proxy.name for each in watched_proxies() if each.contact.interval_s]
     assert names == ["edge-1", "edge-2"]
@@ -170,9 +171,9 @@ def test_the_sandbox_is_part_of_all_proxies_in_the_trial_only(
     db: None, settings: Settings, part_of_all: bool, names: list[str]
 ) -> None:
     settings.SANDBOX_IS_PART_OF_ALL = part_of_all
-    Proxy.objects.create(name="edge", mi_url="http://h/mi")
-    Proxy.objects.create(name="off", mi_url="http://h/mi", enabled=False)
-    Proxy.objects.create(name="sandbox", mi_url="http://h/mi", is_sandbox=True)
+    ProxyFactory.create(name="edge", mi_url="http://h/mi")
+    ProxyFactory.create(name="off", mi_url="http://h/mi", enabled=False)
+    ProxyFactory.create(name="sandbox", mi_url="http://h/mi", is_sandbox=True)
     assert [proxy.name for proxy in proxies_for_all()] == names
 
 
@@ -194,7 +195,7 @@ def test_the_top_bar_asks_nothing_unless_it_is_shown(
 def test_the_top_bar_says_in_words_that_a_proxy_does_not_answer(store: Store, proxy: Proxy) -> None:
     store()
     services.store_failure(proxy, "Too slow.", START + timedelta(seconds=2))
-    Proxy.objects.create(name="<b>new", mi_url="http://h/mi")
+    ProxyFactory.create(name="<b>new", mi_url="http://h/mi")
     shown = dots()
     assert "edge-1" in shown
     assert "&lt;b&gt;new" in shown

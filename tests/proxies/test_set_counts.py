@@ -10,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, TryOutcome, WatcherHeartbeat
 from efcp.proxies.selectors import watched_proxies
 from efcp.proxies.set_counts import same_counts, set_counts
+from tests.factories import ProxyFactory
 
 MakeProxy = Callable[..., Proxy]
 
@@ -21,7 +22,7 @@ def make(db: None) -> MakeProxy:
     WatcherHeartbeat.objects.create(pk=1, started_at=now, beat_at=now)
 
     def make_proxy(name: str, states: str | None, *, silent: bool = False, probing: str = "all") -> Proxy:
-        proxy = Proxy.objects.create(name=name, mi_url="http://127.0.0.1:9/mi", probing=probing)
+        proxy = ProxyFactory.create(name=name, probing=probing)
         if states is None:
             return proxy
         failing_since, outcome = (now, TryOutcome.REFUSED) if silent else (None, TryOutcome.ANSWERED)

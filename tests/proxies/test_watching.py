@@ -27,6 +27,7 @@ from efcp.proxies.polling import Question
 from efcp.proxies.selectors import FRESH_FOR, watched_proxies
 from efcp.proxies.services import Met
 from efcp.proxies.watch import EventPlace, Watcher
+from tests.factories import ProxyFactory
 from tests.proxies.mi_server import MiServer, listed, wait_until
 
 
@@ -262,7 +263,7 @@ def test_a_proxy_that_hangs_delays_the_others_by_nothing(
 ) -> None:
     hanging = make_mi()
     hanging.hangs = True
-    Proxy.objects.create(name="a-hanging", mi_url=hanging.url)
+    ProxyFactory.create(name="a-hanging", mi_url=hanging.url)
     with watching():
         assert wait_until(lambda: mi.asked["ds_list full"] >= 5, 2.5)
 
@@ -284,7 +285,7 @@ def test_a_deleted_proxy_is_left_alone_and_the_watcher_goes_on(
     mi: MiServer, proxy: Proxy, make_mi: Callable[[], MiServer]
 ) -> None:
     other = make_mi()
-    Proxy.objects.create(name="edge-2", mi_url=other.url)
+    ProxyFactory.create(name="edge-2", mi_url=other.url)
     with watching():
         assert wait_until(lambda: mi.asked["ds_list full"] >= 1)
         with transaction.atomic():

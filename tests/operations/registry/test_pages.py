@@ -18,6 +18,7 @@ from efcp.audit.models import AuditRecord
 from efcp.proxies.mi_password import decrypt, encrypt
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
 from efcp.proxies.watch import Watcher
+from tests.factories import ProxyFactory
 from tests.proxies.mi_server import MiServer, listed
 from tests.tokens import fresh
 
@@ -359,7 +360,7 @@ def test_the_lists_queries_do_not_grow_with_the_proxies(
     client_as: ClientAs, proxy: Proxy, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(30):
-        Proxy.objects.create(name=f"p{number}", mi_url="http://h/mi")
+        ProxyFactory.create(name=f"p{number}", mi_url="http://h/mi")
     client = client_as(Role.VIEWER)
     with django_assert_max_num_queries(5):
         client.get(reverse("proxies:list"))
@@ -398,7 +399,7 @@ def test_a_proxy_is_only_at_networks_that_the_site_permits(administrator: Client
 def test_a_proxy_at_another_network_is_not_asked(administrator: Client, settings: Settings) -> None:
     server = MiServer()
     server.start()
-    proxy = Proxy.objects.create(name="edge-1", mi_url=server.url)
+    proxy = ProxyFactory.create(name="edge-1", mi_url=server.url)
     settings.PROXY_NETWORKS = (ip_network("10.0.0.0/8"),)
     page = administrator.post(reverse("proxies:test", args=[proxy.pk])).content.decode()
     server.stop()
@@ -411,7 +412,7 @@ def test_what_answers_there_is_quoted_to_administrators_alone(
 ) -> None:
     server = MiServer(requires="Basic x")
     server.start()
-    proxy = Proxy.objects.create(name="edge-1", mi_url=server.url)
+    proxy = ProxyFactory.create(name="edge-1", mi_url=server.url)
     address = reverse("proxies:test", args=[proxy.pk])
     shown = [client.post(address).content.decode() for client in (administrator, client_as(Role.OPERATOR))]
     server.stop()

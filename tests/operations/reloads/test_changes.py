@@ -14,6 +14,7 @@ from efcp.audit.services import Actor
 from efcp.proxies.models import Proxy, ProxyContact
 from efcp.proxies.selectors import watched_proxies
 from tests.dispatcher.conftest import SOMEBODY, hold, make_proxy
+from tests.factories import ProxyFactory
 
 URI = "sip:10.0.0.1:5060"
 AddRow = Callable[..., int]
@@ -211,7 +212,7 @@ def test_only_so_many_changes_are_shown_and_all_are_counted(proxy: Proxy) -> Non
 
 
 def test_nothing_is_said_of_the_memory_of_a_proxy_that_never_answered(db: None, add_row: AddRow) -> None:
-    Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:9/mi")
+    ProxyFactory.create(name="edge-1")
     add_row(URI)
     changes = found()
     assert not changes.is_known

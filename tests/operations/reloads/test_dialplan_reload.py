@@ -22,6 +22,7 @@ from efcp.proxies.asking import target_of
 from efcp.proxies.loads import LoadReports, notice_loads
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
+from tests.factories import ProxyFactory
 from tests.operations.conftest import SOMEBODY
 from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox, wait_until
 
@@ -35,7 +36,7 @@ RELOAD = "operations_dialplan:reload"
 def box(sandbox: RunningSandbox) -> Proxy:
     """The only proxy."""
     Proxy.objects.all().delete()
-    return Proxy.objects.create(name="edge", mi_url=sandbox.mi_url)
+    return ProxyFactory.create(name="edge", mi_url=sandbox.mi_url)
 
 
 @pytest.fixture

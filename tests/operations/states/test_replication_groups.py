@@ -15,6 +15,7 @@ from efcp.operations.states.models import StateOutcome, StateRun
 from efcp.operations.states.selectors import left_out
 from efcp.proxies.models import Proxy, ProxyContact, State
 from efcp.proxies.selectors import watched_proxies
+from tests.factories import ProxyFactory
 from tests.operations.conftest import SOMEBODY
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import JSON, listed
@@ -179,7 +180,7 @@ def test_members_of_another_partition_are_no_members(play: Play, add_row: AddRow
 
 def known(name: str, **columns: Any) -> Proxy:
     """A proxy of which nothing but its row matters."""
-    proxy = Proxy.objects.create(name=name, mi_url="http://127.0.0.1:1/mi", **columns)
+    proxy = ProxyFactory.create(name=name, mi_url="http://127.0.0.1:1/mi", **columns)
     ProxyContact.objects.create(proxy=proxy, seen_at=timezone.now())
     return proxy
 
