@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.ports import free_port
+
 USER = "efcp"
 PASSWORD = "efcp-tests"
 START_WITHIN_S = 60.0
@@ -35,7 +37,7 @@ def running(charset: str = "utf8mb4") -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="efcp-mariadb-"))
     try:
         _install(folder)
-        server = Server(_free_port(), folder)
+        server = Server(free_port(), folder)
         process = _start(server, charset)
         try:
             _wait_for(server, process)
@@ -106,12 +108,6 @@ def _start(server: Server, charset: str) -> subprocess.Popen[bytes]:
             stderr=log,
             stdin=subprocess.DEVNULL,
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(server: Server, process: subprocess.Popen[bytes]) -> None:

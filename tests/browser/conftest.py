@@ -22,6 +22,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.ports import free_port as free_port
+
 PROJECT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = 90.0
 END_WITHIN_S = 30.0
@@ -44,13 +46,6 @@ CHROMIUM_FLAGS = (
     "--disable-sync",
     f"--window-size={WINDOW[0]},{WINDOW[1]}",
 )
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of loopback that is free now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,19 +15,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
+from tests.ports import free_port as free_port
 
 STARTS_WITHIN_S = 60.0
 ENDS_WITHIN_S = 30.0
 BY_HAND = (sys.executable, str(PROJECT_DIR / "manage.py"), "run")
 BY_MAKE = ("make", "--silent", f"--directory={PROJECT_DIR}", "--old-file=.venv/.run", "run")
 """These tests are not about installing: whether anything is to be installed is not looked at."""
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """A port of loopback that nothing has at this moment."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def free_ports() -> dict[str, str]:
