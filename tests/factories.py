@@ -21,7 +21,7 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
-from efcp.operations.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
 from efcp.proxies.memory import Memory
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
 from efcp.proxies.snapshot import Snapshot

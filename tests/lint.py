@@ -87,7 +87,8 @@ def _in_python(project: Path) -> Iterator[str]:
     for name, tree in trees.items():
         for line, what in old_words(tree):
             yield f"{name}:{line}: {what}"
-    yield from classes_named_twice(trees)
+    twice = list(classes_named_twice(trees))
+    yield from twice if len(twice) > vocabulary.CLASSES_NAMED_TWICE else ()
     compared = [
         f"{name}:{line}: {what}"
         for name, tree in trees.items()
@@ -120,14 +121,14 @@ def _identifiers(node: ast.AST) -> Iterator[str]:
 
 
 def classes_named_twice(trees: Mapping[str, ast.Module]) -> Iterator[str]:
-    """Each class whose name another class of the project has as well; Django's Meta and Command excepted."""
+    """Each class whose name another class of the project has as well; Django's Command excepted."""
     named: dict[str, list[str]] = defaultdict(list)
     for path, tree in trees.items():
         for node in tree.body:
-            if isinstance(node, ast.ClassDef):
+            if isinstance(node, ast.ClassDef) and node.name != "Command":
                 named[node.name].append(f"{path}:{node.lineno}")
     for name, places in sorted(named.items()):
-        if len(places) > 1 and name not in vocabulary.NAMED_TWICE and name != "Command":
+        if len(places) > 1:
             yield f"{places[-1]}: class {name} is also at {', '.join(places[:-1])}"
 
 

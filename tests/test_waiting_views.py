@@ -25,6 +25,7 @@ from efcp.proxies.asking import target_of
 from efcp.proxies.busy import MOST_AT_ONCE, waits_for_others
 from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion
 from efcp.proxies.shared_questions import QuestionsBusyError, Survey, begin, is_open
+from tests.factories import ProxyFactory
 from tests.sandbox.fixtures import opensips_tables, wait_until
 from tests.test_hostile_requests import ADDRESSES
 
@@ -86,7 +87,7 @@ def connections_opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def administrator(opensips_tables: None, client_as: Callable[[Role | None], Client]) -> Client:
     """Who may do everything, with one of each thing, and a proxy that refuses connections."""
     Proxy.objects.all().delete()
-    Proxy.objects.create(pk=1, name="edge", mi_url="http://127.0.0.1:9/mi")
+    ProxyFactory.create(pk=1, name="edge")
     rule = NotificationRule(pk=1, name="hook", channel=Channel.WEBHOOK, since=timezone.now())
     rule.url = "http://127.0.0.1:9/"
     rule.save()
@@ -140,7 +141,7 @@ def test_tests_beyond_the_limit_are_refused() -> None:
 
 def test_a_question_is_asked_once_for_all_and_only_so_many_at_once(opensips_tables: None) -> None:
     Proxy.objects.all().delete()
-    proxy = Proxy.objects.create(name="edge", mi_url="http://127.0.0.1:9/mi")
+    proxy = ProxyFactory.create(name="edge")
     may_end = threading.Event()
     times: list[str] = []
 
@@ -169,7 +170,7 @@ def test_a_question_is_asked_once_for_all_and_only_so_many_at_once(opensips_tabl
 @pytest.mark.django_db
 def test_housekeeping_deletes_old_questions_with_their_answers() -> None:
     now = timezone.now()
-    proxy = Proxy.objects.create(name="edge", mi_url="http://127.0.0.1:9/mi")
+    proxy = ProxyFactory.create(name="edge")
     for key, age in (
         ("old", cleanup_tasks.QUESTIONS_KEPT_FOR * 2),
         ("new", cleanup_tasks.QUESTIONS_KEPT_FOR / 2),

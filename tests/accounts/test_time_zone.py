@@ -17,8 +17,8 @@ from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from efcp.clock import moment_text
 from efcp.operations.maintenance.models import Maintenance
-from efcp.proxies.models import Proxy
 from tests.accounts.conftest import PASSWORD, Try
+from tests.factories import ProxyFactory
 
 ZONE = "/cp/accounts/time-zone/"
 BROWSER = "/cp/accounts/time-zone/browser/"
@@ -98,7 +98,7 @@ def test_a_maintenance_is_typed_and_shown_on_one_clock(
 ) -> None:
     client = client_as(Role.OPERATOR)
     time_zones.follow_browser(User.objects.get(), zone)
-    proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:1/mi")
+    proxy = ProxyFactory.create(name="edge-1", mi_url="http://127.0.0.1:1/mi")
     row_id = destinations.add(DestinationRow(setid=1, destination="sip:10.0.0.1:5060"), Actor("somebody"))
     begins_at = (timezone.now() + timedelta(hours=2)).replace(second=0, microsecond=0)
     here = begins_at.astimezone(ZoneInfo(zone))
@@ -128,7 +128,7 @@ def test_a_time_that_the_clock_skips_or_has_twice_is_refused(
 ) -> None:
     client = client_as(Role.OPERATOR)
     time_zones.follow_browser(User.objects.get(), "Europe/Berlin")
-    proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:1/mi")
+    proxy = ProxyFactory.create(name="edge-1", mi_url="http://127.0.0.1:1/mi")
     row_id = destinations.add(DestinationRow(setid=1, destination="sip:10.0.0.1:5060"), Actor("somebody"))
     for begins_at in ("2027-03-28T02:30", "2027-10-31T02:30"):
         answer = client.post(

@@ -15,7 +15,8 @@ from efcp.jobs import housekeeping
 from efcp.jobs.housekeeping import keep_house
 from efcp.operations.reloads.models import ReloadRun
 from efcp.operations.states.models import StateRun
-from efcp.proxies.models import HistoryGap, Proxy, StateChange
+from efcp.proxies.models import HistoryGap, StateChange
+from tests.factories import ProxyFactory, ReloadRunFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +62,7 @@ def days_ago(days: int) -> datetime:
 
 def test_of_changes_of_state_no_more_are_kept_than_is_set(settings: Settings) -> None:
     settings.WATCHING = replace(settings.WATCHING, history_rows=3)
-    proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:9/mi")
+    proxy = ProxyFactory.create(name="edge-1")
     StateChange.objects.bulk_create(
         StateChange(proxy=proxy, setid=1, uri="sip:a", uri_key="sip:a", at=days_ago(each))
         for each in range(5, 0, -1)
@@ -71,7 +72,7 @@ def test_of_changes_of_state_no_more_are_kept_than_is_set(settings: Settings) ->
 
 
 def test_gaps_go_with_the_changes_around_them() -> None:
-    proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:9/mi")
+    proxy = ProxyFactory.create(name="edge-1")
     for age in (401, 399):
         HistoryGap.objects.create(proxy=proxy, begin=days_ago(age), end=days_ago(age), why="Nobody looked.")
     keep_house.func()
@@ -79,7 +80,7 @@ def test_gaps_go_with_the_changes_around_them() -> None:
 
 
 def test_changes_of_state_are_kept_for_400_days() -> None:
-    proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:9/mi")
+    proxy = ProxyFactory.create(name="edge-1")
     for days in (399, 401):
         StateChange.objects.create(
             proxy=proxy, partition="default", setid=1, uri="sip:a", uri_key="sip:a", at=days_ago(days)
@@ -90,7 +91,7 @@ def test_changes_of_state_are_kept_for_400_days() -> None:
 
 def test_runs_are_kept_for_400_days() -> None:
     for days in (399, 401):
-        ReloadRun.objects.create(started_at=days_ago(days), actor="anna")
+        ReloadRunFactory.create(started_at=days_ago(days), actor="anna")
         StateRun.objects.create(started_at=days_ago(days), actor="anna", state="active")
     assert keep_house.func()["runs"] == 2
     assert (ReloadRun.objects.count(), StateRun.objects.count()) == (1, 1)

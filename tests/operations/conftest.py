@@ -13,8 +13,9 @@ from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.reloads.models import ReloadRun
 from efcp.proxies.models import Proxy, WatcherHeartbeat
+from tests.factories import ReloadResultFactory
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
 
@@ -82,9 +83,4 @@ def operator(client_as: ClientAs) -> Client:
 @pytest.fixture
 def reload_run(proxy: Proxy) -> ReloadRun:
     """A reload that ended well."""
-    now = timezone.now()
-    run = ReloadRun.objects.create(started_at=now, actor="somebody")
-    ReloadResult.objects.create(
-        run=run, proxy=proxy, outcome=ReloadOutcome.DONE, deadline=now, ended_at=now, took_ms=1.5
-    )
-    return run
+    return ReloadResultFactory.create(proxy=proxy, is_done=True).run

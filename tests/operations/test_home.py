@@ -20,6 +20,7 @@ from efcp.operations.home.selectors import Home
 from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Step
 from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
 from efcp.proxies.models import Proxy, ProxyContact, StateChange, TryOutcome, WatcherHeartbeat
+from tests.factories import ProxyFactory, ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import SOMEBODY, URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
@@ -59,8 +60,8 @@ def polled(client: Client, home: Home) -> Any:
 
 def reload_on(proxy: Proxy, outcome: ReloadOutcome, message: str = "") -> ReloadRun:
     now = timezone.now()
-    run = ReloadRun.objects.create(started_at=now, actor="ada")
-    ReloadResult.objects.create(
+    run = ReloadRunFactory.create(started_at=now, actor="ada")
+    ReloadResultFactory.create(
         run=run, proxy=proxy, outcome=outcome, message=message, ended_at=now, deadline=now
     )
     return run
@@ -108,7 +109,7 @@ def test_many_silent_proxies_are_one_problem(db: None, viewer: Client) -> None:
     now = timezone.now()
     WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
     for number in range(100):
-        Proxy.objects.create(name=f"edge-{number:03}-{'x' * 50}", mi_url="http://h/mi")
+        ProxyFactory.create(name=f"edge-{number:03}-{'x' * 50}", mi_url="http://h/mi")
     [problem] = shown(viewer).problems
     assert problem.title == "100 of 100 proxies do not answer"
 

@@ -13,8 +13,9 @@ from pytest_django.fixtures import Settings
 from efcp.accounts.roles import Role
 from efcp.jobs.models import JobRun, Outcome
 from efcp.operations import metrics
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.reloads.models import ReloadOutcome
 from efcp.proxies.models import Proxy, ProxyContact
+from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
@@ -113,8 +114,8 @@ def test_the_worst_proxy_of_a_set_is_named(edge: Proxy, play: Play, client: Clie
 def test_reloads_by_outcome(edge: Proxy, client: Client) -> None:
     now = timezone.now()
     for outcome in (ReloadOutcome.DONE, ReloadOutcome.DONE, ReloadOutcome.REFUSED):
-        run = ReloadRun.objects.create(started_at=now, actor="ann")
-        ReloadResult.objects.create(run=run, proxy=edge, outcome=outcome, deadline=now, ended_at=now)
+        run = ReloadRunFactory.create(started_at=now, actor="ann")
+        ReloadResultFactory.create(run=run, proxy=edge, outcome=outcome, deadline=now, ended_at=now)
     assert read(client)["efcp_reloads_total"] == {
         ("dispatcher", "edge-1", "done"): 2,
         ("dispatcher", "edge-1", "refused"): 1,

@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from dispatcher.models import Destination
 from efcp.operations import reconciliation
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.reloads.models import ReloadOutcome, ReloadResult
 from efcp.operations.runs import is_gone, this_process
 from efcp.operations.states import results
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, ProxyLoad
+from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import URI
 
 AddRow = Callable[..., int]
@@ -149,10 +150,10 @@ def test_a_reload_whose_process_ended_is_closed_at_once(
     proxy: Proxy, before: ReloadOutcome, after: ReloadOutcome
 ) -> None:
     now = timezone.now()
-    run = ReloadRun.objects.create(started_at=now, actor="ann", process=gone_process())
-    mine = ReloadRun.objects.create(started_at=now, actor="bob", process=this_process())
+    run = ReloadRunFactory.create(started_at=now, actor="ann", process=gone_process())
+    mine = ReloadRunFactory.create(started_at=now, actor="bob", process=this_process())
     for one, key in ((run, "a"), (mine, "b")):
-        ReloadResult.objects.create(
+        ReloadResultFactory.create(
             run=one, proxy=proxy, outcome=before, deadline=now + timedelta(minutes=1), running_key=key
         )
     reconciliation.close_abandoned(now)
@@ -176,8 +177,8 @@ def test_a_state_whose_process_ended_is_unknown_until_it_is_read_back(hung: Stat
 def silent_reload(proxy: Proxy) -> ReloadResult:
     """A reload that was given up a minute ago."""
     now = timezone.now()
-    run = ReloadRun.objects.create(started_at=now - timedelta(seconds=90), actor="ann")
-    return ReloadResult.objects.create(
+    run = ReloadRunFactory.create(started_at=now - timedelta(seconds=90), actor="ann")
+    return ReloadResultFactory.create(
         run=run,
         proxy=proxy,
         outcome=ReloadOutcome.UNKNOWN,
@@ -226,10 +227,10 @@ def test_a_load_that_failed_is_told(silent_reload: ReloadResult) -> None:
 
 
 def test_a_later_reload_hides_what_came_of_it(silent_reload: ReloadResult) -> None:
-    later = ReloadRun.objects.create(
+    later = ReloadRunFactory.create(
         started_at=silent_reload.run.started_at + timedelta(seconds=70), actor="bob"
     )
-    ReloadResult.objects.create(
+    ReloadResultFactory.create(
         run=later,
         proxy=silent_reload.proxy,
         outcome=ReloadOutcome.DONE,

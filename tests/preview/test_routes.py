@@ -16,7 +16,7 @@ from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from efcp.preview.models import DialplanTarget
 from efcp.preview.routes.selectors import set_named_by
-from efcp.proxies.models import Proxy
+from tests.factories import ProxyFactory
 from tests.tokens import fresh
 
 ClientAs = Callable[[Role | None], Client]
@@ -202,7 +202,7 @@ def test_the_map_shows_dialplans_and_outputs_that_it_leads_to(administrator: Cli
 
 @pytest.mark.usefixtures("guide")
 def test_a_proxy_that_never_answered_is_not_said_to_have_no_destination(administrator: Client) -> None:
-    Proxy.objects.create(name="edge", mi_url="http://127.0.0.1:9/mi")
+    ProxyFactory.create(name="edge")
     map_to(administrator)
     page = administrator.get(reverse(ROUTES), {"dpid": "1", "number": "0301234"}).content.decode()
     assert "Unknown: edge never answered." in page

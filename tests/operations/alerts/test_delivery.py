@@ -18,6 +18,7 @@ from pytest_django.fixtures import Settings
 from efcp.operations.alerts.delivery import LOST_AFTER, PAUSES, carry_out, sealed
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.models import KnownDestination, Proxy, StateChange
+from tests.factories import ProxyFactory
 from tests.operations.alerts.receivers import HookServer, MailServer
 from tests.operations.conftest import URI
 
@@ -167,7 +168,7 @@ def test_a_rule_tells_of_what_it_looks_after(
 
 
 def test_a_rule_of_other_proxies_tells_nothing(proxy: Proxy, hook: HookServer) -> None:
-    other = Proxy.objects.create(name="edge-2", mi_url="http://127.0.0.1:9/mi")
+    other = ProxyFactory.create(name="edge-2")
     rule_to(hook).proxies.add(other)
     become("probing", after(0))
     carry_out(after(61))

@@ -16,9 +16,10 @@ from dispatcher.services import subject
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor, record
 from efcp.operations.history.selectors import DestinationHistory
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.reloads.models import ReloadOutcome
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import Cause, HistoryGap, Proxy, ProxyContact, StateChange
+from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
@@ -219,8 +220,8 @@ def test_a_reload_that_keeps_states_changes_none(
     proxy: Proxy, add_row: AddRow, viewer: Client, inherits: bool, before: str, after: str, cause: str
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
-    run = ReloadRun.objects.create(started_at=at, actor="ann", inherit_state=inherits)
-    ReloadResult.objects.create(
+    run = ReloadRunFactory.create(started_at=at, actor="ann", inherit_state=inherits)
+    ReloadResultFactory.create(
         run=run, proxy=proxy, outcome=ReloadOutcome.DONE, deadline=at, ended_at=at + timedelta(seconds=1)
     )
     seen(proxy, before, after, at + timedelta(seconds=2), Cause.UNKNOWN)

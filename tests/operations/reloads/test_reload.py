@@ -11,10 +11,11 @@ from django.utils import timezone
 from dispatcher.changes import compare
 from efcp.audit.models import AuditRecord
 from efcp.operations.reloads import asking, services
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.reloads.models import ReloadOutcome, ReloadResult
 from efcp.operations.reloads.services import Started, Wanted
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.selectors import watched_proxies
+from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import SOMEBODY
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed, wait_until
@@ -183,8 +184,8 @@ def abandoned(edge: PlayingProxy) -> ReloadResult:
     """A result whose process died an hour ago."""
     long_ago = timezone.now() - timedelta(hours=1)
     proxy = edge.row()
-    run = ReloadRun.objects.create(started_at=long_ago, actor="somebody")
-    return ReloadResult.objects.create(
+    run = ReloadRunFactory.create(started_at=long_ago, actor="somebody")
+    return ReloadResultFactory.create(
         run=run,
         proxy=proxy,
         running_key=str(proxy.pk),

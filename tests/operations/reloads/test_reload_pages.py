@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from efcp.accounts.roles import Role
 from efcp.operations.reloads import views
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.reloads.models import ReloadOutcome, ReloadResult
 from efcp.proxies.models import Proxy
+from tests.factories import ProxyFactory, ReloadResultFactory, ReloadRunFactory
 from tests.operations.forms import sent
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import wait_until
@@ -86,7 +87,7 @@ def test_the_second_who_reloads_otherwise_is_told_what_the_reload_under_way_does
 def test_a_proxy_to_begin_with_has_to_be_among_the_chosen(
     operator: Client, edge: PlayingProxy, proxy: Proxy
 ) -> None:
-    other = Proxy.objects.create(name="other", mi_url="http://127.0.0.1:9/mi")
+    other = ProxyFactory.create(name="other")
     response = operator.post(reverse("operations:reload"), sent(proxy, first=str(other.pk)))
     assert response.status_code == 422
     assert "not among those chosen" in response.content.decode()
@@ -94,7 +95,7 @@ def test_a_proxy_to_begin_with_has_to_be_among_the_chosen(
 
 
 def test_one_proxy_of_several_can_be_reloaded_first(operator: Client, proxy: Proxy) -> None:
-    Proxy.objects.create(name="another", mi_url="http://127.0.0.1:9/mi")
+    ProxyFactory.create(name="another")
     assert "edge-1 alone, the others only" in operator.get(reverse("operations:reload")).content.decode()
     page = operator.post(reverse("operations:reload"), sent(proxy, first=str(proxy.pk)), follow=True)
     assert "edge-1 first, the others only" in page.content.decode()
@@ -102,8 +103,8 @@ def test_one_proxy_of_several_can_be_reloaded_first(operator: Client, proxy: Pro
 
 def test_a_reload_whose_process_died_reads_as_unknown(operator: Client, proxy: Proxy) -> None:
     long_ago = timezone.now() - timedelta(hours=1)
-    run = ReloadRun.objects.create(started_at=long_ago, actor="somebody")
-    ReloadResult.objects.create(run=run, proxy=proxy, outcome=ReloadOutcome.RUNNING, deadline=long_ago)
+    run = ReloadRunFactory.create(started_at=long_ago, actor="somebody")
+    ReloadResultFactory.create(run=run, proxy=proxy, outcome=ReloadOutcome.RUNNING, deadline=long_ago)
     page = operator.get(reverse("operations:run", args=[run.pk])).content.decode()
     assert "Unknown, still running" in page
     assert "hx-trigger" not in page.split('id="results"')[1]

@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from dispatcher.models import Destination
 from efcp.audit.models import AuditRecord
-from efcp.operations.reloads.models import ReloadResult, ReloadRun
 from efcp.operations.states import results, selectors, sending, services
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.operations.states.services import Begun
 from efcp.proxies.models import Cause, Proxy, State, StateChange
 from efcp.proxies.selectors import watched_proxies
 from efcp.sip.uri import uri_key
+from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import SOMEBODY
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed, wait_until
@@ -251,8 +251,8 @@ def test_a_reload_that_takes_the_initial_states_is_no_late_reply(
     set_inactive: StateRun, held: Proxy, inherit_state: bool, told: bool
 ) -> None:
     started_at = set_inactive.started_at + timedelta(seconds=5)
-    run = ReloadRun.objects.create(started_at=started_at, actor="somebody", inherit_state=inherit_state)
-    ReloadResult.objects.create(run=run, proxy=held, deadline=started_at)
+    run = ReloadRunFactory.create(started_at=started_at, actor="somebody", inherit_state=inherit_state)
+    ReloadResultFactory.create(run=run, proxy=held, deadline=started_at)
     turned_active(set_inactive, held, 12)
     (line,) = results.result_lines(set_inactive, watched_proxies())
     assert line.turned_back is told
