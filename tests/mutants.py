@@ -21,9 +21,8 @@ SUBJECTS = {
     "dispatcher/routing/*": ["tests/routing"],
     "dialplan/translation/*": ["tests/translation"],
     "efcp/sip/*": ["tests/sip", "tests/routing"],
-    "efcp/editing/guarded.py": ["tests/dispatcher", "tests/dialplan"],
-    "dispatcher/services.py": ["tests/dispatcher"],
-    "dialplan/services.py": ["tests/dialplan"],
+    "efcp/editing/repository.py": ["tests/dispatcher", "tests/dialplan", "tests/editing"],
+    "efcp/accounts/services.py": ["tests/accounts"],
 }
 """Which tests look after which files."""
 SETTINGS = """

@@ -50,6 +50,11 @@ def test_with_all_active_shares_are_as_the_weights_ask(weights: list[int]) -> No
     assert shares(weights, [True] * len(weights)).effective == expected
 
 
+def test_the_shares_that_the_weights_ask_for_do_not_depend_on_states() -> None:
+    for active in ([True, True], [True, False], [False, False]):
+        assert shares([1, 3], active).asked == (Fraction(1, 4), Fraction(3, 4))
+
+
 def test_a_destination_whose_running_sum_starts_again_below_an_earlier_one_gets_nothing() -> None:
     assert shares([40000] * 3, [True] * 3).effective == (
         Fraction(40000, 54464),

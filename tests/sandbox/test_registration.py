@@ -4,6 +4,7 @@ import pytest
 
 from efcp.proxies.models import Proxy
 from efcp.sandbox.seed import register
+from tests.factories import ProxyFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ def test_another_port_is_noted_and_what_an_administrator_edited_stays() -> None:
 
 
 def test_a_real_proxy_keeps_its_name_and_address() -> None:
-    Proxy.objects.create(name="trial", mi_url="http://10.0.0.1:8888/mi")
+    ProxyFactory.create(name="trial", mi_url="http://10.0.0.1:8888/mi")
     register(8888)
     assert dict(Proxy.objects.values_list("name", "mi_url")) == {
         "trial": "http://10.0.0.1:8888/mi",
