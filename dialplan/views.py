@@ -19,6 +19,7 @@ from dialplan.order import NoRoomError
 from dialplan.selectors import RuleQuery
 from dialplan.table import DIALPLAN_NAMES
 from dialplan.translation.rules import RuleRow
+from efcp.accounts.preferences import page_size_of
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.editing.forms import RowForm
@@ -36,7 +37,9 @@ _SHOWN_CASES = 3
 @permission_required("efcp.view", raise_exception=True)
 def rule_list(request: HttpRequest) -> HttpResponse:
     """The rules by dialplan, in the order in which a proxy tries them, filtered and paged by the URL."""
-    page = selectors.list_page(RuleQuery.parse(request.GET.dict()), watched_on(request))
+    page = selectors.list_page(
+        RuleQuery.parse(page_size_of(request) | request.GET.dict()), watched_on(request)
+    )
     return render(request, "dialplan/list.html", {"page": page, "sizes": SIZES, "names": selectors.names()})
 
 
@@ -55,6 +58,7 @@ class RuleEditor(TableEditor[RuleRow]):
     repository = services.REPOSITORY
     form = RuleForm
     list_page = "dialplan:list"
+    reload_page = "operations_dialplan:reload"
     templates = "dialplan"
     after_save = "Proxies use it after a reload of the dialplan (dp_reload)."
     until_reload = "Proxies use it only after a reload of the dialplan."

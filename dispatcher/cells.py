@@ -143,3 +143,39 @@ def cell_of(
         check=live_check(each, held) if held else None,
         compared=compared,
     )
+
+
+MAX_NAMES = 12
+"""Proxies that a group names."""
+
+_ORDER = ("probing", "inactive", "absent", "unknown", "active")
+
+
+@dataclass(frozen=True, slots=True)
+class StateGroup:
+    """Proxies that hold a destination alike, by the one that does so for the longest time."""
+
+    cell: LiveCell
+    count: int
+    names: tuple[str, ...]
+
+    @property
+    def further(self) -> int:
+        """How many proxies are not named."""
+        return self.count - len(self.names)
+
+
+def state_groups(cells: Sequence[LiveCell]) -> tuple[StateGroup, ...]:
+    """The cells of all proxies by what they say: states that take no calls first, then what is not live."""
+    alike: dict[tuple[bool, int, str], list[LiveCell]] = {}
+    for cell in cells:
+        is_active = cell.fresh and cell.state == "active"
+        key = (is_active, _ORDER.index(cell.state), f"{cell.word} {cell.check}")
+        alike.setdefault(key, []).append(cell)
+    return tuple(_group(alike[key]) for key in sorted(alike))
+
+
+def _group(cells: Sequence[LiveCell]) -> StateGroup:
+    dated = [cell for cell in cells if cell.since is not None]
+    oldest = min(dated, key=lambda cell: str(cell.since), default=cells[0])
+    return StateGroup(oldest, len(cells), tuple(cell.proxy for cell in cells[:MAX_NAMES]))

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dispatcher import selectors
-from dispatcher.cells import Comparison, LiveCell, cell_of
+from dispatcher.cells import Comparison, LiveCell, StateGroup, cell_of, state_groups
 from dispatcher.drift import ColumnDifference
 from dispatcher.loaded import separate_tables
 from dispatcher.models import Destination, InitialState
@@ -20,6 +20,8 @@ from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.proxies.set_counts import SameCount, SetOnProxy, StateCount, same_counts, set_counts
 from efcp.sip.uri import uri_key
 
+FOLDED_ABOVE = 2
+"""With more proxies than this their columns are folded into one, unless the URL asks for columns."""
 MAX_PROXY_COLUMNS = 12
 """Proxies with a column of their own; what is counted and marked takes all of them into account."""
 MAX_ABSENCES = 3
@@ -31,7 +33,7 @@ LARGE_SET = 5_000
 class RowView:
     """One row of the table. Shares are percentages, None where unknowable.
 
-    `live` has a cell for each proxy with a column.
+    `live` has a cell for each proxy with a column; where these are folded, `groups` has the states instead.
     `not_loaded` tells whether some answering proxy lacks it, with or without a column, and `absences` why, as
     far as that is known; `changed` are the columns that differ from the first answering proxy which holds
     other values. `left_out` says why no load would take the row, `name_note` what is to be said of the name.
@@ -43,6 +45,7 @@ class RowView:
     share_now: float | None
     share_after: float | None
     live: tuple[LiveCell, ...]
+    groups: tuple[StateGroup, ...]
     duplicate: bool
     not_loaded: bool = False
     absences: str = ""
@@ -94,6 +97,7 @@ class OrphanView:
     uri: str
     description: str
     live: tuple[LiveCell, ...]
+    groups: tuple[StateGroup, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,16 @@ class DestinationPage(PageLinks):
     not_told: tuple[tuple[str, str], ...] = ()
 
     @property
+    def folds(self) -> bool:
+        """Whether each row has one cell for all proxies."""
+        return _folds(self.query, self.all_proxies)
+
+    @property
+    def columns_url(self) -> str:
+        """The query string of the same list with a column for each proxy, or without."""
+        return replace(self.query, columns=0 if self.query.columns else 1).query_string()
+
+    @property
     def all_proxies(self) -> tuple[WatchedProxy, ...]:
         """Every enabled proxy, those with a column first."""
         return (*self.watched, *self.without_column)
@@ -145,6 +159,7 @@ class DestinationPage(PageLinks):
 def build(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> DestinationPage:
     """Read the page that `query` asks for. The number of queries does not depend on the table's size."""
     reference = next((each.proxy for each in watched if each.fresh), None)
+    folds = _folds(query, watched)
     separate = separate_tables(watched)
     proxies = [
         each.proxy
@@ -183,7 +198,8 @@ def build(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> Destinati
             weight=mask_weight(values.weight),
             share_now=_share_now(mine, _active_on(reference, counts[row.setid])) if reference else None,
             share_after=0.0 if finding else _share_after(values, mine, totals[row.setid]),
-            live=cells[:MAX_PROXY_COLUMNS],
+            live=() if folds else cells[:MAX_PROXY_COLUMNS],
+            groups=state_groups(cells) if folds else (),
             duplicate=duplicate,
             not_loaded=any(cell.not_loaded for cell in cells),
             absences=_absences(cells),
@@ -209,6 +225,10 @@ def build(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> Destinati
         ),
         not_told=comparison.not_told(watched),
     )
+
+
+def _folds(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> bool:
+    return len(watched) > FOLDED_ABOVE and not query.columns
 
 
 def _proxies(watched: Sequence[WatchedProxy]) -> list[Proxy]:
@@ -305,6 +325,7 @@ def _orphans(
     """What the fresh proxies still hold of these sets although the table lost it."""
     if query.q or query.state is not None or query.live is not None:
         return {}
+    folds = _folds(query, watched)
     fresh = [each for each in watched if each.fresh and each.proxy.pk not in separate]
     by_uri: dict[tuple[int, str], dict[int, KnownDestination]] = defaultdict(dict)
     whole_sets = last_page and query.setid is None
@@ -315,7 +336,8 @@ def _orphans(
         first = next(iter(by_proxy.values()))
         cells = tuple(
             cell_of(each, by_proxy.get(each.proxy.pk), compared=each.proxy.pk not in separate)
-            for each in watched[:MAX_PROXY_COLUMNS]
+            for each in watched
         )
-        lines[setid].append(OrphanView(setid, first.uri, first.description or "", cells))
+        live, groups = ((), state_groups(cells)) if folds else (cells[:MAX_PROXY_COLUMNS], ())
+        lines[setid].append(OrphanView(setid, first.uri, first.description or "", live, groups))
     return {setid: tuple(found) for setid, found in lines.items()}

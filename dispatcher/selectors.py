@@ -44,6 +44,8 @@ class DestinationQuery(RowQuery):
     setid: int | None = None
     state: int | None = None
     live: Live | None = None
+    columns: int = 0
+    """1 for a column of each proxy, where they would be folded into one."""
 
     @classmethod
     def filters(cls, given: Mapping[str, str]) -> dict[str, Any]:
@@ -53,7 +55,13 @@ class DestinationQuery(RowQuery):
             "setid": integer(given.get("setid"), 0, MAX_INT),
             "state": integer(given.get("state"), 0, 2),
             "live": Live(live) if live in set(Live) else None,
+            "columns": integer(given.get("columns"), 0, 1) or 0,
         }
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether any filter is set; columns are none."""
+        return bool(self.q) or any(each is not None for each in (self.setid, self.state, self.live))
 
     @property
     def by_set(self) -> bool:

@@ -17,6 +17,7 @@ from dispatcher.models import InitialState
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.selectors import DestinationQuery, Live
 from dispatcher.table import SET_NAMES
+from efcp.accounts.preferences import page_size_of
 from efcp.editing.forms import RowForm
 from efcp.editing.listing import SIZES
 from efcp.editing.views import TableEditor
@@ -35,9 +36,10 @@ LIVE_LABELS = (
 def destination_list(request: HttpRequest) -> HttpResponse:
     """All destinations by set, filtered, sorted and paged by the URL."""
     is_fragment = request.headers.get("HX-Target") == "destinations"
+    query = DestinationQuery.parse(page_size_of(request) | request.GET.dict())
     context = {
         "is_fragment": is_fragment,
-        "page": list_page.build(DestinationQuery.parse(request.GET.dict()), watched_on(request)),
+        "page": list_page.build(query, watched_on(request)),
         "initial_states": InitialState.choices,
         "live_states": LIVE_LABELS,
         "sizes": SIZES,
@@ -58,6 +60,7 @@ class DestinationEditor(TableEditor[DestinationRow]):
     repository = services.REPOSITORY
     form = DestinationForm
     list_page = "dispatcher:list"
+    reload_page = "operations:reload"
     templates = "dispatcher"
 
     def initial(self, request: HttpRequest) -> Mapping[str, Any]:

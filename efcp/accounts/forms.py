@@ -7,8 +7,9 @@ from unicodedata import normalize
 from django import forms
 
 from efcp.accounts import time_zones
-from efcp.accounts.models import User
+from efcp.accounts.models import Density, StartPage, Theme, User
 from efcp.accounts.passwords import LONGEST_PASSWORD, password_faults
+from efcp.accounts.preferences import PAGE_SIZES, Preferences
 from efcp.accounts.roles import Role
 
 LONGEST_NAME = 64
@@ -122,6 +123,34 @@ class TimeZoneForm(forms.Form):
             required=False,
             choices=[("", browser), *((name, name) for name in time_zones.names())],
             help_text="Without JavaScript the browser's zone can't be found: then choose one here.",
+        )
+
+
+class PreferencesForm(forms.Form):
+    """A user's choices for the pages."""
+
+    theme = forms.ChoiceField(label="Theme", choices=Theme.choices, required=False)
+    density = forms.ChoiceField(
+        label="Density",
+        choices=Density.choices,
+        required=False,
+        help_text="Space in tables.",
+    )
+    page_size = forms.TypedChoiceField(
+        label="Rows per page", coerce=int, choices=[(size, size) for size in PAGE_SIZES]
+    )
+    start_page = forms.ChoiceField(
+        label="Start page", choices=StartPage.choices, help_text="Shown after signing in."
+    )
+
+    def wanted(self) -> Preferences:
+        """What was chosen, of a valid form."""
+        chosen = self.cleaned_data
+        return Preferences(
+            Theme(chosen["theme"]),
+            Density(chosen["density"]),
+            StartPage(chosen["start_page"]),
+            chosen["page_size"],
         )
 
 

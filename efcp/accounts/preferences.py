@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from django.db import transaction
+from django.http import HttpRequest
 from django.urls import reverse
 
 from efcp.accounts.models import Density, StartPage, Theme, User
@@ -48,6 +49,11 @@ def hide_first_steps(user: User, actor: Actor) -> None:
         if changed:
             hidden = {"hides_first_steps": True}
             record(actor, "preferences", subject(user), before={"hides_first_steps": False}, after=hidden)
+
+
+def page_size_of(request: HttpRequest) -> dict[str, str]:
+    """The rows of a page that the user chose, as a parameter of a list's URL would have it."""
+    return {"size": str(getattr(request.user, "page_size", PAGE_SIZES[0]))}
 
 
 def start_url(user: User) -> str:

@@ -8,6 +8,7 @@ app_name = "accounts"
 urlpatterns = [
     path("sign-in/", views.sign_in, name="sign-in"),
     path("sign-out/", views.sign_out, name="sign-out"),
+    path("preferences/", views.own_preferences, name="preferences"),
     path("time-zone/", views.time_zone, name="time-zone"),
     path("time-zone/browser/", views.browser_time_zone, name="browser-time-zone"),
     path("password/", views.change_password, name="password"),

@@ -2,6 +2,7 @@
 token.
 """
 
+from dataclasses import asdict
 from typing import cast
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from efcp.accounts import services, signing_in, time_zones
+from efcp.accounts import preferences, services, signing_in, time_zones
 from efcp.accounts.form_recovery import (
     NOTICE,
     FormRecovery,
@@ -30,6 +31,7 @@ from efcp.accounts.forms import (
     NewPasswordForm,
     NewUserForm,
     OwnPasswordForm,
+    PreferencesForm,
     SignInForm,
     TimeZoneForm,
     UserForm,
@@ -68,7 +70,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     result = signing_in.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"])
     if isinstance(result, User):
         time_zones.follow_browser(result, request.POST.get("time_zone", ""))
-        response = HttpResponseRedirect(target)
+        # Nobody asked for a certain page: the user's own choice.
+        start = preferences.start_url(result) if target == reverse("home") else target
+        response = HttpResponseRedirect(start)
         remember_browser(response, result.username)
         return response
     return _refusal(request, form, target, result)
@@ -131,6 +135,20 @@ def _current_password_is_right(request: HttpRequest, user: User, form: OwnPasswo
     text = TOO_EARLY if isinstance(result, TooEarly) else "This is not your current password."
     form.add_error("current_password", text.format(wait=_in_words(wait)))
     return False
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def own_preferences(request: HttpRequest) -> HttpResponse:
+    """Theme, density, page size and start page of this user."""
+    user = cast(User, request.user)
+    current = asdict(preferences.preferences_of(user))
+    form = PreferencesForm(request.POST if request.method == "POST" else None, initial=current)
+    if form.is_valid():
+        preferences.choose(user, form.wanted(), actor_of(request))
+        messages.success(request, "Your preferences are saved.")
+        return redirect("accounts:preferences")
+    status = 422 if form.errors else 200
+    return render(request, "accounts/preferences.html", {"form": form}, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

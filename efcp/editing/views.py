@@ -33,6 +33,8 @@ class TableEditor(Generic[RowT]):
     form: type[RowForm[RowT]]
     list_page: str
     templates: str
+    reload_page = ""
+    """The view that loads the table into proxies, where a module has one."""
     after_save = "Proxies use it after a reload."
     until_reload = "Proxies use it only after a reload."
 
@@ -218,8 +220,11 @@ class TableEditor(Generic[RowT]):
         self, request: HttpRequest, form: RowForm[RowT], row: RowT, text: str, afterwards: Afterwards
     ) -> HttpResponse:
         """Say what was saved and what proxies will make of it, and go to the list."""
-        messages.success(request, f"{text} {self.after_save}")
+        offer = f"reload-{self.templates}" if self.reload_page else ""
+        messages.success(request, f"{text} {self.after_save}", extra_tags=offer)
         for finding in form.all_warnings():
             messages.warning(request, finding.text)
         afterwards(request)
+        if self.reload_page and "and_reload" in request.POST:
+            return redirect(self.reload_page)
         return self.to_list(row)

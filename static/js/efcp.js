@@ -47,12 +47,15 @@
     fetch(timeZoneUrl, { method: "POST", headers, body, keepalive: true }).catch(() => {}); // the next page tries again
   }
 
-  /** One box that chooses all boxes of its table, and a count of what is chosen. */
+  /** One box that selects all boxes of its name, and a count of what is selected. */
   function followChoices(event) {
     const all = event.target.closest("[data-choose-all]");
-    if (!all) return;
-    for (const box of document.querySelectorAll(`input[name="${all.dataset.chooseAll}"]`)) {
+    for (const box of all ? document.querySelectorAll(`input[name="${all.dataset.chooseAll}"]`) : []) {
       box.checked = all.checked;
+    }
+    for (const counter of document.querySelectorAll("[data-counts-choices]")) {
+      const chosen = document.querySelectorAll(`input[name="${counter.dataset.countsChoices}"]:checked`);
+      counter.textContent = `${chosen.length} selected`;
     }
   }
 

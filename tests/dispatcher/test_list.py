@@ -395,7 +395,7 @@ def test_more_proxies_than_columns_are_counted_marked_and_named(viewer: Client, 
     for proxy in proxies[:-1]:
         hold(proxy, "sip:10.0.0.1")
         hold(proxy, "sip:10.0.0.9")  # gone from the table
-    page = shown(viewer)
+    page = shown(viewer, "?columns=1")
     assert page.count('<th class="live"') == MAX_PROXY_COLUMNS
     assert page.count('<td class="live"') == 2 * MAX_PROXY_COLUMNS
     assert f"2 of {len(proxies)} proxies have no column here" in page
@@ -406,6 +406,35 @@ def test_more_proxies_than_columns_are_counted_marked_and_named(viewer: Client, 
     assert ">sip:10.0.0.1<" in shown(viewer, "?live=absent")
     ProxyContact.objects.filter(proxy=proxies[-1]).update(failing_since=timezone.now())
     assert "<b>edge-14</b> does not answer" in shown(viewer)
+
+
+def test_the_states_on_many_proxies_fold_into_one_cell_that_names_them(
+    viewer: Client, add_row: AddRow
+) -> None:
+    add_row("sip:10.0.0.1")
+    proxies = [make_proxy(f"edge-{number:02}") for number in range(1, 21)]
+    for proxy in proxies:
+        hold(proxy, "sip:10.0.0.1", state="probing" if proxy == proxies[3] else "active")
+    page = " ".join(shown(viewer).split())
+    assert page.count('<td class="live folded-live"') == 1
+    cell = page.partition('<details class="folded">')[2].partition("</details>")[0]
+    assert cell.index("Probing <small>on 1") < cell.index("Active <small>on 19")
+    assert "<bdi>edge-04</bdi>" in cell
+    assert "edge-01, edge-02, edge-03, edge-05" in cell
+    assert "and 7 more" in cell
+    assert "?columns=1" in page
+
+
+def test_silent_proxies_are_one_notice_that_opens(viewer: Client, add_row: AddRow) -> None:
+    add_row("sip:10.0.0.1")
+    for number in range(8):
+        proxy = make_proxy(f"edge-{number}")
+        hold(proxy, "sip:10.0.0.1")
+        if number:
+            ProxyContact.objects.filter(proxy=proxy).update(failing_since=timezone.now())
+    page = shown(viewer)
+    assert "<b>7 of 8 proxies do not answer.</b>" in page
+    assert page.count('class="notice notice-warning"') == 1
 
 
 def test_the_live_filter_finds_what_a_proxy_without_a_column_holds(viewer: Client, add_row: AddRow) -> None:

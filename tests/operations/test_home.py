@@ -305,3 +305,44 @@ def test_the_navigation_marks_its_own_page(db: None, client_as: ClientAs, place:
     navigation = page.partition('<nav id="navigation"')[2].partition("</nav>")[0]
     marked = [part.partition(">")[2].partition("<")[0] for part in navigation.split(" aria-current=")[1:]]
     assert marked == [place.label]
+
+
+def test_preferences_are_kept_and_used(db: None, client_as: ClientAs) -> None:
+    viewer = client_as(Role.VIEWER)
+    chosen = {"theme": "dark", "density": "compact", "page_size": "100", "start_page": "dialplan:list"}
+    assert viewer.post(reverse("accounts:preferences"), chosen).status_code == 302
+    page = viewer.get(reverse("dispatcher:list"))
+    assert 'data-theme="dark" data-density="compact"' in page.text
+    assert page.context["page"].query.size == 100
+    assert viewer.get(reverse("dispatcher:list") + "?size=50").context["page"].query.size == 50
+    assert viewer.get("/").headers["Location"] == reverse("dialplan:list")
+    assert viewer.post(reverse("accounts:preferences"), chosen | {"theme": "pink"}).status_code == 422
+    assert AuditRecord.objects.filter(action="preferences").count() == 1
+
+
+def test_signing_in_leads_to_the_start_page(db: None, client_as: ClientAs) -> None:
+    client_as(Role.VIEWER)
+    User.objects.update(start_page=StartPage.PROXIES)
+    form = {"username": "viewer", "password": "long-enough-1"}
+    landed = Client().post(reverse("accounts:sign-in"), form | {"next": HOME})
+    assert landed.headers["Location"] == reverse("proxies:list")
+    landed = Client().post(reverse("accounts:sign-in"), form | {"next": "/cp/audit/"})
+    assert landed.headers["Location"] == "/cp/audit/"
+
+
+def test_after_adding_a_reload_is_one_click_away(db: None, client_as: ClientAs) -> None:
+    administrator = client_as(Role.ADMINISTRATOR)
+    row = {
+        "setid": "3",
+        "destination": "sip:10.0.0.77",
+        "state": "0",
+        "weight": "1",
+        "probe_mode": "0",
+        "priority": "0",
+    }
+    page = administrator.post(reverse("dispatcher:add"), row, follow=True).text
+    assert f'href="{reverse("operations:reload")}">Reload now</a>' in page
+    landed = administrator.post(
+        reverse("dispatcher:add"), row | {"destination": "sip:10.0.0.78", "and_reload": "1"}
+    )
+    assert landed.headers["Location"] == reverse("operations:reload")
