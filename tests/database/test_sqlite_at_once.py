@@ -9,7 +9,7 @@ from efcp.configuration import PROJECT_DIR
 from tests.launch.conftest import Start
 from tests.launch.panel import Panel
 
-SECONDS = float(os.environ.get("EFCP_TESTS_SQLITE_SECONDS", "12"))
+SECONDS = float(os.environ.get("EFCP_TESTS_SQLITE_SECONDS", "6"))
 WRITERS = ("panel", "panel", "watcher", "worker", "sandbox")
 RUNS = r"EFCP runs at"
 

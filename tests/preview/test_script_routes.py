@@ -12,7 +12,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from efcp.script.models import KeptRoute
-from efcp.script.script_routes import services as picking_services
+from efcp.script.script_routes import services as script_routes
 
 ClientAs = Callable[[Role | None], Client]
 SELECT = 'route[to_media] {{ if (!ds_select_dst(3, 8, "f")) exit; {} t_relay(); }}\n'
@@ -118,7 +118,7 @@ def test_a_viewer_keeps_nothing(client_as: ClientAs) -> None:
 
 
 def test_what_is_kept_is_bounded(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picking_services, "MAX_KEPT", 2)
+    monkeypatch.setattr(script_routes, "MAX_KEPT", 2)
     text = "".join(f"route[r{number}] {{ ds_select_dst({number}, 4); }}\n" for number in range(5))
     operator.post(reverse("script:check"), {"version": "3.4", "text": text, "keep": "on"})
     assert [route.name for route in KeptRoute.objects.all()] == ["r3", "r4"]

@@ -16,7 +16,7 @@ from tests.proxies.watchers import prepare, watchers
 pytestmark = pytest.mark.long
 MAX_MB = 150
 SIZE = 15_000_000
-REPLIES = 100
+REPLIES = 42
 WITHIN_S = 300.0
 HEAD = '{"jsonrpc":"2.0","id":%d,"result":{"PARTITIONS":[{"name":"default","SETS":['
 FRAME = ('{"id":1,"Destinations":[', "]}]}]}}")

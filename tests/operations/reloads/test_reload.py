@@ -64,7 +64,7 @@ def test_what_still_differs_after_a_reload_is_counted(edge: PlayingProxy, add_ro
     assert result_of(reload(proxy), proxy).differs == 1
 
 
-def test_a_row_that_was_foretold_to_be_dropped_leaves_no_difference(
+def test_a_row_that_was_predicted_to_be_dropped_leaves_no_difference(
     edge: PlayingProxy, add_row: AddRow
 ) -> None:
     add_row("no uri at all")
