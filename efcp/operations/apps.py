@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class OperationsConfig(AppConfig):
-    """See docs/house.md for what lives on this floor."""
+    """What joins proxies and modules: see docs/architecture.md."""
 
     name = "efcp.operations"
     label = "operations"
