@@ -5,11 +5,13 @@ Each address that takes a POST stands in one of two tables here, so that a new o
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django import forms
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
@@ -19,13 +21,17 @@ from django.utils import timezone
 from dialplan import services as rules
 from dialplan.cases import services as cases
 from dialplan.models import DialplanName, Rule, SavedCase
+from dialplan.table import RULES
 from dialplan.translation.rules import RuleRow
 from dispatcher import services as destinations
 from dispatcher.models import Destination, DestinationSet
 from dispatcher.routing.rows import DestinationRow
+from dispatcher.table import DESTINATIONS
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
+from efcp.editing.forms import edit_token
+from efcp.editing.table import Column, Table
 from efcp.operations.alerts.models import Channel, NotificationRule
 from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy
 from efcp.preview.models import DialplanTarget
@@ -311,6 +317,40 @@ def test_a_current_form_is_carried_out(administrator: Client, name: str) -> None
     before = stored(row)
     administrator.post(address_of(form, row), sent_by(form, row) | fields)
     assert stored(row) != before
+
+
+TABLES = [("dispatcher:edit", DESTINATIONS, "description"), ("dialplan:edit", RULES, "attrs")]
+
+
+@pytest.mark.parametrize(("name", "table", "column"), TABLES)
+def test_a_form_of_a_version_without_a_column_leaves_that_column(
+    administrator: Client, name: str, table: Table[Any], column: str
+) -> None:
+    form, row = GUARDED[name], GUARDED[name].make()
+    _change(row, {column: "theirs"})
+    row.refresh_from_db()
+    before = stored(row)
+    older = replace(table, columns=tuple(each for each in table.columns if each.name != column))
+    fields = {field: value for field, value in form.sent.items() if field != column}
+    administrator.post(address_of(form, row), fields | {"original": edit_token(older, table.row.of(row))})
+    assert stored(row) != before
+    row.refresh_from_db()
+    assert getattr(row, column) == "theirs"
+
+
+@pytest.mark.parametrize(("name", "table", "column"), TABLES)
+def test_a_form_of_a_version_with_another_column_changes_nothing(
+    administrator: Client, name: str, table: Table[Any], column: str
+) -> None:
+    form, row = GUARDED[name], GUARDED[name].make()
+    before = stored(row)
+    newer = replace(table, columns=(*table.columns, Column("added", forms.CharField())))
+    of_newer = SimpleNamespace(**asdict(table.row.of(row)), added="x")
+    answer = administrator.post(
+        address_of(form, row), form.sent | {"added": "x", "original": edit_token(newer, of_newer)}
+    )
+    assert answer.status_code < 500
+    assert stored(row) == before
 
 
 def address_of(form: GuardedForm, row: Model) -> str:
