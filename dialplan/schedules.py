@@ -161,13 +161,15 @@ def words(request: HttpRequest) -> HttpResponse:
 @permission_required("efcp.view", raise_exception=True)
 def schedule(request: HttpRequest) -> HttpResponse:
     """Write a recurrence; `?rule=` or `?dpid=` say for which rule, or where a new one is to be added."""
-    asked = "begins" in request.GET
-    form = ScheduleForm(request.GET if asked else None, initial=ScheduleForm.defaults())
+    is_filled = "begins" in request.GET
+    form = ScheduleForm(request.GET if is_filled else None, initial=ScheduleForm.defaults())
     rule = integer(request.GET.get("rule"), 1, MAX_INT)
     dpid = integer(request.GET.get("dpid"), 0, MAX_INT)
     context: dict[str, object] = {"form": form, "rule": rule, "dpid": dpid, "zones": zones()}
-    if asked and form.is_valid():
+    if is_filled and form.is_valid():
         text = form.cleaned_data["text"]
         carried = {"timerec": text} | ({"dpid": dpid} if dpid is not None else {})
         context |= {"text": text, "schedule": schedule_text(text), "carried": urlencode(carried)}
-    return render(request, "dialplan/schedule.html", context, status=422 if asked and form.errors else 200)
+    return render(
+        request, "dialplan/schedule.html", context, status=422 if is_filled and form.errors else 200
+    )

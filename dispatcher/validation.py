@@ -209,7 +209,7 @@ def _wrong_shares(values: Mapping[str, Any], rows: Sequence[DestinationRow], own
     members = [row for row in rows if own_id is None or row.id != own_id] + [own]
     members.sort(key=lambda row: -row.priority)
     weights = [number_of(row.weight) for row in members]
-    got = shares(weights, [True] * len(weights)).asked
+    got = shares(weights, [True] * len(weights)).by_weight
     total = sum(weights)
     wrong = [
         (abs(100 * float(share) - 100 * weight / total), row, 100 * float(share), 100 * weight / total)

@@ -78,9 +78,9 @@ class LocalClock:
             is_dst=is_dst,
         )
 
-    def mktime(self, wanted: BrokenDownTime, is_dst: bool | None) -> int:
+    def mktime(self, local: BrokenDownTime, is_dst: bool | None) -> int:
         """The Unix time of a local time; fields may be out of range. `is_dst` None: whichever is in force."""
-        clock = _seconds(wanted)
+        clock = _seconds(local)
         guess = clock - self._last_offset
         time = self._with_dst(clock, self._converge(clock, guess, is_dst), is_dst)
         self._last_offset = clock - time

@@ -43,11 +43,11 @@ _A_DAY = timedelta(days=1)
 
 def in_words(expression: TimeExpression) -> str:
     """When the expression applies."""
-    told = [
+    parts = [
         f"{'not ' if index in expression.inverted else ''}{_operand(operand)}"
         for index, operand in enumerate(expression.operands)
     ]
-    joined = (", and " if expression.operator is Operator.AND else ", or ").join(told)
+    joined = (", and " if expression.operator is Operator.AND else ", or ").join(parts)
     return f"not ({joined})" if expression.ends_inverted else joined
 
 
@@ -132,20 +132,20 @@ def _every(recurrence: Recurrence) -> str:
 def _listed(filters: Filters, frequency: Frequency) -> list[str]:
     """The lists that the proxy looks at; weeks count for yearly recurrences only."""
     counted = frequency in (Frequency.MONTHLY, Frequency.YEARLY)
-    told = []
+    found = []
     if filters.weekdays:
         named = [_weekday(item.request, item.value, counted=counted) for item in filters.weekdays]
-        told.append(f"on {_joined(named)}")
+        found.append(f"on {_joined(named)}")
     for items, what in ((filters.monthdays, "of the month"), (filters.yeardays, "of the year")):
         if items:
-            told.append(f"on the {_joined(_numbered(items))} day {what}")
+            found.append(f"on the {_joined(_numbered(items))} day {what}")
     if filters.weeks and frequency is Frequency.YEARLY:
-        told.append(f"in the {_joined(_numbered(filters.weeks))} week of the year")
+        found.append(f"in the {_joined(_numbered(filters.weeks))} week of the year")
     if filters.months:
-        told.append(
+        found.append(
             f"in {_joined([_MONTHS[(item.value * item.request - 1) % 12] for item in filters.months])}"
         )
-    return told
+    return found
 
 
 def _weekday(request: int, day: int, *, counted: bool) -> str:

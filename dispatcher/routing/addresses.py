@@ -99,8 +99,8 @@ def addresses_of(uri: SipUri, environment: Environment, found: RowFindings) -> t
     if hosts is None:
         return None
     if numeric and ":" not in numeric and numeric != uri.host:
-        _say_read_as(uri.host, numeric, found)
-    _say_transport(uri, environment, found)
+        _note_read_as(uri.host, numeric, found)
+    _note_transport(uri, environment, found)
     return tuple(f"{address.ipv6(host) or host}:{port}" for host in hosts[:_MAX_ADDRESSES])
 
 
@@ -117,7 +117,7 @@ def _named(uri: SipUri, environment: Environment, found: RowFindings) -> tuple[s
         return None
     # What the proxy takes for a name goes to the C library, which may still see a number in it.
     if read_as := address.c_library_ipv4(uri.host):
-        _say_read_as(uri.host, read_as, found)
+        _note_read_as(uri.host, read_as, found)
         return (read_as,)
     resolved = environment.resolve(uri.host, uri.port, transport) if uri.host else ()
     if resolved is None:
@@ -139,7 +139,7 @@ def _named(uri: SipUri, environment: Environment, found: RowFindings) -> tuple[s
     return tuple(resolved)
 
 
-def _say_read_as(host: str, numeric: str, found: RowFindings) -> None:
+def _note_read_as(host: str, numeric: str, found: RowFindings) -> None:
     found.add(
         RowCode.SHORT_ADDRESS,
         RowEffect.SURPRISE,
@@ -148,7 +148,7 @@ def _say_read_as(host: str, numeric: str, found: RowFindings) -> None:
     )
 
 
-def _say_transport(uri: SipUri, environment: Environment, found: RowFindings) -> None:
+def _note_transport(uri: SipUri, environment: Environment, found: RowFindings) -> None:
     transport = uri.effective_transport
     if transport == "other":
         found.add(
@@ -223,26 +223,26 @@ def _with_protocol(protocol: str, host: str, port: int | None) -> SocketName | N
 
 def listener_of(text: str, listeners: Iterable[str]) -> str | None:
     """The first of `listeners` ("udp:127.0.0.1:5060") that `text` means, None for none."""
-    wanted = parse_socket(text)
-    if wanted is None:
+    named = parse_socket(text)
+    if named is None:
         return None
     for listener in listeners:
         own = parse_socket(listener)
-        if own is not None and _means(wanted, own):
+        if own is not None and _means(named, own):
             return listener
     return None
 
 
-def _means(wanted: SocketName, own: SocketName) -> bool:
-    if wanted.protocol not in {None, own.protocol}:
+def _means(named: SocketName, own: SocketName) -> bool:
+    if named.protocol not in {None, own.protocol}:
         return False
     # The proxy keeps 16 bits of the port that it looks for; 0 stands for any.
-    port = (wanted.port or 0) & _BITS_16
+    port = (named.port or 0) & _BITS_16
     if port not in {0, own.port}:
         return False
     # An empty host equals the empty advertised name of a listener without one: seen in all three releases.
-    if not wanted.host:
+    if not named.host:
         return True
-    return wanted.host.strip("[]") == own.host.strip("[]") or (
-        (address := ipv6(wanted.host)) is not None and address == ipv6(own.host)
+    return named.host.strip("[]") == own.host.strip("[]") or (
+        (address := ipv6(named.host)) is not None and address == ipv6(own.host)
     )

@@ -1,6 +1,6 @@
 """Rows to sets, as the proxy's loader does it (dispatch.c: ds_load_data, add_dest2list, reindex_dests).
 
-What the loader drops, cuts or builds wrong is done here too, and told as findings.
+What the loader drops, cuts or builds wrong is done here too, with findings.
 """
 
 from collections.abc import Iterable, Iterator
@@ -77,7 +77,7 @@ def _insert(members: list[LoadedDestination], priority: int, destination: Loaded
 def load_row(
     row: DestinationRow, environment: Environment, findings: list[RowFinding]
 ) -> LoadedDestination | None:
-    """Load one row, None where it is dropped; what is to be said of it is added to `findings`.
+    """Load one row, None where it is dropped; its findings are added to `findings`.
 
     Raises LoadBrokenError.
     """
@@ -158,7 +158,7 @@ def _weight(text: str, environment: Environment, found: RowFindings) -> int:
     # The proxy reads into 32 bits and keeps 16 of them.
     weight = number & _MAX_32 & MAX_16
     if not text or digits != text:
-        _say_bad_weight(text, weight, environment, found)
+        _note_bad_weight(text, weight, environment, found)
     elif number > MAX_16:
         found.add(
             RowCode.WEIGHT_CUT,
@@ -169,7 +169,7 @@ def _weight(text: str, environment: Environment, found: RowFindings) -> int:
     return weight
 
 
-def _say_bad_weight(text: str, weight: int, environment: Environment, found: RowFindings) -> None:
+def _note_bad_weight(text: str, weight: int, environment: Environment, found: RowFindings) -> None:
     if environment.release.refuses_bad_weights:
         raise LoadBrokenError(
             RowFinding(

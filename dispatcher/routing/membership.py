@@ -1,4 +1,4 @@
-"""Whether an address belongs to a destination, as ds_is_in_list tells it (dispatch.c, all releases)."""
+"""Whether an address belongs to a destination, by ds_is_in_list (dispatch.c, all releases)."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ _BRACKET = re.compile(r"\[(?P<negation>[!^]?)(?P<members>\]?[^\]]*)\]")
 
 
 class NoAddressError(ValueError):
-    """What was asked for is no numeric address: ds_is_in_list fails."""
+    """The given address is not numeric: ds_is_in_list fails."""
 
 
 def member_at(
@@ -24,12 +24,12 @@ def member_at(
 ) -> tuple[int, LiveDestination] | None:
     """The first destination with this address and the number of its set; None where there is none.
 
-    A `port` of 0, as a destination's own port of 0, means any. `setid` None asks all sets. `pattern` is a
+    A `port` of 0, as a destination's own port of 0, means any. `setid` None searches all sets. `pattern` is a
     shell pattern that the attributes have to match; a destination without attributes matches none. Raises
     NoAddressError.
     """
-    wanted = address.ipv4(ip) or address.ipv6(ip)
-    if wanted is None:
+    numeric = address.ipv4(ip) or address.ipv6(ip)
+    if numeric is None:
         raise NoAddressError(ip)
     fits = None if pattern is None else _pattern(pattern)
     for live in sets:
@@ -38,7 +38,7 @@ def member_at(
         for each in live.destinations:
             if active_only and not each.active:
                 continue
-            if _has_address(each, wanted, port) and (fits is None or _attributes_fit(each, fits)):
+            if _has_address(each, numeric, port) and (fits is None or _attributes_fit(each, fits)):
                 return live.setid, each
     return None
 

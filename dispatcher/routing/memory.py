@@ -35,8 +35,8 @@ class FailoverList:
     addresses: list[str] = field(default_factory=list)
     sockets: list[str | None] = field(default_factory=list)
 
-    def take(self, selection: Selection, flags: SelectFlag) -> None:
-        """Note a selection. Without the flag f nothing is kept; without a, earlier ones are forgotten."""
+    def add(self, selection: Selection, flags: SelectFlag) -> None:
+        """Add a selection. Without the flag f nothing is kept; without a, it replaces earlier ones."""
         self.setid = selection.setid
         if SelectFlag.FAILOVER not in flags:
             return
@@ -74,7 +74,7 @@ class UnsavedState:
 class ProxyMemory:
     """The sets of one partition while the proxy runs; `sets` are in ds_list's order.
 
-    Nothing here reads a clock or sends anything: who probes and tells the answers is the caller.
+    Nothing here reads a clock or sends anything: the caller probes and hands in the answers.
     """
 
     environment: Environment
@@ -82,7 +82,7 @@ class ProxyMemory:
     sets: dict[int, LiveSet] = field(default_factory=dict)
 
     def reload(self, rows: Iterable[DestinationRow], *, inherit_state: bool = True) -> LoadedSets:
-        """Put what `rows` load to in the place of the present sets.
+        """Load `rows` in place of the present sets.
 
         Failure counts, hit counters and the last-used pointers start anew. With `inherit_state` a
         destination that was there before keeps its state, and so does its need to be saved. Raises
@@ -107,15 +107,15 @@ class ProxyMemory:
         algorithm: int,
         request: Request,
         options: SelectOptions,
-        route: FailoverList | None = None,
+        failover: FailoverList | None = None,
     ) -> Selection | NoSelection:
-        """Choose a destination for `request`, and note it in the call's `route`."""
+        """Choose a destination for `request`, and add it to the call's `failover` list."""
         live = self._set(setid)
         if live is None:
             return NoSelection(setid, algorithm, Refusal.NO_SUCH_SET, f"The proxy has no set {setid}.")
         selection = select(live, algorithm, request, self.environment, options)
-        if route is not None and isinstance(selection, Selection):
-            route.take(selection, options.flags)
+        if failover is not None and isinstance(selection, Selection):
+            failover.add(selection, options.flags)
         return selection
 
     def set_state(
@@ -141,22 +141,22 @@ class ProxyMemory:
         return _changes(live, destination, steps, address, reason)
 
     def mark(
-        self, route: FailoverList, state: DestinationState = DestinationState.INACTIVE
+        self, failover: FailoverList, state: DestinationState = DestinationState.INACTIVE
     ) -> list[FlagChange]:
-        """ds_mark_dst: set the state of the destination that `route` uses now.
+        """ds_mark_dst: set the state of the destination that the call uses now.
 
         Raises UnknownDestinationError where the call has none, or the proxy does not find it by its address.
         """
-        if route.setid is None or not route.addresses:
+        if failover.setid is None or not failover.addresses:
             raise UnknownDestinationError
-        return self.set_state(route.setid, route.addresses[0], state, "script function ds_mark()")
+        return self.set_state(failover.setid, failover.addresses[0], state, "script function ds_mark()")
 
     def due_probes(self) -> list[Probe]:
         """The probes of one round, in the order of sending."""
         return probing.due(list(self.sets.values()), self.settings)
 
     def on_reply(self, probe: Probe, code: int | None) -> list[FlagChange]:
-        """Take the final answer to a probe; None is no answer within the transaction's time.
+        """Process the final answer to a probe; None is no answer within the transaction's time.
 
         A destination that a reload took away meanwhile is ignored. One that was set inactive meanwhile
         becomes active by a good answer.
@@ -170,7 +170,7 @@ class ProxyMemory:
         return changes
 
     def on_unsent(self, probe: Probe) -> list[FlagChange]:
-        """Take note that a probe could not be sent, which only some releases count as a failure."""
+        """Process a probe that could not be sent, which only some releases count as a failure."""
         if not self.environment.release.counts_unsent_probes:
             return []
         return self._failed(probe, "failed to send probe")
@@ -193,8 +193,8 @@ class ProxyMemory:
         live = self._set(setid)
         if live is None:
             raise UnknownDestinationError
-        wanted = set(states) or set(DestinationState)
-        return sum(each.health.state in wanted for each in live.destinations)
+        counted = set(states) or set(DestinationState)
+        return sum(each.health.state in counted for each in live.destinations)
 
     def is_in_list(
         self,
@@ -240,13 +240,13 @@ class ProxyMemory:
 
 
 Step = tuple[str, Callable[[], bool]]
-"""What a change of flags is reported as, and the change, which tells whether a flag changed."""
+"""What a change of flags is reported as, and the change, which returns whether a flag changed."""
 
 
 def _changes(
     live: LiveSet, destination: LiveDestination, steps: Iterable[Step], address: str, reason: str
 ) -> list[FlagChange]:
-    """Take the steps one after the other; those that changed a flag are told."""
+    """Take the steps in order; return those that changed a flag."""
     changes = []
     for status, change in steps:
         before = destination.health.state

@@ -29,7 +29,7 @@ HASHED = frozenset(
 )
 """The algorithms whose keys are needed."""
 
-_AT_ONCE = 32_768
+_BATCH = 16_384
 _WORD = 4
 _SIGNS = np.uint32(0x00808080)
 _Hashes = NDArray[np.uint32]
@@ -38,7 +38,7 @@ _Indices = NDArray[np.int32]
 
 @dataclass(slots=True)
 class Rotation:
-    """Whose turn it is; `size` are those that take part, the default (the last one) aside.
+    """Whose turn it is; `size` members take part, without the default (the last one).
 
     `turns` is how often in a row each was chosen.
     """
@@ -83,7 +83,7 @@ class Rotation:
         """
         chosen: list[int] = []
         lengths: list[int] = []
-        seen: dict[tuple[int, ...], int] = {}
+        reached: dict[tuple[int, ...], int] = {}
         done = 0
         while done < count:
             index = self._next()
@@ -94,10 +94,10 @@ class Rotation:
             if index != chosen[0]:
                 continue
             state = tuple(self.turns)
-            if state in seen:
-                return self._repeated(_spread(chosen, lengths), done - seen[state], count - done)
-            seen[state] = done
-        return _spread(chosen, lengths)
+            if state in reached:
+                return self._repeated(_expanded(chosen, lengths), done - reached[state], count - done)
+            reached[state] = done
+        return _expanded(chosen, lengths)
 
     def _next(self) -> int:
         """Whose turn is the next call."""
@@ -114,9 +114,9 @@ class Rotation:
         return length
 
     def _repeated(self, so_far: NDArray[np.int32], lap: int, rest: int) -> NDArray[np.int32]:
-        """What came so far, and its last `lap` calls again and again for `rest` more.
+        """The calls so far, and their last `lap` calls repeated for `rest` more.
 
-        The state is that of the lap's end; what is left of a lap is walked, so that it is right afterwards.
+        An incomplete last lap is walked, so that the state is right afterwards.
         """
         laps, remainder = divmod(rest, lap)
         one_lap = so_far[len(so_far) - lap :]
@@ -130,7 +130,7 @@ class Rotation:
             chosen.append(self._next())
             lengths.append(self._run(chosen[-1], count - done))
             done += lengths[-1]
-        return _spread(chosen, lengths)
+        return _expanded(chosen, lengths)
 
     def _active_from(self, index: int) -> int:
         """`index`, or the next active one in the ring, or else the default; -1 where that is inactive too."""
@@ -144,7 +144,7 @@ class Rotation:
         return self.default()
 
 
-def _spread(chosen: list[int], lengths: list[int]) -> NDArray[np.int32]:
+def _expanded(chosen: list[int], lengths: list[int]) -> NDArray[np.int32]:
     return np.repeat(np.array(chosen, np.int32), np.array(lengths, np.int64))
 
 
@@ -194,7 +194,7 @@ def hashes_of(first: Keys, second: Keys | None = None) -> _Hashes:
 
 
 class Replay:
-    """Calls through one set by one algorithm, in portions; the last used destination is kept in between.
+    """Calls through one set by one algorithm, in batches; the last used destination is kept in between.
 
     Takes the weights, states and pointers of `live` as they are, and leaves `live` alone. Raises ValueError
     for an algorithm that is neither hashed nor round robin nor the first one (8).
@@ -217,11 +217,11 @@ class Replay:
         if self._none_active:
             return np.full(len(calls), NOWHERE, np.int32)
         chosen = np.empty(len(calls), np.int32)
-        # In portions that stay in the processor's cache.
-        for begin in range(0, len(calls), _AT_ONCE):
-            end = min(begin + _AT_ONCE, len(calls))
-            second = None if calls.second is None else _portion(calls.second, begin, end)
-            chosen[begin:end] = self._chosen(hashes_of(_portion(calls.first, begin, end), second))
+        # In batches that fit the processor's cache.
+        for begin in range(0, len(calls), _BATCH):
+            end = min(begin + _BATCH, len(calls))
+            second = None if calls.second is None else _slice(calls.second, begin, end)
+            chosen[begin:end] = self._chosen(hashes_of(_slice(calls.first, begin, end), second))
         if calls.missing is not None and calls.missing.any():
             self._choose_without_key(chosen, calls.missing)
         self._remember(chosen)
@@ -252,9 +252,9 @@ class Replay:
         chosen[:] = np.where(before < 0, self._rotation.after_last(), chosen[before])
 
     def _remember(self, chosen: _Indices) -> None:
-        told = np.flatnonzero(chosen != NOWHERE)
-        if len(told):
-            self._rotation.last = int(chosen[told[-1]])
+        keyed = np.flatnonzero(chosen != NOWHERE)
+        if len(keyed):
+            self._rotation.last = int(chosen[keyed[-1]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +326,7 @@ def _spans(sums: Sequence[int], indices: Sequence[int], total: int | None = None
     return np.array(indices, np.int32)[np.searchsorted(highest, points, side="right")]
 
 
-def _portion(keys: Keys, begin: int, end: int) -> Keys:
+def _slice(keys: Keys, begin: int, end: int) -> Keys:
     return Keys(keys.data, keys.offsets[begin : end + 1])
 
 

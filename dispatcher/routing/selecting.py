@@ -75,7 +75,7 @@ def _ranking(live: LiveSet, measure: Measure, *, with_default: bool, least: int 
 
 @dataclass(frozen=True, slots=True)
 class SelectOptions:
-    """What the script and the module's parameters say of a selection.
+    """The script's arguments and the module's parameters for a selection.
 
     `load` gives the value of the pvar_algo_pattern's variable for a destination (algorithm 9), `score` the
     return code of the algo_route (10); None where the parameter is not set. A route that returns 0 ends the
@@ -95,7 +95,7 @@ def select(
     """Choose a destination of `live`, which remembers it as the last used one."""
     if not live.calls.count:
         return NoSelection(live.setid, algorithm, Refusal.NONE_ACTIVE, "No destination of the set is active.")
-    return _Choice(live, algorithm, request, environment, options).made()
+    return _Choice(live, algorithm, request, environment, options).choose()
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ class _Choice:
         count = len(self.live.destinations)
         return count - 1 if self.with_default and count > 1 else count
 
-    def made(self) -> Selection | NoSelection:
+    def choose(self) -> Selection | NoSelection:
         candidate = self._candidate()
         if isinstance(candidate, NoSelection):
             return candidate
@@ -228,13 +228,13 @@ class _Choice:
 
     def _active_instead_of(self, candidate: Pick) -> Pick | None:
         """The candidate if it is active, else the one that takes its calls; None where there is none."""
-        if self._take_note(candidate.index):
+        if self._note_if_inactive(candidate.index):
             return candidate
         if self.hash:
             return self._by_weight_of_active() or self._default()
         index = (candidate.index + 1) % self.size
         while index != candidate.index:
-            if self._take_note(index):
+            if self._note_if_inactive(index):
                 return Pick(index, Basis.NEXT)
             index = (index + 1) % self.size
         return self._default()
@@ -258,8 +258,8 @@ class _Choice:
             return Pick(index, Basis.DEFAULT)
         return None
 
-    def _take_note(self, index: int) -> bool:
-        """Tell whether the destination is active; note it as passed over where it is not."""
+    def _note_if_inactive(self, index: int) -> bool:
+        """Whether the destination is active; one that is not is noted as passed over."""
         health = self.live.destinations[index].health
         if health.active:
             return True
@@ -283,7 +283,7 @@ class _Choice:
         count = len(self.live.destinations)
         default = count - 1 if self.with_default else None
         ring = self.order[1:] if self.order else [(chosen.index + step) % count for step in range(1, count)]
-        others = [index for index in ring if index != default and self._take_note(index)]
+        others = [index for index in ring if index != default and self._note_if_inactive(index)]
         if SelectFlag.FAILOVER not in self.options.flags:
             self._pass_over_all(others, Why.NO_FAILOVER)
             return []

@@ -19,11 +19,11 @@ MODULUS = 1 << 16
 class Shares:
     """The fraction of calls for each destination, in the set's order; both sum to 1 (or to 0: no calls).
 
-    `asked` is what the weights say, every destination counted as active; `effective` what the states make
-    of it: a pick that is not active is made again, with the same hash, among the active ones.
+    `by_weight` counts every destination as active; `effective` counts the states: a pick that is not active
+    is made again, with the same hash, among the active ones.
     """
 
-    asked: tuple[Fraction, ...]
+    by_weight: tuple[Fraction, ...]
     effective: tuple[Fraction, ...]
 
 
@@ -39,18 +39,18 @@ def shares(weights: Sequence[int], active: Sequence[bool]) -> Shares:
     """
     everyone = _Spans.over(range(len(weights)), weights)
     remaining = _Spans.over([index for index, is_active in enumerate(active) if is_active], weights)
-    asked = everyone.shares(len(weights))
+    by_weight = everyone.shares(len(weights))
     if all(active):
-        return Shares(asked, asked)
+        return Shares(by_weight, by_weight)
     if not remaining.total:
-        return Shares(asked, tuple(Fraction(0) for _ in weights))
+        return Shares(by_weight, tuple(Fraction(0) for _ in weights))
     again = _picked_again(everyone, remaining, active)
     period = everyone.total * remaining.total // gcd(everyone.total, remaining.total)
     effective = tuple(
         share + Fraction(again.get(index, 0), period) if is_active else Fraction(0)
-        for index, (share, is_active) in enumerate(zip(asked, active, strict=True))
+        for index, (share, is_active) in enumerate(zip(by_weight, active, strict=True))
     )
-    return Shares(asked, effective)
+    return Shares(by_weight, effective)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,16 +122,16 @@ def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview
         raise UnknownMemoryError(f"Unknown: {source.proxy.proxy.name} never answered.")
     memory = ProxyMemory(_environment(source.proxy))
     if source.proxy is not None:
-        held = _held(source.proxy, setid)
-        memory.reload(_held_rows(held), inherit_state=False)
+        known = _known(source.proxy, setid)
+        memory.reload(_rows_of(known), inherit_state=False)
         if source.which is SourceKind.MEMORY:
-            return Preview(memory, weights_known=all(each.weight is not None for each in held))
+            return Preview(memory, weights_known=all(each.weight is not None for each in known))
     change = edit or source.edit
     rows = _table_rows(setid)
-    wanted = change(rows) if change else rows
-    names = stored_names(row.destination or "" for row in wanted)
+    changed = change(rows) if change else rows
+    names = stored_names(row.destination or "" for row in changed)
     memory.environment = replace(memory.environment, resolve=names.resolve_or_assume)
-    loaded = memory.reload(wanted)
+    loaded = memory.reload(changed)
     return Preview(memory, loaded.findings)
 
 
@@ -145,15 +145,15 @@ def _environment(proxy: WatchedProxy | None) -> Environment:
     )
 
 
-def _held(proxy: WatchedProxy, setid: int) -> list[KnownDestination]:
-    """What the proxy holds of the set, in ds_list's order."""
+def _known(proxy: WatchedProxy, setid: int) -> list[KnownDestination]:
+    """The set in the proxy's memory, in ds_list's order."""
     known = KnownDestination.objects.filter(
         proxy=proxy.proxy, partition=proxy.proxy.partition, setid=setid
     ).order_by("position")
     return _bounded(list(known[: MAX_ROWS + 1]), setid)
 
 
-def _held_rows(held: Sequence[KnownDestination]) -> list[DestinationRow]:
+def _rows_of(known: Sequence[KnownDestination]) -> list[DestinationRow]:
     """Rows that load to the same."""
     return [
         DestinationRow(
@@ -166,7 +166,7 @@ def _held_rows(held: Sequence[KnownDestination]) -> list[DestinationRow]:
             attrs=each.attrs,
             description=each.description,
         )
-        for each in held
+        for each in known
     ]
 
 

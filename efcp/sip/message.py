@@ -101,12 +101,12 @@ def parse_message(text: str) -> Message:
 
 def _lines(text: str) -> Iterator[_Line]:
     """The lines up to the empty one; empty ones before the request are skipped, as the proxy does."""
-    begun = False
+    started = False
     for number, line in enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), 1):
-        if not line and begun:
+        if not line and started:
             return
         if line:
-            begun = True
+            started = True
             yield _Line(number, line)
 
 
@@ -133,19 +133,19 @@ def _is_token(letter: str) -> bool:
 
 def _headers(lines: Iterator[_Line]) -> Iterator[Header]:
     """The header fields; a line that begins with a blank goes on with the one before it."""
-    begun: _Line | None = None
+    current: _Line | None = None
     parts: list[str] = []
     for line in lines:
         if line.text[0] in _BLANKS:
-            if begun is None:
+            if current is None:
                 raise line.error("a folded line, but no header before it", 0)
             parts.append(line.text.strip(_BLANKS))
             continue
-        if begun is not None:
-            yield _header(begun, parts)
-        begun, parts = line, [line.text]
-    if begun is not None:
-        yield _header(begun, parts)
+        if current is not None:
+            yield _header(current, parts)
+        current, parts = line, [line.text]
+    if current is not None:
+        yield _header(current, parts)
 
 
 def _header(line: _Line, parts: list[str]) -> Header:

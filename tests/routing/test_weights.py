@@ -52,7 +52,7 @@ def test_with_all_active_shares_are_as_the_weights_ask(weights: list[int]) -> No
 
 def test_the_shares_that_the_weights_ask_for_do_not_depend_on_states() -> None:
     for active in ([True, True], [True, False], [False, False]):
-        assert shares([1, 3], active).asked == (Fraction(1, 4), Fraction(3, 4))
+        assert shares([1, 3], active).by_weight == (Fraction(1, 4), Fraction(3, 4))
 
 
 def test_a_destination_whose_running_sum_starts_again_below_an_earlier_one_gets_nothing() -> None:

@@ -55,7 +55,7 @@ class Automaton:
 
     def closure(self, states: frozenset[int], *, start: bool = False, end: bool = False) -> frozenset[int]:
         """What is reached without a byte."""
-        seen = set(states)
+        visited = set(states)
         waiting = list(states)
         while waiting:
             state = waiting.pop()
@@ -63,10 +63,10 @@ class Automaton:
             ways += self.at_start[state] if start else ()
             ways += self.at_end[state] if end else ()
             for following in ways:
-                if following not in seen:
-                    seen.add(following)
+                if following not in visited:
+                    visited.add(following)
                     waiting.append(following)
-        return frozenset(seen)
+        return frozenset(visited)
 
     def step(self, states: frozenset[int], octet: int) -> frozenset[int]:
         """Where a byte leads; a match may begin behind it too."""
@@ -158,35 +158,35 @@ def includes(earlier: Automaton, later: Automaton) -> bool | None:
 
 def left_out(earlier: Automaton, later: Automaton) -> bytes | None:
     """A shortest input that `later` matches and `earlier` does not. Raises TooLargeError."""
-    return _walk(earlier, later, wanted=(False, True))
+    return _walk(earlier, later, expected=(False, True))
 
 
 def common(one: Automaton, other: Automaton) -> bytes | None:
     """A shortest input that both match, None where there is none. Raises TooLargeError."""
-    return _walk(one, other, wanted=(True, True))
+    return _walk(one, other, expected=(True, True))
 
 
-def _walk(one: Automaton, other: Automaton, wanted: tuple[bool, bool]) -> bytes | None:
-    """A shortest input, of one byte or more, on which both match or not as `wanted`."""
+def _walk(one: Automaton, other: Automaton, expected: tuple[bool, bool]) -> bytes | None:
+    """A shortest input, of one byte or more, on which both match or not as `expected`."""
     octets = _representatives([*one.masks, *other.masks])
-    # The begin is not among those seen: it is left out itself, since an empty input is never translated.
-    seen: set[tuple[frozenset[int], frozenset[int]]] = set()
+    # The begin is not among those visited: it is left out itself, since an empty input is never translated.
+    visited: set[tuple[frozenset[int], frozenset[int]]] = set()
     waiting = deque([((one.begin(), other.begin()), b"")])
     while waiting:
         if not spend():
             raise AutomatonTooLargeError
         (left, right), text = waiting.popleft()
         ends = (one.matches_here(left, at_start=False), other.matches_here(right, at_start=False))
-        if ends == wanted and text:
+        if ends == expected and text:
             return text
-        if not wanted[0] and one.has_matched(left):
+        if not expected[0] and one.has_matched(left):
             continue
         for octet in octets:
             following = (_stepped(one, left, octet), _stepped(other, right, octet))
-            if following not in seen:
-                if len(seen) >= MAX_STEPS:
+            if following not in visited:
+                if len(visited) >= MAX_STEPS:
                     raise AutomatonTooLargeError
-                seen.add(following)
+                visited.add(following)
                 waiting.append((following, text + bytes([octet])))
     return None
 

@@ -289,7 +289,7 @@ def _expected_shares(
     has_default = SelectFlag.LAST_IS_DEFAULT in question.flags and count > 1
     members = destinations[:-1] if has_default else destinations
     found = shares([each.loaded.weight for each in members], [each.active for each in members])
-    by_weight: list[float | None] = [float(each) for each in found.asked]
+    by_weight: list[float | None] = [float(each) for each in found.by_weight]
     expected: list[float | None] = [float(each) for each in found.effective]
     if has_default:
         by_weight.append(0.0)
