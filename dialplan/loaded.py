@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from efcp.audit.models import AuditRecord
-from efcp.proxies.loads import MAX_ROWS, LastLoad, last_loads, loaded_rows, why_unknown
+from efcp.proxies.load_reports import LastLoad
+from efcp.proxies.loads import MAX_ROWS, last_loads, loaded_rows, why_unknown
 from efcp.proxies.selectors import WatchedProxy
 
 SHOWN = 50

@@ -19,7 +19,8 @@ from dispatcher.models import Destination
 from dispatcher.routing.rows import COLUMNS
 from dispatcher.secrets import is_masked
 from efcp.audit.models import AuditRecord
-from efcp.proxies.loads import LastLoad, loaded_rows, why_unknown
+from efcp.proxies.load_reports import LastLoad
+from efcp.proxies.loads import loaded_rows, why_unknown
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.selectors import WatchedProxy
 

@@ -22,9 +22,8 @@ from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
-from efcp.proxies.memory import Memory
+from efcp.proxies.memory import Memory, Snapshot
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
-from efcp.proxies.snapshot import Snapshot
 from efcp.sip.uri import uri_key
 
 PASSWORD = "long-enough-1"

@@ -14,7 +14,7 @@ from efcp.clock import moment_text
 from efcp.operations.reloads.models import ReloadOutcome, ReloadResult
 from efcp.operations.runs import is_gone
 from efcp.operations.states.models import StateOutcome, StateResult
-from efcp.proxies.loads import partition_of
+from efcp.proxies.load_reports import partition_of
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import ProxyContact, ProxyLoad, State
 from efcp.proxies.selectors import LiveStates, live_states

@@ -1,4 +1,4 @@
-"""What a proxy holds in memory, as plain values: told apart by identity, digested, compared. No database.
+"""What a proxy holds in memory, as plain values: identified, digested, compared. Pure: no Django, no I/O.
 
 A destination's identity in one partition of one proxy is (set, URI compared ASCII-case-insensitively,
 which occurrence): a table may hold the same set and URI twice, and the proxy then holds both.
@@ -12,15 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from efcp.mi import Destination, DestinationState, DsList, MiError
-from efcp.proxies.models import MAX_TEXT, State
+from efcp.mi import Destination, DsList, IdentifierReports, MiError, ReportList
 from efcp.sip.uri import uri_key
 
-_STATES = {
-    DestinationState.ACTIVE: State.ACTIVE,
-    DestinationState.INACTIVE: State.INACTIVE,
-    DestinationState.PROBING: State.PROBING,
-}
+MAX_TEXT = 255
+"""Characters that any text of a list may have (the dispatcher table's own limit is 192)."""
 
 _DIGESTED_AT_ONCE = 1000
 
@@ -32,11 +28,11 @@ class UnusableListError(MiError):
     """A destination list that can't be stored; the message is one line for people."""
 
 
-class HeldDestination(NamedTuple):
+class MemoryDestination(NamedTuple):
     """One destination in a proxy's memory. A tuple, since a proxy may hold 50,000 and each poll compares all.
 
     `position` counts from 0 within the set, in the proxy's order of preference; weight, priority and
-    description are None where the proxy was asked without `full`.
+    description are None where the proxy was asked without `full`. `state` is the proxy's word in lower case.
     """
 
     setid: int
@@ -44,7 +40,7 @@ class HeldDestination(NamedTuple):
     occurrence: int
     uri: str
     position: int
-    state: State
+    state: str
     socket: str
     attrs: str
     weight: int | None
@@ -75,19 +71,19 @@ class StoredDestination(NamedTuple):
     row_id: int
     since: datetime
     since_is_exact: bool
-    held: HeldDestination
+    destination: MemoryDestination
     probes: Probes
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class MemoryList:
     """All destinations of one partition of one proxy at one moment, in the proxy's order.
 
     `first_hits` tells, in the same order, how often each was a first choice since the last reload.
     """
 
     partition: str
-    destinations: tuple[HeldDestination, ...]
+    destinations: tuple[MemoryDestination, ...]
     first_hits: tuple[int, ...]
     with_details: bool
 
@@ -117,29 +113,29 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class MemoryDiff:
     """What has to be written so that the stored destinations become those of the proxy."""
 
-    appeared: tuple[HeldDestination, ...]
-    changed: tuple[tuple[StoredDestination, HeldDestination], ...]
+    appeared: tuple[MemoryDestination, ...]
+    changed: tuple[tuple[StoredDestination, MemoryDestination], ...]
     vanished: tuple[StoredDestination, ...]
 
 
-def difference(stored: Mapping[Identity, StoredDestination], held: Iterable[HeldDestination]) -> Difference:
+def difference(stored: Mapping[Identity, StoredDestination], now: Iterable[MemoryDestination]) -> MemoryDiff:
     """Compare what is stored with what the proxy holds now."""
     left = dict(stored)
     appeared = []
     changed = []
-    for destination in held:
+    for destination in now:
         before = left.pop(destination.identity, None)
         if before is None:
             appeared.append(destination)
-        elif before.held != destination:
+        elif before.destination != destination:
             changed.append((before, destination))
-    return Difference(tuple(appeared), tuple(changed), tuple(left.values()))
+    return MemoryDiff(tuple(appeared), tuple(changed), tuple(left.values()))
 
 
-def memory_of(listing: DsList, partition: str) -> Memory:
+def memory_of(listing: DsList, partition: str) -> MemoryList:
     """The destinations of `partition` in a ds_list answer.
 
     Raises UnusableListError where the proxy does not have the partition, or for a text that the database
@@ -148,7 +144,7 @@ def memory_of(listing: DsList, partition: str) -> Memory:
     found = listing.partition(partition)
     if found is None:
         raise UnusableListError(f"The proxy has no dispatcher partition “{partition}”.")
-    destinations: list[HeldDestination] = []
+    destinations: list[MemoryDestination] = []
     first_hits: list[int] = []
     occurrences: Counter[tuple[int, str]] = Counter()
     positions: Counter[int] = Counter()
@@ -159,13 +155,13 @@ def memory_of(listing: DsList, partition: str) -> Memory:
             # Mostly they are equal, and a proxy may hold 50,000: one text is enough.
             key = each.uri if key == each.uri else key
             destinations.append(
-                HeldDestination(
+                MemoryDestination(
                     setid=group.id,
                     uri_key=key,
                     occurrence=occurrences[group.id, key],
                     uri=each.uri,
                     position=positions[group.id],
-                    state=_STATES[each.state],
+                    state=each.state.value.lower(),
                     socket=each.socket,
                     attrs=each.attrs,
                     weight=each.weight,
@@ -178,7 +174,7 @@ def memory_of(listing: DsList, partition: str) -> Memory:
             occurrences[group.id, key] += 1
             positions[group.id] += 1
     with_details = all(destination.weight is not None for destination in destinations)
-    return Memory(partition, tuple(destinations), tuple(first_hits), with_details)
+    return MemoryList(partition, tuple(destinations), tuple(first_hits), with_details)
 
 
 def _require_storable(destination: Destination) -> None:
@@ -189,3 +185,43 @@ def _require_storable(destination: Destination) -> None:
             )
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             raise UnusableListError("The proxy's list holds a text that is no Unicode text.")
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherReports:
+    """What a proxy reported of one partition: of flags and of loading, None where it keeps none such."""
+
+    asked_at: datetime
+    flags: IdentifierReports | None
+    loads: IdentifierReports | None
+
+    @classmethod
+    def of(cls, listed: ReportList, partition: str, asked_at: datetime) -> "DispatcherReports":
+        """The reports of `partition` in an answer to sr_list_reports for the group dispatcher."""
+        return cls(
+            asked_at,
+            listed.of("dispatcher", f"{partition};events"),
+            listed.of("dispatcher", partition),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A proxy's memory; `asked_at` is when its list was asked for, `round_trip_s` how long that took.
+
+    `reports` were asked for after the list; None where they were not, or not told.
+    """
+
+    memory: MemoryList
+    digest: str
+    asked_at: datetime
+    round_trip_s: float
+    reports: DispatcherReports | None = None
+
+    @classmethod
+    def of(
+        cls, listing: DsList, partition: str, asked_at: datetime, reports: DispatcherReports | None = None
+    ) -> "Snapshot":
+        """The snapshot that a list makes. Raises UnusableListError."""
+        memory = memory_of(listing, partition)
+        return cls(memory, memory.digest(), asked_at, listing.round_trip_s, reports)

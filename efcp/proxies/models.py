@@ -4,9 +4,24 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from efcp.proxies import mi_password
+from efcp.proxies.load_reports import LoadSource
+from efcp.proxies.memory import MAX_TEXT
+from efcp.proxies.reconcile import Cause
 
-MAX_TEXT = 255
-"""Characters that any text out of a destination list may have (the dispatcher table's own limit is 192)."""
+_CAUSES = [
+    (Cause.PROBING.value, "Probing"),
+    (Cause.MI.value, "Set over MI"),
+    (Cause.SCRIPT.value, "Set by the script"),
+    (Cause.REPLICATION.value, "Replicated in the cluster"),
+    (Cause.RELOAD.value, "Reload"),
+    (Cause.UNKNOWN.value, "Unknown"),
+]
+_LOAD_SOURCES = [
+    (LoadSource.PANEL.value, "This panel"),
+    (LoadSource.START.value, "The proxy's start"),
+    (LoadSource.OTHER.value, "Other hands"),
+    (LoadSource.UNKNOWN.value, "Unknown"),
+]
 
 partition_charset = RegexValidator(
     r"\A[A-Za-z0-9_.-]+\Z", "A partition's name has letters, digits, dots, hyphens and underscores only."
@@ -88,8 +103,8 @@ class ProxyContact(models.Model):
     `modes_digest` are the loaded rows whose probe modes stand beside its destinations, empty to have them
     written anew.
     `interval_s` is the pace at which the watcher asks this proxy. `known_since` is the first good answer.
-    `switches_mark` and `loads_mark` tell how far the proxy's reports were read, those that it gave at
-    `reports_asked_at`; `late_switches` are read ones that no list has shown yet. `events_problem` tells why
+    `flags_cursor` and `loads_cursor` tell how far the proxy's reports were read, those that it gave at
+    `reports_asked_at`; `late_reports` are read ones that no list has shown yet. `events_problem` tells why
     the proxy sends no events, empty where it does.
     """
 
@@ -118,9 +133,9 @@ class ProxyContact(models.Model):
     with_details = models.BooleanField(default=True)
     plain_until = models.DateTimeField(null=True)
     reports_asked_at = models.DateTimeField(null=True)
-    switches_mark = models.CharField(max_length=32, blank=True)
-    loads_mark = models.CharField(max_length=32, blank=True)
-    late_switches = models.JSONField(default=list)
+    flags_cursor = models.CharField(max_length=32, blank=True)
+    loads_cursor = models.CharField(max_length=32, blank=True)
+    late_reports = models.JSONField(default=list)
     events_problem = models.CharField(max_length=255, blank=True, default="Not asked yet.")
 
     class Meta:
@@ -225,17 +240,6 @@ class KnownSet(models.Model):
         return f"{self.setid} on {self.proxy_id}"
 
 
-class Cause(models.TextChoices):
-    """Why a destination changed, as far as the proxy tells."""
-
-    PROBING = "probing", "Probing"
-    MI = "mi", "Set over MI"
-    SCRIPT = "script", "Set by the script"
-    REPLICATION = "replication", "Replicated in the cluster"
-    RELOAD = "reload", "Reload"
-    UNKNOWN = "", "Unknown"
-
-
 class StateChange(models.Model):
     """One change in a proxy's memory.
 
@@ -254,7 +258,7 @@ class StateChange(models.Model):
     at_is_exact = models.BooleanField(default=True)
     state_before = models.CharField(max_length=8, blank=True)
     state_after = models.CharField(max_length=8, blank=True)
-    cause = models.CharField(max_length=12, choices=Cause.choices, default=Cause.UNKNOWN, blank=True)
+    cause = models.CharField(max_length=12, choices=_CAUSES, default=Cause.UNKNOWN, blank=True)
 
     class Meta:
         db_table = "efcp_state_change"
@@ -301,30 +305,19 @@ class LoadedRows(models.Model):
         return self.digest
 
 
-class LoadSource(models.TextChoices):
-    """Who caused a load."""
-
-    PANEL = "panel", "This panel"
-    START = "start", "The proxy's start"
-    OTHER = "other", "Other hands"
-    UNKNOWN = "", "Unknown"
-
-
 class ProxyLoad(models.Model):
     """The last load of one module's table by a proxy, as its own reports and the panel's reloads tell.
 
     `begun_at` is the proxy's second, put between the readings of its reports by the panel's clock. `rows`
     are what was loaded, known only of a reload by this panel while the table stood still; `problem` says why
-    they are not known of such a reload. `failed_at` is a later load that failed. `mark` tells how far the
-    reports were read, those that the proxy gave at `reports_asked_at`.
+    they are not known of such a reload. `failed_at` is a later load that failed. `reports_cursor` tells how
+    far the reports were read, those that the proxy gave at `reports_asked_at`.
     """
 
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="loads")
     module = models.CharField(max_length=16)
     partition = models.CharField(max_length=64)
-    source = models.CharField(
-        max_length=8, choices=LoadSource.choices, default=LoadSource.UNKNOWN, blank=True
-    )
+    source = models.CharField(max_length=8, choices=_LOAD_SOURCES, default=LoadSource.UNKNOWN, blank=True)
     begun_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True)
     loaded = models.PositiveBigIntegerField(null=True)
@@ -332,7 +325,7 @@ class ProxyLoad(models.Model):
     rows = models.ForeignKey(LoadedRows, on_delete=models.SET_NULL, null=True, related_name="loads")
     problem = models.CharField(max_length=255, blank=True)
     other_table = models.BooleanField(default=False)
-    mark = models.CharField(max_length=32, blank=True)
+    reports_cursor = models.CharField(max_length=32, blank=True)
     reports_asked_at = models.DateTimeField(null=True)
 
     class Meta:

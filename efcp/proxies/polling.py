@@ -1,28 +1,20 @@
-"""One poll of one proxy: what is asked, in a thread without the database, and what its answer stores."""
+"""What is asked of one proxy in one visit, and the parsed answer: in a thread, without the database."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from efcp.mi import (
+    IdentifierReports,
     MiClient,
     MiError,
-    NotMiError,
-    Obstacle,
     RefusedError,
     TooLargeError,
-    TooSlowError,
     UnfinishedReplyError,
-    UnreachableError,
 )
-from efcp.mi.replies import IdentifierReports
-from efcp.proxies import services
-from efcp.proxies.asking import Answer, NotAskedError
 from efcp.proxies.events import Subscribed, Subscription
-from efcp.proxies.loads import MODULES, LoadReports, notice_loads, partition_of
-from efcp.proxies.models import TryOutcome
-from efcp.proxies.services import Met
-from efcp.proxies.snapshot import Reports, Snapshot
+from efcp.proxies.load_reports import MODULES, LoadReports, partition_of
+from efcp.proxies.memory import DispatcherReports, Snapshot
+from efcp.proxies.reconcile import ProxyAnswer, ProxyIdentity
 
 PLAIN_FOR = timedelta(minutes=10)
 """How long a proxy whose full list was too large is asked without `full` before that is tried again."""
@@ -33,33 +25,15 @@ MAX_START_TEXT = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """What a proxy says of itself: its version, when it started, and its own text of that moment.
+class Poll(ProxyAnswer):
+    """What one poll read. `events` is what came of asking for events, None where that was not asked."""
 
-    `version` is None where it was not asked for: the proxy did not start since it told it.
-    """
-
-    version: str | None
-    up_since: datetime
-    up_since_text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """What one poll read. `events` is what came of asking for events, None where that was not asked.
-
-    `loads` are the reports of loading by module, of those that were asked for and told.
-    """
-
-    snapshot: Snapshot
-    full_is_too_large: bool
-    identity: Identity | None
+    full_is_too_large: bool = False
     events: Subscribed | None = None
-    loads: Mapping[str, LoadReports] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PollRequest:
     """What to ask a proxy for in one poll.
 
     The version is asked for with `version`, the reports with `reports`, what it reports of loading with
@@ -84,7 +58,7 @@ class Question:
         snapshot, is_too_large = self._list(client, self.reports or is_new)
         asks_for_loads = self.loads or (is_new and self.known_start != "")
         loads = load_reports(client, self.partition) if asks_for_loads else {}
-        return Poll(snapshot, is_too_large, identity, events, loads)
+        return Poll(snapshot, identity, loads, is_too_large, events)
 
     def _list(self, client: MiClient, wants_reports: bool) -> tuple[Snapshot, bool]:
         """The list, and whether it is without `full` because the full one is too large."""
@@ -95,7 +69,7 @@ class Question:
         except (TooLargeError, UnfinishedReplyError):
             return self._snapshot(client, wants_reports, full=False), True
 
-    def _identity(self, client: MiClient) -> Identity | None:
+    def _identity(self, client: MiClient) -> ProxyIdentity | None:
         """When the proxy started, and its version if asked for or changed; None where it refuses to tell."""
         try:
             uptime = client.uptime()
@@ -104,7 +78,7 @@ class Question:
         except RefusedError:
             return None
         up_since = datetime.now(UTC) - min(LONGEST_UP, timedelta(seconds=min(uptime.up_time_s, 10**10)))
-        return Identity(version, up_since, uptime.up_since[:MAX_START_TEXT])
+        return ProxyIdentity(version, up_since, uptime.up_since[:MAX_START_TEXT])
 
     def _snapshot(self, client: MiClient, wants_reports: bool, *, full: bool) -> Snapshot:
         asked_at = datetime.now(UTC)
@@ -130,46 +104,6 @@ def feel_pulse(client: MiClient) -> Pulse:
         return Pulse("")
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of a poll: whether the proxy answered usably, restarted, and what was stored.
-
-    `start` is the proxy's text of its start as it is stored now.
-    """
-
-    problem: str = ""
-    restarted: bool = False
-    start: str = ""
-    state_changes: int = 0
-    outcome: services.Outcome = services.Outcome.STORED
-
-
-def store_answer(answer: Answer[Poll] | Answer[Poll | Pulse]) -> Result:
-    """Store what `answer` tells, a failure too; raises only what the database raises.
-
-    That a proxy still answers is not stored: its last list counts as fresh for its whole interval.
-    """
-    if answer.error is not None:
-        return _failed(answer, answer.error)
-    poll = answer.value
-    if isinstance(poll, Pulse):
-        return Result(start=poll.start)
-    met = Met.SAME
-    if poll.identity is not None:
-        met = services.store_identity(
-            answer.proxy, poll.identity.version, poll.identity.up_since, poll.identity.up_since_text
-        )
-    if met is Met.STRANGER:
-        return Result("Another proxy answers at this address in turn with the one that is known.")
-    stored = services.store_snapshot(answer.proxy, poll.snapshot)
-    if met is Met.RESTARTED:
-        services.date_from_start(answer.proxy, poll.snapshot)
-    for module, reports in poll.loads.items():
-        notice_loads(answer.proxy, module, partition_of(module, poll.snapshot.memory.partition), reports)
-    start = poll.identity.up_since_text if poll.identity else ""
-    return Result("", met is Met.RESTARTED, start, stored.state_changes, stored.outcome)
-
-
 def load_reports(client: MiClient, partition: str) -> dict[str, LoadReports]:
     """What the proxy reports of its loads by module; one for which no usable answer came is missing."""
     found = {}
@@ -192,32 +126,10 @@ def load_reports_of(client: MiClient, module: str, partition: str) -> LoadReport
     return LoadReports(asked_at, ring or IdentifierReports(module, partition, ()))
 
 
-def outcome_of(error: MiError) -> TryOutcome:
-    """What a failed try is stored as."""
-    match error:
-        case UnreachableError(obstacle=Obstacle.REFUSED):
-            return TryOutcome.REFUSED
-        case UnreachableError():
-            return TryOutcome.UNREACHABLE
-        case TooSlowError():
-            return TryOutcome.TOO_SLOW
-        case NotMiError(status=None):
-            return TryOutcome.CLOSED
-        case NotAskedError():
-            return TryOutcome.NOT_ASKED
-    return TryOutcome.UNUSABLE
-
-
-def _failed(answer: Answer[Poll] | Answer[Poll | Pulse], error: MiError) -> Result:
-    problem = str(error)
-    stored = services.store_failure(answer.proxy, problem, answer.asked_at, outcome_of(error))
-    return Result(problem, outcome=stored)
-
-
-def _reports(client: MiClient, partition: str) -> Reports | None:
+def _reports(client: MiClient, partition: str) -> DispatcherReports | None:
     """What the proxy reports; None where it tells nothing: the list counts without them."""
     asked_at = datetime.now(UTC)
     try:
-        return Reports.of(client.sr_list_reports("dispatcher"), partition, asked_at)
+        return DispatcherReports.of(client.sr_list_reports("dispatcher"), partition, asked_at)
     except MiError:
         return None

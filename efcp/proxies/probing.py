@@ -5,16 +5,10 @@ from the proxy's reports (a probe fails for an active destination only where it 
 probe mode that it is known to have loaded, and from what an administrator says of the proxy.
 """
 
-from datetime import UTC, datetime
 from enum import Enum
 
-from efcp.proxies.models import KnownDestination, ProbingRule, ProxyContact, State
+from efcp.proxies.models import KnownDestination, ProbingRule, State
 from efcp.proxies.selectors import WatchedProxy
-from efcp.proxies.snapshot import Reports
-from efcp.proxies.switches import PROBE_ANSWERED, PROBE_FAILED, Switch, switches
-
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-_COMPLETED = "DB data loading successfully completed"
 
 
 class Check(Enum):
@@ -74,50 +68,3 @@ def live_check(watched: WatchedProxy, known: KnownDestination) -> Check | None:
     if not watched.fresh or known.state != State.ACTIVE:
         return None
     return check_of(watched, known.probe_mode, known.always_probed)
-
-
-def note_probes(contact: ProxyContact, reports: Reports | None, *, reloaded: bool) -> None:
-    """Keep what the proxy reports of its probes; the contact is changed, not saved.
-
-    A reload may have changed what is always probed: only later reports tell it anew.
-    """
-    mine = KnownDestination.objects.filter(proxy_id=contact.proxy_id)
-    if reloaded:
-        mine.filter(always_probed=True).update(always_probed=False)
-    if reports is None or reports.switches is None or not reports.switches.reports:
-        return
-    read_at = contact.probes_read_at or _LONG_AGO
-    loaded_at = _last_load(reports)
-    for each in switches(reports.switches.reports):
-        if each.reason in {PROBE_ANSWERED, PROBE_FAILED} and each.at >= read_at:
-            _note(contact, each, min(each.at, reports.asked_at), is_loaded=each.at >= loaded_at)
-    contact.probes_read_at = min(reports.switches.reports[-1].at, reports.asked_at)
-
-
-def forget_probes(contact: ProxyContact) -> None:
-    """Forget what was known of probes before the proxy started; the contact is changed, not saved."""
-    contact.probes_seen_at = contact.probes_read_at = None
-    contact.probes_all = False
-    contact.modes_digest = ""
-    mine = KnownDestination.objects.filter(proxy_id=contact.proxy_id)
-    mine.update(probe_mode=None, always_probed=False, probe_answered_at=None)
-
-
-def _note(contact: ProxyContact, switch: Switch, at: datetime, *, is_loaded: bool) -> None:
-    """One probe: `is_loaded` where the destination was not loaded again since."""
-    of_one = KnownDestination.objects.filter(
-        proxy_id=contact.proxy_id, setid=switch.setid, uri_key=switch.uri_key, occurrence=0
-    )
-    contact.probes_seen_at = max(contact.probes_seen_at or at, at)
-    if switch.reason == PROBE_ANSWERED:
-        of_one.update(probe_answered_at=at)
-    elif is_loaded:
-        of_one.update(always_probed=True)
-        contact.probes_all = contact.probes_all or of_one.filter(probe_mode=0).exists()
-
-
-def _last_load(reports: Reports) -> datetime:
-    """When the table was loaded last, by the proxy's clock."""
-    ring = reports.loads.reports if reports.loads else ()
-    loads = [report.at for report in ring if report.text.startswith(_COMPLETED)]
-    return loads[-1] if loads else _LONG_AGO

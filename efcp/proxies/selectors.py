@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db.models import F, FilteredRelation, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from efcp.proxies.loads import LAST_LOAD, LastLoad
+from efcp.proxies.load_reports import LastLoad
+from efcp.proxies.loads import LAST_LOAD
 from efcp.proxies.models import (
     KnownDestination,
     Proxy,

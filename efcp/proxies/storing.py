@@ -1,184 +1,42 @@
-"""The rows of one proxy's memory: read, replaced where they differ, and their changes recorded.
+"""Applying the plan of a visit: the stored rows of one proxy, read for a reading and written by a plan.
 
-Plain SQL by executemany, since a proxy may hold 50,000 destinations: storing them through model instances
-takes four times as long, and the write lock is held that long. A changed row is deleted and inserted anew,
-so that one INSERT serves both databases; nothing refers to the rows' ids.
+Everything here runs in one transaction that holds the proxy's lock. Plain SQL by executemany, since a proxy
+may hold 50,000 destinations: storing them through model instances takes four times as long, and the write
+lock is held that long.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from django.db import connection
 
-from efcp.proxies.changes import Change
-from efcp.proxies.memory import (
-    Difference,
-    HeldDestination,
-    Identity,
-    Memory,
-    Probes,
-    StoredDestination,
-    difference,
+from efcp.proxies.flag_reports import FlagReport
+from efcp.proxies.memory import Identity, MemoryDestination, MemoryList, Probes, StoredDestination
+from efcp.proxies.models import HistoryGap, KnownDestination, KnownSet, ProxyContact, StateChange
+from efcp.proxies.reconcile import (
+    ContactState,
+    HistoryEntry,
+    Key,
+    Plan,
+    Reading,
+    RowChanges,
+    StoredRows,
+    StoreOutcome,
 )
-from efcp.proxies.models import KnownDestination, KnownSet, StateChange
 
 ROWS_AT_ONCE = 500
 
-_HELD_COLUMNS = HeldDestination._fields
-
 T = TypeVar("T")
 
-Since = Mapping[Identity, tuple[datetime, bool]]
-"""When a destination's state began, and whether that is exact."""
-
-
-class MemoryRows:
-    """The stored destinations of `memory`'s partition on one proxy, to be brought to `memory`.
-
-    All methods are to be called in one transaction that holds the proxy's lock.
-    """
-
-    def __init__(self, proxy_id: int, memory: Memory) -> None:
-        self.proxy_id = proxy_id
-        self.memory = memory
-
-    def difference(self) -> Difference:
-        """What differs between the stored destinations and the memory."""
-        return difference(self._stored(), self.memory.destinations)
-
-    def replace(self, found: Difference, since: Since) -> None:
-        """Write what differs; `since` has the destinations whose state began anew."""
-        KnownDestination.objects.filter(proxy_id=self.proxy_id).exclude(
-            partition=self.memory.partition
-        ).delete()
-        self._delete(found)
-        self._insert(found, since)
-        written = {held.identity for held in found.appeared} | {held.identity for _, held in found.changed}
-        self.date_anew({identity: began for identity, began in since.items() if identity not in written})
-
-    def date_anew(self, since: Since) -> None:
-        """Write since when destinations are in a state that they left for a while."""
-        mine = KnownDestination.objects.filter(proxy_id=self.proxy_id, partition=self.memory.partition)
-        for (setid, uri_key, occurrence), (began, exact) in since.items():
-            mine.filter(setid=setid, uri_key=uri_key, occurrence=occurrence).update(
-                since=began, since_is_exact=exact
-            )
-
-    def record(self, changes: Iterable[Change]) -> None:
-        """Write the history's rows."""
-        rows = [
-            (
-                self.proxy_id,
-                self.memory.partition,
-                each.held.setid,
-                each.held.uri,
-                each.held.uri_key,
-                each.held.occurrence,
-                self._moment(each.at),
-                each.at_is_exact,
-                each.before,
-                each.after,
-                each.cause,
-            )
-            for each in changes
-        ]
-        _insert_rows(StateChange._meta.db_table, _CHANGE_COLUMNS, rows)
-
-    def store_sets(self, asked_at: datetime) -> None:
-        """Write which sets there are, and which of them have another content than before."""
-        contents = self.memory.contents()
-        mine = KnownSet.objects.filter(proxy_id=self.proxy_id)
-        former = dict(mine.filter(partition=self.memory.partition).values_list("setid", "content"))
-        changed = [setid for setid, content in contents.items() if former.get(setid) != content]
-        gone = [*changed, *(former.keys() - contents.keys())]
-        mine.exclude(partition=self.memory.partition).delete()
-        for chunk in _chunks(gone):
-            mine.filter(setid__in=chunk).delete()
-        rows = [
-            (self.proxy_id, self.memory.partition, setid, contents[setid], self._moment(asked_at))
-            for setid in changed
-        ]
-        _insert_rows(KnownSet._meta.db_table, _SET_COLUMNS, rows)
-
-    def store_first_hits(self) -> None:
-        """Write the first hits that differ; the rows must be those of the memory otherwise."""
-        known = KnownDestination.objects.filter(proxy_id=self.proxy_id, partition=self.memory.partition)
-        hits = self._hits()
-        stored = known.values_list("pk", "setid", "uri_key", "occurrence", "first_hits").iterator()
-        changed = [
-            (now, row_id)
-            for row_id, setid, uri_key, occurrence, before in stored
-            if (now := hits.get((setid, uri_key, occurrence), before)) != before
-        ]
-        if not changed:
-            return
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                f"UPDATE {KnownDestination._meta.db_table} SET first_hits = %s WHERE id = %s",  # noqa: S608
-                changed,
-            )
-
-    def _hits(self) -> dict[Identity, int]:
-        """How often each destination was a first choice, as the proxy tells it now."""
-        return dict(zip((d.identity for d in self.memory.destinations), self.memory.first_hits, strict=True))
-
-    def _stored(self) -> dict[Identity, StoredDestination]:
-        known = KnownDestination.objects.filter(proxy_id=self.proxy_id, partition=self.memory.partition)
-        stored = {}
-        for row_id, since, exact, mode, always, answered_at, *values, addresses in known.values_list(
-            "pk", "since", "since_is_exact", *Probes._fields, *_HELD_COLUMNS
-        ).iterator():
-            held = HeldDestination._make((*values, tuple(addresses)))
-            probes = Probes(mode, always, answered_at)
-            stored[held.identity] = StoredDestination(row_id, since, exact, held, probes)
-        return stored
-
-    def _delete(self, found: Difference) -> None:
-        ids = [before.row_id for before in found.vanished]
-        ids += [before.row_id for before, _now in found.changed]
-        for chunk in _chunks(ids):
-            KnownDestination.objects.filter(pk__in=chunk).delete()
-
-    def _insert(self, found: Difference, since: Since) -> None:
-        hits = self._hits()
-
-        def row(held: HeldDestination, began: datetime, exact: bool, probes: Probes) -> tuple[Any, ...]:
-            answered_at = probes.probe_answered_at
-            return (
-                self.proxy_id,
-                self.memory.partition,
-                *held[:-1],
-                json.dumps(held.addresses),
-                self._moment(began),
-                exact,
-                hits[held.identity],
-                probes.probe_mode,
-                probes.always_probed,
-                answered_at and self._moment(answered_at),
-            )
-
-        def rows() -> Iterator[tuple[Any, ...]]:
-            for held in found.appeared:
-                yield row(held, *since[held.identity], Probes())
-            for before, held in found.changed:
-                began, exact = since.get(held.identity, (before.since, before.since_is_exact))
-                yield row(held, began, exact, before.probes)
-
-        _insert_rows(KnownDestination._meta.db_table, _KNOWN_COLUMNS, rows())
-
-    @staticmethod
-    def _moment(at: datetime) -> Any:
-        """`at` as the database's driver takes it."""
-        return connection.ops.adapt_datetimefield_value(at)
-
-
+_CONTACT_COLUMNS = tuple(each.name for each in fields(ContactState))
 _KNOWN_COLUMNS = (
     "proxy_id",
     "partition",
-    *_HELD_COLUMNS,
+    *MemoryDestination._fields,
     "since",
     "since_is_exact",
     "first_hits",
@@ -198,6 +56,190 @@ _CHANGE_COLUMNS = (
     "state_after",
     "cause",
 )
+
+
+def contact_state(contact: ProxyContact) -> ContactState:
+    """The contact's columns as a value."""
+    columns = {name: getattr(contact, name) for name in _CONTACT_COLUMNS}
+    late = (FlagReport._make((*each[:-1], datetime.fromisoformat(each[-1]))) for each in contact.late_reports)
+    return ContactState(**columns | {"late_reports": tuple(late)})
+
+
+def stored_rows(contact: ProxyContact, reading: Reading, partition: str) -> StoredRows:
+    """The rows that `reading` needs: all destinations and sets where the list has to be compared."""
+    destinations: Mapping[Identity, StoredDestination] = {}
+    sets: Mapping[int, str] = {}
+    if reading.outcome is StoreOutcome.STORED:
+        destinations = _destinations(contact.proxy_id, partition)
+        mine = KnownSet.objects.filter(proxy_id=contact.proxy_id, partition=partition)
+        sets = dict(mine.values_list("setid", "content"))
+    return StoredRows(destinations, sets, _unmarked(contact.proxy_id, reading.failed_probes))
+
+
+def apply(contact: ProxyContact, plan: Plan, memory: MemoryList) -> None:
+    """Write all that `plan` says of the contact's proxy, whose list is `memory`."""
+    if plan.gap is not None:
+        HistoryGap.objects.create(
+            proxy_id=contact.proxy_id,
+            partition=memory.partition,
+            begin=plan.gap.begin,
+            end=plan.gap.end,
+            why=plan.gap.why,
+        )
+    if plan.rows is not None:
+        _write_destinations(contact.proxy_id, plan.rows, memory)
+        _write_sets(contact.proxy_id, plan.rows, memory.partition, plan.contact.asked_at)
+    if plan.first_hits:
+        _write_first_hits(contact.proxy_id, memory)
+    _write_history(contact.proxy_id, memory.partition, plan.history)
+    _write_start(contact.proxy_id, plan)
+    _write_probes(contact.proxy_id, plan)
+    _write_contact(contact, plan.contact)
+
+
+def _destinations(proxy_id: int, partition: str) -> dict[Identity, StoredDestination]:
+    known = KnownDestination.objects.filter(proxy_id=proxy_id, partition=partition)
+    stored = {}
+    for row_id, since, exact, mode, always, answered_at, *values, addresses in known.values_list(
+        "pk", "since", "since_is_exact", *Probes._fields, *MemoryDestination._fields
+    ).iterator():
+        destination = MemoryDestination._make((*values, tuple(addresses)))
+        probes = Probes(mode, always, answered_at)
+        stored[destination.identity] = StoredDestination(row_id, since, exact, destination, probes)
+    return stored
+
+
+def _unmarked(proxy_id: int, keys: frozenset[Key]) -> frozenset[Key]:
+    """Which of `keys` were loaded with probe mode 0."""
+    if not keys:
+        return frozenset()
+    rows = KnownDestination.objects.filter(
+        proxy_id=proxy_id,
+        occurrence=0,
+        probe_mode=0,
+        setid__in={setid for setid, _ in keys},
+        uri_key__in={key for _, key in keys},
+    )
+    return keys & frozenset(rows.values_list("setid", "uri_key"))
+
+
+def _write_destinations(proxy_id: int, rows: RowChanges, memory: MemoryList) -> None:
+    mine = KnownDestination.objects.filter(proxy_id=proxy_id)
+    mine.exclude(partition=memory.partition).delete()
+    for chunk in _chunks(rows.delete):
+        KnownDestination.objects.filter(pk__in=chunk).delete()
+    hits = _hits(memory)
+    new = (
+        (
+            proxy_id,
+            memory.partition,
+            *row.destination[:-1],
+            json.dumps(row.destination.addresses),
+            _moment(row.since),
+            row.since_is_exact,
+            hits[row.destination.identity],
+            row.probes.probe_mode,
+            row.probes.always_probed,
+            _moment(row.probes.probe_answered_at),
+        )
+        for row in rows.insert
+    )
+    _insert_rows(KnownDestination._meta.db_table, _KNOWN_COLUMNS, new)
+    for (setid, uri_key, occurrence), (began, exact) in rows.since.items():
+        mine.filter(partition=memory.partition, setid=setid, uri_key=uri_key, occurrence=occurrence).update(
+            since=began, since_is_exact=exact
+        )
+
+
+def _write_sets(proxy_id: int, rows: RowChanges, partition: str, asked_at: datetime | None) -> None:
+    mine = KnownSet.objects.filter(proxy_id=proxy_id)
+    mine.exclude(partition=partition).delete()
+    for chunk in _chunks(rows.sets_gone):
+        mine.filter(setid__in=chunk).delete()
+    new = (
+        (proxy_id, partition, setid, content, _moment(asked_at)) for setid, content in rows.sets_new.items()
+    )
+    _insert_rows(KnownSet._meta.db_table, _SET_COLUMNS, new)
+
+
+def _write_first_hits(proxy_id: int, memory: MemoryList) -> None:
+    """Write the first hits that differ; the rows are those of the memory otherwise."""
+    known = KnownDestination.objects.filter(proxy_id=proxy_id, partition=memory.partition)
+    hits = _hits(memory)
+    stored = known.values_list("pk", "setid", "uri_key", "occurrence", "first_hits").iterator()
+    changed = [
+        (now, row_id)
+        for row_id, setid, uri_key, occurrence, before in stored
+        if (now := hits.get((setid, uri_key, occurrence), before)) != before
+    ]
+    if changed:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"UPDATE {KnownDestination._meta.db_table} SET first_hits = %s WHERE id = %s",  # noqa: S608
+                changed,
+            )
+
+
+def _write_history(proxy_id: int, partition: str, history: Iterable[HistoryEntry]) -> None:
+    rows = (
+        (
+            proxy_id,
+            partition,
+            each.destination.setid,
+            each.destination.uri,
+            each.destination.uri_key,
+            each.destination.occurrence,
+            _moment(each.at),
+            each.at_is_exact,
+            each.before,
+            each.after,
+            each.cause.value,
+        )
+        for each in history
+    )
+    _insert_rows(StateChange._meta.db_table, _CHANGE_COLUMNS, rows)
+
+
+def _write_start(proxy_id: int, plan: Plan) -> None:
+    """Have no state be older than the proxy's start, and forget what was known of probes before it."""
+    if plan.started_at is None:
+        return
+    mine = KnownDestination.objects.filter(proxy_id=proxy_id)
+    mine.filter(since__lt=plan.started_at).update(since=plan.started_at, since_is_exact=True)
+    for (setid, uri_key), at in plan.flagged_since.items():
+        mine.filter(setid=setid, uri_key=uri_key, occurrence=0, since__lt=at).update(since=at)
+    mine.update(probe_mode=None, always_probed=False, probe_answered_at=None)
+
+
+def _write_probes(proxy_id: int, plan: Plan) -> None:
+    mine = KnownDestination.objects.filter(proxy_id=proxy_id)
+    if plan.reloaded:
+        mine.filter(always_probed=True).update(always_probed=False)
+    for (setid, uri_key), at in plan.answered_probes.items():
+        mine.filter(setid=setid, uri_key=uri_key, occurrence=0).update(probe_answered_at=at)
+    for setid, uri_key in plan.failed_probes:
+        mine.filter(setid=setid, uri_key=uri_key, occurrence=0).update(always_probed=True)
+
+
+def _write_contact(contact: ProxyContact, state: ContactState) -> None:
+    """Write the columns that differ."""
+    before = contact_state(contact)
+    changed = [name for name in _CONTACT_COLUMNS if getattr(before, name) != getattr(state, name)]
+    for name in changed:
+        setattr(contact, name, getattr(state, name))
+    contact.late_reports = [[*each[:-1], each.at.isoformat()] for each in state.late_reports]
+    if changed:
+        contact.save(update_fields=changed)
+
+
+def _hits(memory: MemoryList) -> dict[Identity, int]:
+    """How often each destination was a first choice, as the proxy counts now."""
+    return dict(zip((d.identity for d in memory.destinations), memory.first_hits, strict=True))
+
+
+def _moment(at: datetime | None) -> Any:
+    """`at` as the database's driver takes it."""
+    return at and connection.ops.adapt_datetimefield_value(at)
 
 
 def _insert_rows(table: str, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:

@@ -19,13 +19,14 @@ from django.db import Error as AnyDatabaseError
 from django.db import close_old_connections, connection
 
 from efcp.mi import MiClient
-from efcp.proxies import services
+from efcp.proxies import visits
 from efcp.proxies.asking import MAX_THREADS, Answer, ask, target_of
 from efcp.proxies.duties import Duties
 from efcp.proxies.events import EventReceiver, Subscription
 from efcp.proxies.lease import Lease
 from efcp.proxies.models import Proxy, ProxyContact
-from efcp.proxies.polling import PLAIN_FOR, Poll, Pulse, Question, Result, feel_pulse, store_answer
+from efcp.proxies.polling import PLAIN_FOR, Poll, PollRequest, Pulse, feel_pulse
+from efcp.proxies.visits import VisitResult, store_answer
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ class Watcher:
             duties.join()
             lease.join()
 
-    def poll_once(self) -> dict[str, Result]:
+    def poll_once(self) -> dict[str, VisitResult]:
         """Ask every enabled proxy once, store the answers, and return what became of each by its name."""
         self._refresh()
         results = {}
@@ -222,7 +223,7 @@ class Watcher:
         asks_for_loads = looks_around or watched.wants_reports or watched.loads_due_at <= now
         if asks_for_loads:
             watched.loads_due_at = now + LOADS_EVERY_S
-        question = Question(
+        question = PollRequest(
             partition=watched.proxy.partition,
             full=watched.plain_until is None or watched.plain_until <= datetime.now(UTC),
             version=looks_around,
@@ -258,7 +259,7 @@ class Watcher:
         with self._surviving_database_trouble():
             self._store(watched, answered[1])
 
-    def _store(self, watched: Watched, future: Future[Answer[Poll | Pulse]]) -> Result:
+    def _store(self, watched: Watched, future: Future[Answer[Poll | Pulse]]) -> VisitResult:
         """Store one answer and decide when the proxy is due again."""
         watched.is_asked = False
         started = time.monotonic()
@@ -267,7 +268,7 @@ class Watcher:
         except Exception:
             # A fault of the panel's own with one proxy's answer must not end the watching of all others.
             log.exception("%s: the answer could not be read", watched.proxy.name)
-            return Result("The panel could not read the answer; its log tells why.")
+            return VisitResult(problem="The panel could not read the answer; its log tells why.")
         result = store_answer(answer)
         if answer.error is not None or not isinstance(answer.value, Pulse):
             self._remember(watched, answer, result, time.monotonic() - started)
@@ -281,13 +282,13 @@ class Watcher:
         interval_s = round(min(LONGEST_INTERVAL_S, max(self.interval_s, COST_SHARE * cost_s)), 1)
         plain_until = datetime.now(UTC) + PLAIN_FOR if poll.full_is_too_large else watched.plain_until
         if (interval_s, plain_until) != (watched.interval_s, watched.plain_until):
-            services.store_pace(watched.proxy, interval_s, plain_until)
+            visits.store_pace(watched.proxy, interval_s, plain_until)
         watched.due_at += interval_s - self.interval_s
         watched.interval_s = interval_s
         watched.plain_until = plain_until
 
     def _remember(
-        self, watched: Watched, answer: Answer[Poll | Pulse], result: Result, storing_s: float
+        self, watched: Watched, answer: Answer[Poll | Pulse], result: VisitResult, storing_s: float
     ) -> None:
         """Take over what a list told, or that there was none: then the next try is not put off."""
         if answer.error is not None or isinstance(answer.value, Pulse) or result.problem:
@@ -314,7 +315,7 @@ class Watcher:
         if self._receiver is not None:
             self._receiver.peers = frozenset().union(*(each.peers for each in self._watched.values()))
         if poll.events.problem != watched.events_problem:
-            services.store_events(watched.proxy, poll.events.problem)
+            visits.store_events(watched.proxy, poll.events.problem)
             watched.events_problem = poll.events.problem
 
     @contextmanager

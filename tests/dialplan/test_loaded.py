@@ -14,7 +14,8 @@ from dialplan.models import Rule
 from dialplan.translation.rules import RuleRow
 from efcp.audit.services import Actor
 from efcp.mi.replies import IdentifierReports, Report
-from efcp.proxies.loads import LoadReports, PanelLoad, notice_loads, record_panel_load
+from efcp.proxies.load_reports import LoadReports, PanelLoad
+from efcp.proxies.loads import record_panel_load, store_load_reports
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
 from tests.dialplan.conftest import AddRule
@@ -53,7 +54,7 @@ def reload(proxy: Proxy) -> None:
 
 def load_by_hand(proxy: Proxy, rules: int | None = None) -> None:
     """A load that the proxy reports, two minutes ago, and that this panel did not ask for."""
-    notice_loads(proxy, "dialplan", "default", ring(600, 120, rules=rules))
+    store_load_reports(proxy, "dialplan", "default", ring(600, 120, rules=rules))
 
 
 def values(rule_id: int) -> RuleRow:

@@ -8,9 +8,10 @@ from typing import Any
 from django.utils import timezone
 
 from efcp.mi import Endpoint, MiClient
+from efcp.proxies.memory import Snapshot
 from efcp.proxies.models import Proxy
-from efcp.proxies.services import store_identity, store_snapshot
-from efcp.proxies.snapshot import Snapshot
+from efcp.proxies.reconcile import ProxyAnswer, ProxyIdentity
+from efcp.proxies.visits import visit
 from tests.factories import ProxyFactory
 from tests.proxies.mi_server import JSON, MiServer, listed
 
@@ -59,8 +60,8 @@ class PlayingProxy(MiServer):
         client = MiClient(Endpoint.parse(self.url))
         asked_at = timezone.now()
         listing = client.ds_list(full=True, partition=proxy.partition)
-        store_snapshot(proxy, Snapshot.of(listing, proxy.partition, asked_at))
-        store_identity(proxy, client.version().version, asked_at, self.up_since)
+        identity = ProxyIdentity(client.version().version, asked_at, self.up_since)
+        visit(proxy, ProxyAnswer(Snapshot.of(listing, proxy.partition, asked_at), identity))
         return proxy
 
     def stop(self) -> int:

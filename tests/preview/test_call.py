@@ -13,8 +13,9 @@ from efcp.accounts.roles import Role
 from efcp.mi import Endpoint, MiClient
 from efcp.preview.calls.explanation import CallExplanation
 from efcp.preview.sources import NO_WEIGHTS
-from efcp.proxies.services import store_snapshot
-from efcp.proxies.snapshot import Snapshot
+from efcp.proxies.memory import Snapshot
+from efcp.proxies.reconcile import ProxyAnswer
+from efcp.proxies.visits import visit
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
 
@@ -194,7 +195,7 @@ def test_weights_that_the_proxy_did_not_tell_are_said_to_be_missing(play: Play, 
     edge = play(sets={1: [listed(FIRST), listed(SECOND)]})
     proxy = edge.row()
     listing = MiClient(Endpoint.parse(edge.url)).ds_list(partition="default")
-    store_snapshot(proxy, Snapshot.of(listing, "default", timezone.now()))
+    visit(proxy, ProxyAnswer(Snapshot.of(listing, "default", timezone.now())))
     assert previewed(viewer, call_id="abc", source=f"memory-{proxy.pk}").notes == (NO_WEIGHTS,)
 
 

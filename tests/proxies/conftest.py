@@ -8,8 +8,9 @@ import pytest
 
 from efcp.mi import Endpoint, MiClient
 from efcp.proxies.models import Proxy
-from efcp.proxies.polling import Question
-from efcp.proxies.services import Stored, store_snapshot
+from efcp.proxies.polling import PollRequest
+from efcp.proxies.reconcile import ProxyAnswer
+from efcp.proxies.visits import VisitResult, visit
 from tests.factories import ProxyFactory
 from tests.proxies.mi_server import MiServer
 
@@ -48,14 +49,14 @@ def proxy(db: None, mi: MiServer) -> Proxy:
 
 
 @pytest.fixture
-def store(proxy: Proxy, mi: MiServer) -> Callable[..., Stored]:
+def store(proxy: Proxy, mi: MiServer) -> Callable[..., VisitResult]:
     """Return a function that reads the list of `mi` and stores it as asked for `seconds` after START."""
 
-    def read_and_store(seconds: float = 0, *, full: bool = True) -> Stored:
-        question = Question("default", full=full)
+    def read_and_store(seconds: float = 0, *, full: bool = True) -> VisitResult:
+        question = PollRequest("default", full=full)
         snapshot = question(MiClient(Endpoint.parse(mi.url))).snapshot
         asked_at = START + timedelta(seconds=seconds)
         reports = replace(snapshot.reports, asked_at=asked_at) if snapshot.reports else None
-        return store_snapshot(proxy, replace(snapshot, asked_at=asked_at, reports=reports))
+        return visit(proxy, ProxyAnswer(replace(snapshot, asked_at=asked_at, reports=reports)))
 
     return read_and_store

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from efcp.proxies.models import Cause, HistoryGap, KnownDestination, StateChange
-from efcp.proxies.services import Outcome, Stored
+from efcp.proxies.models import HistoryGap, KnownDestination, StateChange
+from efcp.proxies.reconcile import Cause, StoreOutcome
+from efcp.proxies.visits import VisitResult
 from tests.proxies.conftest import START
 from tests.proxies.mi_server import MiServer, listed
 
-Store = Callable[..., Stored]
+Store = Callable[..., VisitResult]
 
 FAILED, ANSWERED = "negative probing reply", "200 OK probing reply"
 
@@ -77,7 +78,7 @@ def test_what_came_with_a_load_is_told_as_a_reload(mi: MiServer, store: Store) -
 def test_a_change_between_two_lists_is_recovered_from_the_reports(mi: MiServer, store: Store) -> None:
     mi.switch(at(1), "sip:a", "inactive", FAILED)
     mi.switch(at(2), "sip:A", "active", ANSWERED)
-    assert store(4) == Stored(Outcome.STORED, 2)
+    assert store(4) == VisitResult(StoreOutcome.STORED, 2)
     assert changes() == [("active", "probing", Cause.PROBING), ("probing", "active", Cause.PROBING)]
     row = KnownDestination.objects.get()
     assert (row.state, row.since, row.since_is_exact) == ("active", at(2), True)
@@ -87,10 +88,10 @@ def test_no_report_counts_twice(mi: MiServer, store: Store) -> None:
     mi.switch(at(1), "sip:a", "inactive", FAILED)
     mi.switch(at(2), "sip:a", "active", ANSWERED)
     store(4)
-    assert store(6) == Stored(Outcome.UNCHANGED, 0)
+    assert store(6) == VisitResult(StoreOutcome.UNCHANGED, 0)
     mi.switch(at(7), "sip:a", "inactive", FAILED)
     mi.switch(at(7), "sip:a", "active", ANSWERED)
-    assert store(8) == Stored(Outcome.STORED, 2)
+    assert store(8) == VisitResult(StoreOutcome.STORED, 2)
 
 
 def test_a_report_newer_than_the_list_counts_with_the_next_list(mi: MiServer, store: Store) -> None:

@@ -5,16 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from efcp.mi.replies import IdentifierReports, Report
-from efcp.proxies.loads import (
-    LastLoad,
-    LoadReports,
-    PanelLoad,
-    last_loads,
-    loaded_rows,
-    notice_loads,
-    record_panel_load,
-)
-from efcp.proxies.models import LoadSource, Proxy
+from efcp.proxies.load_reports import LastLoad, LoadReports, LoadSource, PanelLoad
+from efcp.proxies.loads import last_loads, loaded_rows, record_panel_load, store_load_reports
+from efcp.proxies.models import Proxy
 from tests.dispatcher.conftest import make_proxy
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -45,7 +38,7 @@ def reports(second: float, reported: IdentifierReports) -> LoadReports:
 
 
 def notice(proxy: Proxy, second: float, reported: IdentifierReports) -> LastLoad:
-    notice_loads(proxy, "dialplan", "default", reports(second, reported))
+    store_load_reports(proxy, "dialplan", "default", reports(second, reported))
     return last_loads([proxy], "dialplan")[proxy.pk]
 
 

@@ -1,21 +1,23 @@
 """Whether an active destination is checked: by reports, what was loaded, an administrator's word."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from efcp.mi import Endpoint, MiClient
-from efcp.proxies import services
+from efcp.proxies import visits
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact
-from efcp.proxies.polling import Question
+from efcp.proxies.polling import PollRequest
 from efcp.proxies.probing import Check, check_of, live_check, why_check
+from efcp.proxies.reconcile import ProxyIdentity
 from efcp.proxies.selectors import watched_proxies
-from efcp.proxies.services import Stored
+from efcp.proxies.visits import VisitResult
 from tests.proxies.conftest import START
 from tests.proxies.mi_server import MiServer, listed
 
-Store = Callable[..., Stored]
+Store = Callable[..., VisitResult]
 FAILED, ANSWERED = "negative probing reply", "200 OK probing reply"
 LOADED = "DB data loading successfully completed"
 
@@ -117,11 +119,11 @@ def test_nothing_that_was_known_of_probes_outlasts_a_restart(
     mi.switch(at(20), "sip:a", "inactive", FAILED)
     mi.switch(at(40), "sip:a", "active", ANSWERED)
     store(60)
-    services.store_identity(proxy, "3.4.18", at(0), "first")
-    services.store_identity(proxy, "3.4.18", at(70), "second")
     mi.reports = []
-
-    services.date_from_start(proxy, Question("default")(MiClient(Endpoint.parse(mi.url))).snapshot)
+    poll = PollRequest("default")(MiClient(Endpoint.parse(mi.url)))
+    poll = replace(poll, snapshot=replace(poll.snapshot, asked_at=at(61), reports=None))
+    for began, text in ((at(0), "first"), (at(70), "second")):
+        visits.visit(proxy, replace(poll, identity=ProxyIdentity("3.4.18", began, text)))
     assert check() is Check.UNKNOWN
     assert KnownDestination.objects.get(uri="sip:a").probe_answered_at is None
     assert ProxyContact.objects.get().probes_seen_at is None

@@ -10,9 +10,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
-from efcp.proxies import services
+from efcp.proxies import visits
 from efcp.proxies.context import proxy_dots
 from efcp.proxies.models import KnownDestination, Proxy, TryOutcome, WatcherHeartbeat
+from efcp.proxies.reconcile import StoreOutcome
 from efcp.proxies.selectors import (
     Freshness,
     live_states,
@@ -21,12 +22,12 @@ from efcp.proxies.selectors import (
     watched_proxies,
     watcher_is_silent,
 )
-from efcp.proxies.services import Outcome, Stored
+from efcp.proxies.visits import VisitResult
 from tests.factories import ProxyFactory
 from tests.proxies.conftest import START
 from tests.proxies.mi_server import MiServer, listed
 
-Store = Callable[..., Stored]
+Store = Callable[..., VisitResult]
 
 
 def beat(at: datetime) -> None:
@@ -50,7 +51,7 @@ def test_a_proxy_is_silent_ten_seconds_and_its_interval_after_its_last_answer(
     store: Store, proxy: Proxy
 ) -> None:
     store()
-    services.store_pace(proxy, 20.0, None)
+    visits.store_pace(proxy, 20.0, None)
     assert freshness_after(29) is Freshness.LIVE
     assert freshness_after(31) is Freshness.SILENT
 
@@ -68,7 +69,7 @@ def test_a_failed_try_counts_at_once_however_young_the_last_good_answer_is(
     store: Store, proxy: Proxy, outcome: TryOutcome, words: str
 ) -> None:
     store()
-    services.store_failure(proxy, "It broke.", START + timedelta(seconds=2), outcome)
+    visits.store_failure(proxy, "It broke.", START + timedelta(seconds=2), outcome)
     assert freshness_after(2.1) is Freshness.SILENT
     [watched] = watched_proxies(now=START + timedelta(seconds=2.1))
     assert (watched.words, watched.silent_since) == (words, START + timedelta(seconds=2))
@@ -76,7 +77,7 @@ def test_a_failed_try_counts_at_once_however_young_the_last_good_answer_is(
 
 def test_a_good_answer_ends_a_silence_at_once(store: Store, proxy: Proxy) -> None:
     store()
-    services.store_failure(proxy, "It broke.", START + timedelta(seconds=2), TryOutcome.REFUSED)
+    visits.store_failure(proxy, "It broke.", START + timedelta(seconds=2), TryOutcome.REFUSED)
     store(4)
     assert freshness_after(4.1) is Freshness.LIVE
     assert proxy.contact.outcome == TryOutcome.ANSWERED
@@ -93,11 +94,11 @@ def test_a_clock_that_was_set_back_does_not_stop_the_watching(
     far = (timezone.now() - START).total_seconds() + 3600
     store(far)
     mi.sets = {1: [listed("sip:a")]}
-    assert store(far - 3000).outcome is Outcome.STORED
+    assert store(far - 3000).outcome is StoreOutcome.STORED
 
 
 def test_a_proxy_that_was_never_reached_is_told_apart(proxy: Proxy) -> None:
-    services.store_failure(proxy, "Too slow.", START)
+    visits.store_failure(proxy, "Too slow.", START)
     assert freshness_after(1) is Freshness.NEVER_SEEN
 
 
@@ -194,7 +195,7 @@ def test_the_top_bar_asks_nothing_unless_it_is_shown(
 
 def test_the_top_bar_says_in_words_that_a_proxy_does_not_answer(store: Store, proxy: Proxy) -> None:
     store()
-    services.store_failure(proxy, "Too slow.", START + timedelta(seconds=2))
+    visits.store_failure(proxy, "Too slow.", START + timedelta(seconds=2))
     ProxyFactory.create(name="<b>new", mi_url="http://h/mi")
     shown = dots()
     assert "edge-1" in shown

@@ -8,14 +8,14 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from efcp.mi import Endpoint, MiClient
-from efcp.proxies.memory import UnusableListError
+from efcp.proxies.memory import Snapshot, UnusableListError
 from efcp.proxies.models import KnownDestination, KnownSet, Proxy, ProxyContact, StateChange
-from efcp.proxies.services import Outcome, Stored, forget, store_failure
-from efcp.proxies.snapshot import Snapshot
+from efcp.proxies.reconcile import StoreOutcome
+from efcp.proxies.visits import VisitResult, forget, store_failure
 from tests.proxies.conftest import START
 from tests.proxies.mi_server import MiServer, listed
 
-Store = Callable[..., Stored]
+Store = Callable[..., VisitResult]
 
 
 def states() -> list[tuple[int, str, int, str]]:
@@ -29,7 +29,7 @@ def states() -> list[tuple[int, str, int, str]]:
 
 def test_the_first_list_is_stored_whole_and_is_no_change(mi: MiServer, store: Store) -> None:
     mi.sets = {2: [listed("sip:b")], 1: [listed("sip:a", "Probing", attr="x=1", socket="udp:127.0.0.1:5060")]}
-    assert store() == Stored(Outcome.STORED, 0)
+    assert store() == VisitResult(StoreOutcome.STORED, 0)
     assert states() == [(1, "sip:a", 0, "probing"), (2, "sip:b", 0, "active")]
     assert not StateChange.objects.exists()
 
@@ -69,7 +69,7 @@ def test_a_changed_state_is_dated_and_recorded(mi: MiServer, store: Store) -> No
     mi.sets = {1: [listed("sip:a"), listed("sip:b")]}
     store()
     mi.sets[1][0]["state"] = "Probing"
-    assert store(2) == Stored(Outcome.STORED, 1)
+    assert store(2) == VisitResult(StoreOutcome.STORED, 1)
     row = KnownDestination.objects.get(uri="sip:a")
     assert (row.state, row.since, row.since_is_exact) == ("probing", START + timedelta(seconds=2), True)
     change = StateChange.objects.get()
@@ -90,7 +90,7 @@ def test_other_changes_leave_since_alone(mi: MiServer, store: Store) -> None:
     mi.sets = {1: [listed("sip:a")]}
     store()
     mi.sets[1][0]["attr"] = "new"
-    assert store(2) == Stored(Outcome.STORED, 0)
+    assert store(2) == VisitResult(StoreOutcome.STORED, 0)
     row = KnownDestination.objects.get()
     assert (row.attrs, row.since) == ("new", START)
 
@@ -145,13 +145,13 @@ def test_an_older_answer_does_not_replace_a_newer_one(mi: MiServer, store: Store
     mi.sets = {1: [listed("sip:a", "Inactive")]}
     store(10)
     mi.sets = {1: [listed("sip:a", "Active")]}
-    assert store(9) == Stored(Outcome.OUTDATED)
+    assert store(9) == VisitResult(StoreOutcome.OUTDATED)
     assert states() == [(1, "sip:a", 0, "inactive")]
 
 
 def test_a_failure_asked_for_earlier_does_not_spoil_a_newer_answer(store: Store, proxy: Proxy) -> None:
     store(10)
-    assert store_failure(proxy, "Too slow.", START + timedelta(seconds=9)) is Outcome.OUTDATED
+    assert store_failure(proxy, "Too slow.", START + timedelta(seconds=9)) is StoreOutcome.OUTDATED
     assert ProxyContact.objects.get().error == ""
 
 
@@ -181,7 +181,7 @@ def test_an_unchanged_list_writes_the_contact_and_nothing_else(mi: MiServer, sto
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        assert store(2) == Stored(Outcome.UNCHANGED)
+        assert store(2) == VisitResult(StoreOutcome.UNCHANGED)
     writes = [query["sql"] for query in queries if query["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
     assert len(writes) == 1
     assert 'UPDATE "efcp_proxy_contact"' in writes[0].replace("`", '"')
@@ -200,13 +200,13 @@ def test_first_hits_are_stored_at_a_slow_pace(mi: MiServer, store: Store) -> Non
 def test_an_answer_of_another_address_is_dropped(mi: MiServer, store: Store, proxy: Proxy) -> None:
     mi.sets = {1: [listed("sip:a")]}
     Proxy.objects.update(mi_url="http://127.0.0.1:1/mi")
-    assert store() == Stored(Outcome.PROXY_CHANGED)
+    assert store() == VisitResult(StoreOutcome.PROXY_CHANGED)
     assert states() == []
 
 
 def test_an_answer_of_a_deleted_proxy_is_dropped(store: Store, proxy: Proxy) -> None:
     Proxy.objects.all().delete()
-    assert store() == Stored(Outcome.PROXY_CHANGED)
+    assert store() == VisitResult(StoreOutcome.PROXY_CHANGED)
 
 
 def test_a_forgotten_proxy_begins_anew(mi: MiServer, store: Store, proxy: Proxy) -> None:
@@ -214,7 +214,7 @@ def test_a_forgotten_proxy_begins_anew(mi: MiServer, store: Store, proxy: Proxy)
     store()
     forget(proxy)
     mi.sets = {1: [listed("sip:b")]}
-    assert store(2) == Stored(Outcome.STORED, 0)
+    assert store(2) == VisitResult(StoreOutcome.STORED, 0)
     assert states() == [(1, "sip:b", 0, "active")]
 
 

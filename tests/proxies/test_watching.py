@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -13,7 +14,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection, transaction
 
 from efcp.mi import Endpoint, MiClient
-from efcp.proxies import services
+from efcp.proxies import visits
 from efcp.proxies.models import (
     HistoryGap,
     KnownDestination,
@@ -23,9 +24,9 @@ from efcp.proxies.models import (
     TryOutcome,
     WatcherHeartbeat,
 )
-from efcp.proxies.polling import Question
+from efcp.proxies.polling import PollRequest
+from efcp.proxies.reconcile import ProxyIdentity
 from efcp.proxies.selectors import FRESH_FOR, watched_proxies
-from efcp.proxies.services import Met
 from efcp.proxies.watch import EventPlace, Watcher
 from tests.factories import ProxyFactory
 from tests.proxies.mi_server import MiServer, listed, wait_until
@@ -119,12 +120,17 @@ def test_the_full_list_is_tried_again_after_a_time(proxy: Proxy, mi: MiServer) -
     assert contact_of(proxy).with_details
 
 
-def test_a_restart_is_noticed_by_the_proxys_own_text(proxy: Proxy) -> None:
+def test_a_restart_is_noticed_by_the_proxys_own_text(mi: MiServer, proxy: Proxy) -> None:
     now = datetime.now(UTC)
     text = "Mon Nov 23 09:38:34 2026"
-    assert services.store_identity(proxy, "3.4.18", now, text) is Met.SAME
-    assert services.store_identity(proxy, None, now, text) is Met.SAME
-    assert services.store_identity(proxy, "3.6.8", now, "Mon Nov 23 09:38:35 2026") is Met.RESTARTED
+    poll = PollRequest("default")(MiClient(Endpoint.parse(mi.url)))
+
+    def restarted(version: str | None, text: str) -> bool:
+        return visits.visit(proxy, replace(poll, identity=ProxyIdentity(version, now, text))).restarted
+
+    assert not restarted("3.4.18", text)
+    assert not restarted(None, text)
+    assert restarted("3.6.8", "Mon Nov 23 09:38:35 2026")
     assert contact_of(proxy).version == "3.6.8"
 
 
@@ -236,8 +242,8 @@ def test_a_proxy_with_a_costly_list_is_known_to_be_gone_long_before_its_next_lis
     mi: MiServer, proxy: Proxy
 ) -> None:
     # As it was left by a watcher that found one list to cost six seconds.
-    services.store_snapshot(proxy, Question("default")(MiClient(Endpoint.parse(mi.url))).snapshot)
-    services.store_pace(proxy, 30.0, None)
+    visits.visit(proxy, PollRequest("default")(MiClient(Endpoint.parse(mi.url))))
+    visits.store_pace(proxy, 30.0, None)
     watcher = Watcher(0.1, threading.Event())
     watcher._refresh()
     [watched] = watcher._watched.values()

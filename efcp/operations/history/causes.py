@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from efcp.clock import moment_text
 from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult
 from efcp.operations.states.models import StateOutcome, StateResult
-from efcp.proxies.models import Cause, State, StateChange
+from efcp.proxies.models import State, StateChange
+from efcp.proxies.reconcile import Cause
 from efcp.sip.uri import uri_key
 
 MAX_RUNS = 2_000

@@ -17,7 +17,8 @@ from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.operations.states.results import WATCH_FOR
 from efcp.operations.states.selectors import emptied_sets
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.models import Cause, KnownDestination, State, StateChange
+from efcp.proxies.models import KnownDestination, State, StateChange
+from efcp.proxies.reconcile import Cause
 from efcp.proxies.selectors import live_states, watched_proxies
 from efcp.sip.uri import uri_key
 

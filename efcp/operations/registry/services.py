@@ -8,7 +8,7 @@ from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
 from efcp.proxies import mi_password
 from efcp.proxies.models import Proxy
-from efcp.proxies.services import forget
+from efcp.proxies.visits import forget
 
 MASK = "•••"
 

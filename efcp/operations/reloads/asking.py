@@ -13,7 +13,8 @@ from efcp.mi import MiClient, MiError, RefusedError
 from efcp.mi.replies import LoadCount
 from efcp.operations.reloads.models import Module, ReloadOutcome
 from efcp.proxies.asking import Answer, NotAskedError, Target, ask
-from efcp.proxies.loads import MAX_ROWS, LoadReports, PanelLoad, partition_of, record_panel_load
+from efcp.proxies.load_reports import LoadReports, PanelLoad, partition_of
+from efcp.proxies.loads import MAX_ROWS, record_panel_load
 from efcp.proxies.polling import load_reports_of
 
 RELOAD_LIMIT_S = 30.0

@@ -13,8 +13,9 @@ from efcp.operations.reloads.kinds import ReadBack
 from efcp.operations.reloads.models import Module, ReloadOutcome
 from efcp.proxies.asking import Target
 from efcp.proxies.models import Proxy
-from efcp.proxies.polling import Poll, Question, store_answer
+from efcp.proxies.polling import Poll, PollRequest
 from efcp.proxies.selectors import watched_proxies
+from efcp.proxies.visits import store_answer
 
 
 class DispatcherReload:
@@ -47,7 +48,7 @@ class DispatcherReload:
                 partition=target.partition, inherit_state=self._inherit_state, timeout=limit_s
             )
 
-        question = Question(partition=target.partition)
+        question = PollRequest(partition=target.partition)
         return reload_and_read_back(target, Exchange(Module.DISPATCHER, target.partition, reload, question))
 
     def store(self, reloaded: Reloaded[Poll]) -> ReadBack:

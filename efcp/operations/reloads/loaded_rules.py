@@ -11,7 +11,8 @@ from efcp.mi import MiClient
 from efcp.operations.reloads.dialplan import CASES_LIMIT_S, differing_cases
 from efcp.operations.reloads.models import Module
 from efcp.proxies.asking import Answer, target_of
-from efcp.proxies.loads import LastLoad, last_loads
+from efcp.proxies.load_reports import LastLoad
+from efcp.proxies.loads import last_loads
 from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion
 from efcp.proxies.selectors import proxies_for_all
 from efcp.proxies.shared_questions import Survey, begin, is_open, key_of

@@ -12,7 +12,8 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.reconciliation import is_settling
 from efcp.operations.reloads.models import Module, ReloadResult
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
-from efcp.proxies.models import Cause, KnownDestination, State, StateChange
+from efcp.proxies.models import KnownDestination, State, StateChange
+from efcp.proxies.reconcile import Cause
 from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
 from efcp.sip.uri import uri_key
 

@@ -15,7 +15,7 @@ from efcp.mi import DestinationState, MiClient, MiError, RefusedError
 from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.proxies.asking import Answer, NotAskedError, Target, ask
 from efcp.proxies.models import State
-from efcp.proxies.polling import Poll, Question
+from efcp.proxies.polling import Poll, PollRequest
 from efcp.sip.uri import uri_key
 
 LIMIT_S = 3.0
@@ -176,7 +176,7 @@ def _read(targets: Sequence[Target]) -> list[Answer[Poll]]:
     def read(target: Target) -> Answer[Poll]:
         if isinstance(target.endpoint, NotAskedError):
             return Answer(target.proxy, target.endpoint, datetime.now(UTC), 0.0)
-        return ask(target, Question(partition=target.partition), LIMIT_S)
+        return ask(target, PollRequest(partition=target.partition), LIMIT_S)
 
     with ThreadPoolExecutor(len(targets), thread_name_prefix="mi") as pool:
         return list(pool.map(read, targets))
@@ -202,7 +202,7 @@ def _states(answer: Answer[Poll]) -> dict[Key, State]:
     if answer.error is not None:
         return {}
     held = answer.value.snapshot.memory.destinations
-    return {(each.setid, each.uri_key): each.state for each in held if not each.occurrence}
+    return {(each.setid, each.uri_key): State(each.state) for each in held if not each.occurrence}
 
 
 def _key(result: StateResult) -> Key:

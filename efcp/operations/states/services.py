@@ -21,9 +21,9 @@ from efcp.operations.states.selectors import circle_key, circles
 from efcp.proxies.asking import target_of
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import Proxy, ProxyContact, State
-from efcp.proxies.polling import store_answer
 from efcp.proxies.selectors import LiveStates, live_states
 from efcp.proxies.threads import ask_and_store, in_background
+from efcp.proxies.visits import store_answer
 from efcp.sip.uri import uri_key
 
 DEADLINE = timedelta(seconds=sending.MOST_S + 5)

@@ -15,7 +15,7 @@ from efcp.operations.states.models import StateRun
 from efcp.operations.states.search import SHORTEST_SEARCH, Place, destinations_at, suggestions
 from efcp.operations.states.selectors import Chosen, set_effects
 from efcp.proxies.context import watched_on
-from efcp.proxies.models import MAX_TEXT
+from efcp.proxies.memory import MAX_TEXT
 from efcp.proxies.selectors import watcher_is_silent
 from efcp.sip.uri import host_of
 

@@ -18,7 +18,8 @@ from efcp.audit.services import Actor, record
 from efcp.operations.history.selectors import DestinationHistory
 from efcp.operations.reloads.models import ReloadOutcome
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
-from efcp.proxies.models import Cause, HistoryGap, Proxy, ProxyContact, StateChange
+from efcp.proxies.models import HistoryGap, Proxy, ProxyContact, StateChange
+from efcp.proxies.reconcile import Cause
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy

@@ -17,7 +17,8 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Step
 from efcp.operations.maintenance.schedule import CLAIMED_FOR, GIVEN_UP_AFTER, carry_out
 from efcp.operations.states.models import StateRun
-from efcp.proxies.models import Cause, KnownDestination, Proxy, ProxyContact, StateChange
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange
+from efcp.proxies.reconcile import Cause
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed

@@ -19,7 +19,8 @@ from efcp.operations.reloads.loaded_rules import Holding
 from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult, ReloadRun
 from efcp.operations.reloads.services import Started, Wanted
 from efcp.proxies.asking import target_of
-from efcp.proxies.loads import LoadReports, notice_loads
+from efcp.proxies.load_reports import LoadReports
+from efcp.proxies.loads import store_load_reports
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
 from tests.factories import ProxyFactory
@@ -64,7 +65,7 @@ def read_reports(proxy: Proxy) -> None:
     assert isinstance(endpoint, Endpoint)
     ring = MiClient(endpoint).sr_list_reports("dialplan", "default").of("dialplan", "default")
     assert ring is not None
-    notice_loads(proxy, "dialplan", "default", LoadReports(timezone.now(), ring))
+    store_load_reports(proxy, "dialplan", "default", LoadReports(timezone.now(), ring))
 
 
 def holding_after_asking(client: Client) -> Holding:

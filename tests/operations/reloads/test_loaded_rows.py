@@ -19,8 +19,9 @@ from efcp.operations.reloads.models import ReloadResult
 from efcp.operations.reloads.services import Wanted
 from efcp.proxies.asking import ask, target_of
 from efcp.proxies.models import Proxy
-from efcp.proxies.polling import Question, store_answer
+from efcp.proxies.polling import PollRequest
 from efcp.proxies.selectors import watched_proxies
+from efcp.proxies.visits import store_answer
 from tests.operations.conftest import SOMEBODY
 from tests.operations.playing_proxy import PlayingProxy
 
@@ -45,7 +46,7 @@ def changes(proxy: Proxy) -> ProxyChanges:
 
 def look(proxy: Proxy) -> None:
     """Ask the proxy and store what it answers, as the watcher does."""
-    question = Question(partition=proxy.partition, version=True, loads=True)
+    question = PollRequest(partition=proxy.partition, version=True, loads=True)
     assert not store_answer(ask(target_of(proxy), question)).problem
 
 

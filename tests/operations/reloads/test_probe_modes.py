@@ -1,6 +1,7 @@
 """The probe mode that a proxy loaded tells what is never checked: known of this panel's reloads only."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,11 @@ from django.utils import timezone
 
 from dispatcher import probe_modes
 from efcp.accounts.roles import Role
-from efcp.proxies import services
+from efcp.proxies import visits
 from efcp.proxies.asking import ask, target_of
 from efcp.proxies.models import KnownDestination, Proxy
-from efcp.proxies.polling import Question
+from efcp.proxies.polling import PollRequest
+from efcp.proxies.reconcile import ProxyIdentity
 from tests.operations.conftest import ClientAs
 from tests.operations.playing_proxy import PlayingProxy
 from tests.operations.reloads.test_loaded_rows import OTHER, URI, edit, look, reload
@@ -67,9 +69,9 @@ def test_after_a_reload_by_other_hands_it_is_not_known(proxy: Proxy, edge: Playi
 def test_after_a_restart_it_is_not_known(proxy: Proxy, edge: PlayingProxy) -> None:
     assert modes() == {URI: 0, OTHER: 1}
     text, now = edge.up_since, timezone.now()
-    services.store_identity(proxy, "3.4.18", now - timedelta(hours=1), text)
-    services.store_identity(proxy, "3.4.18", now, f"{text} again")
-    services.date_from_start(proxy, ask(target_of(proxy), Question("default")).value.snapshot)
+    poll = ask(target_of(proxy), PollRequest("default")).value
+    for began, start in ((now - timedelta(hours=1), text), (now, f"{text} again")):
+        visits.visit(proxy, replace(poll, identity=ProxyIdentity("3.4.18", began, start)))
     assert set(KnownDestination.objects.values_list("probe_mode", flat=True)) == {None}
 
 

@@ -14,7 +14,8 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.states import results, selectors, sending, services
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.operations.states.services import Begun
-from efcp.proxies.models import Cause, Proxy, State, StateChange
+from efcp.proxies.models import Proxy, State, StateChange
+from efcp.proxies.reconcile import Cause
 from efcp.proxies.selectors import watched_proxies
 from efcp.sip.uri import uri_key
 from tests.factories import ReloadResultFactory, ReloadRunFactory

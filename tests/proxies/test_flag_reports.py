@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from dispatcher.routing.destinations import DestinationState, Health
 from dispatcher.routing.destinations import StateFlag as Flags
 from efcp.mi.replies import IdentifierReports, Report
-from efcp.proxies.switches import DOWN, Mark, Path, Step, Switch, path, switches, unread
+from efcp.proxies.flag_reports import (
+    DOWN,
+    FlagReport,
+    ReportCursor,
+    Transition,
+    Transitions,
+    flag_reports,
+    transitions,
+    unread,
+)
 
 KEPT = 200
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -26,15 +35,15 @@ def ring(*seconds: int) -> IdentifierReports:
     return IdentifierReports("dispatcher", "default;events", reports)
 
 
-def told(*reports: str) -> list[Switch]:
+def told(*reports: str) -> list[FlagReport]:
     """Reports such as "inactive MI command", a second apart."""
     return [
-        Switch(1, "sip:a", status == "active", reason, START + timedelta(seconds=number))
+        FlagReport(1, "sip:a", status == "active", reason, START + timedelta(seconds=number))
         for number, (status, _, reason) in enumerate(report.partition(" ") for report in reports)
     ]
 
 
-def words(found: Path) -> list[str]:
+def words(found: Transitions) -> list[str]:
     """The states along the way."""
     return [step.before for step in found.steps[:1]] + [step.after for step in found.steps]
 
@@ -42,19 +51,19 @@ def words(found: Path) -> list[str]:
 def test_at_first_sight_nothing_is_new() -> None:
     found = unread(ring(0, 5, 5), None, KEPT)
     assert (found.reports, found.lost) == ((), False)
-    assert found.mark[:2] == (int(START.timestamp()) + 5, 2)
+    assert found.cursor[:2] == (int(START.timestamp()) + 5, 2)
 
 
 def test_what_came_after_the_mark_is_new_within_its_second_too() -> None:
-    mark = unread(ring(0, 5), None, KEPT).mark
+    mark = unread(ring(0, 5), None, KEPT).cursor
     found = unread(ring(0, 5, 5, 6), mark, KEPT)
     assert [report.text for report in found.reports] == ["report 2", "report 3"]
     assert not found.lost
 
 
 def test_an_empty_ring_that_fills_has_lost_nothing() -> None:
-    mark = unread(None, None, KEPT).mark
-    found = unread(ring(1, 2), Mark.parse(str(mark)), KEPT)
+    mark = unread(None, None, KEPT).cursor
+    found = unread(ring(1, 2), ReportCursor.parse(str(mark)), KEPT)
     assert (len(found.reports), found.lost) == (2, False)
 
 
@@ -62,7 +71,7 @@ def test_an_empty_ring_that_fills_has_lost_nothing() -> None:
 def test_where_the_mark_is_pushed_out_or_the_ring_new_reports_are_lost(
     later: IdentifierReports | None,
 ) -> None:
-    mark = unread(ring(0, 5), None, KEPT).mark
+    mark = unread(ring(0, 5), None, KEPT).cursor
     assert unread(later, mark, KEPT).lost
 
 
@@ -83,12 +92,12 @@ def test_what_is_new_is_what_came_since_or_is_said_to_be_lost(looks: list[list[i
         found = unread(IdentifierReports("dispatcher", "default;events", tuple(kept)), mark, 5)
         if mark is not None and not found.lost:
             assert list(found.reports) == since
-        mark = found.mark
+        mark = found.cursor
 
 
 def test_a_mark_reads_as_it_was_written() -> None:
-    assert Mark.parse(str(Mark(1795426721, 3, 9))) == Mark(1795426721, 3, 9)
-    assert Mark.parse("") is None
+    assert ReportCursor.parse(str(ReportCursor(1795426721, 3, 9))) == ReportCursor(1795426721, 3, 9)
+    assert ReportCursor.parse("") is None
 
 
 def test_reports_that_tell_of_no_flag_are_passed_over() -> None:
@@ -96,7 +105,7 @@ def test_reports_that_tell_of_no_flag_are_passed_over() -> None:
         Report(START, "starting DB data loading"),
         Report(START, "DESTINATION <sip:A>, set 7 switched to [inactive] due to MI command\n"),
     )
-    assert switches(reports) == [Switch(7, "sip:a", False, "MI command", START)]
+    assert flag_reports(reports) == [FlagReport(7, "sip:a", False, "MI command", START)]
 
 
 @pytest.mark.parametrize(
@@ -118,22 +127,24 @@ def test_reports_that_tell_of_no_flag_are_passed_over() -> None:
     ],
 )
 def test_states_along_the_way(before: str, after: str, reports: Sequence[str], states: list[str]) -> None:
-    found = path(before, after, told(*reports))
+    found = transitions(before, after, told(*reports))
     assert words(found) == states
     assert found.used == len(reports)
 
 
 def test_a_step_has_its_reports_reason_and_second() -> None:
-    (step,) = path("active", "probing", told(f"inactive {FAILED}")).steps
-    assert step == Step("active", "probing", FAILED, START)
+    (step,) = transitions("active", "probing", told(f"inactive {FAILED}")).steps
+    assert step == Transition("active", "probing", FAILED, START)
 
 
 def test_a_report_that_is_newer_than_the_list_is_left_for_the_next_one() -> None:
-    assert path("active", "active", told(f"inactive {FAILED}")) == Path((), 0)
+    assert transitions("active", "active", told(f"inactive {FAILED}")) == Transitions((), 0)
 
 
 def test_a_change_that_no_report_leads_to_has_no_reason() -> None:
-    assert path("inactive", "probing", told(f"inactive {FAILED}")) == Path((Step("inactive", "probing"),), 1)
+    assert transitions("inactive", "probing", told(f"inactive {FAILED}")) == Transitions(
+        (Transition("inactive", "probing"),), 1
+    )
 
 
 @given(
@@ -144,12 +155,12 @@ def test_the_way_of_a_destination_is_found_or_left_open_never_wrong(
     first: DestinationState, acts: list[str]
 ) -> None:
     health = Health.of(first)
-    reports: list[Switch] = []
+    reports: list[FlagReport] = []
     true_way = [first.name.lower()]
 
     def report(changed: bool, active: bool, reason: str) -> None:
         if changed:
-            reports.append(Switch(1, "sip:a", active, reason, START))
+            reports.append(FlagReport(1, "sip:a", active, reason, START))
         if (state := health.state.name.lower()) != true_way[-1]:
             true_way.append(state)
 
@@ -167,7 +178,7 @@ def test_the_way_of_a_destination_is_found_or_left_open_never_wrong(
                 report(health.count_failure(1), False, FAILED)
             case _:
                 report(health.recover(), True, ANSWERED)
-    found = path(true_way[0], true_way[-1], reports)
+    found = transitions(true_way[0], true_way[-1], reports)
     assert found.used == len(reports)
     way = words(found) or [true_way[0]]
     assert len(way) == len(true_way)

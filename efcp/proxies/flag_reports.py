@@ -1,4 +1,4 @@
-"""What a proxy reported of a destination's flags, put together to states. No database.
+"""What a proxy reported of a destination's flags, and the states that follow. Pure: no Django, no I/O.
 
 A proxy keeps its last 200 reports of flags (`PARTITION;events` of the group `dispatcher`). A report tells
 that a flag was set ("inactive") or taken away ("active") and why, to the second, but not which flag: it is
@@ -26,7 +26,7 @@ PROBE_FAILED = "negative probing reply"
 PROBE_ANSWERED = "200 OK probing reply"
 
 
-class Mark(NamedTuple):
+class ReportCursor(NamedTuple):
     """How far a ring of reports was read: the newest report's second, how many of that second, and which."""
 
     second: int
@@ -34,14 +34,14 @@ class Mark(NamedTuple):
     digest: int
 
     @classmethod
-    def parse(cls, text: str) -> "Mark | None":
-        """The mark as `str` wrote it; None for any other text: what was read is not known."""
+    def parse(cls, text: str) -> "ReportCursor | None":
+        """The cursor as `str` wrote it; None for any other text: what was read is not known."""
         parts = text.split(":")
         return cls(*map(int, parts)) if len(parts) == len(cls._fields) else None
 
     @classmethod
-    def of(cls, reports: Sequence[Report]) -> "Mark":
-        """The mark at the end of a ring."""
+    def of(cls, reports: Sequence[Report]) -> "ReportCursor":
+        """The cursor at the end of a ring."""
         if not reports:
             return cls(0, 0, 0)
         newest = [report.text for report in reports if report.at == reports[-1].at]
@@ -53,35 +53,35 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """The reports that came after a mark, oldest first, and the mark for the next time.
+    """The reports that came after a cursor, oldest first, and the cursor for the next time.
 
     `lost` tells that there were more than the ring kept, or that the proxy began a new one: it restarted.
     """
 
     reports: tuple[Report, ...]
-    mark: Mark
+    cursor: ReportCursor
     lost: bool
 
 
-def unread(ring: IdentifierReports | None, mark: Mark | None, kept: int) -> Unread:
-    """What is new in a ring of at most `kept` reports; without a mark none is, as nobody knows what was.
+def unread(ring: IdentifierReports | None, cursor: ReportCursor | None, kept: int) -> Unread:
+    """What is new in a ring of at most `kept` reports; without a cursor none is, as nobody knows what was.
 
-    Reports have no number. So where the ring is full and begins in the second of the mark, how many of that
+    Reports have no number. So where the ring is full and begins in the second of the cursor, how many of that
     second were pushed out is not known, and they count as lost.
     """
     reports = ring.reports if ring else ()
     seconds = [int(report.at.timestamp()) for report in reports]
-    newest = Mark.of(reports)
-    if mark is None or newest == mark:
+    newest = ReportCursor.of(reports)
+    if cursor is None or newest == cursor:
         return Unread((), newest, lost=False)
-    begins_unknown = len(reports) >= kept and (not mark.reports or seconds[0] == mark.second)
-    if begins_unknown or seconds.count(mark.second) < mark.reports:
+    begins_unknown = len(reports) >= kept and (not cursor.reports or seconds[0] == cursor.second)
+    if begins_unknown or seconds.count(cursor.second) < cursor.reports:
         return Unread(reports, newest, lost=True)
-    first = seconds.index(mark.second) + mark.reports if mark.reports else 0
+    first = seconds.index(cursor.second) + cursor.reports if cursor.reports else 0
     return Unread(reports[first:], newest, lost=False)
 
 
-class Switch(NamedTuple):
+class FlagReport(NamedTuple):
     """One report of a flag: `active` where it was taken away. `at` is by the proxy's clock, to the second."""
 
     setid: int
@@ -91,13 +91,15 @@ class Switch(NamedTuple):
     at: datetime
 
 
-def switches(reports: Sequence[Report]) -> list[Switch]:
+def flag_reports(reports: Sequence[Report]) -> list[FlagReport]:
     """The reports that tell of flags."""
-    told = ((report.at, report.state_switch()) for report in reports)
-    return [Switch(each.set_id, uri_key(each.uri), each.active, each.reason, at) for at, each in told if each]
+    found = ((report.at, report.state_switch()) for report in reports)
+    return [
+        FlagReport(each.set_id, uri_key(each.uri), each.active, each.reason, at) for at, each in found if each
+    ]
 
 
-class Step(NamedTuple):
+class Transition(NamedTuple):
     """A change of state; `at` is None and `reason` empty where no report tells of it."""
 
     before: str
@@ -107,27 +109,27 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
-    """How a state came to be another, and how many of the reports belong to it: later ones are newer."""
+class Transitions:
+    """How one state became another, and how many of the reports explain it: the others are newer."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Transition, ...]
     used: int
 
 
-def path(before: str, after: str, told: Sequence[Switch]) -> Path:
-    """The way from the state `before` to `after`, by the longest run of reports that leads there.
+def transitions(before: str, after: str, reports: Sequence[FlagReport]) -> Transitions:
+    """The transitions from the state `before` to `after`, by the longest run of reports that leads there.
 
-    Where none does (a reload in between, a report missing), the way is one step without a reason, or none,
-    and all reports count as used: what can't be explained is not guessed.
+    Where none does (a reload in between, a report missing), there is one transition without a reason, or
+    none, and all reports count as used: nothing is guessed.
     """
     possible = [frozenset({_OF_STATE[before]})]
-    for switch in told:
-        possible.append(frozenset(flags for each in possible[-1] for flags in _switched(each, switch)))
+    for report in reports:
+        possible.append(frozenset(flags for each in possible[-1] for flags in _flags_after(each, report)))
     wanted = _OF_STATE[after]
-    for used in range(len(told), -1, -1):
+    for used in range(len(reports), -1, -1):
         if wanted in possible[used]:
-            return Path(_steps(possible[: used + 1], wanted, told[:used]), used)
-    return Path((Step(before, after),), len(told))
+            return Transitions(_steps(possible[: used + 1], wanted, reports[:used]), used)
+    return Transitions((Transition(before, after),), len(reports))
 
 
 class _Flags(Flag):
@@ -148,28 +150,30 @@ _LISTED = {
 _Possible = frozenset[_Flags]
 
 
-def _switched(flags: _Flags, switch: Switch) -> tuple[_Flags, ...]:
+def _flags_after(flags: _Flags, report: FlagReport) -> tuple[_Flags, ...]:
     """The flags that a report can leave behind; none where it can't have been reported with these."""
-    if switch.active:
+    if report.active:
         if flags is _Flags.NONE:
             return ()
         # Setting inactive takes the other flag away in a second step.
-        between = flags == _BOTH and switch.reason != PROBE_ANSWERED
+        between = flags == _BOTH and report.reason != PROBE_ANSWERED
         return (_Flags.INACTIVE,) if between else (_Flags.NONE,)
     if flags is _Flags.NONE:
-        return (_Flags.PROBING,) if switch.reason == PROBE_FAILED else (_Flags.INACTIVE, _Flags.PROBING)
-    return (_BOTH,) if flags is _Flags.PROBING and switch.reason != PROBE_FAILED else ()
+        return (_Flags.PROBING,) if report.reason == PROBE_FAILED else (_Flags.INACTIVE, _Flags.PROBING)
+    return (_BOTH,) if flags is _Flags.PROBING and report.reason != PROBE_FAILED else ()
 
 
-def _steps(possible: Sequence[_Possible], wanted: _Flags, told: Sequence[Switch]) -> tuple[Step, ...]:
-    """The changes of the listed state along the way, once what can't lead to `wanted` is left out."""
+def _steps(
+    possible: Sequence[_Possible], wanted: _Flags, reports: Sequence[FlagReport]
+) -> tuple[Transition, ...]:
+    """The changes of the listed state, once what can't lead to `wanted` is left out."""
     kept: list[_Possible] = [frozenset({wanted})]
-    for flags, switch in zip(reversed(possible[:-1]), reversed(told), strict=True):
-        kept.append(frozenset(each for each in flags if kept[-1].intersection(_switched(each, switch))))
+    for flags, report in zip(reversed(possible[:-1]), reversed(reports), strict=True):
+        kept.append(frozenset(each for each in flags if kept[-1].intersection(_flags_after(each, report))))
     words = [_word(flags) for flags in reversed(kept)]
     return tuple(
-        Step(before, after, switch.reason, switch.at)
-        for before, after, switch in zip(words, words[1:], told, strict=False)
+        Transition(before, after, report.reason, report.at)
+        for before, after, report in zip(words, words[1:], reports, strict=False)
         if before != after
     )
 

@@ -1,0 +1,559 @@
+"""One visit to a proxy, reasoned out: stored state, list and reports give a plan. Pure: no Django, no I/O.
+
+`read` says who answered and what its reports tell that is new; `reconcile` puts that beside the stored
+destinations and gives the `Plan`: rows to write, history, gaps, causes. `storing` applies it.
+
+The list is the truth. Reports date and explain what lists differ in, and tell what came and went between two
+lists. A report contradicted by two consecutive lists is dropped.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum, StrEnum
+from typing import NamedTuple
+
+from efcp.proxies.flag_reports import (
+    FLAG_REPORTS_KEPT,
+    LOAD_REPORTS_KEPT,
+    PROBE_ANSWERED,
+    PROBE_FAILED,
+    FlagReport,
+    ReportCursor,
+    Transition,
+    Unread,
+    flag_reports,
+    transitions,
+    unread,
+)
+from efcp.proxies.load_reports import LoadReports, completed_at
+from efcp.proxies.memory import (
+    DispatcherReports,
+    Identity,
+    MemoryDestination,
+    MemoryDiff,
+    MemoryList,
+    Probes,
+    Snapshot,
+    StoredDestination,
+    difference,
+)
+
+FIRST_HITS_PACE = timedelta(seconds=30)
+"""How often the first hits of otherwise unchanged destinations are stored: they change with every call."""
+
+CONTINUOUS_FOR = timedelta(seconds=10)
+"""Beside three of the proxy's intervals, how far apart two lists may be for a change to be dated exactly."""
+
+SAME_START = timedelta(seconds=5)
+"""How far apart two readings of one start may lie: both are computed from an uptime in whole seconds."""
+
+CLOCKS_APART = timedelta(seconds=5)
+"""How far a proxy's clock may be off for its reports to date a change exactly."""
+
+RESTARTED = "restarted"
+"""In place of a cursor: the rings began anew, which empty ones do not show."""
+
+LOST = "The proxy restarted, or reported more than it keeps."
+NOT_COVERED = "Nobody looked, and the proxy has no reports of that time."
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+Key = tuple[int, str]
+"""Set and URI key: all that a report names of a destination."""
+
+Since = Mapping[Identity, tuple[datetime, bool]]
+"""When a destination's state began, and whether that is exact."""
+
+
+class Cause(StrEnum):
+    """Why a destination changed, as far as the proxy tells."""
+
+    PROBING = "probing"
+    MI = "mi"
+    SCRIPT = "script"
+    REPLICATION = "replication"
+    RELOAD = "reload"
+    UNKNOWN = ""
+
+
+_CAUSES = {
+    PROBE_FAILED: Cause.PROBING,
+    PROBE_ANSWERED: Cause.PROBING,
+    "MI command": Cause.MI,
+    "script function ds_mark()": Cause.SCRIPT,
+    "replicated info": Cause.REPLICATION,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyIdentity:
+    """What a proxy says of itself: its version, when it started, and its own text of that moment.
+
+    `up_since_text` is in the proxy's own zone and to the second: it changes with a restart and only then,
+    while `up_since`, computed from its uptime, may be a second off. `version` is None where it was not asked
+    for.
+    """
+
+    version: str | None
+    up_since: datetime
+    up_since_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyAnswer:
+    """What a proxy answered in one visit: its list with its reports, its identity, its reports of loads.
+
+    `identity` is None where it refuses to tell; `loads` by module, of those that were asked for and told.
+    """
+
+    snapshot: Snapshot
+    identity: ProxyIdentity | None = None
+    loads: Mapping[str, LoadReports] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactState:
+    """What is stored of a proxy beside its destinations: the columns of ProxyContact, named as there."""
+
+    tried_at: datetime | None = None
+    seen_at: datetime | None = None
+    asked_at: datetime | None = None
+    known_since: datetime | None = None
+    failing_since: datetime | None = None
+    outcome: str = ""
+    error: str = ""
+    version: str = ""
+    up_since: datetime | None = None
+    up_since_text: str = ""
+    stranger_start: str = ""
+    mixed_at: datetime | None = None
+    probes_seen_at: datetime | None = None
+    probes_read_at: datetime | None = None
+    probes_all: bool = False
+    modes_digest: str = ""
+    round_trip_ms: float | None = None
+    interval_s: float = 2.0
+    sets_digest: str = ""
+    destination_count: int = 0
+    hits_stored_at: datetime | None = None
+    with_details: bool = True
+    reports_asked_at: datetime | None = None
+    flags_cursor: str = ""
+    loads_cursor: str = ""
+    late_reports: tuple[FlagReport, ...] = ()
+
+
+class Met(Enum):
+    """Whom an answer is of, by when it says that it started."""
+
+    SAME = "same"
+    RESTARTED = "restarted"
+    STRANGER = "stranger"
+    """A proxy that started before the one that is known: two of them answer at one address."""
+
+
+class StoreOutcome(Enum):
+    """What became of an answer that was to be stored."""
+
+    STORED = "stored"
+    UNCHANGED = "unchanged"
+    OUTDATED = "outdated"
+    """An answer to a later request is stored already."""
+    PROXY_CHANGED = "proxy changed"
+    """The proxy was deleted, or has another address or partition than the one that was asked."""
+    STRANGER = "stranger"
+    """Another proxy answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """The time between two lists. `begin` is None before the first one.
+
+    `exact` tells whether they lie so near that a change between them can be dated by the later one.
+    """
+
+    begin: datetime | None
+    end: datetime
+    exact: bool
+
+    def clamped(self, moment: datetime) -> datetime:
+        """`moment` by the proxy's clock, put into the interval: the clocks may differ."""
+        return min(self.end, max(moment, self.begin or moment))
+
+
+@dataclass(frozen=True, slots=True)
+class NewReports:
+    """What the reports tell that was not read before.
+
+    `late` were read with the former list, which did not show them yet; `reloaded` tells of a load.
+    `reaches`: they reach back to what was read before. `lost`: they do not, though something was.
+    """
+
+    new: Sequence[FlagReport] = ()
+    late: Sequence[FlagReport] = ()
+    reloaded: bool = False
+    reaches: bool = False
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an answer tells before any destination is compared.
+
+    `contact` is what will be stored of the proxy, `interval` the time since the stored list. `outcome` is
+    STORED where destinations have to be compared. `failed_probes` are the destinations whose probe failed
+    since their last load: whether one of them is not marked for probing has to be looked up.
+    """
+
+    met: Met
+    outcome: StoreOutcome
+    contact: ContactState
+    interval: Interval
+    reports: NewReports
+    answered_probes: Mapping[Key, datetime]
+    failed_probes: frozenset[Key]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRows:
+    """The stored rows that a reading needs: destinations and sets (content by id) where these are compared.
+
+    `unmarked` are those of the reading's failed probes that were loaded with probe mode 0.
+    """
+
+    destinations: Mapping[Identity, StoredDestination] = field(default_factory=dict)
+    sets: Mapping[int, str] = field(default_factory=dict)
+    unmarked: frozenset[Key] = frozenset()
+
+
+class HistoryEntry(NamedTuple):
+    """A destination's change; states as in the history, empty before it came and after it went."""
+
+    destination: MemoryDestination
+    before: str
+    after: str
+    cause: Cause
+    at: datetime
+    at_is_exact: bool
+
+
+class NewRow(NamedTuple):
+    """A row to insert: a destination, since when it is in its state, and what is known of its probes."""
+
+    destination: MemoryDestination
+    since: datetime
+    since_is_exact: bool
+    probes: Probes
+
+
+@dataclass(frozen=True, slots=True)
+class RowChanges:
+    """What is written of destinations and sets: `since` is of rows that stay otherwise as they are."""
+
+    delete: tuple[int, ...]
+    insert: tuple[NewRow, ...]
+    since: Since
+    sets_gone: tuple[int, ...]
+    sets_new: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A time whose changes are not known, and why."""
+
+    begin: datetime
+    end: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that one visit writes.
+
+    `rows` is None where the list is the stored one; `first_hits` tells whether the counters are due.
+    With `started_at` the proxy started since: no state is older, those of `flagged_since` no older than that,
+    and what was known of probes is forgotten. `reloaded`: what is always probed has to be learnt anew.
+    """
+
+    outcome: StoreOutcome
+    contact: ContactState
+    rows: RowChanges | None = None
+    first_hits: bool = False
+    history: tuple[HistoryEntry, ...] = ()
+    gap: Gap | None = None
+    started_at: datetime | None = None
+    flagged_since: Mapping[Key, datetime] = field(default_factory=dict)
+    reloaded: bool = False
+    answered_probes: Mapping[Key, datetime] = field(default_factory=dict)
+    failed_probes: frozenset[Key] = frozenset()
+
+
+def read(contact: ContactState, answer: ProxyAnswer, now: datetime) -> Reading:
+    """Who answered, and what its reports tell that is new; `now` is the panel's clock."""
+    snapshot = answer.snapshot
+    met, contact = _meet(contact, answer.identity, now)
+    interval = _interval(contact, snapshot.asked_at)
+    if met is Met.STRANGER:
+        return Reading(met, StoreOutcome.STRANGER, contact, interval, NewReports(), {}, frozenset())
+    if contact.asked_at is not None and snapshot.asked_at < contact.asked_at <= now:
+        # An answer "of the future" is from before the clock was set back, and counts as older.
+        outcome, reports = StoreOutcome.OUTDATED, NewReports()
+    else:
+        reports, contact = _take(contact, snapshot.reports)
+        differs = snapshot.digest != contact.sets_digest or contact.asked_at is None
+        is_news = differs or reports.new or reports.late
+        outcome = StoreOutcome.STORED if is_news else StoreOutcome.UNCHANGED
+    if met is Met.RESTARTED:
+        contact = replace(
+            contact, probes_seen_at=None, probes_read_at=None, probes_all=False, modes_digest=""
+        )
+    if outcome is StoreOutcome.OUTDATED and met is not Met.RESTARTED:
+        return Reading(met, outcome, contact, interval, reports, {}, frozenset())
+    return Reading(met, outcome, *_probes(contact, snapshot.reports, interval, reports))
+
+
+def reconcile(reading: Reading, answer: ProxyAnswer, stored: StoredRows) -> Plan:
+    """What to write, so that what is stored becomes what the proxy holds, with its history."""
+    snapshot, contact = answer.snapshot, reading.contact
+    if stored.unmarked and reading.met is not Met.RESTARTED:
+        contact = replace(contact, probes_all=True)
+    plan = Plan(reading.outcome, contact)
+    if reading.met is Met.STRANGER:
+        return plan
+    if reading.outcome is not StoreOutcome.OUTDATED:
+        plan = _reconcile_list(plan, reading, snapshot, stored)
+    plan = replace(
+        plan,
+        reloaded=reading.reports.reloaded or reading.met is Met.RESTARTED,
+        answered_probes=reading.answered_probes,
+        failed_probes=reading.failed_probes,
+    )
+    if reading.met is not Met.RESTARTED:
+        return plan
+    return replace(
+        plan,
+        started_at=contact.up_since,
+        flagged_since={key: min(snapshot.asked_at, at) for key, at in _last_flags(snapshot.reports).items()},
+    )
+
+
+def _reconcile_list(plan: Plan, reading: Reading, snapshot: Snapshot, stored: StoredRows) -> Plan:
+    """The rows, the history and the gap; the contact as it is after a good answer."""
+    interval, reports = reading.interval, reading.reports
+    contact = _after_good_answer(plan.contact, snapshot)
+    gap = None
+    if interval.begin is not None and (reports.lost or not (interval.exact or reports.reaches)):
+        gap = Gap(interval.begin, interval.end, LOST if reports.lost else NOT_COVERED)
+    if reading.outcome is StoreOutcome.UNCHANGED:
+        due = contact.hits_stored_at is None or snapshot.asked_at - contact.hits_stored_at >= FIRST_HITS_PACE
+        contact = replace(contact, hits_stored_at=snapshot.asked_at if due else contact.hits_stored_at)
+        return replace(plan, contact=contact, gap=gap, first_hits=due)
+    found = difference(stored.destinations, snapshot.memory.destinations)
+    history: tuple[HistoryEntry, ...] = ()
+    late: tuple[FlagReport, ...] = ()
+    if interval.begin is None:
+        # A proxy's first list is no change: nobody knows what was before.
+        since: Since = {each.identity: (interval.end, False) for each in found.appeared}
+    else:
+        history, late = _history(found, snapshot.memory, reports, interval)
+        since = {each.destination.identity: (each.at, each.at_is_exact) for each in history}
+    is_new = interval.begin is not None and found.appeared
+    contact = replace(
+        contact,
+        hits_stored_at=snapshot.asked_at,
+        late_reports=late,
+        modes_digest="" if is_new else contact.modes_digest,
+    )
+    rows = _row_changes(found, since, snapshot.memory, stored.sets)
+    return replace(plan, contact=contact, gap=gap, rows=rows, history=history)
+
+
+def _meet(contact: ContactState, identity: ProxyIdentity | None, now: datetime) -> tuple[Met, ContactState]:
+    """Whom the answer is of. No restart leads to an earlier start: another proxy answers then.
+
+    Where that is told twice together, the other proxy has taken the address over for good.
+    """
+    if identity is None:
+        return Met.SAME, contact
+    start = identity.up_since_text
+    known = replace(
+        contact, stranger_start="", version=contact.version if identity.version is None else identity.version
+    )
+    if contact.up_since_text == start:
+        return Met.SAME, known
+    known = replace(known, up_since=identity.up_since, up_since_text=start)
+    if not contact.up_since_text:
+        return Met.SAME, known
+    is_earlier = contact.up_since is not None and identity.up_since < contact.up_since - SAME_START
+    if is_earlier and contact.stranger_start != start:
+        return Met.STRANGER, replace(contact, stranger_start=start, mixed_at=now)
+    return Met.RESTARTED, replace(known, flags_cursor=RESTARTED)
+
+
+def _interval(contact: ContactState, asked_at: datetime) -> Interval:
+    begin = contact.asked_at
+    longest = CONTINUOUS_FOR + 3 * timedelta(seconds=contact.interval_s)
+    return Interval(begin, asked_at, begin is not None and asked_at - begin <= longest)
+
+
+def _take(contact: ContactState, reports: DispatcherReports | None) -> tuple[NewReports, ContactState]:
+    """Read on from the contact's cursors, and move them.
+
+    Reports that were asked for before those of the cursors tell nothing new.
+    """
+    if reports is None or (
+        contact.reports_asked_at is not None and reports.asked_at < contact.reports_asked_at
+    ):
+        return NewReports(), contact
+    former = ReportCursor.parse(contact.flags_cursor)
+    if contact.flags_cursor == RESTARTED:
+        ring = reports.flags.reports if reports.flags else ()
+        flags = Unread(ring, ReportCursor.of(ring), lost=True)
+    else:
+        flags = unread(reports.flags, former, FLAG_REPORTS_KEPT)
+    loads = unread(reports.loads, ReportCursor.parse(contact.loads_cursor), LOAD_REPORTS_KEPT)
+    new = NewReports(
+        new=flag_reports(flags.reports),
+        late=contact.late_reports,
+        reloaded=completed_at(loads.reports) is not None,
+        reaches=former is not None and not flags.lost,
+        lost=flags.lost,
+    )
+    return new, replace(
+        contact,
+        reports_asked_at=reports.asked_at,
+        flags_cursor=str(flags.cursor),
+        loads_cursor=str(loads.cursor),
+        late_reports=(),
+    )
+
+
+def _probes(
+    contact: ContactState, reports: DispatcherReports | None, interval: Interval, new: NewReports
+) -> tuple[ContactState, Interval, NewReports, Mapping[Key, datetime], frozenset[Key]]:
+    """What the reports tell of probes since they were read last, those of that very second once more."""
+    if reports is None or reports.flags is None or not reports.flags.reports:
+        return contact, interval, new, {}, frozenset()
+    read_at = contact.probes_read_at or _LONG_AGO
+    loaded_at = completed_at(reports.loads.reports if reports.loads else ()) or _LONG_AGO
+    answered: dict[Key, datetime] = {}
+    failed: set[Key] = set()
+    seen_at = contact.probes_seen_at
+    for each in flag_reports(reports.flags.reports):
+        if each.reason not in {PROBE_ANSWERED, PROBE_FAILED} or each.at < read_at:
+            continue
+        at = min(each.at, reports.asked_at)
+        seen_at = max(seen_at or at, at)
+        if each.reason == PROBE_ANSWERED:
+            answered[each.setid, each.uri_key] = at
+        elif each.at >= loaded_at:
+            failed.add((each.setid, each.uri_key))
+    read_to = min(reports.flags.reports[-1].at, reports.asked_at)
+    contact = replace(contact, probes_seen_at=seen_at, probes_read_at=read_to)
+    return contact, interval, new, answered, frozenset(failed)
+
+
+def _last_flags(reports: DispatcherReports | None) -> dict[Key, datetime]:
+    """When the last flag of each destination is reported to have changed."""
+    ring = reports.flags.reports if reports and reports.flags else ()
+    return {(each.setid, each.uri_key): each.at for each in flag_reports(ring)}
+
+
+def _after_good_answer(contact: ContactState, snapshot: Snapshot) -> ContactState:
+    return replace(
+        contact,
+        tried_at=snapshot.asked_at,
+        asked_at=snapshot.asked_at,
+        known_since=contact.known_since or snapshot.asked_at,
+        seen_at=snapshot.asked_at + timedelta(seconds=snapshot.round_trip_s),
+        failing_since=None,
+        outcome="answered",
+        error="",
+        round_trip_ms=snapshot.round_trip_s * 1000,
+        sets_digest=snapshot.digest,
+        destination_count=len(snapshot.memory.destinations),
+        with_details=snapshot.memory.with_details,
+    )
+
+
+def _row_changes(found: MemoryDiff, since: Since, memory: MemoryList, sets: Mapping[int, str]) -> RowChanges:
+    """Rows that differ are deleted and inserted anew, so that one INSERT serves both databases."""
+    insert = [NewRow(each, *since[each.identity], Probes()) for each in found.appeared]
+    for before, now in found.changed:
+        began = since.get(now.identity, (before.since, before.since_is_exact))
+        insert.append(NewRow(now, *began, before.probes))
+    written = {row.destination.identity for row in insert}
+    contents = memory.contents()
+    new = {setid: content for setid, content in contents.items() if sets.get(setid) != content}
+    vanished = {each.destination.identity for each in found.vanished}
+    return RowChanges(
+        delete=tuple(each.row_id for each in (*found.vanished, *(before for before, _ in found.changed))),
+        insert=tuple(insert),
+        since={key: began for key, began in since.items() if key not in written | vanished},
+        sets_gone=(*new, *(sets.keys() - contents.keys())),
+        sets_new=new,
+    )
+
+
+def _history(
+    found: MemoryDiff, memory: MemoryList, reports: NewReports, interval: Interval
+) -> tuple[tuple[HistoryEntry, ...], tuple[FlagReport, ...]]:
+    """The changes between two lists, oldest first for each destination, and the reports newer than the list.
+
+    `found` leads to `memory`. A report names no occurrence: it counts for the first destination of its set
+    and URI, the one that the proxy changes.
+    """
+    unexplained = Cause.RELOAD if reports.reloaded else Cause.UNKNOWN
+    end, exact = interval.end, interval.exact
+    changes = [HistoryEntry(each, "", each.state, unexplained, end, exact) for each in found.appeared]
+    changes += [
+        HistoryEntry(gone.destination, gone.destination.state, "", unexplained, end, exact)
+        for gone in found.vanished
+    ]
+    late: list[FlagReport] = []
+    for before, now, new, told_late in _to_explain(found, memory, reports):
+        way = transitions(before, now.state, [*told_late, *new])
+        changes.extend(_entry(now, step, interval, unexplained) for step in way.steps)
+        # What was late already gets no third chance.
+        late.extend(new[max(0, way.used - len(told_late)) :])
+    return tuple(changes), tuple(late)
+
+
+def _to_explain(
+    found: MemoryDiff, memory: MemoryList, reports: NewReports
+) -> Iterator[tuple[str, MemoryDestination, Sequence[FlagReport], Sequence[FlagReport]]]:
+    """What changed its state, or is reported to have done so: the state before, new and late reports."""
+    new, late = _by_destination(reports.new), _by_destination(reports.late)
+    explained: set[Identity] = {each.identity for each in found.appeared}
+    for stored, now in found.changed:
+        explained.add(now.identity)
+        mine, mine_late = new.get(now.identity, ()), late.get(now.identity, ())
+        if stored.destination.state != now.state or mine or mine_late:
+            yield stored.destination.state, now, mine, mine_late
+    if not (new or late):
+        return
+    for each in memory.destinations:
+        mine, mine_late = new.get(each.identity, ()), late.get(each.identity, ())
+        if (mine or mine_late) and each.identity not in explained:
+            yield each.state, each, mine, mine_late
+
+
+def _by_destination(reports: Iterable[FlagReport]) -> Mapping[Identity, Sequence[FlagReport]]:
+    found: dict[Identity, list[FlagReport]] = defaultdict(list)
+    for each in reports:
+        found[each.setid, each.uri_key, 0].append(each)
+    return dict(found)
+
+
+def _entry(
+    destination: MemoryDestination, step: Transition, interval: Interval, unexplained: Cause
+) -> HistoryEntry:
+    if step.at is None:
+        return HistoryEntry(destination, step.before, step.after, unexplained, interval.end, interval.exact)
+    cause = _CAUSES.get(step.reason, Cause.UNKNOWN)
+    at = interval.clamped(step.at)
+    # A clock that is wrong, or in another zone, dates nothing: the lists alone do.
+    is_exact = interval.exact or abs(at - step.at) <= CLOCKS_APART
+    return HistoryEntry(destination, step.before, step.after, cause, at, is_exact)
