@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 
 from dialplan.dry_run import DryRun
 from efcp.audit.models import AuditRecord
+from efcp.clock import in_words
 from efcp.mi import IdentifierReports
 from efcp.mi.replies import LoadCount
-from efcp.proxies.ages import in_words
 
 _LOOKED_THROUGH = 200
 _ASKED_WITHIN = timedelta(minutes=1)

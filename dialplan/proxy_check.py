@@ -13,7 +13,7 @@ from dialplan.cases.running import CheckedCase
 from dialplan.differing import Change, Explanation, Loads, explained, loads_of, newest_change, panel_reload
 from dialplan.dry_run import DryRun
 from efcp.mi import MiClient, MiError, RefusedError
-from efcp.proxies.asking import Answer, target_of
+from efcp.proxies.fan_out import Answer, target_of
 from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion
 from efcp.proxies.shared_questions import Survey, begin, is_open, key_of
 

@@ -15,8 +15,8 @@ class DispatcherConfig(AppConfig):
         """Have the table verified at start, and what the leading watcher does for the module done."""
         from dispatcher import name_watch, probe_modes
         from dispatcher.table import DISPATCHER
-        from efcp.proxies import duties
+        from efcp.proxies import leader
 
         opensips.register(DISPATCHER)
-        duties.register("names", name_watch.EVERY_S, name_watch.carry_out)
-        duties.register("probe modes", probe_modes.EVERY_S, probe_modes.carry_out)
+        leader.register("names", name_watch.EVERY_S, name_watch.carry_out)
+        leader.register("probe modes", probe_modes.EVERY_S, probe_modes.carry_out)

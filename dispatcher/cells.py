@@ -8,7 +8,7 @@ from dispatcher.drift import ColumnDifference, differing_columns
 from dispatcher.loaded import LoadedTable, listeners_of, loaded_tables
 from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
-from efcp.proxies.ages import in_words
+from efcp.clock import in_words
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.probing import Check, live_check
 from efcp.proxies.selectors import WatchedProxy

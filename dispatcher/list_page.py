@@ -15,7 +15,7 @@ from dispatcher.secrets import mask_weight
 from dispatcher.selectors import DestinationQuery, Live
 from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
 from efcp.editing.listing import PageLinks
-from efcp.proxies.models import KnownDestination, Proxy, State
+from efcp.proxies.models import KnownDestination, KnownState, Proxy
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.proxies.set_counts import SameCount, SetOnProxy, StateCount, same_counts, set_counts
 from efcp.sip.uri import uri_key
@@ -262,7 +262,7 @@ def _occurrences(
 def _active_on(reference: Proxy, on_proxies: Sequence[SetOnProxy]) -> StateCount:
     """What `reference` holds active of the set."""
     mine = next((each for each in on_proxies if each.watched.proxy.pk == reference.pk), None)
-    return mine.states.get(State.ACTIVE, StateCount()) if mine else StateCount()
+    return mine.states.get(KnownState.ACTIVE, StateCount()) if mine else StateCount()
 
 
 def _share_now(mine: KnownDestination | None, active: StateCount) -> float:

@@ -14,7 +14,7 @@ from dispatcher.drift import ColumnDifference
 from dispatcher.loaded import ROW_ID
 from dispatcher.names import Outcome
 from dispatcher.table_names import NameState, TableNames
-from efcp.proxies.models import KnownDestination, State
+from efcp.proxies.models import KnownDestination, KnownState
 from efcp.proxies.selectors import WatchedProxy
 from efcp.sip.address import ipv6
 
@@ -55,7 +55,7 @@ def name_changes(each: WatchedProxy, rows: Rows, names: TableNames) -> NameChang
         if row is None:
             continue
         name = names.by_key[identity[1]]
-        takes_calls = state == State.ACTIVE
+        takes_calls = state == KnownState.ACTIVE
         if name.outcome is Outcome.NO_SUCH_NAME:
             why = f"The name {name.host} does not resolve here: a reload drops it."
             dropped.append(Change(row[ROW_ID], identity[0], uri, why=why, takes_calls=takes_calls))

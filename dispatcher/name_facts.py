@@ -6,7 +6,7 @@ from datetime import datetime
 
 from dispatcher.models import NameLookup, NameOutcome
 from dispatcher.name_changes import addresses_text, has_moved
-from efcp.proxies.ages import in_words
+from efcp.clock import in_words
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import WatchedProxy
 from efcp.sip.uri import host_of, uri_key

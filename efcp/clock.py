@@ -4,9 +4,11 @@ efcp/accounts/middleware.py activates the zone for each request; without a user,
 it is UTC.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
 
 def moment_text(at: datetime, *, seconds: bool = True) -> str:
@@ -24,3 +26,15 @@ def zone_in_full() -> str:
     """The user's zone as it is chosen, with what it is called now: "Europe/Berlin (CET)"."""
     name, now = timezone.get_current_timezone_name(), zone_at(timezone.now())
     return name if name == now else f"{name} ({now})"
+
+
+def in_words(duration: timedelta) -> str:
+    """`duration` in the largest unit that fits, like "3 min"; efcp.js counts on in the same words.
+
+    Rounded down to whole days, hours, minutes or seconds; never negative.
+    """
+    seconds = max(0, round(duration.total_seconds()))
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

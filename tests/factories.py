@@ -22,13 +22,17 @@ from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
-from efcp.proxies.memory import Memory, Snapshot
+from efcp.proxies.memory import MemoryList, Snapshot
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
+from efcp.proxies.selectors import FRESH_FOR
 from efcp.sip.uri import uri_key
 
 PASSWORD = "long-enough-1"
 NOBODY_LISTENS = "http://127.0.0.1:9/mi"
 SOMEBODY = Actor("somebody", "192.0.2.7")
+
+SLOW_MACHINE = timedelta(minutes=10)
+"""How long what tests store as live stays live by the real clock."""
 
 
 class UserFactory(DjangoModelFactory[User]):
@@ -53,7 +57,10 @@ class ProxyFactory(DjangoModelFactory[Proxy]):
 
 
 class ProxyContactFactory(DjangoModelFactory[ProxyContact]):
-    """A good exchange with a proxy, `seen_s_ago` seconds ago, under a running watcher."""
+    """A good exchange with a proxy, `seen_s_ago` seconds ago, under a running watcher.
+
+    One that counts as live stays so for ten minutes of the real clock, however slow the machine is.
+    """
 
     class Meta:
         model = ProxyContact
@@ -65,11 +72,18 @@ class ProxyContactFactory(DjangoModelFactory[ProxyContact]):
     tried_at = LazyFunction(timezone.now)
     seen_at = LazyAttribute(lambda contact: contact.tried_at - timedelta(seconds=contact.seen_s_ago))
     asked_at = SelfAttribute("seen_at")
+    interval_s = LazyAttribute(
+        lambda contact: (
+            SLOW_MACHINE.total_seconds() if contact.seen_s_ago < FRESH_FOR.total_seconds() else 2.0
+        )
+    )
 
     @classmethod
     def _create(cls, model_class: type[ProxyContact], *_args: Any, **columns: Any) -> ProxyContact:
         now = timezone.now()
-        WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
+        WatcherHeartbeat.objects.update_or_create(
+            pk=1, defaults={"started_at": now, "beat_at": now + SLOW_MACHINE}
+        )
         return model_class.objects.create(**columns)
 
 
@@ -122,7 +136,7 @@ class SnapshotFactory(Factory[Snapshot]):
     class Meta:
         model = Snapshot
 
-    memory = LazyFunction(lambda: Memory("default", (), (), with_details=True))
+    memory = LazyFunction(lambda: MemoryList("default", (), (), with_details=True))
     digest = LazyAttribute(lambda snapshot: snapshot.memory.digest())
     asked_at = LazyFunction(timezone.now)
     round_trip_s = 0.01

@@ -21,10 +21,16 @@ from efcp.mi import MiClient
 from efcp.operations import cleanup_tasks
 from efcp.operations.alerts.models import Channel, NotificationRule
 from efcp.proxies import shared_questions
-from efcp.proxies.asking import target_of
-from efcp.proxies.busy import MOST_AT_ONCE, waits_for_others
+from efcp.proxies.fan_out import target_of
 from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion
-from efcp.proxies.shared_questions import QuestionsBusyError, Survey, begin, is_open
+from efcp.proxies.shared_questions import (
+    MOST_REQUESTS,
+    QuestionsBusyError,
+    Survey,
+    begin,
+    is_open,
+    waits_for_others,
+)
 from tests.factories import ProxyFactory
 from tests.sandbox.fixtures import opensips_tables, wait_until
 from tests.test_hostile_requests import ADDRESSES
@@ -125,7 +131,7 @@ def test_tests_beyond_the_limit_are_refused() -> None:
         return HttpResponse("done")
 
     limited, request = waits_for_others(view), RequestFactory().post("/")
-    threads = [threading.Thread(target=limited, args=(request,)) for _ in range(MOST_AT_ONCE)]
+    threads = [threading.Thread(target=limited, args=(request,)) for _ in range(MOST_REQUESTS)]
     try:
         for thread in threads:
             thread.start()

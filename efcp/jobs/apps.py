@@ -4,16 +4,16 @@ from django.apps import AppConfig
 
 
 class JobsConfig(AppConfig):
-    """The queue's worker and the regular housekeeping."""
+    """The queue's worker and the regular cleanup."""
 
     name = "efcp.jobs"
     label = "jobs"
     verbose_name = "Jobs"
 
     def ready(self) -> None:
-        """Register the chores of the frame itself."""
-        from efcp.jobs import chores, housekeeping
+        """Register the cleanup tasks of the frame itself."""
+        from efcp.jobs import cleanup
 
-        housekeeping.register("sessions", chores.clear_expired_sessions)
-        housekeeping.register("job results", chores.prune_job_results)
-        housekeeping.register("job runs", chores.prune_job_runs)
+        cleanup.register("sessions", cleanup.clear_expired_sessions)
+        cleanup.register("job results", cleanup.prune_job_results)
+        cleanup.register("job runs", cleanup.prune_job_runs)

@@ -8,7 +8,7 @@ SILENT_FOR = timedelta(seconds=60)
 """How long nothing is heard of a running job until it counts as abandoned."""
 
 
-class Outcome(models.TextChoices):
+class JobOutcome(models.TextChoices):
     """What is known of a job."""
 
     WAITING = "waiting", "Waiting"
@@ -18,7 +18,7 @@ class Outcome(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
-UNDER_WAY = (Outcome.WAITING, Outcome.RUNNING)
+UNDER_WAY = (JobOutcome.WAITING, JobOutcome.RUNNING)
 
 
 class JobRun(models.Model):
@@ -41,7 +41,7 @@ class JobRun(models.Model):
     unit = models.CharField(max_length=20, default="", blank=True)
     note = models.CharField(max_length=255, default="", blank=True)
     cancel_requested = models.BooleanField(default=False)
-    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.WAITING)
+    outcome = models.CharField(max_length=10, choices=JobOutcome.choices, default=JobOutcome.WAITING)
     message = models.CharField(max_length=500, default="", blank=True)
     result = models.JSONField(null=True)
 
@@ -66,4 +66,4 @@ class JobRun(models.Model):
     def is_abandoned(self, now: datetime) -> bool:
         """Whether its worker is gone, so that no end will come."""
         heard = self.beat_at or self.started_at
-        return self.outcome == Outcome.RUNNING and heard is not None and now - heard > SILENT_FOR
+        return self.outcome == JobOutcome.RUNNING and heard is not None and now - heard > SILENT_FOR

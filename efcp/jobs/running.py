@@ -1,7 +1,10 @@
-"""Running a job in a process of its own, within its limits.
+"""Starting, running and cancelling jobs, each in a process of its own within its limits.
 
-A process of its own, since work on what people upload may take all memory, or break the libraries that read
-it: the worker goes on, and tells what became of the job.
+A process of its own, because work on uploaded files may take all memory, or crash the libraries that read
+them: the worker goes on, and records what became of the job.
+
+django-tasks has the queue and the worker; it knows no progress, no cancelling and no limits of memory or
+time, and it runs a task inside the worker's process. These four are what is written here.
 """
 
 import os
@@ -11,15 +14,17 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_tasks import task
 
 from efcp.configuration import PROJECT_DIR
-from efcp.jobs.kinds import JobError, Kind, kind_named
-from efcp.jobs.models import JobRun, Outcome
-from efcp.jobs.progress import CancelledError, OrphanedError, Progress
+from efcp.jobs.job_types import CancelledError, JobError, JobType, OrphanedError, Progress, job_type_named
+from efcp.jobs.models import JobOutcome, JobRun
 
 LOOKS_EVERY_S = 0.25
 BEATS_EVERY_S = 5.0
@@ -31,10 +36,10 @@ CANCELS_WITHIN_S = 5.0
 def run_job(job_id: int) -> None:
     """Run the job in a child process until it ends, is cancelled or meets a limit."""
     now = timezone.now()
-    waiting = JobRun.objects.filter(pk=job_id, outcome=Outcome.WAITING)
-    if not waiting.update(outcome=Outcome.RUNNING, started_at=now, beat_at=now):
+    waiting = JobRun.objects.filter(pk=job_id, outcome=JobOutcome.WAITING)
+    if not waiting.update(outcome=JobOutcome.RUNNING, started_at=now, beat_at=now):
         return
-    kind = kind_named(JobRun.objects.get(pk=job_id).kind)
+    job_type = job_type_named(JobRun.objects.get(pk=job_id).kind)
     # A session of its own: Ctrl-C at a terminal is for the worker, which lets the job end.
     child = subprocess.Popen(  # noqa: S603 - our own program, numbers as its arguments
         [sys.executable, str(PROJECT_DIR / "manage.py"), "run_job", str(job_id), str(os.getpid())],
@@ -43,30 +48,30 @@ def run_job(job_id: int) -> None:
         start_new_session=True,
     )
     try:
-        why = _watch(child, job_id, kind)
+        why = _watch(child, job_id, job_type)
     finally:
         if child.poll() is None:
             child.kill()
         child.wait()
-    _end(job_id, *(why or (Outcome.FAILED, _last_words(child.returncode, kind))))
+    _end(job_id, *(why or (JobOutcome.FAILED, _last_words(child.returncode, job_type))))
 
 
-def work_off(job_id: int) -> None:
+def execute(job_id: int) -> None:
     """Do a running job in this process, and store what came of it."""
     job = JobRun.objects.get(pk=job_id)
-    kind = kind_named(job.kind)
+    job_type = job_type_named(job.kind)
     try:
-        result = kind.work(job.arguments, Progress(job_id))
+        result = job_type.work(job.arguments, Progress(job_id))
     except CancelledError:
-        _end(job_id, Outcome.CANCELLED, "")
+        _end(job_id, JobOutcome.CANCELLED, "")
     except OrphanedError:
-        _end(job_id, Outcome.FAILED, "The panel's worker was ended before the job was.")
+        _end(job_id, JobOutcome.FAILED, "The panel's worker was ended before the job was.")
     except MemoryError:
-        _end(job_id, Outcome.FAILED, _needs_more_memory(kind))
+        _end(job_id, JobOutcome.FAILED, _needs_more_memory(job_type))
     except JobError as error:
-        _end(job_id, Outcome.FAILED, str(error))
+        _end(job_id, JobOutcome.FAILED, str(error))
     else:
-        _running(job_id).update(outcome=Outcome.DONE, ended_at=timezone.now(), result=result)
+        _running(job_id).update(outcome=JobOutcome.DONE, ended_at=timezone.now(), result=result)
 
 
 def limit_memory(limit: int) -> None:
@@ -79,9 +84,9 @@ def limit_memory(limit: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
-def _watch(child: subprocess.Popen[bytes], job_id: int, kind: Kind) -> tuple[Outcome, str] | None:
+def _watch(child: subprocess.Popen[bytes], job_id: int, job_type: JobType) -> tuple[JobOutcome, str] | None:
     """Wait for the child's end; what became of the job where it was not the child that ended it."""
-    ends_at = time.monotonic() + kind.limits.time.total_seconds()
+    ends_at = time.monotonic() + job_type.limits.time.total_seconds()
     next_beat, killed_at = 0.0, float("inf")
     while True:
         with suppress(subprocess.TimeoutExpired):
@@ -89,10 +94,10 @@ def _watch(child: subprocess.Popen[bytes], job_id: int, kind: Kind) -> tuple[Out
             return None
         now = time.monotonic()
         if now >= ends_at:
-            minutes = kind.limits.time.total_seconds() / 60
-            return Outcome.FAILED, f"It took longer than the {minutes:g} minutes that a job may take."
+            minutes = job_type.limits.time.total_seconds() / 60
+            return JobOutcome.FAILED, f"It took longer than the {minutes:g} minutes that a job may take."
         if now >= killed_at:
-            return Outcome.CANCELLED, ""
+            return JobOutcome.CANCELLED, ""
         if killed_at == float("inf") and _running(job_id).filter(cancel_requested=True).exists():
             killed_at = now + CANCELS_WITHIN_S
         if now >= next_beat:
@@ -100,21 +105,44 @@ def _watch(child: subprocess.Popen[bytes], job_id: int, kind: Kind) -> tuple[Out
             _running(job_id).update(beat_at=timezone.now())
 
 
-def _last_words(code: int | None, kind: Kind) -> str:
-    """What is told of a child that ended without storing an outcome."""
+def _last_words(code: int | None, job_type: JobType) -> str:
+    """What is recorded of a child that ended without storing an outcome."""
     if code in {-signal.SIGKILL, -signal.SIGABRT}:
-        return f"Its process was killed. {_needs_more_memory(kind)}"
+        return f"Its process was killed. {_needs_more_memory(job_type)}"
     return f"Its process broke (exit status {code}); the panel's log tells more."
 
 
-def _needs_more_memory(kind: Kind) -> str:
-    return f"It most likely needs more than the {kind.limits.memory // 1_000_000} MB that a job may take."
+def _needs_more_memory(job_type: JobType) -> str:
+    return f"It most likely needs more than the {job_type.limits.memory // 1_000_000} MB that a job may take."
 
 
-def _end(job_id: int, outcome: Outcome, message: str) -> None:
+def _end(job_id: int, outcome: JobOutcome, message: str) -> None:
     """Store the end, unless it has one."""
     _running(job_id).update(outcome=outcome, message=message[:500], ended_at=timezone.now())
 
 
 def _running(job_id: int) -> QuerySet[JobRun]:
-    return JobRun.objects.filter(pk=job_id, outcome=Outcome.RUNNING)
+    return JobRun.objects.filter(pk=job_id, outcome=JobOutcome.RUNNING)
+
+
+def start(kind: str, title: str, actor: str, arguments: dict[str, Any]) -> JobRun:
+    """Put a job of a registered kind into the queue once the present transaction is done."""
+    job = JobRun.objects.create(
+        kind=kind, title=title[:255], actor=actor, arguments=arguments, asked_at=timezone.now()
+    )
+    transaction.on_commit(partial(run_job.enqueue, job.pk))
+    return job
+
+
+def cancel(job: JobRun) -> bool:
+    """End a job that waits, or whose worker is gone, at once; ask a running one to end.
+
+    False where it has its end already.
+    """
+    mine = JobRun.objects.filter(pk=job.pk)
+    ended = {"outcome": JobOutcome.CANCELLED, "ended_at": timezone.now(), "cancel_requested": True}
+    if mine.filter(outcome=JobOutcome.WAITING).update(**ended):
+        return True
+    if job.is_abandoned(timezone.now()):
+        return bool(mine.filter(outcome=JobOutcome.RUNNING, beat_at=job.beat_at).update(**ended))
+    return bool(mine.filter(outcome=JobOutcome.RUNNING).update(cancel_requested=True))

@@ -19,7 +19,7 @@ from efcp.mi.replies import (
     DsList,
     Reply,
     ReportList,
-    Translation,
+    TranslationReply,
     Uptime,
     Version,
     parse_all_partitions,
@@ -34,7 +34,7 @@ from efcp.mi.replies import (
 from efcp.mi.stream import Deadline
 
 TIMEOUT_S = 3.0
-"""The limit on the whole time of a call, unless said otherwise."""
+"""The limit on the whole time of a call, unless another is given."""
 
 RELOAD_TIMEOUT_S = 30.0
 """The limit for a reload, which waits for the proxy's database and name lookups."""
@@ -139,7 +139,7 @@ class MiClient:
 
     def dp_translate(
         self, dpid: int, text: str, *, partition: str | None = None, timeout: float | None = None
-    ) -> Translation:
+    ) -> TranslationReply:
         """Translate `text` by the rules of `dpid`. No match is a RefusedError (404 "No translation")."""
         params = _given(dpid=dpid, input=text, partition=partition)
         return parse_translation(self.call("dp_translate", params, timeout))

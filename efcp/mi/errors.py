@@ -10,7 +10,7 @@ from enum import Enum
 class MiError(Exception):
     """An MI request without a usable result.
 
-    `may_have_run` tells whether the proxy may have carried the request out although no verdict came: then
+    `may_have_run` says whether the proxy may have carried the request out although no verdict came: then
     the outcome is unknown, and a change must be read back before it is sent again.
     """
 
@@ -102,7 +102,7 @@ class UnfinishedReplyError(NotMiError):
         )
 
 
-class TooLargeError(MiError):
+class ReplyTooLargeError(MiError):
     """The answer is larger than the panel accepts: `limit` bytes."""
 
     may_have_run = True

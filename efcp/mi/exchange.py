@@ -15,7 +15,7 @@ from typing import cast
 import urllib3
 
 from efcp.mi.endpoint import Endpoint, excerpt
-from efcp.mi.errors import NotMiError, Stage, TooLargeError, TooSlowError, UnfinishedReplyError
+from efcp.mi.errors import NotMiError, ReplyTooLargeError, Stage, TooSlowError, UnfinishedReplyError
 from efcp.mi.stream import Deadline, Stream, open_stream
 
 _READ_AT_ONCE = 64 * 1024
@@ -82,13 +82,13 @@ def _body(
 ) -> None:
     stream.stage = Stage.BODY
     if response.length_remaining is not None and response.length_remaining > max_bytes:
-        raise TooLargeError(max_bytes)
+        raise ReplyTooLargeError(max_bytes)
     size = 0
     try:
         while chunk := response.read1(_READ_AT_ONCE):
             size += len(chunk)
             if size > max_bytes:
-                raise TooLargeError(max_bytes)
+                raise ReplyTooLargeError(max_bytes)
             take(chunk)
     except _BROKEN:
         raise NotMiError(

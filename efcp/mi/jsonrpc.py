@@ -35,15 +35,15 @@ _TYPE_NAMES = {
 }
 
 
-class Place(NamedTuple):
+class JsonPlace(NamedTuple):
     """Where in a reply a value stands; as text, such as `result.PARTITIONS[0].name`."""
 
     label: str | int = "result"
-    parent: "Place | None" = None
+    parent: "JsonPlace | None" = None
 
-    def moved(self, by: int) -> "Place":
+    def moved(self, by: int) -> "JsonPlace":
         """The place so many items behind this one."""
-        return Place(self.label + by, self.parent) if isinstance(self.label, int) else self
+        return JsonPlace(self.label + by, self.parent) if isinstance(self.label, int) else self
 
     def __str__(self) -> str:
         if self.parent is None:
@@ -53,7 +53,7 @@ class Place(NamedTuple):
         )
 
 
-RESULT = Place()
+RESULT = JsonPlace()
 
 
 class Shape:
@@ -64,7 +64,7 @@ class Shape:
 
     __slots__ = ("_members", "_place")
 
-    def __init__(self, value: JsonValue, place: Place = RESULT) -> None:
+    def __init__(self, value: JsonValue, place: JsonPlace = RESULT) -> None:
         if type(value) is not dict:
             raise wrong(place, "an object", value)
         self._members = value
@@ -93,18 +93,18 @@ class Shape:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """A list of texts."""
-        return texts(self._members.get(name), Place(name, self._place))
+        return texts(self._members.get(name), JsonPlace(name, self._place))
 
     def objects(self, name: str) -> "Iterator[Shape]":
         """A list of objects."""
-        return objects(self._members.get(name), Place(name, self._place))
+        return objects(self._members.get(name), JsonPlace(name, self._place))
 
-    def values(self, name: str) -> "Iterator[tuple[JsonValue, Place]]":
+    def values(self, name: str) -> "Iterator[tuple[JsonValue, JsonPlace]]":
         """A list of anything, each with its place."""
-        value, place = self._members.get(name), Place(name, self._place)
+        value, place = self._members.get(name), JsonPlace(name, self._place)
         if type(value) is not list:
             raise wrong(place, "a list", value)
-        return ((item, Place(index, place)) for index, item in enumerate(value))
+        return ((item, JsonPlace(index, place)) for index, item in enumerate(value))
 
     def has(self, name: str) -> bool:
         """Whether there is such a member."""
@@ -112,25 +112,25 @@ class Shape:
 
     def wrong(self, name: str, expected: str) -> WrongShapeError:
         """The error for the member `name`, which is missing or not `expected`."""
-        place = Place(name, self._place)
+        place = JsonPlace(name, self._place)
         return wrong(place, expected, self._members.get(name))
 
 
-def objects(value: JsonValue, place: Place = RESULT) -> Iterator[Shape]:
+def objects(value: JsonValue, place: JsonPlace = RESULT) -> Iterator[Shape]:
     """`value` as a list of objects."""
     if type(value) is not list:
         raise wrong(place, "a list", value)
-    return (Shape(item, Place(index, place)) for index, item in enumerate(value))
+    return (Shape(item, JsonPlace(index, place)) for index, item in enumerate(value))
 
 
-def texts(value: JsonValue, place: Place = RESULT) -> tuple[str, ...]:
+def texts(value: JsonValue, place: JsonPlace = RESULT) -> tuple[str, ...]:
     """`value` as a list of texts."""
     if type(value) is not list:
         raise wrong(place, "a list", value)
     found = []
     for index, item in enumerate(value):
         if type(item) is not str:
-            raise wrong(Place(index, place), "a text", item)
+            raise wrong(JsonPlace(index, place), "a text", item)
         found.append(item)
     return tuple(found)
 
@@ -141,8 +141,8 @@ def require_ok(value: JsonValue) -> None:
         raise wrong(RESULT, "the text “OK”", value)
 
 
-def wrong(place: Place, expected: str, value: JsonValue) -> WrongShapeError:
-    """The error for `value`, which is not `expected`: it is told what kind it is, never itself."""
+def wrong(place: JsonPlace, expected: str, value: JsonValue) -> WrongShapeError:
+    """The error for `value`, which is not `expected`: it names the kind, never the value."""
     return WrongShapeError(str(place), expected, f"it is {_TYPE_NAMES[type(value)]}")
 
 

@@ -13,9 +13,9 @@ import re
 import secrets
 from typing import Final
 
-from efcp.mi.errors import TooLargeError, WrongShapeError
+from efcp.mi.errors import ReplyTooLargeError, WrongShapeError
 from efcp.mi.jsonrpc import BadReplyError, JsonValue, Shape, json_value
-from efcp.mi.replies import Destination, destination_of
+from efcp.mi.replies import ListedDestination, destination_of
 
 MAX_FRAME_BYTES: Final = 3 * 2**20
 """50,000 sets of one destination each are 2.4 MB."""
@@ -48,18 +48,18 @@ class ListReader:
         self._nodes = 0
         self._is_after_key = False
         self._is_in_list = False
-        self._run: list[Destination | JsonValue] = []
+        self._run: list[ListedDestination | JsonValue] = []
         self._is_bad = False
         self._nonce = secrets.token_hex(8)
         self._texts: dict[str, str] = {}
         self.frame = bytearray()
-        self.cut: dict[str, list[Destination | JsonValue]] = {}
+        self.cut: dict[str, list[ListedDestination | JsonValue]] = {}
 
     def feed(self, part: bytes) -> None:
         """Take further bytes. Raises TooLargeError, BadReplyError for a destination that is no JSON."""
         self._size += len(part)
         if self._size > self._max_bytes:
-            raise TooLargeError(self._max_bytes)
+            raise ReplyTooLargeError(self._max_bytes)
         self._pending += part
         while self._read_destinations() if self._is_in_list else self._read_frame():
             pass

@@ -107,7 +107,7 @@ _STATES = {state.value: state for state in DestinationState}
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class ListedDestination:
     """One destination in a proxy's memory.
 
     Texts that a reply leaves out are empty. `weight`, `priority` and `description` are None where the list
@@ -128,11 +128,11 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
-class DestinationSet:
+class ListedSet:
     """A set of a partition, with its destinations in the proxy's order of preference."""
 
     id: int
-    destinations: tuple[Destination, ...]
+    destinations: tuple[ListedDestination, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Partition:
     """A partition of the dispatcher module, with its sets in the proxy's order; none where it is empty."""
 
     name: str
-    sets: tuple[DestinationSet, ...]
+    sets: tuple[ListedSet, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class DsList:
         return next((partition for partition in self.partitions if partition.name == name), None)
 
 
-Cut: TypeAlias = Mapping[str, "Sequence[Destination | JsonValue]"]
+Cut: TypeAlias = Mapping[str, "Sequence[ListedDestination | JsonValue]"]
 """Destinations that were read beforehand, by the text that stands for them (efcp/mi/listing.py)."""
 
 
@@ -169,27 +169,31 @@ def _partition(shape: Shape, cut: Cut) -> Partition:
     return Partition(shape.text("name"), tuple(_sets(shape, cut)))
 
 
-def _sets(partition: Shape, cut: Cut) -> Iterator[DestinationSet]:
+def _sets(partition: Shape, cut: Cut) -> Iterator[ListedSet]:
     if not partition.has("SETS"):  # left out where the partition is empty
         return
     for shape in partition.objects("SETS"):
-        yield DestinationSet(shape.whole("id", INT_RANGE), tuple(_destinations(shape, cut)))
+        yield ListedSet(shape.whole("id", INT_RANGE), tuple(_destinations(shape, cut)))
 
 
-def _destinations(group: Shape, cut: Cut) -> Iterator[Destination]:
+def _destinations(group: Shape, cut: Cut) -> Iterator[ListedDestination]:
     for item, place in group.values("Destinations"):
         if type(item) is not str or item not in cut:
             yield destination_of(Shape(item, place))
             continue
         for index, each in enumerate(cut[item]):
-            # What is none yet has another shape: reading it once more tells which.
-            yield each if isinstance(each, Destination) else destination_of(Shape(each, place.moved(index)))
+            # What is none yet has another shape: reading it once more says which.
+            yield (
+                each
+                if isinstance(each, ListedDestination)
+                else destination_of(Shape(each, place.moved(index)))
+            )
 
 
-def destination_of(shape: Shape, same: Callable[[str], str] = str) -> Destination:
+def destination_of(shape: Shape, same: Callable[[str], str] = str) -> ListedDestination:
     """Read one destination; `same` may give one string for equal ones. Raises WrongShapeError."""
     full = shape.has("weight")
-    return Destination(
+    return ListedDestination(
         uri=shape.text("URI"),
         state=_state(shape),
         first_hit_counter=shape.whole("first_hit_counter", COUNT_RANGE),
@@ -211,8 +215,8 @@ def _state(shape: Shape) -> DestinationState:
 
 
 @dataclass(frozen=True, slots=True)
-class Translation:
-    """What `dp_translate` made of an input: the output, and the attributes of the rule that matched.
+class TranslationReply:
+    """What `dp_translate` returned for an input: the output, and the attributes of the rule that matched.
 
     Either may be empty. No match is no Translation but a RefusedError (404 "No translation").
     """
@@ -239,10 +243,10 @@ class DialplanPartitions:
     round_trip_s: float
 
 
-def parse_translation(reply: Reply) -> Translation:
+def parse_translation(reply: Reply) -> TranslationReply:
     """Read the result of `dp_translate`. Raises WrongShapeError."""
     shape = Shape(reply.result)
-    return Translation(shape.text("Output"), shape.text("ATTRIBUTES"), reply.round_trip_s)
+    return TranslationReply(shape.text("Output"), shape.text("ATTRIBUTES"), reply.round_trip_s)
 
 
 def parse_all_partitions(reply: Reply) -> DialplanPartitions:
@@ -288,7 +292,7 @@ class StateSwitch:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class StatusReport:
     """One report: when, to the second and in UTC, and its text."""
 
     at: datetime
@@ -313,7 +317,7 @@ class IdentifierReports:
 
     group: str
     identifier: str
-    reports: tuple[Report, ...]
+    reports: tuple[StatusReport, ...]
 
     def last_load_count(self) -> LoadCount | None:
         """The newest count: that of the last load that succeeded, since a failed one reports none.
@@ -359,8 +363,8 @@ def _of_group(group: str, identifiers: Iterator[Shape]) -> Iterator[IdentifierRe
         yield IdentifierReports(group, shape.text("Name"), _reports(shape.objects("Reports")))
 
 
-def _reports(reports: Iterator[Shape]) -> tuple[Report, ...]:
+def _reports(reports: Iterator[Shape]) -> tuple[StatusReport, ...]:
     return tuple(
-        Report(datetime.fromtimestamp(shape.whole("Timestamp", _UNIX_TIMES), UTC), shape.text("Log"))
+        StatusReport(datetime.fromtimestamp(shape.whole("Timestamp", _UNIX_TIMES), UTC), shape.text("Log"))
         for shape in reports
     )

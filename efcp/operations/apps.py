@@ -12,19 +12,19 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the chores of this floor, and of the proxies' floor, which is below the jobs."""
-        from efcp.jobs import housekeeping
+        from efcp.jobs import cleanup
         from efcp.operations import cleanup_tasks, reconciliation
         from efcp.operations.alerts import delivery as notifications
         from efcp.operations.maintenance import schedule as maintenance
-        from efcp.proxies import duties
+        from efcp.proxies import leader
 
-        housekeeping.register("state changes", cleanup_tasks.prune_state_changes)
-        housekeeping.register("runs", cleanup_tasks.prune_runs)
-        housekeeping.register("maintenances", cleanup_tasks.prune_maintenances)
-        housekeeping.register("notices", cleanup_tasks.prune_notices)
-        housekeeping.register("probes", cleanup_tasks.prune_probes)
-        housekeeping.register("questions", cleanup_tasks.prune_questions)
-        housekeeping.register("loaded rows", cleanup_tasks.prune_loaded_rows)
-        duties.register("notifications", notifications.EVERY_S, notifications.carry_out)
-        duties.register("unsettled results", reconciliation.EVERY_S, reconciliation.settle)
-        duties.register("maintenance", maintenance.EVERY_S, maintenance.carry_out)
+        cleanup.register("state changes", cleanup_tasks.prune_state_changes)
+        cleanup.register("runs", cleanup_tasks.prune_runs)
+        cleanup.register("maintenances", cleanup_tasks.prune_maintenances)
+        cleanup.register("notices", cleanup_tasks.prune_notices)
+        cleanup.register("probes", cleanup_tasks.prune_probes)
+        cleanup.register("questions", cleanup_tasks.prune_questions)
+        cleanup.register("loaded rows", cleanup_tasks.prune_loaded_rows)
+        leader.register("notifications", notifications.EVERY_S, notifications.carry_out)
+        leader.register("unsettled results", reconciliation.EVERY_S, reconciliation.settle)
+        leader.register("maintenance", maintenance.EVERY_S, maintenance.carry_out)

@@ -20,14 +20,14 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from dispatcher.changes import compare
 from efcp.jobs.models import UNDER_WAY, JobRun
 from efcp.operations.reloads.models import ReloadResult
-from efcp.proxies.models import KnownDestination, State, WatcherHeartbeat
+from efcp.proxies.models import KnownDestination, KnownState, WatcherHeartbeat
 from efcp.proxies.probing import Check
 from efcp.proxies.selectors import WatchedProxy, watched_proxies
 from efcp.proxies.set_counts import set_counts
 
 MAX_DESTINATIONS = 20_000
 
-_NUMBERS = {State.ACTIVE: 0, State.INACTIVE: 1, State.PROBING: 2}
+_NUMBERS = {KnownState.ACTIVE: 0, KnownState.INACTIVE: 1, KnownState.PROBING: 2}
 """As in the column `state`."""
 
 
@@ -89,7 +89,7 @@ class PanelMetrics:
         )
         known = KnownDestination.objects.filter(proxy__in=self._names)
         worst_first = Case(
-            When(state=State.ACTIVE, then=Value(1)), default=Value(0), output_field=IntegerField()
+            When(state=KnownState.ACTIVE, then=Value(1)), default=Value(0), output_field=IntegerField()
         )
         rows = known.order_by(worst_first, "proxy_id", "setid", "position").values_list(
             "proxy_id", "partition", "setid", "uri", "occurrence", "state"
@@ -98,7 +98,7 @@ class PanelMetrics:
             if partition == self._partitions[proxy_id]:
                 family = states if proxy_id in self._fresh else last_known
                 values = [self._names[proxy_id], str(setid), uri, str(occurrence)]
-                family.add_metric(values, _NUMBERS[State(state)])
+                family.add_metric(values, _NUMBERS[KnownState(state)])
         hidden = GaugeMetricFamily(
             "efcp_destinations_hidden", "Destinations without a series of their own", labels=[]
         )
@@ -132,7 +132,7 @@ class PanelMetrics:
             holding = [each for each in on_proxies if each.held]
             for each in holding:
                 # A state that none is in counts 0: a rule on "active == 0" must find it.
-                for state in State:
+                for state in KnownState:
                     family = now if each.fresh else last_known
                     family.add_metric([each.proxy, str(setid), state.value], each.count_of(state))
             for each in (each for each in holding if each.fresh):

@@ -16,7 +16,7 @@ from efcp.operations.runs import is_gone
 from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.proxies.load_reports import partition_of
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.models import ProxyContact, ProxyLoad, State
+from efcp.proxies.models import KnownState, ProxyContact, ProxyLoad
 from efcp.proxies.selectors import LiveStates, live_states
 from efcp.sip.uri import uri_key
 
@@ -100,7 +100,7 @@ def _settle(result: StateResult, held: LiveStates, contact: ProxyContact) -> Non
     elif state == result.state_wanted:
         result.outcome, result.state_after = StateOutcome.DONE, state
         result.message = f"No answer came. The proxy held it as {state} when it was read later."
-    elif state != result.state_before or result.state_wanted == State.PROBING:
+    elif state != result.state_before or result.state_wanted == KnownState.PROBING:
         result.state_after = state
         result.message = f"No answer came. The proxy held it as {state} later: what set that is not known."
     elif asked_at is None or asked_at < result.answered_at + CARRIED_OUT_WITHIN:  # type: ignore[operator]

@@ -12,11 +12,11 @@ class PreviewConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the jobs on logs, and the deletion of old logs."""
-        from efcp.jobs import housekeeping, kinds
+        from efcp.jobs import cleanup, job_types
         from efcp.preview.bulk_translation.job import TRANSLATE_NUMBERS
         from efcp.preview.distribution import services
         from efcp.preview.distribution.job import COUNT_LOG
 
-        kinds.register(COUNT_LOG)
-        kinds.register(TRANSLATE_NUMBERS)
-        housekeeping.register("call logs", services.delete_old)
+        job_types.register(COUNT_LOG)
+        job_types.register(TRANSLATE_NUMBERS)
+        cleanup.register("call logs", services.delete_old)

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from efcp.audit.services import Subject, actor_of, record
-from efcp.jobs import services as jobs
+from efcp.jobs import running as jobs
 from efcp.jobs.models import JobRun
 
 LOGS_SHOWN = 50

@@ -14,8 +14,8 @@ from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import mask_weight
 from dispatcher.table_names import stored_names
-from efcp.proxies.ages import in_words
-from efcp.proxies.models import KnownDestination, State
+from efcp.clock import in_words
+from efcp.proxies.models import KnownDestination, KnownState
 from efcp.proxies.selectors import WatchedProxy
 from efcp.releases import OLDEST, Release
 
@@ -24,7 +24,7 @@ MAX_ROWS = 5_000
 
 NO_WEIGHTS = "The proxy's list is too large to be read with weights: every weight counts as 1 here."
 
-_STATES = {State.ACTIVE: 0, State.INACTIVE: 1, State.PROBING: 2}
+_STATES = {KnownState.ACTIVE: 0, KnownState.INACTIVE: 1, KnownState.PROBING: 2}
 
 T = TypeVar("T")
 Edit = Callable[[list[DestinationRow]], list[DestinationRow]]
@@ -160,7 +160,7 @@ def _rows_of(known: Sequence[KnownDestination]) -> list[DestinationRow]:
             setid=each.setid,
             destination=each.uri,
             socket=each.socket or None,
-            state=_STATES[State(each.state)],
+            state=_STATES[KnownState(each.state)],
             weight=str(1 if each.weight is None else each.weight),
             priority=each.priority or 0,
             attrs=each.attrs,

@@ -1,4 +1,4 @@
-"""What every page's top bar tells of the proxies."""
+"""What every page's top bar shows of the proxies."""
 
 from dataclasses import dataclass
 from datetime import datetime

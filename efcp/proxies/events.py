@@ -42,7 +42,7 @@ class Subscription:
     port: int
 
     def __call__(self, client: MiClient) -> Subscribed:
-        """Subscribe at the proxy of `client`; whatever goes wrong is told, since the list counts without."""
+        """Subscribe at the proxy of `client`; a failure is a value: the list counts without it."""
         endpoint = client.endpoint
         try:
             found = resolve(endpoint.host, endpoint.port, Deadline.after(client.timeout))
@@ -67,7 +67,7 @@ class Subscription:
 
 
 class EventReceiver:
-    """Listens for events and tells whose address one came from; what is from elsewhere is dropped."""
+    """Listens for events and says whose address one came from; what is from elsewhere is dropped."""
 
     def __init__(self, address: str, port: int, noticed: Callable[[str], None]) -> None:
         self._address = address
@@ -112,10 +112,10 @@ class EventReceiver:
 def is_event(datagram: bytes) -> bool:
     """Whether a datagram is the JSON-RPC notification of a destination's change."""
     try:
-        told = json.loads(datagram)
+        message = json.loads(datagram)
     except (ValueError, RecursionError):
         return False
-    return isinstance(told, dict) and told.get("method") == EVENT
+    return isinstance(message, dict) and message.get("method") == EVENT
 
 
 def _plain(address: str) -> str:

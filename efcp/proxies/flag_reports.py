@@ -1,8 +1,8 @@
 """What a proxy reported of a destination's flags, and the states that follow. Pure: no Django, no I/O.
 
-A proxy keeps its last 200 reports of flags (`PARTITION;events` of the group `dispatcher`). A report tells
+A proxy keeps its last 200 reports of flags (`PARTITION;events` of the group `dispatcher`). A report says
 that a flag was set ("inactive") or taken away ("active") and why, to the second, but not which flag: it is
-found by what a list told before and after (dispatch.c, _ds_set_state, alike in 3.4, 3.6 and 4.0).
+found by what a list said before and after (dispatch.c, _ds_set_state, alike in 3.4, 3.6 and 4.0).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from enum import Flag, auto
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from efcp.mi.replies import IdentifierReports, Report
+from efcp.mi.replies import IdentifierReports, StatusReport
 from efcp.sip.uri import uri_key
 
 FLAG_REPORTS_KEPT: Final = 200
@@ -20,7 +20,7 @@ LOAD_REPORTS_KEPT: Final = 20
 """How many reports the proxy keeps of flags, and of loads (dispatch.c)."""
 
 DOWN = "down"
-"""A state between two lists of which the reports only tell that no calls were taken: inactive or probing."""
+"""A state between two lists of which the reports only say that no calls were taken: inactive or probing."""
 
 PROBE_FAILED = "negative probing reply"
 PROBE_ANSWERED = "200 OK probing reply"
@@ -40,7 +40,7 @@ class ReportCursor(NamedTuple):
         return cls(*map(int, parts)) if len(parts) == len(cls._fields) else None
 
     @classmethod
-    def of(cls, reports: Sequence[Report]) -> "ReportCursor":
+    def of(cls, reports: Sequence[StatusReport]) -> "ReportCursor":
         """The cursor at the end of a ring."""
         if not reports:
             return cls(0, 0, 0)
@@ -55,10 +55,10 @@ class ReportCursor(NamedTuple):
 class Unread:
     """The reports that came after a cursor, oldest first, and the cursor for the next time.
 
-    `lost` tells that there were more than the ring kept, or that the proxy began a new one: it restarted.
+    `lost` says that there were more than the ring kept, or that the proxy began a new one: it restarted.
     """
 
-    reports: tuple[Report, ...]
+    reports: tuple[StatusReport, ...]
     cursor: ReportCursor
     lost: bool
 
@@ -91,7 +91,7 @@ class FlagReport(NamedTuple):
     at: datetime
 
 
-def flag_reports(reports: Sequence[Report]) -> list[FlagReport]:
+def flag_reports(reports: Sequence[StatusReport]) -> list[FlagReport]:
     """The reports that tell of flags."""
     found = ((report.at, report.state_switch()) for report in reports)
     return [
@@ -100,7 +100,7 @@ def flag_reports(reports: Sequence[Report]) -> list[FlagReport]:
 
 
 class Transition(NamedTuple):
-    """A change of state; `at` is None and `reason` empty where no report tells of it."""
+    """A change of state; `at` is None and `reason` empty where no report shows it."""
 
     before: str
     after: str

@@ -1,7 +1,7 @@
 """What a proxy reports of loading a module's table, and what its last load was. Pure: no Django, no I/O.
 
 MI lists no dialplan rules, and not every column of a destination. So the panel keeps the rows that its own
-reload loaded, until a report tells of another load: by other hands, or because the proxy restarted. The
+reload loaded, until a report shows another load: by other hands, or because the proxy restarted. The
 proxy keeps its last 20 reports of loads per partition (dispatch.c, dialplan.c).
 """
 
@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from efcp.mi.replies import IdentifierReports, LoadCount, Report
+from efcp.mi.replies import IdentifierReports, LoadCount, StatusReport
 from efcp.proxies.flag_reports import LOAD_REPORTS_KEPT, ReportCursor, unread
 
 MODULES = ("dispatcher", "dialplan")
@@ -52,7 +52,7 @@ class PanelLoad:
     """A load that this panel asked for: when, and what the proxy reported before and after it.
 
     `rows` are those of the table where it was the same before and after, in one order; else None, and
-    `problem` says why. `fits`: what the proxy holds since is all in these rows, as far as it tells.
+    `problem` says why. `fits`: what the proxy holds since is all in these rows, as far as it says.
     `reports_before` and `reports` are None where the proxy gave no usable answer.
     """
 
@@ -110,7 +110,7 @@ def partition_of(module: str, partition: str) -> str:
     return partition if module == "dispatcher" else "default"
 
 
-def completed_at(reports: Sequence[Report]) -> datetime | None:
+def completed_at(reports: Sequence[StatusReport]) -> datetime | None:
     """When the last load among `reports` completed, by the proxy's clock; None where none did."""
     return next((each.at for each in reversed(reports) if each.text.startswith(_COMPLETED)), None)
 
@@ -118,7 +118,7 @@ def completed_at(reports: Sequence[Report]) -> datetime | None:
 def read_on(load: LastLoad, reports: LoadReports) -> LastLoad:
     """The last load, once what is new in `reports` is read. Rows are known of the panel's own loads only.
 
-    Reports that were asked for before those that were read last tell nothing new.
+    Reports that were asked for before those that were read last say nothing new.
     """
     if load.is_newer_than(reports):
         return load
@@ -172,14 +172,14 @@ def panel_load(load: LastLoad, asked: PanelLoad) -> LastLoad | None:
 
 
 def _by_our_clock(last: _Load, read_before: int, load: LastLoad, reports: LoadReports) -> datetime:
-    """When a load began, between the two readings of which only the later one tells of it."""
+    """When a load began, between the two readings of which only the later one shows it."""
     begun_at = min(last.begun_at, reports.asked_at)
     if load.reports_asked_at is None or last.index < read_before:
         return begun_at
     return max(begun_at, load.reports_asked_at)
 
 
-def _source(ring: _Ring, reports: Sequence[Report]) -> LoadSource:
+def _source(ring: _Ring, reports: Sequence[StatusReport]) -> LoadSource:
     """A ring that is not full begins with the proxy's start."""
     if not ring.loads:
         return LoadSource.UNKNOWN
@@ -188,7 +188,7 @@ def _source(ring: _Ring, reports: Sequence[Report]) -> LoadSource:
     return LoadSource.OTHER
 
 
-def _ring(reports: Sequence[Report]) -> _Ring:
+def _ring(reports: Sequence[StatusReport]) -> _Ring:
     loads: list[_Load] = []
     begun: tuple[int, datetime] | None = None
     failed_at: datetime | None = None

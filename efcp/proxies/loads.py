@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from efcp.proxies.ages import in_words
+from efcp.clock import in_words
 from efcp.proxies.load_reports import (
     LastLoad,
     LoadReports,

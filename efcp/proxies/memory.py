@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from efcp.mi import Destination, DsList, IdentifierReports, MiError, ReportList
+from efcp.mi import DsList, IdentifierReports, ListedDestination, MiError, ReportList
 from efcp.sip.uri import uri_key
 
 MAX_TEXT = 255
@@ -65,7 +65,7 @@ class Probes(NamedTuple):
 class StoredDestination(NamedTuple):
     """A destination as stored before: its row's id, since when it is in its state, and the values then.
 
-    `probes` is what is known of its being probed, which no list tells.
+    `probes` is what is known of its being probed, which no list says.
     """
 
     row_id: int
@@ -79,7 +79,7 @@ class StoredDestination(NamedTuple):
 class MemoryList:
     """All destinations of one partition of one proxy at one moment, in the proxy's order.
 
-    `first_hits` tells, in the same order, how often each was a first choice since the last reload.
+    `first_hits` says, in the same order, how often each was a first choice since the last reload.
     """
 
     partition: str
@@ -177,7 +177,7 @@ def memory_of(listing: DsList, partition: str) -> MemoryList:
     return MemoryList(partition, tuple(destinations), tuple(first_hits), with_details)
 
 
-def _require_storable(destination: Destination) -> None:
+def _require_storable(destination: ListedDestination) -> None:
     for text in (destination.uri, destination.socket, destination.attrs, destination.description or ""):
         if len(text) > MAX_TEXT:
             raise UnusableListError(

@@ -98,13 +98,13 @@ class ProxyContact(models.Model):
     `plain_until`: until then the proxy is asked without `full`, since a full reply was too large for it.
     `mixed_at` is when another proxy than the known one answered last, `stranger_start` its text where that
     was the last answer of all.
-    Of its probes, since its start: `probes_seen_at` is the last one that a report tells of, `probes_read_at`
+    Of its probes, since its start: `probes_seen_at` is the last one that a report shows, `probes_read_at`
     how far these were read; `probes_all` where a report shows that it probes what is not marked for it.
     `modes_digest` are the loaded rows whose probe modes stand beside its destinations, empty to have them
     written anew.
     `interval_s` is the pace at which the watcher asks this proxy. `known_since` is the first good answer.
     `flags_cursor` and `loads_cursor` tell how far the proxy's reports were read, those that it gave at
-    `reports_asked_at`; `late_reports` are read ones that no list has shown yet. `events_problem` tells why
+    `reports_asked_at`; `late_reports` are read ones that no list has shown yet. `events_problem` says why
     the proxy sends no events, empty where it does.
     """
 
@@ -146,7 +146,7 @@ class ProxyContact(models.Model):
 
 
 class WatcherHeartbeat(models.Model):
-    """The one row (id 1) in which the leading watcher says that it lives: see efcp.proxies.lease.
+    """The one row (id 1) in which the leading watcher says that it lives: see efcp.proxies.leader.
 
     `started_at` is when it began to lead. `holder` is empty where it ended and none leads yet.
     """
@@ -163,7 +163,7 @@ class WatcherHeartbeat(models.Model):
         return f"watcher at {self.beat_at}"
 
 
-class State(models.TextChoices):
+class KnownState(models.TextChoices):
     """A destination's state in a proxy's memory, by the proxy's own words."""
 
     ACTIVE = "active", "Active"
@@ -180,7 +180,7 @@ class KnownDestination(models.Model):
     `since` is when the state was first seen; `since_is_exact` is False where nobody watched before that
     moment, so that the destination has been in this state at least since then.
     `probe_mode` is the column as it was loaded, null where that is not known. `always_probed`: since its last
-    load a probe failed while it was active. `probe_answered_at` is the last answer that a report tells of.
+    load a probe failed while it was active. `probe_answered_at` is the last answer that a report shows.
     """
 
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="destinations")
@@ -190,7 +190,7 @@ class KnownDestination(models.Model):
     uri_key = models.CharField(max_length=MAX_TEXT)
     occurrence = models.PositiveIntegerField(default=0)
     position = models.PositiveIntegerField()
-    state = models.CharField(max_length=8, choices=State.choices)
+    state = models.CharField(max_length=8, choices=KnownState.choices)
     since = models.DateTimeField()
     since_is_exact = models.BooleanField(default=True)
     socket = models.CharField(max_length=MAX_TEXT, blank=True)
@@ -245,7 +245,7 @@ class StateChange(models.Model):
 
     `state_before` is empty where the destination appeared in a proxy that was known before,
     `state_after` where it vanished. A proxy's first list is no change and leaves no rows here. Between two
-    lists, a state may be "down": the proxy's reports do not tell inactive and probing apart.
+    lists, a state may be "down": the proxy's reports do not distinguish inactive from probing.
     """
 
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="changes")
@@ -310,7 +310,7 @@ class ProxyLoad(models.Model):
 
     `begun_at` is the proxy's second, put between the readings of its reports by the panel's clock. `rows`
     are what was loaded, known only of a reload by this panel while the table stood still; `problem` says why
-    they are not known of such a reload. `failed_at` is a later load that failed. `reports_cursor` tells how
+    they are not known of such a reload. `failed_at` is a later load that failed. `reports_cursor` says how
     far the reports were read, those that the proxy gave at `reports_asked_at`.
     """
 
@@ -341,7 +341,7 @@ class ProxyLoad(models.Model):
 class SharedQuestion(models.Model):
     """A question to proxies that people ask from a page; everybody who asks the same shares the answers.
 
-    `key` tells one question from another; `actor` asked it last. A thread of the panel carries it out, from
+    `key` identifies the question; `actor` asked it last. A thread of the panel carries it out, from
     `started_at` to `ended_at`; one without `ended_at` past its `deadline` was lost with its process.
     """
 

@@ -8,7 +8,7 @@ from efcp.mi import (
     MiClient,
     MiError,
     RefusedError,
-    TooLargeError,
+    ReplyTooLargeError,
     UnfinishedReplyError,
 )
 from efcp.proxies.events import Subscribed, Subscription
@@ -37,7 +37,7 @@ class PollRequest:
     """What to ask a proxy for in one poll.
 
     The version is asked for with `version`, the reports with `reports`, what it reports of loading with
-    `loads`; all of them where the proxy started since it told the text `known_start`, the reports also where
+    `loads`; all of them where the proxy started since it gave the text `known_start`, the reports also where
     the list is not the one of `known_digest`. With `subscription`, the proxy is asked to send its events.
     """
 
@@ -66,7 +66,7 @@ class PollRequest:
             return self._snapshot(client, wants_reports, full=False), False
         try:
             return self._snapshot(client, wants_reports, full=True), False
-        except (TooLargeError, UnfinishedReplyError):
+        except (ReplyTooLargeError, UnfinishedReplyError):
             return self._snapshot(client, wants_reports, full=False), True
 
     def _identity(self, client: MiClient) -> ProxyIdentity | None:
@@ -97,7 +97,7 @@ class Pulse:
 
 
 def feel_pulse(client: MiClient) -> Pulse:
-    """Ask `client` when it started. Raises MiError; that it refuses to tell is an answer too."""
+    """Ask `client` when it started. Raises MiError; that it refuses to say is an answer too."""
     try:
         return Pulse(client.uptime().up_since[:MAX_START_TEXT])
     except RefusedError:
@@ -127,7 +127,7 @@ def load_reports_of(client: MiClient, module: str, partition: str) -> LoadReport
 
 
 def _reports(client: MiClient, partition: str) -> DispatcherReports | None:
-    """What the proxy reports; None where it tells nothing: the list counts without them."""
+    """What the proxy reports; None where it says nothing: the list counts without them."""
     asked_at = datetime.now(UTC)
     try:
         return DispatcherReports.of(client.sr_list_reports("dispatcher"), partition, asked_at)

@@ -1,13 +1,13 @@
 """Whether a proxy checks an active destination by probes, as far as that is known.
 
-ds_list tells neither the probe mode of a destination nor the proxy's ds_probing_mode. What is known comes
+ds_list says neither the probe mode of a destination nor the proxy's ds_probing_mode. What is known comes
 from the proxy's reports (a probe fails for an active destination only where it is always probed), from the
 probe mode that it is known to have loaded, and from what an administrator says of the proxy.
 """
 
 from enum import Enum
 
-from efcp.proxies.models import KnownDestination, ProbingRule, State
+from efcp.proxies.models import KnownDestination, KnownState, ProbingRule
 from efcp.proxies.selectors import WatchedProxy
 
 
@@ -65,6 +65,6 @@ def why_check(watched: WatchedProxy, known: KnownDestination) -> str:
 
 def live_check(watched: WatchedProxy, known: KnownDestination) -> Check | None:
     """The same of a destination as it is known; None of one that is not active, or not known to be now."""
-    if not watched.fresh or known.state != State.ACTIVE:
+    if not watched.fresh or known.state != KnownState.ACTIVE:
         return None
     return check_of(watched, known.probe_mode, known.always_probed)

@@ -1,9 +1,9 @@
 """One visit to a proxy, reasoned out: stored state, list and reports give a plan. Pure: no Django, no I/O.
 
-`read` says who answered and what its reports tell that is new; `reconcile` puts that beside the stored
+`read` says who answered and what is new in its reports; `reconcile` puts that beside the stored
 destinations and gives the `Plan`: rows to write, history, gaps, causes. `storing` applies it.
 
-The list is the truth. Reports date and explain what lists differ in, and tell what came and went between two
+The list is the truth. Reports date and explain what lists differ in, and show what came and went between two
 lists. A report contradicted by two consecutive lists is dropped.
 """
 
@@ -68,7 +68,7 @@ Since = Mapping[Identity, tuple[datetime, bool]]
 
 
 class Cause(StrEnum):
-    """Why a destination changed, as far as the proxy tells."""
+    """Why a destination changed, as far as the proxy reports it."""
 
     PROBING = "probing"
     MI = "mi"
@@ -171,7 +171,7 @@ class StoreOutcome(Enum):
 class Interval:
     """The time between two lists. `begin` is None before the first one.
 
-    `exact` tells whether they lie so near that a change between them can be dated by the later one.
+    `exact` says whether they lie so near that a change between them can be dated by the later one.
     """
 
     begin: datetime | None
@@ -185,9 +185,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class NewReports:
-    """What the reports tell that was not read before.
+    """What is new in the reports.
 
-    `late` were read with the former list, which did not show them yet; `reloaded` tells of a load.
+    `late` were read with the former list, which did not show them yet; `reloaded`: they show a load.
     `reaches`: they reach back to what was read before. `lost`: they do not, though something was.
     """
 
@@ -200,7 +200,7 @@ class NewReports:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What an answer tells before any destination is compared.
+    """What an answer says before any destination is compared.
 
     `contact` is what will be stored of the proxy, `interval` the time since the stored list. `outcome` is
     STORED where destinations have to be compared. `failed_probes` are the destinations whose probe failed
@@ -272,7 +272,7 @@ class Gap:
 class Plan:
     """All that one visit writes.
 
-    `rows` is None where the list is the stored one; `first_hits` tells whether the counters are due.
+    `rows` is None where the list is the stored one; `first_hits` says whether the counters are due.
     With `started_at` the proxy started since: no state is older, those of `flagged_since` no older than that,
     and what was known of probes is forgotten. `reloaded`: what is always probed has to be learnt anew.
     """
@@ -291,7 +291,7 @@ class Plan:
 
 
 def read(contact: ContactState, answer: ProxyAnswer, now: datetime) -> Reading:
-    """Who answered, and what its reports tell that is new; `now` is the panel's clock."""
+    """Who answered, and what is new in its reports; `now` is the panel's clock."""
     snapshot = answer.snapshot
     met, contact = _meet(contact, answer.identity, now)
     interval = _interval(contact, snapshot.asked_at)
@@ -373,7 +373,7 @@ def _reconcile_list(plan: Plan, reading: Reading, snapshot: Snapshot, stored: St
 def _meet(contact: ContactState, identity: ProxyIdentity | None, now: datetime) -> tuple[Met, ContactState]:
     """Whom the answer is of. No restart leads to an earlier start: another proxy answers then.
 
-    Where that is told twice together, the other proxy has taken the address over for good.
+    Where it answers twice in a row, the other proxy has taken the address over for good.
     """
     if identity is None:
         return Met.SAME, contact
@@ -433,7 +433,7 @@ def _take(contact: ContactState, reports: DispatcherReports | None) -> tuple[New
 def _probes(
     contact: ContactState, reports: DispatcherReports | None, interval: Interval, new: NewReports
 ) -> tuple[ContactState, Interval, NewReports, Mapping[Key, datetime], frozenset[Key]]:
-    """What the reports tell of probes since they were read last, those of that very second once more."""
+    """What the reports say of probes since they were read last, those of that very second once more."""
     if reports is None or reports.flags is None or not reports.flags.reports:
         return contact, interval, new, {}, frozenset()
     read_at = contact.probes_read_at or _LONG_AGO

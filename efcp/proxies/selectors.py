@@ -75,7 +75,7 @@ class WatchedProxy:
 
     @property
     def known(self) -> bool:
-        """Whether the proxy ever told what it holds: without that nothing may be said of its memory."""
+        """Whether the proxy ever said what it holds: without that nothing may be said of its memory."""
         return self.contact.seen_at is not None
 
     @property
@@ -158,7 +158,7 @@ def live_states(pairs: Iterable[tuple[int, str]]) -> LiveStates:
     """What the enabled proxies hold of these (set, URI key) pairs, in one query for each PAIRS_AT_ONCE.
 
     A proxy that holds none of a pair's destinations is absent from it. Whether a proxy's states may be shown
-    as live is told by `watched_proxies`.
+    as live is decided by `watched_proxies`.
     """
     distinct = sorted(set(pairs))
     found: LiveStates = {}

@@ -1,6 +1,6 @@
 """How many destinations of each set take calls, by proxy: the counts of the list, the board and the metrics.
 
-A count names its proxies. Where they differ, the worst comes first; what is not known now is told apart.
+A count names its proxies. Where they differ, the worst comes first; what is not known now is counted apart.
 """
 
 from collections import defaultdict
@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from django.db.models import Count, Sum
 
-from efcp.proxies.models import KnownDestination, State
+from efcp.proxies.models import KnownDestination, KnownState
 from efcp.proxies.probing import Check, check_of
 from efcp.proxies.selectors import WatchedProxy
 
@@ -44,7 +44,7 @@ _LOOKS = {
 class StateCount:
     """How many destinations are in one state, and the sum of their weights as far as they are known.
 
-    `checks` counts them by whether they are probed, which is told of active ones only.
+    `checks` counts them by whether they are probed, known of active ones only.
     """
 
     count: int = 0
@@ -77,7 +77,7 @@ class SetOnProxy:
     @property
     def active(self) -> int:
         """How many of them take calls."""
-        return self.count_of(State.ACTIVE)
+        return self.count_of(KnownState.ACTIVE)
 
     @property
     def fresh(self) -> bool:
@@ -109,17 +109,17 @@ class SetOnProxy:
     @property
     def checks(self) -> Mapping[Check, int]:
         """How many of the active ones are checked, never checked, or not known to be."""
-        return self.states.get(State.ACTIVE, StateCount()).checks
+        return self.states.get(KnownState.ACTIVE, StateCount()).checks
 
     @property
     def checks_words(self) -> str:
         """The same for people, in brackets; empty where none is active."""
         found = [(check, self.checks.get(check, 0)) for check in Check]
-        told = [f"{count} {check.value}" for check, count in found if count]
-        if len(told) == 1:
+        parts = [f"{count} {check.value}" for check, count in found if count]
+        if len(parts) == 1:
             check = next(check for check, count in found if count)
             return f" ({check.value})"
-        return f" ({', '.join(told)})" if told else ""
+        return f" ({', '.join(parts)})" if parts else ""
 
     @property
     def chip(self) -> str:
@@ -135,7 +135,7 @@ class SetOnProxy:
 
 @dataclass(frozen=True, slots=True)
 class SameCount:
-    """Proxies that tell the same of a set."""
+    """Proxies that report the same of a set."""
 
     members: tuple[SetOnProxy, ...]
 
@@ -151,7 +151,7 @@ class SameCount:
 
     @property
     def words(self) -> str:
-        """What they tell, as a sentence's beginning."""
+        """What they report, as a sentence's beginning."""
         first = self.first
         if not first.watched.known:
             return f"Unknown on {self.names}"
@@ -199,7 +199,7 @@ def set_counts(
 
 
 def same_counts(on_proxies: Iterable[SetOnProxy]) -> tuple[SameCount, ...]:
-    """The proxies grouped by what they tell, the worst first."""
+    """The proxies grouped by what they report, the worst first."""
     groups: dict[tuple[int, int, int, str], list[SetOnProxy]] = defaultdict(list)
     for each in on_proxies:
         groups[each.service, each.active, -each.held, each.words].append(each)

@@ -1,21 +1,56 @@
-"""Asking proxies for a page without waiting: in the background, once for everybody who asks the same."""
+"""Asking other machines for people: in the background, once for all, or in a limited number of requests.
+
+A page does not wait for a proxy: a question runs in the background, and everybody who asks the same shares
+its answers. Only the buttons that test one address wait, MOST_REQUESTS at a time.
+"""
 
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from functools import wraps
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from django.db import transaction
 from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from efcp.mi import MiClient
-from efcp.proxies.asking import Answer, Target, ask
+from efcp.proxies.fan_out import Answer, Target, ask, fan_out, in_background
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import SharedAnswer, SharedQuestion
-from efcp.proxies.threads import ask_and_store, in_background
+
+MOST_REQUESTS = 4
+"""Requests of one process that wait for a proxy or another server, of all people together."""
+
+_request_slots = threading.BoundedSemaphore(MOST_REQUESTS)
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def waits_for_others(view: View[P]) -> View[P]:
+    """Limit a view that connects to another machine within its request; beyond it, 503."""
+
+    @wraps(view)
+    def limited(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        if not _request_slots.acquire(blocking=False):
+            text = f"{MOST_REQUESTS} tests are under way: try again in a few seconds. Nothing was sent."
+            if request.headers.get("HX-Request") == "true":
+                # htmx shows no answer that is an error.
+                return HttpResponse(f'<div class="notice notice-warning" role="alert">{text}</div>')
+            return HttpResponse(text, status=503, content_type="text/plain", headers={"Retry-After": "5"})
+        try:
+            return view(request, *args, **kwargs)
+        finally:
+            _request_slots.release()
+
+    return limited
+
 
 MOST_AT_ONCE = 4
 """Questions that one process carries out at a time; each takes a thread for every proxy."""
@@ -117,7 +152,7 @@ def _carry_out(survey: Survey[T], question_id: int, started_at: datetime) -> Non
         ).update(text=survey.encode(answer), answered_at=timezone.now())
 
     try:
-        ask_and_store(survey.targets, lambda target: ask(target, survey.question, survey.limit_s), store)
+        fan_out(survey.targets, lambda target: ask(target, survey.question, survey.limit_s), store)
         _end(question_id, started_at)
     finally:
         _slots.release()

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from efcp.mi import MiError, NotMiError, Obstacle, TooSlowError, UnreachableError
-from efcp.proxies.asking import Answer, NotAskedError
+from efcp.proxies.fan_out import Answer, NotAskedError
 from efcp.proxies.load_reports import partition_of, read_on
 from efcp.proxies.loads import stored_load, write_load
 from efcp.proxies.locking import retried_on_lock
@@ -36,7 +36,7 @@ class VisitResult:
     """What became of a visit: what was stored, how many destinations changed, whether the proxy restarted.
 
     `problem` says why there is no usable answer, empty where there is one. `start` is the proxy's own text of
-    its start, empty where it was not told.
+    its start, empty where it is not known.
     """
 
     outcome: StoreOutcome = StoreOutcome.STORED

@@ -20,10 +20,9 @@ from django.db import close_old_connections, connection
 
 from efcp.mi import MiClient
 from efcp.proxies import visits
-from efcp.proxies.asking import MAX_THREADS, Answer, ask, target_of
-from efcp.proxies.duties import Duties
 from efcp.proxies.events import EventReceiver, Subscription
-from efcp.proxies.lease import Lease
+from efcp.proxies.fan_out import DEFAULT_LIMIT_S, MAX_THREADS, Answer, ask, target_of
+from efcp.proxies.leader import LeaderTasks, Lease
 from efcp.proxies.models import Proxy, ProxyContact
 from efcp.proxies.polling import PLAIN_FOR, Poll, PollRequest, Pulse, feel_pulse
 from efcp.proxies.visits import VisitResult, store_answer
@@ -32,7 +31,7 @@ log = logging.getLogger(__name__)
 
 IDENTITY_EVERY_S = 30.0
 LOADS_EVERY_S = 10.0
-"""How often a proxy is asked whether it loaded anew: neither module's list tells that by itself."""
+"""How often a proxy is asked whether it loaded anew: no list says that by itself."""
 LONGEST_INTERVAL_S = 30.0
 COST_SHARE = 5
 """A proxy is left alone for this many times what its last poll cost: the reply's time and the storing."""
@@ -81,13 +80,19 @@ class Watched:
 class Watcher:
     """Watches the enabled proxies, each every `interval_s` seconds or slower, until `stopping` is set.
 
-    With `events_at` it asks the proxies for events, and looks at once where one comes.
+    With `events_at` it asks the proxies for events, and looks at once where one comes. `limit_s` bounds each
+    call to a proxy, in seconds.
     """
 
     def __init__(
-        self, interval_s: float, stopping: threading.Event, events_at: EventPlace | None = None
+        self,
+        interval_s: float,
+        stopping: threading.Event,
+        events_at: EventPlace | None = None,
+        limit_s: float = DEFAULT_LIMIT_S,
     ) -> None:
         self.interval_s = interval_s
+        self.limit_s = limit_s
         self.stopping = stopping
         self._events_at = events_at
         self._lease = Lease(self._is_well)
@@ -107,8 +112,8 @@ class Watcher:
         """Watch until `stopping` is set; requests under way then end within their own limit."""
         lease = threading.Thread(target=self._lease.keep, args=(self.stopping,), name="lease")
         lease.start()
-        duties = Duties(lambda: self._lease.is_held, self.stopping)
-        duties.start()
+        tasks = LeaderTasks(lambda: self._lease.is_held, self.stopping)
+        tasks.start()
         try:
             with ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="mi") as pool:
                 while not self.stopping.is_set():
@@ -122,7 +127,7 @@ class Watcher:
         finally:
             self.stopping.set()
             self._rest()
-            duties.join()
+            tasks.join()
             lease.join()
 
     def poll_once(self) -> dict[str, VisitResult]:
@@ -243,7 +248,9 @@ class Watcher:
         watched.is_asked = True
         watched.pulse_at = time.monotonic() + self.interval_s
         proxy_id = watched.proxy.pk
-        future: Future[Answer[Poll | Pulse]] = pool.submit(ask, target_of(watched.proxy), question)
+        future: Future[Answer[Poll | Pulse]] = pool.submit(
+            ask, target_of(watched.proxy), question, self.limit_s
+        )
         future.add_done_callback(lambda done: self._answers.put((proxy_id, done)))
 
     def _store_next_answer(self) -> None:
@@ -290,7 +297,7 @@ class Watcher:
     def _remember(
         self, watched: Watched, answer: Answer[Poll | Pulse], result: VisitResult, storing_s: float
     ) -> None:
-        """Take over what a list told, or that there was none: then the next try is not put off."""
+        """Remember what a list said, or that there was none: then the next try is not put off."""
         if answer.error is not None or isinstance(answer.value, Pulse) or result.problem:
             watched.identity_due_at = 0.0
             watched.wants_reports = True
@@ -328,7 +335,7 @@ class Watcher:
                 log.warning("The database can't be used, the watcher goes on trying: %s", error)
             self._database_is_away = True
             for watched in self._watched.values():
-                # What was read is lost: the reports tell it once more.
+                # What was read is lost: the reports are read once more.
                 watched.wants_reports = True
             connection.close()
             self.stopping.wait(DATABASE_REST_S)
@@ -339,9 +346,9 @@ class Watcher:
 
 
 def _is_same(one: Proxy, other: Proxy) -> bool:
-    """Whether two readings of a proxy's row tell the watcher the same."""
+    """Whether two readings of a proxy's row are the same to the watcher."""
 
-    def told(proxy: Proxy) -> tuple[object, ...]:
+    def columns(proxy: Proxy) -> tuple[object, ...]:
         return (
             proxy.name,
             proxy.mi_url,
@@ -350,4 +357,4 @@ def _is_same(one: Proxy, other: Proxy) -> bool:
             proxy.partition,
         )
 
-    return told(one) == told(other)
+    return columns(one) == columns(other)

@@ -32,7 +32,7 @@ Handler = Callable[[SandboxProxy, Given], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class MiCommand:
     """How a command may be called, what it does, and which module it belongs to."""
 
     recipes: tuple[Recipe, ...]
@@ -133,7 +133,7 @@ def _sr_get_status(proxy: SandboxProxy, given: Given) -> Any:
 def _of_each_group(
     proxy: SandboxProxy, given: Given, listed: Callable[[Identifier], dict[str, object]]
 ) -> list[dict[str, object]]:
-    """What `listed` tells of the identifiers of one group, or of all groups where none is named."""
+    """What `listed` gives for the identifiers of one group, or of all groups where none is named."""
     wanted = optional_text(given, "group")
     with proxy.guard:
         if wanted is not None:
@@ -168,17 +168,17 @@ def _sr_list_identifiers(proxy: SandboxProxy, given: Given) -> Any:
     return [listed(name, group) for name, group in proxy.reports.groups().items()]
 
 
-CORE_COMMANDS: dict[str, Command] = {
-    "get_statistics": Command((("statistics",),), _get_statistics, "statistics"),
-    "uptime": Command(((),), _uptime),
-    "version": Command(((), ("revision",)), _version),
-    "event_subscribe": Command((("event", "socket"), ("event", "socket", "expire")), _event_subscribe),
-    "events_list": Command(((),), _events_list),
-    "subscribers_list": Command(((), ("event",), ("event", "socket")), _subscribers_list),
-    "sr_get_status": Command((("group",), ("group", "identifier")), _sr_get_status),
-    "sr_list_status": Command(((), ("group",)), _sr_list_status),
-    "sr_list_reports": Command(((), ("group",), ("group", "identifier")), _sr_list_reports),
-    "sr_list_identifiers": Command(((), ("group",)), _sr_list_identifiers),
+CORE_COMMANDS: dict[str, MiCommand] = {
+    "get_statistics": MiCommand((("statistics",),), _get_statistics, "statistics"),
+    "uptime": MiCommand(((),), _uptime),
+    "version": MiCommand(((), ("revision",)), _version),
+    "event_subscribe": MiCommand((("event", "socket"), ("event", "socket", "expire")), _event_subscribe),
+    "events_list": MiCommand(((),), _events_list),
+    "subscribers_list": MiCommand(((), ("event",), ("event", "socket")), _subscribers_list),
+    "sr_get_status": MiCommand((("group",), ("group", "identifier")), _sr_get_status),
+    "sr_list_status": MiCommand(((), ("group",)), _sr_list_status),
+    "sr_list_reports": MiCommand(((), ("group",), ("group", "identifier")), _sr_list_reports),
+    "sr_list_identifiers": MiCommand(((), ("group",)), _sr_list_identifiers),
 }
 
 
@@ -207,7 +207,7 @@ def _ds_reload(proxy: SandboxProxy, given: Given) -> str:
 
 
 def _ds_set_state(proxy: SandboxProxy, given: Given) -> str:
-    """The parameters are read one by one: the first one that is wrong is the one that is told."""
+    """The parameters are read one by one: the first wrong one is reported."""
     state = _state(text(given, "state"))
     setid = _set_of_group(text(given, "group"))
     proxy.set_state(setid, text(given, "address"), state)
@@ -278,20 +278,20 @@ def _dp_show_partition(proxy: SandboxProxy, given: Given) -> Any:
     return {"Partitions": [{"name": PARTITION, "table": "dialplan", "db_url": url}]}
 
 
-MODULE_COMMANDS: dict[str, Command] = {
-    "ds_set_state": Command((("state", "group", "address"),), _ds_set_state, "dispatcher"),
-    "ds_list": Command(((), ("partition",), ("full",), ("full", "partition")), _ds_list, "dispatcher"),
-    "ds_reload": Command(
+MODULE_COMMANDS: dict[str, MiCommand] = {
+    "ds_set_state": MiCommand((("state", "group", "address"),), _ds_set_state, "dispatcher"),
+    "ds_list": MiCommand(((), ("partition",), ("full",), ("full", "partition")), _ds_list, "dispatcher"),
+    "ds_reload": MiCommand(
         ((), ("inherit_state",), ("partition",), ("partition", "inherit_state")), _ds_reload, "dispatcher"
     ),
-    "ds_push_script_attrs": Command(
+    "ds_push_script_attrs": MiCommand(
         (("attrs", "ip", "port", "set"), ("attrs", "ip", "port", "set", "partition")),
         _ds_push_script_attrs,
         "dispatcher",
     ),
-    "dp_reload": Command(((), ("partition",)), _dp_reload, "dialplan"),
-    "dp_translate": Command((("dpid", "input"), ("dpid", "input", "partition")), _dp_translate, "dialplan"),
-    "dp_show_partition": Command(((), ("partition",)), _dp_show_partition, "dialplan"),
+    "dp_reload": MiCommand(((), ("partition",)), _dp_reload, "dialplan"),
+    "dp_translate": MiCommand((("dpid", "input"), ("dpid", "input", "partition")), _dp_translate, "dialplan"),
+    "dp_show_partition": MiCommand(((), ("partition",)), _dp_show_partition, "dialplan"),
 }
 
 
@@ -332,7 +332,7 @@ def names(proxy: SandboxProxy) -> list[str]:
     return list(_QUALIFIED_NAMES) if _has_new_names(proxy) else list(COMMANDS)
 
 
-def _find(proxy: SandboxProxy, method: str) -> Command | None:
+def _find(proxy: SandboxProxy, method: str) -> MiCommand | None:
     if _has_new_names(proxy):
         method = _QUALIFIED_NAMES.get(method, method)
     return COMMANDS.get(method)
@@ -360,9 +360,9 @@ def _help(proxy: SandboxProxy, given: Given) -> Any:
     return {"Help": "not available for this command", "Exported by": command.module}
 
 
-COMMANDS: dict[str, Command] = {
+COMMANDS: dict[str, MiCommand] = {
     **CORE_COMMANDS,
-    "which": Command(((), ("command",)), _which),
-    "help": Command(((), ("mi_cmd",)), _help),
+    "which": MiCommand(((), ("command",)), _which),
+    "help": MiCommand(((), ("mi_cmd",)), _help),
     **MODULE_COMMANDS,
 }

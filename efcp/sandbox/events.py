@@ -1,4 +1,4 @@
-"""What the sandbox tells of itself: events to subscribers, and status and reports (evi, status_report.c).
+"""What the sandbox reports: events to subscribers, and status and reports (evi, status_report.c).
 
 Events are JSON datagrams to whoever subscribed (event_datagram); `sr_*` read a ring of reports per
 identifier.
@@ -59,7 +59,7 @@ class Subscriber:
         return math.ceil(self.subscribed_at + self.expire_s - time.monotonic())
 
     def listed(self) -> dict[str, object]:
-        """As subscribers_list tells it."""
+        """As subscribers_list gives it."""
         return {"socket": self.socket, "expire": self.expire_s, "ttl": max(self.left_s, 0) or "expired"}
 
 
@@ -143,7 +143,7 @@ class Status(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReportLine:
     """One report: when (Unix time), and its text."""
 
     at: int
@@ -159,18 +159,18 @@ class Identifier:
     """One identifier of a group: its status, details of it where it has any, and its reports."""
 
     name: str
-    reports: deque[Report]
+    reports: deque[ReportLine]
     status: Status = Status.READY
     details: str = ""
 
     def report(self, text: str) -> None:
         """Add a report, in the place of the oldest one where the ring is full."""
-        self.reports.append(Report(int(time.time()), text))
+        self.reports.append(ReportLine(int(time.time()), text))
 
     def listed_status(self) -> dict[str, object]:
-        """Readiness and status as MI tells them."""
-        told: dict[str, object] = {"Readiness": self.status >= 0, "Status": int(self.status)}
-        return told | {"Details": self.details} if self.details else told
+        """Readiness and status as MI gives them."""
+        status: dict[str, object] = {"Readiness": self.status >= 0, "Status": int(self.status)}
+        return status | {"Details": self.details} if self.details else status
 
     def listed_reports(self) -> list[dict[str, object]]:
         """The reports, the oldest first."""
@@ -201,7 +201,7 @@ class Loading:
 
 
 @dataclass(slots=True)
-class Reports:
+class SandboxReports:
     """The groups `dialplan`, `dispatcher` and `core`, in the proxy's order."""
 
     dispatcher: Loading = field(default_factory=Loading)

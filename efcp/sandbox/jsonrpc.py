@@ -32,8 +32,8 @@ class MiRefusalError(Exception):
 
     def as_object(self) -> dict[str, object]:
         """The `error` of the reply."""
-        told: dict[str, object] = {"code": self.code, "message": self.message}
-        return told | {"data": self.data} if self.data else told
+        members: dict[str, object] = {"code": self.code, "message": self.message}
+        return members | {"data": self.data} if self.data else members
 
 
 def match(recipes: Sequence[Recipe], given: Mapping[str, object] | list[object] | None) -> Given:
@@ -176,8 +176,8 @@ def answer(body: bytes, call: Call) -> bytes | Unanswered:
         request = _read(members)
     except MiRefusalError as refusal:
         return _encode({"error": refusal.as_object(), "id": request_id})
-    told = _told(call, request)
-    return _encode(told | {"id": request_id}) if "id" in members else Unanswered.NOTIFICATION
+    members = _outcome(call, request)
+    return _encode(members | {"id": request_id}) if "id" in members else Unanswered.NOTIFICATION
 
 
 def _members(parsed: object) -> dict[str, Any]:
@@ -195,13 +195,13 @@ def _read(members: dict[str, Any]) -> _RpcRequest:
     return _RpcRequest(method, params)
 
 
-def _told(call: Call, request: _RpcRequest) -> dict[str, Any]:
+def _outcome(call: Call, request: _RpcRequest) -> dict[str, Any]:
     try:
         return {"result": call(request.method, request.params)}
     except MiRefusalError as refusal:
         return {"error": refusal.as_object()}
 
 
-def _encode(told: dict[str, Any]) -> bytes:
-    written = json.dumps({"jsonrpc": "2.0"} | told, separators=(",", ":"), ensure_ascii=False)
+def _encode(members: dict[str, Any]) -> bytes:
+    written = json.dumps({"jsonrpc": "2.0"} | members, separators=(",", ":"), ensure_ascii=False)
     return written.encode(errors="replace")

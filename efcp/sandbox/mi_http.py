@@ -29,7 +29,7 @@ _NO_SUCH_METHOD = b"<html><body>Unsupported HTTP request!</body></html>"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class HttpLimits:
     """How long and how many: a request, an answer, a connection that hangs; connections, hanging ones."""
 
     request_s: float = 30.0
@@ -63,10 +63,10 @@ class MiServer:
     Commands wait for the database and for names: they run in `thread`, an executor with one thread.
     """
 
-    def __init__(self, proxy: SandboxProxy, thread: Executor, limits: Limits | None = None) -> None:
+    def __init__(self, proxy: SandboxProxy, thread: Executor, limits: HttpLimits | None = None) -> None:
         self._proxy = proxy
         self._thread = thread
-        self._limits = limits or Limits()
+        self._limits = limits or HttpLimits()
         self._connections: set[asyncio.Task[None]] = set()
         self._hanging = 0
         self._server: asyncio.Server | None = None
@@ -166,7 +166,7 @@ async def _until_closed(reader: asyncio.StreamReader) -> None:
 
 
 async def _read(connection: _Connection) -> _HttpRequest:
-    """The next request; raise _HangUpError for what is no HTTP, or a body whose length is not told."""
+    """The next request; raise _HangUpError for what is no HTTP, or a body without a length."""
     head = await connection.reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     method, _, rest = first.partition(" ")
@@ -186,7 +186,7 @@ async def _read(connection: _Connection) -> _HttpRequest:
     return _HttpRequest(method, target.partition("?")[0], headers.get("content-type", ""), body)
 
 
-def _length(told: str) -> int:
-    if not (told.isascii() and told.isdigit()) or len(told) > 9 or int(told) > _MAX_BODY_BYTES:
+def _length(digits: str) -> int:
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9 or int(digits) > _MAX_BODY_BYTES:
         raise _HangUpError
-    return int(told)
+    return int(digits)

@@ -17,7 +17,7 @@ class SampleDecision(models.Model):
 
 
 class SampleGateway(models.Model):
-    """A port on loopback that the samples name, and whether the gateway played there answers."""
+    """A port on loopback that the samples name, and whether the gateway there answers."""
 
     port = models.PositiveIntegerField(primary_key=True)
     answers = models.BooleanField(default=True)

@@ -26,7 +26,7 @@ from efcp.releases import SANDBOX_VERSION, Release
 from efcp.sandbox import events
 from efcp.sandbox.jsonrpc import MiRefusalError
 from efcp.sandbox.mi_http import MiServer
-from efcp.sandbox.proxy import DueProbe, SandboxProxy, Tables, TablesUnreadableError
+from efcp.sandbox.proxy import DueProbe, SandboxProxy, SandboxTables, TablesUnreadableError
 from efcp.sandbox.sip import OptionsClient, Responder, is_loopback, open_udp
 from efcp.sandbox.tables import OF_THE_PANEL, Names
 
@@ -130,7 +130,7 @@ class SandboxProcess:
         self,
         settings: Sandbox,
         gateways: Mapping[int, bool] | None = None,
-        tables: Tables = OF_THE_PANEL,
+        tables: SandboxTables = OF_THE_PANEL,
     ) -> None:
         self.mi_port = settings.mi_port
         self.sip_port = settings.sip_port

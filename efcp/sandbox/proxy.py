@@ -19,7 +19,7 @@ from dispatcher.routing.memory import ProxyMemory, UnknownDestinationError, Unsa
 from dispatcher.routing.probing import Probe
 from dispatcher.routing.rows import DestinationRow
 from efcp.mi import as_text
-from efcp.sandbox.events import EVENT, Events, Reports, Send, published
+from efcp.sandbox.events import EVENT, Events, SandboxReports, Send, published
 from efcp.sandbox.jsonrpc import MiRefusalError
 from efcp.sandbox.sip import Address, address_and_port
 from efcp.sip import address as ip
@@ -39,7 +39,7 @@ class TablesUnreadableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class SandboxTables:
     """Where the rows come from, each read anew when it is loaded, and where changed states go to.
 
     Each raises TablesUnreadableError.
@@ -62,12 +62,12 @@ class DueProbe:
 class SandboxProxy:
     """One proxy with the partition `default` of both modules."""
 
-    def __init__(self, memory: ProxyMemory, tables: Tables, version: str, send_event: Send) -> None:
+    def __init__(self, memory: ProxyMemory, tables: SandboxTables, version: str, send_event: Send) -> None:
         self.memory = memory
         self.tables = tables
         self.version = version
         self.events = Events(published(version), send_event)
-        self.reports = Reports()
+        self.reports = SandboxReports()
         self.started_at = datetime.now(UTC)
         self.guard = threading.RLock()
         self._dialplans: dialplan_loading.LoadedDialplans | None = None
@@ -183,29 +183,29 @@ class SandboxProxy:
     def _announce(self, changes: Sequence[FlagChange]) -> None:
         for change in changes:
             self.reports.tell_switched(change.address, change.setid, change.status, change.reason)
-            told = {"group": change.setid, "address": change.address}
-            self.events.raise_event(EVENT, told | {"status": change.status, "reason": change.reason})
+            listed = {"group": change.setid, "address": change.address}
+            self.events.raise_event(EVENT, listed | {"status": change.status, "reason": change.reason})
 
 
 def _destination(each: LiveDestination, full: bool, script_attrs: str | None) -> dict[str, object]:
     loaded = each.loaded
-    told: dict[str, object] = {
+    listed: dict[str, object] = {
         "URI": loaded.uri,
         "state": STATES[each.health.state],
         "first_hit_counter": each.first_hits,
     }
     if loaded.socket:
-        told["socket"] = loaded.socket
+        listed["socket"] = loaded.socket
     if loaded.attrs:
-        told["attr"] = loaded.attrs
+        listed["attr"] = loaded.attrs
     if script_attrs:
-        told["script_attr"] = script_attrs
+        listed["script_attr"] = script_attrs
     if full:
-        told |= {"weight": loaded.weight, "priority": loaded.priority}
+        listed |= {"weight": loaded.weight, "priority": loaded.priority}
         if loaded.description:
-            told["description"] = loaded.description
-    told["resolved_addresses"] = list(loaded.addresses)
-    return told
+            listed["description"] = loaded.description
+    listed["resolved_addresses"] = list(loaded.addresses)
+    return listed
 
 
 def _is_at(each: LiveDestination, host: str, port: int) -> bool:

@@ -45,7 +45,7 @@ _REGEX = 1
 
 @retried_on_lock
 def seed_once() -> bool:
-    """Write the samples into the empty tables of a trial; tell whether it was done.
+    """Write the samples into the empty tables of a trial; return whether it was done.
 
     The question is settled at the first start: whoever had rows then, or empties the tables later, gets none.
     """

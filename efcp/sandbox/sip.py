@@ -110,7 +110,7 @@ T2_S = 4.0
 FROM = "sip:ds@sip.domain.com"
 """Who asks: the default of ds_probing_from."""
 Done = Callable[[int | None], None]
-"""Told the final code, or None when no answer came in time."""
+"""Gets the final code, or None when no answer came in time."""
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ class _Transaction:
 
 
 class OptionsClient(asyncio.DatagramProtocol):
-    """Sends OPTIONS from one socket and tells each transaction's outcome."""
+    """Sends OPTIONS from one socket and reports each transaction's outcome."""
 
     def __init__(self, fr_timeout_s: float) -> None:
         self._fr_timeout_s = fr_timeout_s

@@ -19,7 +19,7 @@ from dispatcher.routing import rows
 from dispatcher.routing.memory import UnsavedState
 from dispatcher.routing.rows import DestinationRow
 from efcp.proxies.locking import retried_on_lock
-from efcp.sandbox.proxy import Tables, TablesUnreadableError
+from efcp.sandbox.proxy import SandboxTables, TablesUnreadableError
 from efcp.sip.uri import UriError, parse
 
 Name = tuple[str, int | None, str]
@@ -119,5 +119,5 @@ def flush(states: Sequence[UnsavedState]) -> int:
     return written
 
 
-OF_THE_PANEL = Tables(dispatcher_rows, dialplan_rules, "the panel's own database", flush)
+OF_THE_PANEL = SandboxTables(dispatcher_rows, dialplan_rules, "the panel's own database", flush)
 """The tables in the panel's own database."""

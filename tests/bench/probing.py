@@ -60,14 +60,14 @@ async def _answer() -> None:
 async def _probe(ports: list[str]) -> None:
     from dispatcher.routing.rows import DestinationRow
     from efcp.sandbox.process import SandboxProcess
-    from efcp.sandbox.proxy import Tables
+    from efcp.sandbox.proxy import SandboxTables
     from tests.sandbox.fixtures import settings_of
 
     rows = [
         DestinationRow(number // 100, f"sip:gw{number}@127.0.0.1:{ports[number % len(ports)]}", probe_mode=1)
         for number in range(DESTINATIONS)
     ]
-    tables = Tables(dispatcher=lambda: rows, dialplan=list, database_url="")
+    tables = SandboxTables(dispatcher=lambda: rows, dialplan=list, database_url="")
     sandbox = SandboxProcess(settings_of(ping_interval_s=INTERVAL_S, fr_timeout_s=2), tables=tables)
     await sandbox.run(asyncio.Event(), partial(print, "ready", flush=True))
 

@@ -22,7 +22,7 @@ from efcp.mi import as_text
 from efcp.releases import Release
 from efcp.sandbox import events
 from efcp.sandbox.mi_http import MiServer
-from efcp.sandbox.proxy import SandboxProxy, Tables
+from efcp.sandbox.proxy import SandboxProxy, SandboxTables
 from tests.conformance.acceptance import LISTENER, SIP_PORT, resolve
 
 WAIT_S = 0.5
@@ -51,7 +51,7 @@ def _compare_version(version: str, recorded: dict[str, Any]) -> Iterator[str | N
     rules: list[RuleRow] = []
     proxy = SandboxProxy(
         memory=ProxyMemory(Environment(resolve=resolve, listeners=(LISTENER,), release=Release.of(version))),
-        tables=Tables(lambda: rows, lambda: rules, "mysql://opensips@127.0.0.1/mi"),
+        tables=SandboxTables(lambda: rows, lambda: rules, "mysql://opensips@127.0.0.1/mi"),
         version=f"{version}.0",
         send_event=events.send,
     )

@@ -14,7 +14,7 @@ from dispatcher.routing.destinations import DestinationState
 from dispatcher.routing.memory import UnsavedState
 from dispatcher.routing.rows import DestinationRow
 from efcp.audit.services import Actor
-from efcp.jobs.housekeeping import keep_house
+from efcp.jobs.cleanup import run_cleanup
 from efcp.proxies.models import KnownDestination, Proxy, StateChange, WatcherHeartbeat
 from efcp.sandbox import tables
 
@@ -59,7 +59,7 @@ def as_watcher(turn: int) -> None:
 
 def as_worker(_turn: int) -> None:
     """Enqueue a job, which the running worker does, and do the chores once more."""
-    keep_house.enqueue()
+    run_cleanup.enqueue()
     StateChange.objects.filter(at__lt=timezone.now() - timedelta(seconds=2)).delete()
 
 

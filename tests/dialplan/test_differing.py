@@ -9,7 +9,7 @@ from dialplan.differing import Change, Loads, explained, loads_of, newest_change
 from dialplan.dry_run import DryRun, try_input
 from efcp.audit.services import Actor, Subject, record
 from efcp.mi import IdentifierReports
-from efcp.mi.replies import LoadCount, Report
+from efcp.mi.replies import LoadCount, StatusReport
 from tests.dialplan.conftest import AddRule
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -24,7 +24,7 @@ def ago(minutes: int) -> datetime:
 
 def reported(*texts: tuple[int, str]) -> IdentifierReports:
     """What a proxy reports, by minutes ago."""
-    return IdentifierReports("dialplan", "default", tuple(Report(ago(at), text) for at, text in texts))
+    return IdentifierReports("dialplan", "default", tuple(StatusReport(ago(at), text) for at, text in texts))
 
 
 def loaded(at: int) -> list[tuple[int, str]]:

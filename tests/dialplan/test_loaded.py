@@ -13,7 +13,7 @@ from dialplan.loaded import Kind, ProxyRules, pending_rules, read_rules
 from dialplan.models import Rule
 from dialplan.translation.rules import RuleRow
 from efcp.audit.services import Actor
-from efcp.mi.replies import IdentifierReports, Report
+from efcp.mi.replies import IdentifierReports, StatusReport
 from efcp.proxies.load_reports import LoadReports, PanelLoad
 from efcp.proxies.loads import record_panel_load, store_load_reports
 from efcp.proxies.models import Proxy
@@ -39,7 +39,7 @@ def ring(*seconds_ago: int, rules: int | None = None) -> LoadReports:
         "DB data loading successfully completed",
         f"{count} rules loaded (0 discarded)",
     )
-    told = [Report(now - timedelta(seconds=second), text) for second in seconds_ago for text in texts]
+    told = [StatusReport(now - timedelta(seconds=second), text) for second in seconds_ago for text in texts]
     return LoadReports(now, IdentifierReports("dialplan", "default", tuple(told)))
 
 

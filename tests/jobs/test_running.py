@@ -12,12 +12,12 @@ from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from efcp.jobs import kinds, services
-from efcp.jobs.chores import prune_job_runs
-from efcp.jobs.kinds import Kind, Limits
-from efcp.jobs.models import SILENT_FOR, JobRun, Outcome
-from efcp.jobs.progress import CancelledError, OrphanedError, Progress
-from efcp.jobs.running import run_job, work_off
+from efcp.jobs import job_types
+from efcp.jobs import running as jobs
+from efcp.jobs.cleanup import prune_job_runs
+from efcp.jobs.job_types import CancelledError, JobLimits, JobType, OrphanedError, Progress
+from efcp.jobs.models import SILENT_FOR, JobOutcome, JobRun
+from efcp.jobs.running import execute, run_job
 from tests.database.conftest import KEY, mysql_url
 from tests.jobs.playing.works import LIMITS, WORKS
 from tests.launch.panel import until
@@ -30,12 +30,12 @@ WITHIN_S = 30.0
 @pytest.fixture(autouse=True)
 def _playing_kinds() -> Iterator[None]:
     """Register the tests' kinds in this process; take them back after."""
-    kept = dict(kinds._kinds)
+    kept = dict(job_types._job_types)
     for work in WORKS:
-        kinds.register(Kind(work.__name__, work, LIMITS))
+        job_types.register(JobType(work.__name__, work, LIMITS))
     yield
-    kinds._kinds.clear()
-    kinds._kinds.update(kept)
+    job_types._job_types.clear()
+    job_types._job_types.update(kept)
 
 
 @pytest.fixture
@@ -59,12 +59,12 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., JobRun
 
 
 def ask(kind: str = "count", **arguments: int) -> JobRun:
-    return services.start(kind, "a title", "anna", arguments)
+    return jobs.start(kind, "a title", "anna", arguments)
 
 
 def running(**values: object) -> JobRun:
     now = timezone.now()
-    described = {"kind": "count", "outcome": Outcome.RUNNING, "started_at": now, "beat_at": now} | values
+    described = {"kind": "count", "outcome": JobOutcome.RUNNING, "started_at": now, "beat_at": now} | values
     return JobRun.objects.create(title="a title", actor="anna", asked_at=now, **described)
 
 
@@ -75,7 +75,7 @@ def test_a_job_that_is_asked_for_is_in_the_queue() -> None:
 
 def test_a_job_ends_with_its_result(run: Callable[..., JobRun]) -> None:
     job = run("count", to=5)
-    assert (job.outcome, job.result, job.message) == (Outcome.DONE, {"counted": 5}, "")
+    assert (job.outcome, job.result, job.message) == (JobOutcome.DONE, {"counted": 5}, "")
     assert (job.total, job.unit) == (5, "numbers")
     assert job.ended_at is not None
 
@@ -91,15 +91,15 @@ def test_a_job_ends_with_its_result(run: Callable[..., JobRun]) -> None:
 )
 def test_a_job_that_fails_says_why(run: Callable[..., JobRun], kind: str, says: str) -> None:
     job = run(kind)
-    assert job.outcome == Outcome.FAILED
+    assert job.outcome == JobOutcome.FAILED
     assert job.message.startswith(says)
 
 
 def test_a_job_that_takes_too_long_is_ended(run: Callable[..., JobRun]) -> None:
-    short = Limits(memory=LIMITS.memory, time=timedelta(seconds=0.5))
-    kinds.register(Kind("hang", kinds.kind_named("hang").work, short))
+    short = JobLimits(memory=LIMITS.memory, time=timedelta(seconds=0.5))
+    job_types.register(JobType("hang", job_types.job_type_named("hang").work, short))
     job = run("hang")
-    assert job.outcome == Outcome.FAILED
+    assert job.outcome == JobOutcome.FAILED
     assert job.message.startswith("It took longer than")
 
 
@@ -111,8 +111,8 @@ def test_a_running_job_is_cancelled_whether_it_listens_or_not(
 
     def cancel_once_it_runs() -> None:
         try:
-            assert until(lambda: JobRun.objects.filter(outcome=Outcome.RUNNING).exists(), WITHIN_S)
-            services.cancel(JobRun.objects.get())
+            assert until(lambda: JobRun.objects.filter(outcome=JobOutcome.RUNNING).exists(), WITHIN_S)
+            jobs.cancel(JobRun.objects.get())
         finally:
             connection.close()
 
@@ -120,7 +120,7 @@ def test_a_running_job_is_cancelled_whether_it_listens_or_not(
     somebody.start()
     job = run(kind)
     somebody.join()
-    assert (job.outcome, job.result) == (Outcome.CANCELLED, None)
+    assert (job.outcome, job.result) == (JobOutcome.CANCELLED, None)
 
 
 WORKER = """
@@ -148,32 +148,32 @@ def test_no_job_outlives_its_worker(kind: str) -> None:
 
 def test_a_waiting_job_that_is_cancelled_is_never_begun(run: Callable[..., JobRun]) -> None:
     job = ask()
-    assert services.cancel(job)
+    assert jobs.cancel(job)
     run_job.func(job.pk)
     job.refresh_from_db()
-    assert (job.outcome, job.started_at) == (Outcome.CANCELLED, None)
+    assert (job.outcome, job.started_at) == (JobOutcome.CANCELLED, None)
 
 
 def test_a_job_that_has_its_end_cannot_be_cancelled() -> None:
-    job = running(outcome=Outcome.DONE)
-    assert not services.cancel(job)
+    job = running(outcome=JobOutcome.DONE)
+    assert not jobs.cancel(job)
     job.refresh_from_db()
-    assert job.outcome == Outcome.DONE
+    assert job.outcome == JobOutcome.DONE
 
 
 def test_a_job_whose_worker_is_gone_counts_as_abandoned_and_can_be_cancelled() -> None:
     job = running(beat_at=timezone.now() - 2 * SILENT_FOR)
     assert job.is_abandoned(timezone.now())
-    assert services.cancel(job)
+    assert jobs.cancel(job)
     job.refresh_from_db()
-    assert job.outcome == Outcome.CANCELLED
+    assert job.outcome == JobOutcome.CANCELLED
 
 
 def test_a_job_runs_once_though_the_queue_has_it_twice(run: Callable[..., JobRun]) -> None:
     job = running()
     run_job.func(job.pk)
     job.refresh_from_db()
-    assert job.outcome == Outcome.RUNNING
+    assert job.outcome == JobOutcome.RUNNING
 
 
 def test_progress_is_told_in_parts_of_the_whole() -> None:
@@ -199,17 +199,17 @@ def test_a_report_without_a_worker_ends_the_job(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_job_that_was_cancelled_meanwhile_keeps_that_end() -> None:
-    job = running(outcome=Outcome.CANCELLED)
+    job = running(outcome=JobOutcome.CANCELLED)
     JobRun.objects.filter(pk=job.pk).update(arguments={"to": 1})
-    work_off(job.pk)
+    execute(job.pk)
     job.refresh_from_db()
-    assert (job.outcome, job.result) == (Outcome.CANCELLED, None)
+    assert (job.outcome, job.result) == (JobOutcome.CANCELLED, None)
 
 
 def test_results_are_kept_for_a_week() -> None:
     now = timezone.now()
     for days in (6, 8):
-        running(outcome=Outcome.DONE)
+        running(outcome=JobOutcome.DONE)
         JobRun.objects.filter(pk=JobRun.objects.latest("pk").pk).update(asked_at=now - timedelta(days=days))
     assert prune_job_runs(now) == 1
     assert JobRun.objects.get().asked_at > now - timedelta(days=7)

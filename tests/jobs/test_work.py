@@ -14,7 +14,7 @@ from tests.database.conftest import Schema
 from tests.launch.panel import ENDS_WITHIN_S, STARTS_WITHIN_S, until
 
 pytestmark = pytest.mark.long
-HOUSE_WAS_KEPT = (
+CLEANUPS_DONE = (
     f"SELECT COUNT(*) FROM {DBTaskResult._meta.db_table}"  # noqa: S608 - a table's own name
     " WHERE status = 'SUCCESSFUL' AND task_path LIKE %s"
 )
@@ -42,7 +42,7 @@ def worker(schema: Schema) -> Iterator[subprocess.Popen[str]]:
 
 def test_the_worker_keeps_house_at_its_first_start_and_ends_on_sigterm(schema: Schema) -> None:
     with worker(schema) as process:
-        kept = until(lambda: schema.rows(HOUSE_WAS_KEPT, "%keep_house") == [(1,)], STARTS_WITHIN_S)
+        kept = until(lambda: schema.rows(CLEANUPS_DONE, "%run_cleanup") == [(1,)], STARTS_WITHIN_S)
         process.send_signal(signal.SIGTERM)
         output, _nothing = process.communicate(timeout=ENDS_WITHIN_S)
     assert kept, output

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from efcp.jobs.housekeeping import keep_house
+from efcp.jobs.cleanup import run_cleanup
 from efcp.proxies.models import WatcherHeartbeat
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ def beat(seconds_ago: int) -> None:
 
 def enqueue(minutes_ago: int) -> None:
     """Leave a job in the queue that nobody has taken."""
-    keep_house.enqueue()
+    run_cleanup.enqueue()
     DBTaskResult.objects.update(enqueued_at=timezone.now() - timedelta(minutes=minutes_ago))
 
 

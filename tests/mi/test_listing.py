@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efcp.mi.errors import MiError, NotMiError, TooLargeError
+from efcp.mi.errors import MiError, NotMiError, ReplyTooLargeError
 from efcp.mi.jsonrpc import BadReplyError, decode_reply
 from efcp.mi.listing import MAX_FRAME_BYTES, MAX_NODES, MAX_PENDING_BYTES, ListReader
 from efcp.mi.replies import DsList, Reply, parse_ds_list
@@ -129,7 +129,7 @@ def test_what_would_take_much_memory_is_refused_early(body: bytes) -> None:
 
 def test_what_is_larger_than_permitted_is_refused() -> None:
     reader = ListReader(100)
-    with pytest.raises(TooLargeError):
+    with pytest.raises(ReplyTooLargeError):
         reader.feed(b" " * 101)
 
 

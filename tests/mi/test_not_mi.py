@@ -12,7 +12,7 @@ from efcp.mi import (
     MiClient,
     NotMiError,
     Obstacle,
-    TooLargeError,
+    ReplyTooLargeError,
     UnfinishedReplyError,
     UnreachableError,
 )
@@ -155,7 +155,7 @@ def test_100_mb_announced_are_refused_before_they_come(serve: Serve) -> None:
             peer.send(MEBIBYTE)
 
     server = serve(play)
-    with pytest.raises(TooLargeError, match="more than 64 MiB"):
+    with pytest.raises(ReplyTooLargeError, match="more than 64 MiB"):
         ask(server)
     assert server.client_closed.wait(GIVE_UP_S)
     assert not server.played_to_the_end
@@ -168,7 +168,7 @@ def test_a_stream_is_cut_off_at_the_size_limit(serve: Serve) -> None:
             peer.send(b"100000\r\n" + MEBIBYTE + b"\r\n")
 
     server = serve(play)
-    with pytest.raises(TooLargeError, match="more than 3 MiB"):
+    with pytest.raises(ReplyTooLargeError, match="more than 3 MiB"):
         MiClient(Endpoint(server.url), GIVE_UP_S, max_answer_bytes=3 * 2**20).ds_list()
     assert server.client_closed.wait(GIVE_UP_S)
 

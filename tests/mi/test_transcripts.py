@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from efcp.mi import (
-    Destination,
     DestinationState,
     Endpoint,
+    ListedDestination,
     LoadCount,
     MiClient,
     RefusedError,
     Reply,
-    Report,
     StateSwitch,
+    StatusReport,
     UnfinishedReplyError,
 )
 from efcp.mi import client as mi_client
@@ -61,7 +61,7 @@ def test_every_exchange_comes_through_the_client_as_recorded(serve: Serve, versi
     assert [peer.request["method"] for peer in server.requests] == [one["method"] for one in transcript]
 
 
-def as_listed(destination: Destination) -> dict[str, Any]:
+def as_listed(destination: ListedDestination) -> dict[str, Any]:
     """A destination as ds_list writes it: empty texts are left out."""
     texts = {
         "socket": destination.socket,
@@ -106,7 +106,7 @@ def test_a_full_list_has_weight_priority_and_description(version: str) -> None:
     full = next(result for params, result in results("ds_list", version) if params.get("full") == 1)
     default = parse_ds_list(given(full)).partition("default")
     assert default is not None
-    assert default.sets[1].destinations[1] == Destination(
+    assert default.sets[1].destinations[1] == ListedDestination(
         uri="sip:127.0.0.1:6001",
         state=DestinationState.ACTIVE,
         first_hit_counter=0,
@@ -180,7 +180,7 @@ def test_reports_of_all_groups_name_their_group() -> None:
     result = [{"Name": "core", "Identifiers": [{"Name": "main", "Reports": [one]}]}]  # status_report.c
     found = parse_reports(given(result)).of("core", "main")
     assert found is not None
-    assert found.reports == (Report(datetime(2026, 11, 23, 9, 38, 41, tzinfo=UTC), "hello"),)
+    assert found.reports == (StatusReport(datetime(2026, 11, 23, 9, 38, 41, tzinfo=UTC), "hello"),)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -201,7 +201,7 @@ def test_a_dialplan_report_counts_rules() -> None:
     texts = {text for text in recorded if "rules loaded" in text}
     assert texts
     for text in texts:
-        count = Report(datetime.now(UTC), text).load_count()
+        count = StatusReport(datetime.now(UTC), text).load_count()
         assert count is not None
         assert text == f"{count.loaded} rules loaded ({count.discarded} discarded)"
 
@@ -217,7 +217,7 @@ def test_a_switch_names_destination_set_and_reason(version: str) -> None:
 
 
 def test_other_reports_are_neither_counts_nor_switches() -> None:
-    report = Report(datetime.now(UTC), "starting DB data loading")
+    report = StatusReport(datetime.now(UTC), "starting DB data loading")
     assert (report.load_count(), report.state_switch()) == (None, None)
 
 

@@ -18,7 +18,7 @@ from efcp.operations.reloads import services as reloads
 from efcp.operations.reloads.models import ReloadOutcome, ReloadRun
 from efcp.operations.states import services as states
 from efcp.operations.states.models import StateOutcome, StateRun
-from efcp.proxies.models import Proxy, State
+from efcp.proxies.models import KnownState, Proxy
 from tests.configuration.test_failed_writes import CuttingProxy
 from tests.operations.alerts.receivers import HookServer
 from tests.operations.conftest import URI
@@ -63,7 +63,7 @@ def test_a_state_is_set(
 ) -> None:
     row = Destination.objects.get(pk=add_row(URI))  # type: ignore[operator]
     relay.arm(b"COMMIT", "after")
-    begun = states.begin([row], State.INACTIVE, [proxy], actor)
+    begun = states.begin([row], KnownState.INACTIVE, [proxy], actor)
     assert begun.ended.wait(15)
     assert begun.run.results.get().outcome == StateOutcome.DONE
     assert len(edge.commands_of("ds_set_state")) == StateRun.objects.count() == 1

@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from efcp.accounts.roles import Role
-from efcp.jobs.models import JobRun, Outcome
+from efcp.jobs.models import JobOutcome, JobRun
 from efcp.operations import metrics
 from efcp.operations.reloads.models import ReloadOutcome
 from efcp.proxies.models import Proxy, ProxyContact
@@ -124,7 +124,7 @@ def test_reloads_by_outcome(edge: Proxy, client: Client) -> None:
 
 @pytest.mark.django_db
 def test_jobs_that_have_no_end_yet(client: Client) -> None:
-    for outcome in (Outcome.WAITING, Outcome.WAITING, Outcome.RUNNING, Outcome.DONE):
+    for outcome in (JobOutcome.WAITING, JobOutcome.WAITING, JobOutcome.RUNNING, JobOutcome.DONE):
         JobRun.objects.create(kind="spread", title="a", actor="ann", asked_at=timezone.now(), outcome=outcome)
     assert read(client)["efcp_jobs"] == {("waiting",): 2, ("running",): 1}
 

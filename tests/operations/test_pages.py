@@ -14,7 +14,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.operations.reloads.models import ReloadResult, ReloadRun
 from efcp.operations.states.models import StateResult, StateRun
-from efcp.proxies.models import KnownDestination, Proxy, State
+from efcp.proxies.models import KnownDestination, KnownState, Proxy
 from tests.factories import ProxyFactory
 from tests.operations.forms import sent
 from tests.operations.playing_proxy import PlayingProxy
@@ -47,7 +47,7 @@ PAGES = {
 def state_run(proxy: Proxy) -> StateRun:
     """A setting that ended well."""
     now = timezone.now()
-    run = StateRun.objects.create(started_at=now, actor="somebody", state=State.INACTIVE)
+    run = StateRun.objects.create(started_at=now, actor="somebody", state=KnownState.INACTIVE)
     StateResult.objects.create(run=run, proxy=proxy, setid=1, uri=URI, outcome="done", deadline=now)
     return run
 

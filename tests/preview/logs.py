@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from pyarrow import parquet
 
-from efcp.jobs.models import JobRun, Outcome
-from efcp.jobs.running import work_off
+from efcp.jobs.models import JobOutcome, JobRun
+from efcp.jobs.running import execute
 from efcp.preview.models import CallLog
 from tests.dispatcher.conftest import add_row as add_row
 
@@ -41,8 +41,8 @@ def counted(client: Client, log: CallLog, **question: Any) -> JobRun:
     response = client.post(reverse("preview:distribution-log-count", args=[log.pk]), asked)
     assert response.status_code == 302, response.content.decode()
     job = JobRun.objects.latest("pk")
-    JobRun.objects.filter(pk=job.pk).update(outcome=Outcome.RUNNING)
-    work_off(job.pk)
+    JobRun.objects.filter(pk=job.pk).update(outcome=JobOutcome.RUNNING)
+    execute(job.pk)
     job.refresh_from_db()
     return job
 

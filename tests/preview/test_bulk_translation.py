@@ -12,9 +12,8 @@ from dialplan import services
 from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
-from efcp.jobs.kinds import JobError
-from efcp.jobs.models import JobRun, Outcome
-from efcp.jobs.progress import Progress
+from efcp.jobs.job_types import JobError, Progress
+from efcp.jobs.models import JobOutcome, JobRun
 from efcp.preview.bulk_translation.job import number_in, translate_numbers
 from efcp.preview.models import CallLog
 from tests.preview.logs import as_parquet, uploaded
@@ -51,9 +50,9 @@ def result(client: Client, log: CallLog) -> dict[str, Any]:
     """What the job gives, done here and not by a worker."""
     ask(client, log)
     job = JobRun.objects.get()
-    JobRun.objects.update(outcome=Outcome.RUNNING)
+    JobRun.objects.update(outcome=JobOutcome.RUNNING)
     told = translate_numbers(job.arguments, Progress(job.pk))
-    JobRun.objects.update(outcome=Outcome.DONE, result=told)
+    JobRun.objects.update(outcome=JobOutcome.DONE, result=told)
     job.refresh_from_db()
     assert isinstance(job.result, dict)
     return job.result
@@ -186,7 +185,7 @@ def test_it_can_be_cancelled(operator: Client, log: CallLog) -> None:
     ask(operator, log)
     job = JobRun.objects.get()
     operator.post(reverse("preview:bulk-translation-cancel", args=[job.pk]))
-    assert JobRun.objects.get().outcome == Outcome.CANCELLED
+    assert JobRun.objects.get().outcome == JobOutcome.CANCELLED
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from efcp.accounts.roles import Role
-from efcp.jobs.models import JobRun, Outcome
+from efcp.jobs.models import JobOutcome, JobRun
 from efcp.preview.distribution import services
 from efcp.preview.models import CallLog
 
@@ -57,7 +57,7 @@ def test_only_operators_change_anything(
         assert status == 403
     else:
         assert status in {302, 422}
-    untouched = CallLog.objects.exists() and JobRun.objects.filter(outcome=Outcome.WAITING).exists()
+    untouched = CallLog.objects.exists() and JobRun.objects.filter(outcome=JobOutcome.WAITING).exists()
     assert untouched or role in {Role.OPERATOR, Role.ADMINISTRATOR}
 
 

@@ -17,7 +17,7 @@ from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import Selection
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
-from efcp.jobs.models import JobRun, Outcome
+from efcp.jobs.models import JobOutcome, JobRun
 from efcp.preview.distribution import services
 from efcp.preview.distribution.counting import CountResult
 from efcp.preview.sources import Source, SourceKind, set_preview
@@ -32,7 +32,7 @@ def test_a_csv_log_is_counted(client_as: ClientAs, add_row: AddRow) -> None:
     add_row("sip:10.0.0.1")
     client = client_as(Role.OPERATOR)
     job = counted(client, uploaded(client))
-    assert (job.outcome, job.message) == (Outcome.DONE, "")
+    assert (job.outcome, job.message) == (JobOutcome.DONE, "")
     assert job.result is not None
     assert (job.result["rows"], job.result["broken"]["count"]) == (2, 0)
     text = client.get(reverse("preview:distribution-count", args=[job.pk])).content.decode()
@@ -96,7 +96,7 @@ def test_a_log_of_another_make_than_its_first_line_says_so(
     add_row("sip:10.0.0.1")
     client = client_as(Role.OPERATOR)
     job = counted(client, uploaded(client, b"call_id,from\n" + b"a;b;c\n" * 200))
-    assert job.outcome == Outcome.FAILED
+    assert job.outcome == JobOutcome.FAILED
     assert "another number of columns than the first line" in job.message
 
 
@@ -104,7 +104,7 @@ def test_a_column_that_holds_no_texts_is_told(client_as: ClientAs, add_row: AddR
     add_row("sip:10.0.0.1")
     client = client_as(Role.OPERATOR)
     job = counted(client, uploaded(client, as_parquet(call_id=[[1], [2]]), "calls.parquet"))
-    assert job.outcome == Outcome.FAILED
+    assert job.outcome == JobOutcome.FAILED
     assert job.message.startswith("The column call_id holds list<")
 
 
@@ -267,7 +267,7 @@ def test_while_a_count_is_under_way_its_page_polls_itself_and_tells_how_far_it_i
         actor="anna",
         asked_at=timezone.now(),
         started_at=timezone.now(),
-        outcome=Outcome.RUNNING,
+        outcome=JobOutcome.RUNNING,
         progress=30,
         total=40,
         note="3 calls, 0 broken rows",
@@ -289,5 +289,5 @@ def test_a_count_is_cancelled_by_an_operator(client_as: ClientAs) -> None:
     job = JobRun.objects.get()
     client.post(reverse("preview:distribution-count-cancel", args=[job.pk]))
     job.refresh_from_db()
-    assert job.outcome == Outcome.CANCELLED
+    assert job.outcome == JobOutcome.CANCELLED
     assert [record.action for record in AuditRecord.objects.order_by("pk")] == ["upload", "count", "cancel"]

@@ -14,6 +14,8 @@ from efcp.proxies.visits import VisitResult, visit
 from tests.factories import ProxyFactory
 from tests.proxies.mi_server import MiServer
 
+PATIENCE_S = 60.0
+"""A limit that no machine is too slow for: what a limit does has tests of its own."""
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
@@ -54,7 +56,7 @@ def store(proxy: Proxy, mi: MiServer) -> Callable[..., VisitResult]:
 
     def read_and_store(seconds: float = 0, *, full: bool = True) -> VisitResult:
         question = PollRequest("default", full=full)
-        snapshot = question(MiClient(Endpoint.parse(mi.url))).snapshot
+        snapshot = question(MiClient(Endpoint.parse(mi.url), timeout=PATIENCE_S)).snapshot
         asked_at = START + timedelta(seconds=seconds)
         reports = replace(snapshot.reports, asked_at=asked_at) if snapshot.reports else None
         return visit(proxy, ProxyAnswer(replace(snapshot, asked_at=asked_at, reports=reports)))

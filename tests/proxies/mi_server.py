@@ -160,7 +160,7 @@ def _handler_of(mi: MiServer) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def wait_until(condition: Any, limit_s: float = 10.0) -> bool:
+def wait_until(condition: Any, limit_s: float = 60.0) -> bool:
     """Wait until `condition()` holds; tell whether it came to hold."""
     until = time.monotonic() + limit_s
     while time.monotonic() < until:

@@ -1,7 +1,8 @@
-"""A thousand changes while the leading one of two watchers is killed: played, and what was stored of them.
+"""Hundreds of changes while the leading one of two watchers is killed, and what was stored of them.
 
-A proxy is played on loopback with a ring of 200 reports, as the real ones have; the watchers are processes of
-their own on one SQLite file.
+A fake proxy on loopback has a ring of 200 reports, as the real ones have; the watchers are processes of their
+own on one SQLite file. No clock decides: a batch of changes comes once the last one is stored, and the second
+watcher is stopped (SIGSTOP) until all changes of the time without a leader have come.
 """
 
 import contextlib
@@ -18,8 +19,9 @@ from pathlib import Path
 from tests.proxies.mi_server import MiServer, listed, wait_until
 from tests.proxies.watchers import fail_or_recover, prepare, watchers
 
-CHANGES = 1000
-KILLED_AFTER = 250
+BATCH = 40
+BATCHES = 5
+"""Before the leader is killed, and again after another leads."""
 DESTINATIONS = 20
 A_SECOND = timedelta(seconds=1)
 
@@ -64,39 +66,56 @@ class Takeover:
         )
 
 
-def take_over(folder: Path, changes_a_second: float) -> Takeover:
-    """Play it out in `folder`; everything that was started is ended."""
+def take_over(folder: Path, changes_without_leader: int) -> Takeover:
+    """Run it in `folder`; everything that was started is ended."""
     mi = MiServer(reports=[], sets={1: [listed(f"sip:gateway-{n}") for n in range(DESTINATIONS)]})
     mi.start()
     try:
         database_file = prepare(folder, [mi.url])
-        with contextlib.closing(sqlite3.connect(database_file)) as database, watchers(folder, 2):
-            return _play(mi, database, changes_a_second)
+        with (
+            contextlib.closing(sqlite3.connect(database_file)) as database,
+            watchers(folder, 2) as processes,
+        ):
+            return _run(mi, database, [each.pid for each in processes], changes_without_leader)
     finally:
         mi.stop()
 
 
-def _play(mi: MiServer, database: sqlite3.Connection, changes_a_second: float) -> Takeover:
+def _run(mi: MiServer, database: sqlite3.Connection, watchers: list[int], without_leader: int) -> Takeover:
     assert wait_until(lambda: len(_states(database)) == DESTINATIONS, 60)
-    made = []
-    killed_at = led_again_at = 0.0
-    killed = ""
-    begun = time.monotonic()
-    for number in range(CHANGES):
-        time.sleep(max(0.0, begun + number / changes_a_second - time.monotonic()))
+    made: list[datetime] = []
+    for _ in range(BATCHES):
+        _change(mi, made, BATCH)
+        assert wait_until(lambda: len(_stored(database)) == len(made), 60)
+    killed = _leader(database)
+    leading = int(killed.split("/")[1])
+    [waiting] = [pid for pid in watchers if pid != leading]
+    os.kill(waiting, signal.SIGSTOP)
+    os.kill(leading, signal.SIGKILL)
+    killed_at = time.monotonic()
+    _change(mi, made, without_leader)
+    os.kill(waiting, signal.SIGCONT)
+    assert wait_until(lambda: _leader(database) != killed, 60)
+    led_again_after_s = time.monotonic() - killed_at
+    for _ in range(BATCHES):
+        _change(mi, made, BATCH)
+        assert wait_until(lambda: _states(database) == _truth(mi), 60)
+    # What a list does not show any more is found in the reports with the visit after it.
+    wait_until(lambda: len(_stored(database)) == len(made), 6)
+    return Takeover(tuple(made), _stored(database), _gaps(database), led_again_after_s)
+
+
+def _change(mi: MiServer, made: list[datetime], count: int) -> None:
+    """Have `count` changes happen, and the ring go on to another second: reports have no finer moment."""
+    for number in range(count):
         made.append(datetime.now(UTC))
         fail_or_recover(mi, mi.sets[1][number % DESTINATIONS])
-        if number == KILLED_AFTER:
-            killed = _leader(database)
-            os.kill(int(killed.split("/")[1]), signal.SIGKILL)
-            killed_at = time.monotonic()
-        elif killed and not led_again_at and _leader(database) != killed:
-            led_again_at = time.monotonic()
-    wanted = {each["URI"]: each["state"].lower() for each in mi.sets[1]}
-    assert wait_until(lambda: _states(database) == wanted, 60)
-    # What a list did not show any more is found in the reports with the look after it.
-    time.sleep(3)
-    return Takeover(tuple(made), _stored(database), _gaps(database), led_again_at - killed_at)
+    last = made[-1].replace(microsecond=0)
+    assert wait_until(lambda: datetime.now(UTC) >= last + A_SECOND)
+
+
+def _truth(mi: MiServer) -> dict[str, str]:
+    return {each["URI"]: each["state"].lower() for each in mi.sets[1]}
 
 
 def _leader(database: sqlite3.Connection) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dispatcher.routing.destinations import DestinationState, Health
 from dispatcher.routing.destinations import StateFlag as Flags
-from efcp.mi.replies import IdentifierReports, Report
+from efcp.mi.replies import IdentifierReports, StatusReport
 from efcp.proxies.flag_reports import (
     DOWN,
     FlagReport,
@@ -30,7 +30,8 @@ FAILED, ANSWERED = "negative probing reply", "200 OK probing reply"
 def ring(*seconds: int) -> IdentifierReports:
     """A ring of reports, by the seconds after START at which they came."""
     reports = tuple(
-        Report(START + timedelta(seconds=second), f"report {number}") for number, second in enumerate(seconds)
+        StatusReport(START + timedelta(seconds=second), f"report {number}")
+        for number, second in enumerate(seconds)
     )
     return IdentifierReports("dispatcher", "default;events", reports)
 
@@ -81,13 +82,13 @@ LOOKS = st.lists(st.lists(st.integers(0, 2), max_size=8), min_size=2, max_size=1
 
 @given(LOOKS)
 def test_what_is_new_is_what_came_since_or_is_said_to_be_lost(looks: list[list[int]]) -> None:
-    kept: deque[Report] = deque(maxlen=5)
+    kept: deque[StatusReport] = deque(maxlen=5)
     mark, now, number = None, 0, 0
     for waits in looks:
         since = []
         for wait in waits:
             now, number = now + wait, number + 1
-            since.append(Report(START + timedelta(seconds=now), f"report {number}"))
+            since.append(StatusReport(START + timedelta(seconds=now), f"report {number}"))
         kept.extend(since)
         found = unread(IdentifierReports("dispatcher", "default;events", tuple(kept)), mark, 5)
         if mark is not None and not found.lost:
@@ -102,8 +103,8 @@ def test_a_mark_reads_as_it_was_written() -> None:
 
 def test_reports_that_tell_of_no_flag_are_passed_over() -> None:
     reports = (
-        Report(START, "starting DB data loading"),
-        Report(START, "DESTINATION <sip:A>, set 7 switched to [inactive] due to MI command\n"),
+        StatusReport(START, "starting DB data loading"),
+        StatusReport(START, "DESTINATION <sip:A>, set 7 switched to [inactive] due to MI command\n"),
     )
     assert flag_reports(reports) == [FlagReport(7, "sip:a", False, "MI command", START)]
 

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from efcp.proxies import lease
-from efcp.proxies.lease import Lease
+from efcp.proxies import leader
+from efcp.proxies.leader import Lease
 from efcp.proxies.models import WatcherHeartbeat
 from tests.proxies.mi_server import wait_until
 
@@ -16,9 +16,9 @@ from tests.proxies.mi_server import wait_until
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases that run out soon, in the proportions of the real ones."""
-    monkeypatch.setattr(lease, "RENEW_EVERY_S", 0.05)
-    monkeypatch.setattr(lease, "BELIEVED_FOR_S", 1.6)
-    monkeypatch.setattr(lease, "LEASE_S", 2.0)
+    monkeypatch.setattr(leader, "RENEW_EVERY_S", 0.05)
+    monkeypatch.setattr(leader, "BELIEVED_FOR_S", 1.6)
+    monkeypatch.setattr(leader, "LEASE_S", 2.0)
 
 
 def test_the_first_one_leads_and_goes_on_leading(db: None) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from efcp.mi.replies import IdentifierReports, Report
+from efcp.mi.replies import IdentifierReports, StatusReport
 from efcp.proxies.load_reports import LastLoad, LoadReports, LoadSource, PanelLoad
 from efcp.proxies.loads import last_loads, loaded_rows, record_panel_load, store_load_reports
 from efcp.proxies.models import Proxy
@@ -18,18 +18,18 @@ def ring(
     *loads: tuple[float, int], failed: float | None = None, begun: float | None = None
 ) -> IdentifierReports:
     """The reports of loads, each given by its second after NOON and its number of rows."""
-    told: list[Report] = []
+    told: list[StatusReport] = []
     for second, count in loads:
         at = NOON + timedelta(seconds=second)
         told += [
-            Report(at, "starting DB data loading"),
-            Report(at, "DB data loading successfully completed"),
-            Report(at, f"{count} rules loaded (0 discarded)"),
+            StatusReport(at, "starting DB data loading"),
+            StatusReport(at, "DB data loading successfully completed"),
+            StatusReport(at, f"{count} rules loaded (0 discarded)"),
         ]
     if failed is not None:
-        told.append(Report(NOON + timedelta(seconds=failed), "DB data loading failed, discarding"))
+        told.append(StatusReport(NOON + timedelta(seconds=failed), "DB data loading failed, discarding"))
     if begun is not None:
-        told.append(Report(NOON + timedelta(seconds=begun), "starting DB data loading"))
+        told.append(StatusReport(NOON + timedelta(seconds=begun), "starting DB data loading"))
     return IdentifierReports("dialplan", "default", tuple(told[-20:]))
 
 

@@ -14,7 +14,7 @@ from efcp.proxies.probing import Check, check_of, live_check, why_check
 from efcp.proxies.reconcile import ProxyIdentity
 from efcp.proxies.selectors import watched_proxies
 from efcp.proxies.visits import VisitResult
-from tests.proxies.conftest import START
+from tests.proxies.conftest import PATIENCE_S, START
 from tests.proxies.mi_server import MiServer, listed
 
 Store = Callable[..., VisitResult]
@@ -120,7 +120,7 @@ def test_nothing_that_was_known_of_probes_outlasts_a_restart(
     mi.switch(at(40), "sip:a", "active", ANSWERED)
     store(60)
     mi.reports = []
-    poll = PollRequest("default")(MiClient(Endpoint.parse(mi.url)))
+    poll = PollRequest("default")(MiClient(Endpoint.parse(mi.url), timeout=PATIENCE_S))
     poll = replace(poll, snapshot=replace(poll.snapshot, asked_at=at(61), reports=None))
     for began, text in ((at(0), "first"), (at(70), "second")):
         visits.visit(proxy, replace(poll, identity=ProxyIdentity("3.4.18", began, text)))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efcp.mi.replies import IdentifierReports, Report
+from efcp.mi.replies import IdentifierReports, StatusReport
 from efcp.proxies.flag_reports import PROBE_ANSWERED, PROBE_FAILED
 from efcp.proxies.memory import (
     DispatcherReports,
@@ -58,7 +58,7 @@ def memory(chosen: list[tuple[int, int, int]]) -> MemoryList:
 def reported(flags: list[tuple[int, int, bool, str]], asked_at: datetime) -> DispatcherReports:
     """Reports of (second, number of the URI in set 1, whether active, reason)."""
     texts = (
-        Report(
+        StatusReport(
             at(second),
             f"DESTINATION <{URIS[uri]}>, set 1 switched to [{'active' if active else 'inactive'}]"
             f" due to {reason}\n",

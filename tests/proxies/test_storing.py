@@ -12,7 +12,7 @@ from efcp.proxies.memory import Snapshot, UnusableListError
 from efcp.proxies.models import KnownDestination, KnownSet, Proxy, ProxyContact, StateChange
 from efcp.proxies.reconcile import StoreOutcome
 from efcp.proxies.visits import VisitResult, forget, store_failure
-from tests.proxies.conftest import START
+from tests.proxies.conftest import PATIENCE_S, START
 from tests.proxies.mi_server import MiServer, listed
 
 Store = Callable[..., VisitResult]
@@ -239,7 +239,7 @@ def test_without_details_the_content_of_a_set_is_unknown(mi: MiServer, store: St
 
 def test_a_list_without_the_partition_is_not_stored(mi: MiServer, proxy: Proxy) -> None:
     mi.partition = "other"
-    listing = MiClient(Endpoint.parse(mi.url)).ds_list()
+    listing = MiClient(Endpoint.parse(mi.url), timeout=PATIENCE_S).ds_list()
     with pytest.raises(UnusableListError, match="default"):
         Snapshot.of(listing, "default", START)
 

@@ -29,6 +29,7 @@ from efcp.proxies.reconcile import ProxyIdentity
 from efcp.proxies.selectors import FRESH_FOR, watched_proxies
 from efcp.proxies.watch import EventPlace, Watcher
 from tests.factories import ProxyFactory
+from tests.proxies.conftest import PATIENCE_S
 from tests.proxies.mi_server import MiServer, listed, wait_until
 
 
@@ -39,7 +40,7 @@ def watching(interval_s: float = 0.1, events_at: EventPlace | None = None) -> It
 
     def run() -> None:
         try:
-            Watcher(interval_s, stopping, events_at).run()
+            Watcher(interval_s, stopping, events_at, PATIENCE_S).run()
         finally:
             connection.close()
 
@@ -64,7 +65,7 @@ def contact_of(proxy: Proxy) -> ProxyContact:
 
 def test_one_round_reads_version_start_and_destinations(mi: MiServer, proxy: Proxy) -> None:
     mi.sets = {1: [listed("sip:a", "Probing")]}
-    results = Watcher(2.0, threading.Event()).poll_once()
+    results = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert results["edge-1"].problem == ""
     contact = contact_of(proxy)
     assert (contact.version, contact.up_since_text) == ("3.4.18", "Mon Nov 23 09:38:34 2026")
@@ -82,19 +83,19 @@ def test_the_command_says_what_became_of_each_proxy(
 
 def test_a_disabled_proxy_is_not_asked(proxy: Proxy, mi: MiServer) -> None:
     Proxy.objects.update(enabled=False)
-    assert Watcher(2.0, threading.Event()).poll_once() == {}
+    assert Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once() == {}
     assert not mi.asked
 
 
 def test_a_proxy_without_the_partition_is_told_as_such(proxy: Proxy, mi: MiServer) -> None:
     mi.partition = "other"
-    results = Watcher(2.0, threading.Event()).poll_once()
+    results = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert results["edge-1"].problem == "The proxy has no dispatcher partition “default”."
 
 
 def test_an_unreadable_password_is_a_clear_state(proxy: Proxy, mi: MiServer) -> None:
     Proxy.objects.update(mi_password_encrypted=b"of another key")
-    Watcher(2.0, threading.Event()).poll_once()
+    Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert "can't be read with this installation's secret key" in contact_of(proxy).error
     assert not mi.asked
 
@@ -104,26 +105,26 @@ def test_a_list_too_large_with_details_is_read_without_and_that_is_remembered(
 ) -> None:
     mi.sets = {1: [listed("sip:a")]}
     mi.full_is_too_large = True
-    Watcher(2.0, threading.Event()).poll_once()
+    Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert state_of("sip:a") == "active"
     assert not contact_of(proxy).with_details
-    Watcher(2.0, threading.Event()).poll_once()
+    Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert (mi.asked["ds_list full"], mi.asked["ds_list"]) == (1, 2)
 
 
 def test_the_full_list_is_tried_again_after_a_time(proxy: Proxy, mi: MiServer) -> None:
     mi.full_is_too_large = True
-    Watcher(2.0, threading.Event()).poll_once()
+    Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     ProxyContact.objects.update(plain_until=datetime(2026, 1, 1, tzinfo=UTC))
     mi.full_is_too_large = False
-    Watcher(2.0, threading.Event()).poll_once()
+    Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert contact_of(proxy).with_details
 
 
 def test_a_restart_is_noticed_by_the_proxys_own_text(mi: MiServer, proxy: Proxy) -> None:
     now = datetime.now(UTC)
     text = "Mon Nov 23 09:38:34 2026"
-    poll = PollRequest("default")(MiClient(Endpoint.parse(mi.url)))
+    poll = PollRequest("default")(MiClient(Endpoint.parse(mi.url), timeout=PATIENCE_S))
 
     def restarted(version: str | None, text: str) -> bool:
         return visits.visit(proxy, replace(poll, identity=ProxyIdentity(version, now, text))).restarted
@@ -137,7 +138,7 @@ def test_a_restart_is_noticed_by_the_proxys_own_text(mi: MiServer, proxy: Proxy)
 def test_no_state_lasts_since_before_a_restart(mi: MiServer, proxy: Proxy) -> None:
     mi.sets = {1: [listed("sip:a"), listed("sip:b")]}
     mi.up_s = 20_000
-    watcher = Watcher(2.0, threading.Event())
+    watcher = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S)
     watcher.poll_once()
     long_ago = datetime.now(UTC) - timedelta(hours=3)
     KnownDestination.objects.update(since=long_ago)
@@ -153,7 +154,7 @@ def test_no_state_lasts_since_before_a_restart(mi: MiServer, proxy: Proxy) -> No
 def test_two_proxies_at_one_address_are_told_and_neither_s_list_is_taken_for_the_other_s(
     mi: MiServer, proxy: Proxy
 ) -> None:
-    watcher = Watcher(2.0, threading.Event())
+    watcher = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S)
     mine = {1: [listed("sip:a")]}
     for _ in range(3):
         mi.sets, mi.up_since, mi.up_s = mine, "Fri Nov 27 12:00:00 2026", 60
@@ -167,7 +168,7 @@ def test_two_proxies_at_one_address_are_told_and_neither_s_list_is_taken_for_the
 
 
 def test_another_proxy_may_take_an_address_over(mi: MiServer, proxy: Proxy) -> None:
-    watcher = Watcher(2.0, threading.Event())
+    watcher = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S)
     watcher.poll_once()
     mi.sets, mi.up_since, mi.up_s = {1: [listed("sip:a")]}, "Thu Nov 26 12:00:00 2026", 90_000
     assert watcher.poll_once()["edge-1"].problem
@@ -178,7 +179,7 @@ def test_another_proxy_may_take_an_address_over(mi: MiServer, proxy: Proxy) -> N
 @pytest.mark.parametrize("up_s", [10**18 - 1, 0])
 def test_a_start_that_can_t_be_meant_breaks_nothing(mi: MiServer, proxy: Proxy, up_s: int) -> None:
     mi.up_s, mi.up_since = up_s, "x" * 300
-    assert Watcher(2.0, threading.Event()).poll_once()["edge-1"].problem == ""
+    assert Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()["edge-1"].problem == ""
 
 
 @pytest.mark.django_db(transaction=True)
@@ -242,9 +243,9 @@ def test_a_proxy_with_a_costly_list_is_known_to_be_gone_long_before_its_next_lis
     mi: MiServer, proxy: Proxy
 ) -> None:
     # As it was left by a watcher that found one list to cost six seconds.
-    visits.visit(proxy, PollRequest("default")(MiClient(Endpoint.parse(mi.url))))
+    visits.visit(proxy, PollRequest("default")(MiClient(Endpoint.parse(mi.url), timeout=PATIENCE_S)))
     visits.store_pace(proxy, 30.0, None)
-    watcher = Watcher(0.1, threading.Event())
+    watcher = Watcher(0.1, threading.Event(), limit_s=PATIENCE_S)
     watcher._refresh()
     [watched] = watcher._watched.values()
     watched.due_at = time.monotonic() + 3600
@@ -271,7 +272,10 @@ def test_a_proxy_that_hangs_delays_the_others_by_nothing(
     hanging.hangs = True
     ProxyFactory.create(name="a-hanging", mi_url=hanging.url)
     with watching():
-        assert wait_until(lambda: mi.asked["ds_list full"] >= 5, 2.5)
+        assert wait_until(lambda: mi.asked["ds_list full"] >= 5, PATIENCE_S)
+        # Its first call still waits.
+        assert sum(hanging.asked.values()) <= 1
+        hanging.ending.set()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -307,7 +311,7 @@ def test_panel_and_watcher_storing_at_once_lose_nothing(mi: MiServer, proxy: Pro
     def poll_again_and_again() -> None:
         try:
             for _ in range(10):
-                Watcher(2.0, threading.Event()).poll_once()
+                Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
         finally:
             connection.close()
 
@@ -318,7 +322,7 @@ def test_panel_and_watcher_storing_at_once_lose_nothing(mi: MiServer, proxy: Pro
             time.sleep(0.01)
     for each in polling:
         each.result()
-    Watcher(2.0, threading.Event()).poll_once()
+    Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert KnownDestination.objects.count() == 50
     assert state_of("sip:0") == mi.sets[1][0]["state"].lower()
 
@@ -358,7 +362,7 @@ def cut_all_connections_but_this() -> None:
 
 def test_a_restart_leaves_a_gap_also_where_no_report_was_ever_given(mi: MiServer, proxy: Proxy) -> None:
     mi.sets, mi.reports, mi.up_s = {1: [listed("sip:a")]}, [], 20_000
-    watcher = Watcher(2.0, threading.Event())
+    watcher = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S)
     watcher.poll_once()
     mi.up_since, mi.up_s = "Fri Nov 27 12:00:00 2026", 1
     assert watcher.poll_once()["edge-1"].restarted

@@ -10,7 +10,7 @@ from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import DestinationRow
 from efcp.releases import Release
-from efcp.sandbox.proxy import SandboxProxy, Tables
+from efcp.sandbox.proxy import SandboxProxy, SandboxTables
 from tests.sandbox.fixtures import opensips_tables, sandbox
 
 __all__ = ["opensips_tables", "sandbox"]
@@ -56,7 +56,7 @@ def make_proxy(
         )
         proxy = SandboxProxy(
             ProxyMemory(environment, ProbingSettings(threshold=threshold)),
-            Tables(lambda: rows, lambda: rules, "mysql://opensips@127.0.0.1/opensips"),
+            SandboxTables(lambda: rows, lambda: rules, "mysql://opensips@127.0.0.1/opensips"),
             version,
             lambda socket, datagram: sent.append((socket, datagram)),
         )

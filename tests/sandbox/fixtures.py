@@ -17,7 +17,7 @@ from efcp.configuration import Sandbox
 from efcp.mi.client import MiClient
 from efcp.mi.endpoint import Endpoint
 from efcp.sandbox.process import SandboxProcess
-from efcp.sandbox.proxy import Tables
+from efcp.sandbox.proxy import SandboxTables
 from efcp.sandbox.tables import OF_THE_PANEL
 
 START_WITHIN_S = 20.0
@@ -84,10 +84,10 @@ class RunningSandbox:
 Rows = Sequence[DestinationRow] | Callable[[], Sequence[DestinationRow]]
 
 
-def _tables_of(rows: Rows | None) -> Tables:
+def _tables_of(rows: Rows | None) -> SandboxTables:
     if rows is None:
         return OF_THE_PANEL
-    return Tables(rows if callable(rows) else lambda: rows, lambda: (), "none")
+    return SandboxTables(rows if callable(rows) else lambda: rows, lambda: (), "none")
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
 
-from efcp.sandbox.mi_http import Limits, MiServer
+from efcp.sandbox.mi_http import HttpLimits, MiServer
 from efcp.sandbox.proxy import SandboxProxy
 from tests.conformance.__main__ import read_vectors
 from tests.conformance.mi import compare
@@ -20,7 +20,7 @@ PATIENCE_S = 20.0
 SHORT_S = 0.2
 VERSION = '{"jsonrpc":"2.0","id":1,"method":"version"}'
 NOTIFICATION = '{"jsonrpc":"2.0","method":"version"}'
-Served = Callable[[Limits], AbstractContextManager[int]]
+Served = Callable[[HttpLimits], AbstractContextManager[int]]
 
 
 def test_nothing_differs_from_the_recorded_proxies_of_three_releases() -> None:
@@ -36,7 +36,7 @@ def served(proxy: SandboxProxy) -> Served:
     """Return a context that serves the proxy with the limits that it is given, and yields the port."""
 
     @contextmanager
-    def serve(limits: Limits) -> Iterator[int]:
+    def serve(limits: HttpLimits) -> Iterator[int]:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, daemon=True)
         thread.start()
@@ -80,7 +80,7 @@ def head_of(connection: socket.socket) -> str:
 
 
 def test_a_connection_serves_one_request_after_the_other(served: Served) -> None:
-    with served(Limits()) as port, connected(port) as connection:
+    with served(HttpLimits()) as port, connected(port) as connection:
         for _ in range(2):
             connection.sendall(request(VERSION))
             body = connection.recv(65_536).partition(b"\r\n\r\n")[2]
@@ -101,7 +101,7 @@ def test_a_connection_serves_one_request_after_the_other(served: Served) -> None
     ],
 )
 def test_what_is_no_request_for_mi_closes_the_connection(served: Served, sent: bytes) -> None:
-    with served(Limits()) as port, connected(port) as connection:
+    with served(HttpLimits()) as port, connected(port) as connection:
         try:
             connection.sendall(sent)
             assert until_closed(connection) == b""
@@ -124,26 +124,26 @@ def test_what_is_no_request_for_mi_closes_the_connection(served: Served, sent: b
     ],
 )
 def test_the_status_is_the_proxy_s(served: Served, sent: bytes, status: str) -> None:
-    with served(Limits()) as port, connected(port) as connection:
+    with served(HttpLimits()) as port, connected(port) as connection:
         connection.sendall(sent)
         assert head_of(connection).startswith(status)
 
 
 @pytest.mark.parametrize("sent", [request(""), request("", start="GET /mi"), request(NOTIFICATION)])
 def test_a_connection_that_hangs_is_ended_after_a_time(served: Served, sent: bytes) -> None:
-    with served(Limits(hang_s=SHORT_S)) as port, connected(port) as connection:
+    with served(HttpLimits(hang_s=SHORT_S)) as port, connected(port) as connection:
         connection.sendall(sent)
         assert b"200 OK" not in until_closed(connection)
 
 
 def test_a_request_that_never_ends_is_given_up(served: Served) -> None:
-    with served(Limits(request_s=SHORT_S)) as port, connected(port) as connection:
+    with served(HttpLimits(request_s=SHORT_S)) as port, connected(port) as connection:
         connection.sendall(b"POST /mi HTTP/1.1\r\n")
         assert until_closed(connection) == b""
 
 
 def test_only_so_many_connections_hang_and_others_are_served(served: Served) -> None:
-    with served(Limits(hanging=2)) as port, ExitStack() as stack:
+    with served(HttpLimits(hanging=2)) as port, ExitStack() as stack:
         hanging = [stack.enter_context(connected(port)) for _ in range(2)]
         for connection in hanging:
             connection.sendall(request(""))
@@ -157,7 +157,7 @@ def test_only_so_many_connections_hang_and_others_are_served(served: Served) -> 
 
 
 def test_a_client_that_goes_makes_room_for_another_to_hang(served: Served) -> None:
-    with served(Limits(hanging=1)) as port:
+    with served(HttpLimits(hanging=1)) as port:
         with connected(port) as first:
             first.sendall(request(""))
             assert head_of(first).startswith("HTTP/1.1 400 ")
@@ -172,7 +172,7 @@ def test_a_client_that_goes_makes_room_for_another_to_hang(served: Served) -> No
 
 
 def test_connections_beyond_the_bound_are_turned_away(served: Served) -> None:
-    with served(Limits(connections=1)) as port, connected(port) as first:
+    with served(HttpLimits(connections=1)) as port, connected(port) as first:
         first.sendall(request(""))
         assert head_of(first).startswith("HTTP/1.1 400 ")
         with connected(port) as second:

@@ -18,7 +18,7 @@ from dispatcher.routing.memory import UnsavedState
 from dispatcher.routing.rows import DestinationRow
 from efcp.sandbox import tables
 from efcp.sandbox.process import SandboxProcess
-from efcp.sandbox.proxy import Tables, TablesUnreadableError
+from efcp.sandbox.proxy import SandboxTables, TablesUnreadableError
 from tests.sandbox.fixtures import RunningSandbox, running_sandbox, settings_of
 
 URI = "sip:127.0.0.1:6001"
@@ -102,7 +102,7 @@ def test_states_that_could_not_be_written_are_written_later() -> None:
         if len(tried) == 1:
             raise TablesUnreadableError
 
-    process = SandboxProcess(settings_of(), tables=Tables(lambda: [row], lambda: (), "none", save))
+    process = SandboxProcess(settings_of(), tables=SandboxTables(lambda: [row], lambda: (), "none", save))
     process.proxy.reload()
     process.proxy.set_state(1, URI, DestinationState.INACTIVE)
     process.flush()

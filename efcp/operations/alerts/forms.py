@@ -15,11 +15,11 @@ from efcp.operations.alerts.detection import ABSENT
 from efcp.operations.alerts.models import Channel, NotificationRule
 from efcp.operations.alerts.services import RuleValues
 from efcp.proxies.mi_password import UnreadablePasswordError
-from efcp.proxies.models import Proxy, State
+from efcp.proxies.models import KnownState, Proxy
 
 STATES = (
-    (State.PROBING.value, "Probing"),
-    (State.INACTIVE.value, "Inactive"),
+    (KnownState.PROBING.value, "Probing"),
+    (KnownState.INACTIVE.value, "Inactive"),
     (ABSENT, "Gone from memory"),
 )
 MAX_SETS = 200
@@ -187,7 +187,7 @@ def _stored_address(rule: NotificationRule | None) -> str:
 
 def _initial(rule: NotificationRule | None) -> dict[str, Any]:
     if rule is None:
-        return {"enabled": True, "states": [State.PROBING.value], "after_s": 60, "tells_back": True}
+        return {"enabled": True, "states": [KnownState.PROBING.value], "after_s": 60, "tells_back": True}
     return {
         "name": rule.name,
         "enabled": rule.enabled,

@@ -14,7 +14,7 @@ from efcp.audit.services import actor_of
 from efcp.operations.alerts import services
 from efcp.operations.alerts.forms import RuleForm
 from efcp.operations.alerts.models import NoticeState, NotificationRule
-from efcp.proxies.busy import waits_for_others
+from efcp.proxies.shared_questions import waits_for_others
 
 SHOWN_NOTICES = 50
 MAX_RULES = 500

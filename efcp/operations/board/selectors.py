@@ -13,7 +13,7 @@ from enum import IntEnum
 from dispatcher.selectors import set_names
 from efcp.operations.maintenance.models import Maintenance
 from efcp.operations.maintenance.selectors import last_change, out_of_service
-from efcp.proxies.models import KnownDestination, KnownSet, State
+from efcp.proxies.models import KnownDestination, KnownSet, KnownState
 from efcp.proxies.probing import Check, live_check
 from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
 from efcp.proxies.set_counts import (
@@ -352,7 +352,7 @@ def _troubles(watched: Sequence[WatchedProxy]) -> dict[int, list[Trouble]]:
     partitions = {each.proxy.pk: each.proxy.partition for each in watched}
     rows = (
         KnownDestination.objects.filter(proxy__in=partitions)
-        .exclude(state=State.ACTIVE)
+        .exclude(state=KnownState.ACTIVE)
         .order_by("-since", "setid", "position")
         .values_list("setid", "uri_key", "occurrence", "proxy_id", "partition")[:MAX_TROUBLES]
     )

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from efcp.clock import moment_text
 from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult
 from efcp.operations.states.models import StateOutcome, StateResult
-from efcp.proxies.models import State, StateChange
+from efcp.proxies.models import KnownState, StateChange
 from efcp.proxies.reconcile import Cause
 from efcp.sip.uri import uri_key
 
@@ -117,9 +117,9 @@ def _states_after(wanted: str) -> set[str]:
 
     Reports say "down" for inactive and probing alike; "probing" makes an inactive destination active.
     """
-    if wanted == State.ACTIVE:
-        return {State.ACTIVE}
-    return {wanted, "down"} | ({State.ACTIVE} if wanted == State.PROBING else set())
+    if wanted == KnownState.ACTIVE:
+        return {KnownState.ACTIVE}
+    return {wanted, "down"} | ({KnownState.ACTIVE} if wanted == KnownState.PROBING else set())
 
 
 def _is_one_request(setting: StateResult, other: StateResult) -> bool:

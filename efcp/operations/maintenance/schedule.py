@@ -17,7 +17,7 @@ from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.operations.states.results import WATCH_FOR
 from efcp.operations.states.selectors import emptied_sets
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.models import KnownDestination, State, StateChange
+from efcp.proxies.models import KnownDestination, KnownState, StateChange
 from efcp.proxies.reconcile import Cause
 from efcp.proxies.selectors import live_states, watched_proxies
 from efcp.sip.uri import uri_key
@@ -94,12 +94,12 @@ def _take_out(each: MaintenanceOnProxy, now: datetime) -> None:
     if not planned.despite_empty and emptied_sets([row], [each.proxy]):
         _finish(each, Step.NOT_TAKEN, now, f"Set {planned.setid} would have had no active destination left.")
         return
-    result = _set(each, row, State.INACTIVE, planned.reason)
+    result = _set(each, row, KnownState.INACTIVE, planned.reason)
     if result is None or result.outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
         _again(each, now, "The proxy did not answer; it is asked again.")
     elif result.outcome in _IS_SET:
         # A proxy that hung may have carried out an earlier request: what it held before that one counts.
-        first = next(iter(_own_requests(each, State.INACTIVE, planned.begins_at)), result)
+        first = next(iter(_own_requests(each, KnownState.INACTIVE, planned.begins_at)), result)
         each.out_run, each.out_at, each.state_before = first.run, now, first.state_before
         _store(each, Step.OUT, "")
     else:
@@ -107,14 +107,14 @@ def _take_out(each: MaintenanceOnProxy, now: datetime) -> None:
 
 
 def _take_out_again(each: MaintenanceOnProxy, now: datetime) -> None:
-    _set(each, _row(each), State.INACTIVE, "A late answer to a probe had turned it back.")
+    _set(each, _row(each), KnownState.INACTIVE, "A late answer to a probe had turned it back.")
     message = "A late answer to a probe turned it back; it was taken out again."
     _again(each, now, message, after=LOOKED_AGAIN_AFTER)
 
 
 def _put_back(each: MaintenanceOnProxy, now: datetime) -> None:
     planned = each.maintenance
-    if each.state_before == State.INACTIVE:
+    if each.state_before == KnownState.INACTIVE:
         _finish(each, Step.LEFT, now, "It was inactive before, too.")
         return
     if not any(one.fresh for one in watched_proxies() if one.proxy.pk == each.proxy_id):
@@ -123,14 +123,14 @@ def _put_back(each: MaintenanceOnProxy, now: datetime) -> None:
     known = _known(each)
     if known is None:
         _finish(each, Step.LEFT, now, "The proxy does not hold it any more.")
-    elif known.state == State.ACTIVE and _own_requests(each, State.ACTIVE, planned.ends_at):
+    elif known.state == KnownState.ACTIVE and _own_requests(each, KnownState.ACTIVE, planned.ends_at):
         _finish(each, Step.BACK, now, "The request got no answer; the proxy held it as active later.")
-    elif known.state != State.INACTIVE:
+    elif known.state != KnownState.INACTIVE:
         _finish(each, Step.LEFT, now, f"It was {known.state} already: somebody or a reload set it so.")
     elif by := _set_since(each):
         _finish(each, Step.LEFT, now, f"{by} set its state meanwhile.")
     else:
-        result = _set(each, _row(each), State.ACTIVE, f"End of maintenance: {planned.reason}")
+        result = _set(each, _row(each), KnownState.ACTIVE, f"End of maintenance: {planned.reason}")
         if result is not None and result.outcome in _IS_SET:
             _finish(each, Step.BACK, now, "")
         else:
@@ -144,7 +144,7 @@ def _wait_for_proxy(each: MaintenanceOnProxy, now: datetime) -> None:
         _again(each, now, "The proxy does not answer; it is put back when it does.")
 
 
-def _set(each: MaintenanceOnProxy, row: Destination, state: State, reason: str) -> StateResult | None:
+def _set(each: MaintenanceOnProxy, row: Destination, state: KnownState, reason: str) -> StateResult | None:
     """Set the state on the one proxy and wait for what came of it; None where that is not known."""
     begun = states.begin([row], state, [each.proxy], Actor(_actor(each)), reason[:255])
     begun.ended.wait(ANSWERED_WITHIN_S)
@@ -152,7 +152,7 @@ def _set(each: MaintenanceOnProxy, row: Destination, state: State, reason: str) 
     return result if result is not None and result.outcome != StateOutcome.WAITING else None
 
 
-def _own_requests(each: MaintenanceOnProxy, state: State, since: datetime) -> list[StateResult]:
+def _own_requests(each: MaintenanceOnProxy, state: KnownState, since: datetime) -> list[StateResult]:
     """This maintenance's requests for `state` that the proxy carried out or may have, the oldest first."""
     planned = each.maintenance
     requests = StateResult.objects.filter(
@@ -187,7 +187,7 @@ def _known(each: MaintenanceOnProxy) -> KnownDestination | None:
 def _is_active_by_probing(each: MaintenanceOnProxy) -> bool:
     """Whether it is active, and a probe did it since it was taken out."""
     known = _known(each)
-    if known is None or known.state != State.ACTIVE:
+    if known is None or known.state != KnownState.ACTIVE:
         return False
     last = (
         StateChange.objects.filter(

@@ -11,8 +11,8 @@ from efcp.audit.services import Actor, Subject, record, stored_despite
 from efcp.editing.repository import serialized_writes
 from efcp.operations.probes.models import ProbeRun
 from efcp.operations.probes.sending import LIMIT_S, ProbeToSend, send
+from efcp.proxies.fan_out import in_background
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.threads import in_background
 from efcp.sip.uri import uri_key
 
 MOST_AT_ONCE = 8

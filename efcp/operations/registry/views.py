@@ -12,10 +12,10 @@ from efcp.audit.services import actor_of
 from efcp.operations.registry import services
 from efcp.operations.registry.forms import ProxyForm
 from efcp.proxies import selectors
-from efcp.proxies.asking import Target, target_of
-from efcp.proxies.busy import waits_for_others
-from efcp.proxies.inquiry import Inquiry, inquire
+from efcp.proxies.fan_out import Target, target_of
 from efcp.proxies.models import Proxy
+from efcp.proxies.proxy_check import ProxyCheck, check_proxy
+from efcp.proxies.shared_questions import waits_for_others
 
 
 @require_safe
@@ -109,7 +109,7 @@ def delete(request: HttpRequest, proxy_id: int) -> HttpResponse:
 def test(request: HttpRequest, proxy_id: int) -> HttpResponse:
     """Ask a stored proxy now and show what was found."""
     proxy = get_object_or_404(Proxy, pk=proxy_id)
-    context = {"proxy": proxy, "inquiry": inquire(target_of(proxy))}
+    context = {"proxy": proxy, "inquiry": check_proxy(target_of(proxy))}
     fragment = "proxies/inquiry.html" if request.headers.get("HX-Request") else "proxies/test.html"
     return render(request, fragment, context)
 
@@ -135,7 +135,7 @@ def _try(request: HttpRequest, form: ProxyForm, proxy: Proxy | None = None) -> H
     inquiry = None
     if form.is_valid():
         asked = Proxy(partition=form.values().partition)
-        inquiry = inquire(Target(asked, form.endpoint()))
+        inquiry = check_proxy(Target(asked, form.endpoint()))
     if request.headers.get("HX-Request"):
         return render(request, "proxies/inquiry.html", {"inquiry": inquiry, "form": form})
     return _show_form(request, form, proxy, inquiry)
@@ -152,7 +152,7 @@ def _show_form(
     request: HttpRequest,
     form: ProxyForm,
     proxy: Proxy | None = None,
-    inquiry: Inquiry | None = None,
+    inquiry: ProxyCheck | None = None,
 ) -> HttpResponse:
     context = {"form": form, "proxy": proxy, "inquiry": inquiry}
     return render(request, "proxies/form.html", context, status=422 if form.errors else 200)

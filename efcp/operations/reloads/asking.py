@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from efcp.mi import MiClient, MiError, RefusedError
 from efcp.mi.replies import LoadCount
 from efcp.operations.reloads.models import Module, ReloadOutcome
-from efcp.proxies.asking import Answer, NotAskedError, Target, ask
+from efcp.proxies.fan_out import Answer, NotAskedError, Target, ask
 from efcp.proxies.load_reports import LoadReports, PanelLoad, partition_of
 from efcp.proxies.loads import MAX_ROWS, record_panel_load
 from efcp.proxies.polling import load_reports_of

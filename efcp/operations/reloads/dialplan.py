@@ -17,7 +17,7 @@ from efcp.mi import MiClient
 from efcp.operations.reloads.asking import Exchange, Reloaded, record_load, reload_and_read_back
 from efcp.operations.reloads.kinds import ReadBack
 from efcp.operations.reloads.models import Module, ReloadOutcome
-from efcp.proxies.asking import Target
+from efcp.proxies.fan_out import Target
 from efcp.proxies.loads import MAX_ROWS
 from efcp.proxies.models import Proxy
 

@@ -11,7 +11,7 @@ from efcp.operations.reloads import left_over
 from efcp.operations.reloads.asking import Exchange, Reloaded, record_load, reload_and_read_back
 from efcp.operations.reloads.kinds import ReadBack
 from efcp.operations.reloads.models import Module, ReloadOutcome
-from efcp.proxies.asking import Target
+from efcp.proxies.fan_out import Target
 from efcp.proxies.models import Proxy
 from efcp.proxies.polling import Poll, PollRequest
 from efcp.proxies.selectors import watched_proxies

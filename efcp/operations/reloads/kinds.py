@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from efcp.operations.reloads.asking import Reloaded
-from efcp.proxies.asking import Target
+from efcp.proxies.fan_out import Target
 from efcp.proxies.models import Proxy
 
 

@@ -10,7 +10,7 @@ from dialplan.proxy_check import TranslationAnswer, ask_cases
 from efcp.mi import MiClient
 from efcp.operations.reloads.dialplan import CASES_LIMIT_S, differing_cases
 from efcp.operations.reloads.models import Module
-from efcp.proxies.asking import Answer, target_of
+from efcp.proxies.fan_out import Answer, target_of
 from efcp.proxies.load_reports import LastLoad
 from efcp.proxies.loads import last_loads
 from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion

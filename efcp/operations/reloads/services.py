@@ -20,10 +20,9 @@ from efcp.operations.reloads.dispatcher import DispatcherReload
 from efcp.operations.reloads.kinds import Kind
 from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult, ReloadRun
 from efcp.operations.runs import this_process
-from efcp.proxies.asking import Target, target_of
+from efcp.proxies.fan_out import Target, fan_out, in_background, target_of
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import Proxy
-from efcp.proxies.threads import ask_and_store, in_background
 
 SLACK_S = 5.0
 """What storing may take beside the limits of the calls, until a result counts as unknown."""
@@ -180,7 +179,7 @@ def _reload_all(run: ReloadRun, kind: Kind, targets: Sequence[Target]) -> bool:
     """Reload all targets at once; tell whether all were clean."""
     _say_running(run, targets)
     kind.prepare()
-    clean = ask_and_store(targets, kind.ask, lambda reloaded: _store(run, kind, reloaded))
+    clean = fan_out(targets, kind.ask, lambda reloaded: _store(run, kind, reloaded))
     return len(clean) == len(targets) and all(clean)
 
 

@@ -9,7 +9,7 @@ from django.http import QueryDict
 
 from efcp.operations.forms import ProxiesField
 from efcp.operations.states.selectors import left_out
-from efcp.proxies.models import Proxy, State
+from efcp.proxies.models import KnownState, Proxy
 from efcp.proxies.selectors import WatchedProxy
 
 
@@ -17,7 +17,7 @@ class StateForm(forms.Form):
     """Which state, on which proxies, and why."""
 
     state = forms.ChoiceField(
-        choices=State.choices, widget=forms.RadioSelect, error_messages={"required": "Choose a state."}
+        choices=KnownState.choices, widget=forms.RadioSelect, error_messages={"required": "Choose a state."}
     )
     reason = forms.CharField(max_length=255, required=False)
     only_these = forms.BooleanField(required=False)
@@ -48,9 +48,9 @@ class StateForm(forms.Form):
         if self.cleaned_data.get("proxy") and not self.cleaned_data["only_these"] and self.left_out():
             self.add_error("only_these", "Not all proxies that share the table are chosen: see below.")
 
-    def chosen_state(self) -> State:
+    def chosen_state(self) -> KnownState:
         """The state to set."""
-        return State(self.cleaned_data["state"])
+        return KnownState(self.cleaned_data["state"])
 
 
 def _initial(typed: QueryDict | None) -> dict[str, Any]:

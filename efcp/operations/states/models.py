@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import models
 
-from efcp.proxies.models import Proxy, State
+from efcp.proxies.models import KnownState, Proxy
 
 
 class StateRun(models.Model):
@@ -17,7 +17,7 @@ class StateRun(models.Model):
 
     started_at = models.DateTimeField()
     actor = models.CharField(max_length=64)
-    state = models.CharField(max_length=8, choices=State.choices, blank=True)
+    state = models.CharField(max_length=8, choices=KnownState.choices, blank=True)
     reason = models.CharField(max_length=255, blank=True)
     sent_key = models.CharField(max_length=64, null=True, unique=True)
     undoes = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, related_name="undone_by")
@@ -63,7 +63,7 @@ class StateResult(models.Model):
     outcome = models.CharField(max_length=16, choices=StateOutcome.choices, default=StateOutcome.WAITING)
     message = models.CharField(max_length=255, blank=True)
     through = models.ForeignKey(Proxy, on_delete=models.SET_NULL, null=True, related_name="+")
-    state_wanted = models.CharField(max_length=8, choices=State.choices, blank=True)
+    state_wanted = models.CharField(max_length=8, choices=KnownState.choices, blank=True)
     state_before = models.CharField(max_length=8, blank=True)
     state_after = models.CharField(max_length=8, blank=True)
     deadline = models.DateTimeField()

@@ -12,7 +12,7 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.reconciliation import is_settling
 from efcp.operations.reloads.models import Module, ReloadResult
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
-from efcp.proxies.models import KnownDestination, State, StateChange
+from efcp.proxies.models import KnownDestination, KnownState, StateChange
 from efcp.proxies.reconcile import Cause
 from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
 from efcp.sip.uri import uri_key
@@ -26,7 +26,7 @@ WATCH_FOR = FR_TIMEOUT + timedelta(seconds=5)
 MOST_LINES = 500
 """Shown of one run: a thousand destinations on twenty proxies are more than a page can hold."""
 
-_COLUMN: dict[str, int] = {State.ACTIVE: 0, State.INACTIVE: 1, State.PROBING: 2}
+_COLUMN: dict[str, int] = {KnownState.ACTIVE: 0, KnownState.INACTIVE: 1, KnownState.PROBING: 2}
 """The values of the column `state`."""
 
 Key = tuple[int, int, str]
@@ -71,7 +71,7 @@ class UndoPlan:
     @property
     def counts_a_failure(self) -> bool:
         """Whether something is put back to probing, each time one failure towards the threshold."""
-        return any(state == State.PROBING for state, _count in self.back)
+        return any(state == KnownState.PROBING for state, _count in self.back)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,8 @@ def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[ResultL
 def is_watched(run: StateRun, lines: Sequence[ResultLine]) -> bool:
     """Whether a late answer to a probe may still turn back what was set inactive."""
     return timezone.now() <= run.started_at + WATCH_FOR and any(
-        line.outcome is StateOutcome.DONE and line.result.state_wanted == State.INACTIVE for line in lines
+        line.outcome is StateOutcome.DONE and line.result.state_wanted == KnownState.INACTIVE
+        for line in lines
     )
 
 
@@ -243,7 +244,7 @@ def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
     are those that somebody made by the panel.
     """
     until = run.started_at + WATCH_FOR
-    set_inactive = {_key(result) for result in results if result.state_wanted == State.INACTIVE}
+    set_inactive = {_key(result) for result in results if result.state_wanted == KnownState.INACTIVE}
     if not set_inactive:
         return set()
     changes = StateChange.objects.filter(
@@ -252,13 +253,13 @@ def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
         occurrence=0,
         at__gt=run.started_at,
         at__lte=until,
-        state_before=State.INACTIVE,
-        state_after=State.ACTIVE,
+        state_before=KnownState.INACTIVE,
+        state_after=KnownState.ACTIVE,
         cause__in=(Cause.PROBING, Cause.UNKNOWN),
     ).values_list("proxy_id", "setid", "uri_key")
     by_others = (
         StateResult.objects.filter(run__started_at__gt=run.started_at, run__started_at__lte=until)
-        .exclude(state_wanted=State.INACTIVE)
+        .exclude(state_wanted=KnownState.INACTIVE)
         .exclude(outcome=StateOutcome.LEFT)
     )
     reset = set(
@@ -310,7 +311,7 @@ def _why_left(result: StateResult, now: str, is_touched: bool) -> str:
         return IS_BACK
     if is_touched or now != (result.state_after or result.state_wanted):
         return CHANGED
-    if result.state_before == State.PROBING and now == State.INACTIVE:
+    if result.state_before == KnownState.PROBING and now == KnownState.INACTIVE:
         return NO_WAY_TO_PROBING
     return ""
 

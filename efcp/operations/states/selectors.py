@@ -10,7 +10,7 @@ from django.http import QueryDict
 
 from dispatcher.models import Destination
 from dispatcher.selectors import set_names
-from efcp.proxies.models import KnownDestination, Proxy, State
+from efcp.proxies.models import KnownDestination, KnownState, Proxy
 from efcp.proxies.probing import Check, live_check
 from efcp.proxies.selectors import WatchedProxy, live_states, watched_proxies
 from efcp.proxies.set_counts import SetOnProxy, set_counts
@@ -160,7 +160,7 @@ def emptied_sets(
         proxy__in=proxies,
         partition=F("proxy__partition"),
         setid__in={row.setid for row in rows},
-        state=State.ACTIVE,
+        state=KnownState.ACTIVE,
     ).values_list("proxy_id", "setid", "uri_key", "occurrence")
     held = {(proxy_id, setid) for proxy_id, setid, _key, _occurrence in active}
     left = {(proxy_id, setid) for proxy_id, setid, *which in active if (setid, *which) not in changed}
@@ -254,8 +254,8 @@ def _effect_on(now: SetOnProxy, chosen: Iterable[tuple[int, str]]) -> EffectOnPr
     states = Counter(state for proxy_id, state in chosen if proxy_id == now.watched.proxy.pk)
     return EffectOnProxy(
         now=now,
-        if_inactive=now.active - states[State.ACTIVE],
-        if_active=now.active + states[State.INACTIVE] + states[State.PROBING],
+        if_inactive=now.active - states[KnownState.ACTIVE],
+        if_active=now.active + states[KnownState.INACTIVE] + states[KnownState.PROBING],
     )
 
 

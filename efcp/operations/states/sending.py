@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 
 from efcp.mi import DestinationState, MiClient, MiError, RefusedError
 from efcp.operations.states.models import StateOutcome, StateResult
-from efcp.proxies.asking import Answer, NotAskedError, Target, ask
-from efcp.proxies.models import State
+from efcp.proxies.fan_out import Answer, NotAskedError, Target, ask
+from efcp.proxies.models import KnownState
 from efcp.proxies.polling import Poll, PollRequest
 from efcp.sip.uri import uri_key
 
@@ -34,9 +34,9 @@ MOST_S = CALLS_S + LIMIT_S + 2 * LIMIT_S + sum(REREAD_AFTER_S) + len(REREAD_AFTE
 """The calls, the last of them still under way, and each list (asked for twice where `full` is too large)."""
 
 _MI_STATES = {
-    State.ACTIVE: DestinationState.ACTIVE,
-    State.INACTIVE: DestinationState.INACTIVE,
-    State.PROBING: DestinationState.PROBING,
+    KnownState.ACTIVE: DestinationState.ACTIVE,
+    KnownState.INACTIVE: DestinationState.INACTIVE,
+    KnownState.PROBING: DestinationState.PROBING,
 }
 _UNSENT = "Not sent: the proxy did not answer the calls before this one in time."
 
@@ -148,7 +148,7 @@ def _set_all(target: Target, results: Sequence[StateResult], until: float) -> di
 
 
 def _set(client: MiClient, target: Target, result: StateResult) -> Fate:
-    state = _MI_STATES[State(result.state_wanted)]
+    state = _MI_STATES[KnownState(result.state_wanted)]
     try:
         client.ds_set_state(state, result.setid, result.uri, partition=target.partition)
     except RefusedError as error:
@@ -197,12 +197,12 @@ def _behind(answers: Mapping[Target, Answer[Poll]], settled: Mapping[Key, _Settl
     ]
 
 
-def _states(answer: Answer[Poll]) -> dict[Key, State]:
+def _states(answer: Answer[Poll]) -> dict[Key, KnownState]:
     """The state of the first destination of each identity; none where nothing usable was read."""
     if answer.error is not None:
         return {}
     held = answer.value.snapshot.memory.destinations
-    return {(each.setid, each.uri_key): State(each.state) for each in held if not each.occurrence}
+    return {(each.setid, each.uri_key): KnownState(each.state) for each in held if not each.occurrence}
 
 
 def _key(result: StateResult) -> Key:

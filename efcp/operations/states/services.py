@@ -18,11 +18,10 @@ from efcp.operations.runs import this_process
 from efcp.operations.states import results, sending
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.operations.states.selectors import circle_key, circles
-from efcp.proxies.asking import target_of
+from efcp.proxies.fan_out import fan_out, in_background, target_of
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.models import Proxy, ProxyContact, State
+from efcp.proxies.models import KnownState, Proxy, ProxyContact
 from efcp.proxies.selectors import LiveStates, live_states
-from efcp.proxies.threads import ask_and_store, in_background
 from efcp.proxies.visits import store_answer
 from efcp.sip.uri import uri_key
 
@@ -51,7 +50,7 @@ class _Wish:
 
 def begin(
     rows: Sequence[Destination],
-    state: State,
+    state: KnownState,
     proxies: Sequence[Proxy],
     actor: Actor,
     reason: str = "",
@@ -147,7 +146,7 @@ def _begin(
 
 
 def _carry_out(run: StateRun) -> None:
-    ask_and_store(_circles_to_tell(run), sending.tell, _store)
+    fan_out(_circles_to_tell(run), sending.tell, _store)
 
 
 def _circles_to_tell(run: StateRun) -> list[sending.Circle]:
@@ -169,7 +168,7 @@ def _distinct(rows: Sequence[Destination]) -> list[Destination]:
     return list(found.values())
 
 
-def _sent_key(form_key: str, rows: Sequence[Destination], state: State, proxies: Sequence[Proxy]) -> str:
+def _sent_key(form_key: str, rows: Sequence[Destination], state: KnownState, proxies: Sequence[Proxy]) -> str:
     """The same for the same choice out of the same form: who goes back and chooses otherwise is served."""
     destinations = sorted((row.setid, uri_key(row.destination)) for row in rows)
     chosen = (form_key, str(state), destinations, sorted(proxy.pk for proxy in proxies))

@@ -16,15 +16,14 @@ from dialplan.translation.outcomes import Bulk
 from dialplan.translation.rules import LoadedRule, RuleRow
 from dialplan.translation.translate import Translated
 from efcp.audit.services import Actor, Subject, record
-from efcp.jobs import services as jobs
-from efcp.jobs.kinds import JobError, Kind, Limits
+from efcp.jobs import running as jobs
+from efcp.jobs.job_types import JobError, JobLimits, JobType, Progress
 from efcp.jobs.models import JobRun
-from efcp.jobs.progress import Progress
 from efcp.preview.distribution.job import open_log
 from efcp.preview.models import CallLog
 
 KIND = "numbers"
-LIMITS = Limits(memory=1_000_000_000, time=timedelta(minutes=30))
+LIMITS = JobLimits(memory=1_000_000_000, time=timedelta(minutes=30))
 MAX_JOB_RULES = 200_000
 """Rules of one dialplan that the job loads; more would not fit its memory."""
 
@@ -99,7 +98,7 @@ def translate_numbers(arguments: dict[str, Any], progress: Progress) -> dict[str
     }
 
 
-TRANSLATE_NUMBERS = Kind(KIND, translate_numbers, LIMITS)
+TRANSLATE_NUMBERS = JobType(KIND, translate_numbers, LIMITS)
 
 
 def number_in(value: bytes) -> bytes:

@@ -5,8 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from dispatcher.routing.selection import Algorithm, SelectFlag
-from efcp.jobs.kinds import JobError, Kind, Limits
-from efcp.jobs.progress import Progress
+from efcp.jobs.job_types import JobError, JobLimits, JobType, Progress
 from efcp.preview.distribution.log_formats import can_read_logs
 from efcp.preview.distribution.question import SelectArguments, UnsavedEdit
 from efcp.preview.distribution.services import KIND
@@ -17,7 +16,7 @@ from efcp.proxies.selectors import watched_proxies
 if TYPE_CHECKING:
     from efcp.preview.distribution.reading import LogReader
 
-LIMITS = Limits(memory=1_000_000_000, time=timedelta(minutes=15))
+LIMITS = JobLimits(memory=1_000_000_000, time=timedelta(minutes=15))
 
 
 def count_log(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
@@ -68,4 +67,4 @@ def _sources(keys: list[str]) -> list[Source]:
     return found
 
 
-COUNT_LOG = Kind(KIND, count_log, LIMITS)
+COUNT_LOG = JobType(KIND, count_log, LIMITS)

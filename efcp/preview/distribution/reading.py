@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv, parquet
 
-from efcp.jobs.kinds import JobError
+from efcp.jobs.job_types import JobError
 from efcp.preview.distribution.log_formats import Format
 from efcp.preview.models import CallLog
 

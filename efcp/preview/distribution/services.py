@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from efcp.audit.services import Actor, Subject, record
-from efcp.jobs import services as jobs
+from efcp.jobs import running as jobs
 from efcp.jobs.models import JobRun
 from efcp.preview.distribution.log_formats import (
     SAMPLE_BYTES,

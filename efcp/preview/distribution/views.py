@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST, require_safe
 
 from efcp.audit.services import actor_of
-from efcp.jobs.chores import RESULTS_KEPT_FOR
+from efcp.jobs.cleanup import RESULTS_KEPT_FOR
 from efcp.jobs.models import JobRun
 from efcp.preview.distribution import services
 from efcp.preview.distribution.counting import CallCounter, CountResult, generated_calls

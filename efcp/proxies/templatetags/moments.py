@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from efcp import clock
-from efcp.proxies.ages import in_words
+from efcp.clock import in_words
 
 register = template.Library()
 

@@ -11,8 +11,8 @@ class PlayingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the kinds."""
-        from efcp.jobs import kinds
+        from efcp.jobs import job_types
         from tests.jobs.playing.works import LIMITS, WORKS
 
         for work in WORKS:
-            kinds.register(kinds.Kind(work.__name__, work, LIMITS))
+            job_types.register(job_types.JobType(work.__name__, work, LIMITS))

@@ -6,11 +6,10 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from efcp.jobs.kinds import JobError, Limits
-from efcp.jobs.progress import Progress
+from efcp.jobs.job_types import JobError, JobLimits, Progress
 
 MEGABYTES = 1_000_000
-LIMITS = Limits(memory=400 * MEGABYTES, time=timedelta(seconds=60))
+LIMITS = JobLimits(memory=400 * MEGABYTES, time=timedelta(seconds=60))
 
 
 def count(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:

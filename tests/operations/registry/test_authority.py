@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from efcp.accounts.roles import Role
 from efcp.mi import certificates_in
-from efcp.proxies.asking import ask, target_of
+from efcp.proxies.fan_out import ask, target_of
 from efcp.proxies.models import Proxy
 from tests.mi.misbehaving import MisbehavingServer
 from tests.mi.test_tls import write_certificate

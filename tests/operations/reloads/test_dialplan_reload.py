@@ -18,7 +18,7 @@ from efcp.operations.reloads import services
 from efcp.operations.reloads.loaded_rules import Holding
 from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult, ReloadRun
 from efcp.operations.reloads.services import Started, Wanted
-from efcp.proxies.asking import target_of
+from efcp.proxies.fan_out import target_of
 from efcp.proxies.load_reports import LoadReports
 from efcp.proxies.loads import store_load_reports
 from efcp.proxies.models import Proxy

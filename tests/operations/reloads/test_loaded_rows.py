@@ -17,7 +17,7 @@ from efcp.operations.metrics import PanelMetrics
 from efcp.operations.reloads import services
 from efcp.operations.reloads.models import ReloadResult
 from efcp.operations.reloads.services import Wanted
-from efcp.proxies.asking import ask, target_of
+from efcp.proxies.fan_out import ask, target_of
 from efcp.proxies.models import Proxy
 from efcp.proxies.polling import PollRequest
 from efcp.proxies.selectors import watched_proxies

@@ -12,7 +12,7 @@ from django.utils import timezone
 from dispatcher import probe_modes
 from efcp.accounts.roles import Role
 from efcp.proxies import visits
-from efcp.proxies.asking import ask, target_of
+from efcp.proxies.fan_out import ask, target_of
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.polling import PollRequest
 from efcp.proxies.reconcile import ProxyIdentity

@@ -13,7 +13,7 @@ from dispatcher.models import Destination
 from efcp.operations.states import results, sending, services
 from efcp.operations.states.models import StateOutcome, StateRun
 from efcp.operations.states.selectors import left_out
-from efcp.proxies.models import Proxy, ProxyContact, State
+from efcp.proxies.models import KnownState, Proxy, ProxyContact
 from efcp.proxies.selectors import watched_proxies
 from tests.factories import ProxyFactory
 from tests.operations.conftest import SOMEBODY
@@ -72,7 +72,7 @@ def cluster(edge: PlayingProxy, add_row: AddRow) -> Iterator[Cluster]:
         member.stop()
 
 
-def set_state(state: State, *proxies: Proxy) -> StateRun:
+def set_state(state: KnownState, *proxies: Proxy) -> StateRun:
     """Set a state of every row, and wait until every proxy has answered."""
     begun = services.begin(list(Destination.objects.all()), state, proxies, SOMEBODY)
     assert begun.ended.wait(30)
@@ -84,8 +84,8 @@ def lines_of(run: StateRun) -> dict[str, results.ResultLine]:
     return {line.result.proxy.name: line for line in results.result_lines(run, watched_proxies())}
 
 
-@pytest.mark.parametrize("state", [State.INACTIVE, State.PROBING])
-def test_one_member_is_told_and_all_are_read_back(cluster: Cluster, state: State) -> None:
+@pytest.mark.parametrize("state", [KnownState.INACTIVE, KnownState.PROBING])
+def test_one_member_is_told_and_all_are_read_back(cluster: Cluster, state: KnownState) -> None:
     lines = lines_of(set_state(state, *cluster.rows))
     assert cluster.calls() == (1, 0)
     assert (lines["a"].outcome, lines["b"].outcome) == (StateOutcome.DONE, StateOutcome.THROUGH)
@@ -95,7 +95,7 @@ def test_one_member_is_told_and_all_are_read_back(cluster: Cluster, state: State
 
 
 def test_a_cluster_is_set_whole_whichever_member_is_chosen(cluster: Cluster) -> None:
-    assert set(lines_of(set_state(State.INACTIVE, cluster.rows[1]))) == {"a", "b"}
+    assert set(lines_of(set_state(KnownState.INACTIVE, cluster.rows[1]))) == {"a", "b"}
     assert cluster.calls() == (1, 0)
 
 
@@ -104,7 +104,7 @@ def test_a_state_that_is_not_replicated_is_told(
 ) -> None:
     monkeypatch.setattr(sending, "REREAD_AFTER_S", (0.01,))
     cluster.first.others = []
-    run = set_state(State.INACTIVE, *cluster.rows)
+    run = set_state(KnownState.INACTIVE, *cluster.rows)
     assert lines_of(run)["b"].is_replicated is False
     page = operator.get(reverse("operations:state-run", args=[run.pk])).content.decode()
     assert "Not replicated" in page
@@ -124,18 +124,18 @@ def test_a_state_that_comes_a_little_later_is_waited_for(
         return told
 
     monkeypatch.setattr(cluster.second, "result_of", turns_after_it_was_read)
-    assert lines_of(set_state(State.INACTIVE, *cluster.rows))["b"].is_replicated
+    assert lines_of(set_state(KnownState.INACTIVE, *cluster.rows))["b"].is_replicated
 
 
 def test_one_that_answers_is_told_before_one_that_does_not(cluster: Cluster) -> None:
     ProxyContact.objects.filter(proxy=cluster.rows[0]).update(seen_at=None)
-    set_state(State.PROBING, *cluster.rows)
+    set_state(KnownState.PROBING, *cluster.rows)
     assert cluster.calls() == (0, 1)
 
 
 def test_the_next_member_is_told_where_the_first_surely_was_not(cluster: Cluster) -> None:
     Proxy.objects.filter(name="a").update(mi_url="http://127.0.0.1:1/mi")
-    lines = lines_of(set_state(State.PROBING, *Proxy.objects.all()))
+    lines = lines_of(set_state(KnownState.PROBING, *Proxy.objects.all()))
     assert cluster.calls() == (0, 1)
     assert lines["b"].outcome is StateOutcome.DONE
     assert lines["a"].result.through == cluster.rows[1]
@@ -147,7 +147,7 @@ def test_the_next_member_is_not_told_where_the_first_may_have_been(
 ) -> None:
     monkeypatch.setattr(sending, "LIMIT_S", 0.5)
     cluster.first.hangs = True
-    lines = lines_of(set_state(State.PROBING, *cluster.rows))
+    lines = lines_of(set_state(KnownState.PROBING, *cluster.rows))
     assert cluster.second.commands_of("ds_set_state") == []
     assert lines["a"].outcome is StateOutcome.UNKNOWN
     assert lines["b"].is_replicated is None
@@ -155,16 +155,16 @@ def test_the_next_member_is_not_told_where_the_first_may_have_been(
 
 def test_a_refusal_is_the_clusters_answer(cluster: Cluster) -> None:
     cluster.first.sets = {}
-    lines = lines_of(set_state(State.INACTIVE, *cluster.rows))
+    lines = lines_of(set_state(KnownState.INACTIVE, *cluster.rows))
     assert (lines["a"].outcome, lines["b"].outcome) == (StateOutcome.REFUSED, StateOutcome.NOT_TRIED)
     assert cluster.second.commands_of("ds_set_state") == []
 
 
 def test_an_undo_goes_through_one_member_too(cluster: Cluster) -> None:
-    begun = services.undo(set_state(State.INACTIVE, *cluster.rows), SOMEBODY)
+    begun = services.undo(set_state(KnownState.INACTIVE, *cluster.rows), SOMEBODY)
     assert begun.ended.wait(30)
     assert cluster.calls() == (2, 0)
-    assert {result.state_after for result in begun.run.results.all()} == {State.ACTIVE}
+    assert {result.state_after for result in begun.run.results.all()} == {KnownState.ACTIVE}
 
 
 def test_members_of_another_partition_are_no_members(play: Play, add_row: AddRow) -> None:
@@ -174,7 +174,7 @@ def test_members_of_another_partition_are_no_members(play: Play, add_row: AddRow
         west.remembered(west.row("b", cluster="c", partition="west")),
     ]
     add_row(URI)
-    set_state(State.INACTIVE, *rows)
+    set_state(KnownState.INACTIVE, *rows)
     assert [len(each.commands_of("ds_set_state")) for each in (east, west)] == [1, 1]
 
 

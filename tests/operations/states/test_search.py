@@ -13,7 +13,7 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.states import selectors
 from efcp.operations.states.models import StateRun
 from efcp.operations.states.search import Place, Suggestion, destinations_at, suggestions
-from efcp.proxies.models import KnownDestination, Proxy, State
+from efcp.proxies.models import KnownDestination, KnownState, Proxy
 from efcp.proxies.selectors import watched_proxies
 from tests.operations.forms import sent
 from tests.operations.playing_proxy import PlayingProxy
@@ -210,8 +210,8 @@ def test_everything_at_an_address_is_confirmed_once_and_set_on_each_proxy(
     form["id"] = [str(line.row.pk) for line in page.context["lines"] if line.row.pk]
     result = operator.post(reverse(SET), form, follow=True).context["page"]
     assert {(line.result.setid, line.result.state_after) for line in result.lines} == {
-        (1, State.INACTIVE),
-        (2, State.INACTIVE),
+        (1, KnownState.INACTIVE),
+        (2, KnownState.INACTIVE),
     }
     labels = set(AuditRecord.objects.filter(action="state").values_list("subject_label", flat=True))
     assert f"{NAMED} in set 1, in memory only" in labels

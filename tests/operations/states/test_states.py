@@ -14,7 +14,7 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.states import results, selectors, sending, services
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.operations.states.services import Begun
-from efcp.proxies.models import Proxy, State, StateChange
+from efcp.proxies.models import KnownState, Proxy, StateChange
 from efcp.proxies.reconcile import Cause
 from efcp.proxies.selectors import watched_proxies
 from efcp.sip.uri import uri_key
@@ -34,7 +34,7 @@ def rows_of(*ids: int) -> list[Destination]:
     return list(Destination.objects.filter(pk__in=ids))
 
 
-def set_state(state: State, ids: list[int], *proxies: Proxy, reason: str = "") -> StateRun:
+def set_state(state: KnownState, ids: list[int], *proxies: Proxy, reason: str = "") -> StateRun:
     """Set a state and wait until every proxy has answered."""
     begun = services.begin(rows_of(*ids), state, proxies, SOMEBODY, reason)
     assert begun.ended.wait(15)
@@ -49,13 +49,13 @@ def held(edge: PlayingProxy) -> Proxy:
 
 
 def test_a_state_that_is_set_is_read_back(held: Proxy, add_row: AddRow) -> None:
-    result = set_state(State.INACTIVE, [add_row(URI)], held).results.get()
+    result = set_state(KnownState.INACTIVE, [add_row(URI)], held).results.get()
     assert result.outcome == StateOutcome.DONE
-    assert (result.state_before, result.state_after) == (State.ACTIVE, State.INACTIVE)
+    assert (result.state_before, result.state_after) == (KnownState.ACTIVE, KnownState.INACTIVE)
 
 
 def test_a_result_waits_for_its_whole_time_and_is_unknown_after_it(held: Proxy, add_row: AddRow) -> None:
-    run = set_state(State.INACTIVE, [add_row(URI)], held)
+    run = set_state(KnownState.INACTIVE, [add_row(URI)], held)
     result = run.results.get()
     assert result.deadline == run.started_at + services.DEADLINE
     result.outcome = StateOutcome.WAITING
@@ -68,28 +68,28 @@ def test_a_result_waits_for_its_whole_time_and_is_unknown_after_it(held: Proxy, 
 def test_the_proxy_is_told_partition_set_and_uri(edge: PlayingProxy, add_row: AddRow) -> None:
     edge.partition, edge.sets = "west", {7: [listed(URI)]}
     proxy = edge.remembered(edge.row(partition="west"))
-    set_state(State.PROBING, [add_row(URI, setid=7)], proxy)
+    set_state(KnownState.PROBING, [add_row(URI, setid=7)], proxy)
     assert edge.commands_of("ds_set_state") == [{"state": "p", "group": "west:7", "address": URI}]
 
 
 def test_what_a_proxy_does_not_hold_is_told_and_not_sent(
     edge: PlayingProxy, held: Proxy, add_row: AddRow
 ) -> None:
-    result = set_state(State.INACTIVE, [add_row("sip:10.9.9.9:5060")], held).results.get()
+    result = set_state(KnownState.INACTIVE, [add_row("sip:10.9.9.9:5060")], held).results.get()
     assert result.outcome == StateOutcome.NOT_HELD
     assert edge.commands_of("ds_set_state") == []
 
 
 def test_a_proxy_of_which_nothing_is_known_is_asked_all_the_same(edge: PlayingProxy, add_row: AddRow) -> None:
     edge.sets = {1: [listed(URI)]}
-    result = set_state(State.INACTIVE, [add_row(URI)], edge.row()).results.get()
-    assert (result.outcome, result.state_after) == (StateOutcome.DONE, State.INACTIVE)
+    result = set_state(KnownState.INACTIVE, [add_row(URI)], edge.row()).results.get()
+    assert (result.outcome, result.state_after) == (StateOutcome.DONE, KnownState.INACTIVE)
 
 
 def test_each_destination_and_proxy_has_a_result_of_its_own(play: Play, add_row: AddRow) -> None:
     first, second = play(sets={1: [listed(URI), listed(OTHER)]}), play(sets={1: [listed(URI)]})
     proxies = [first.remembered(first.row("a")), second.remembered(second.row("b"))]
-    run = set_state(State.INACTIVE, [add_row(URI), add_row(OTHER)], *proxies)
+    run = set_state(KnownState.INACTIVE, [add_row(URI), add_row(OTHER)], *proxies)
     outcomes = {(result.proxy.name, result.uri): result.outcome for result in run.results.all()}
     assert outcomes == {
         ("a", URI): StateOutcome.DONE,
@@ -101,7 +101,7 @@ def test_each_destination_and_proxy_has_a_result_of_its_own(play: Play, add_row:
 
 def test_a_refusal_is_told_in_the_proxys_words(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
     edge.sets = {}
-    result = set_state(State.INACTIVE, [add_row(URI)], held).results.get()
+    result = set_state(KnownState.INACTIVE, [add_row(URI)], held).results.get()
     assert result.outcome == StateOutcome.REFUSED
     assert "destination not found" in result.message
 
@@ -111,7 +111,7 @@ def test_a_hanging_proxy_delays_the_others_by_nothing(play: Play, add_row: AddRo
     slow, quick = hanging.remembered(hanging.row("a")), good.remembered(good.row("b"))
     hanging.hangs = True
     rows = rows_of(add_row(URI))
-    begun = services.begin(rows, State.INACTIVE, [slow, quick], SOMEBODY)
+    begun = services.begin(rows, KnownState.INACTIVE, [slow, quick], SOMEBODY)
 
     def outcome_on(proxy: Proxy) -> str:
         return StateResult.objects.get(run=begun.run, proxy=proxy).outcome
@@ -131,7 +131,7 @@ def test_a_proxy_that_does_not_answer_is_sent_no_further_calls_than_those_under_
     edge.sets = {1: [listed(uri) for uri in uris]}
     proxy = edge.remembered(edge.row())
     edge.hangs = True
-    run = set_state(State.INACTIVE, [add_row(uri) for uri in uris], proxy)
+    run = set_state(KnownState.INACTIVE, [add_row(uri) for uri in uris], proxy)
     outcomes = Counter(run.results.values_list("outcome", flat=True))
     assert outcomes == {StateOutcome.UNKNOWN: sending.CALLS_AT_ONCE, StateOutcome.NOT_TRIED: 3}
 
@@ -139,7 +139,7 @@ def test_a_proxy_that_does_not_answer_is_sent_no_further_calls_than_those_under_
 def test_two_rows_of_one_set_and_uri_are_set_once(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
     first = add_row(URI)
     Destination.objects.create(setid=1, destination=URI.upper(), attrs="", description="")
-    run = set_state(State.PROBING, list(Destination.objects.values_list("pk", flat=True)), held)
+    run = set_state(KnownState.PROBING, list(Destination.objects.values_list("pk", flat=True)), held)
     assert [params["address"] for params in edge.commands_of("ds_set_state")] == [URI]
     assert run.results.count() == 1
     assert [record.subject_id for record in AuditRecord.objects.filter(action="state")] == [str(first)]
@@ -150,7 +150,7 @@ def test_one_form_that_many_send_at_once_is_one_run(edge: PlayingProxy, held: Pr
 
     def begin(_time: int) -> Begun:
         try:
-            return services.begin(rows, State.PROBING, [held], SOMEBODY, form_key="form-1")
+            return services.begin(rows, KnownState.PROBING, [held], SOMEBODY, form_key="form-1")
         finally:
             connection.close()
 
@@ -163,21 +163,21 @@ def test_one_form_that_many_send_at_once_is_one_run(edge: PlayingProxy, held: Pr
 
 def test_another_choice_from_the_same_form_is_sent(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
     rows = rows_of(add_row(URI))
-    for state in (State.INACTIVE, State.ACTIVE):
+    for state in (KnownState.INACTIVE, KnownState.ACTIVE):
         assert services.begin(rows, state, [held], SOMEBODY, form_key="form-1").ended.wait(15)
     assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a"]
 
 
 def test_a_result_whose_process_died_is_unknown(held: Proxy) -> None:
     long_ago = timezone.now() - timedelta(hours=1)
-    run = StateRun.objects.create(started_at=long_ago, actor="somebody", state=State.INACTIVE)
+    run = StateRun.objects.create(started_at=long_ago, actor="somebody", state=KnownState.INACTIVE)
     StateResult.objects.create(run=run, proxy=held, setid=1, uri=URI, deadline=long_ago)
     (line,) = results.result_lines(run, watched_proxies())
     assert line.outcome is StateOutcome.UNKNOWN
 
 
 def test_setting_a_state_is_recorded_with_what_was_before_on_each_proxy(held: Proxy, add_row: AddRow) -> None:
-    set_state(State.INACTIVE, [add_row(URI)], held, reason="carrier's maintenance")
+    set_state(KnownState.INACTIVE, [add_row(URI)], held, reason="carrier's maintenance")
     record = AuditRecord.objects.get(action="state")
     assert (record.subject_kind, record.actor, record.reason) == (
         "dispatcher",
@@ -189,20 +189,20 @@ def test_setting_a_state_is_recorded_with_what_was_before_on_each_proxy(held: Pr
 
 
 def test_nothing_is_recorded_where_nothing_was_sent(held: Proxy, add_row: AddRow) -> None:
-    set_state(State.INACTIVE, [add_row("sip:10.9.9.9:5060")], held)
+    set_state(KnownState.INACTIVE, [add_row("sip:10.9.9.9:5060")], held)
     assert not AuditRecord.objects.filter(action="state").exists()
 
 
 def test_the_table_keeps_its_initial_state(held: Proxy, add_row: AddRow) -> None:
     row_id = add_row(URI)
-    set_state(State.INACTIVE, [row_id], held)
+    set_state(KnownState.INACTIVE, [row_id], held)
     assert Destination.objects.get(pk=row_id).state == 0
 
 
 @pytest.fixture
 def set_inactive(held: Proxy, add_row: AddRow) -> StateRun:
     """A run that set URI inactive a moment ago."""
-    return set_state(State.INACTIVE, [add_row(URI)], held)
+    return set_state(KnownState.INACTIVE, [add_row(URI)], held)
 
 
 def turned_active(run: StateRun, proxy: Proxy, after_s: float, cause: Cause = Cause.UNKNOWN) -> None:
@@ -214,8 +214,8 @@ def turned_active(run: StateRun, proxy: Proxy, after_s: float, cause: Cause = Ca
         uri=URI,
         uri_key=uri_key(URI),
         at=run.started_at + timedelta(seconds=after_s),
-        state_before=State.INACTIVE,
-        state_after=State.ACTIVE,
+        state_before=KnownState.INACTIVE,
+        state_after=KnownState.ACTIVE,
         cause=cause,
     )
 
@@ -232,7 +232,7 @@ def test_a_late_reply_that_turned_it_back_within_a_transactions_time_is_told(
 def test_somebody_who_sets_it_active_again_is_no_late_reply(
     set_inactive: StateRun, held: Proxy, add_row: AddRow
 ) -> None:
-    set_state(State.ACTIVE, list(Destination.objects.values_list("pk", flat=True)), held)
+    set_state(KnownState.ACTIVE, list(Destination.objects.values_list("pk", flat=True)), held)
     turned_active(set_inactive, held, 12)
     (line,) = results.result_lines(set_inactive, watched_proxies())
     assert not line.turned_back

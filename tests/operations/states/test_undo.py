@@ -15,7 +15,7 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.states import results, services
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.operations.states.services import Begun
-from efcp.proxies.models import Proxy, State, StateChange
+from efcp.proxies.models import KnownState, Proxy, StateChange
 from efcp.sip.uri import uri_key
 from tests.operations.conftest import SOMEBODY
 from tests.operations.playing_proxy import PlayingProxy
@@ -33,7 +33,7 @@ def done(begun: Begun) -> StateRun:
     return begun.run
 
 
-def set_state(state: State, *proxies: Proxy) -> StateRun:
+def set_state(state: KnownState, *proxies: Proxy) -> StateRun:
     """Set a state of every row."""
     return done(services.begin(list(Destination.objects.all()), state, proxies, SOMEBODY))
 
@@ -57,9 +57,9 @@ def test_different_former_states_are_put_back_in_one_run(edge: PlayingProxy, add
     proxy = edge.remembered(edge.row())
     for uri, setid in ((URI, 1), (OTHER, 2), (URI, 2)):
         add_row(uri, setid)
-    run = done(services.undo(set_state(State.ACTIVE, proxy), SOMEBODY, "back"))
+    run = done(services.undo(set_state(KnownState.ACTIVE, proxy), SOMEBODY, "back"))
     after = {(result.setid, result.uri): result.state_after for result in run.results.all()}
-    assert after == {(1, URI): "", (2, OTHER): State.INACTIVE, (2, URI): State.PROBING}
+    assert after == {(1, URI): "", (2, OTHER): KnownState.INACTIVE, (2, URI): KnownState.PROBING}
     assert run.state == ""
     assert run.results.get(setid=1).outcome == StateOutcome.LEFT
 
@@ -69,22 +69,22 @@ def test_only_what_was_set_is_put_back(play: Callable[..., PlayingProxy], add_ro
     proxies = [first.remembered(first.row("a")), second.remembered(second.row("b"))]
     add_row(URI)
     second.sets = {}
-    run = done(services.undo(set_state(State.INACTIVE, *proxies), SOMEBODY))
+    run = done(services.undo(set_state(KnownState.INACTIVE, *proxies), SOMEBODY))
     assert [result.proxy.name for result in run.results.all()] == ["a"]
     assert [params["state"] for params in first.commands_of("ds_set_state")] == ["i", "a"]
     assert len(second.commands_of("ds_set_state")) == 1
 
 
 def test_what_somebody_set_since_is_left(edge: PlayingProxy, held: Proxy) -> None:
-    run = set_state(State.INACTIVE, held)
-    set_state(State.INACTIVE, held)
+    run = set_state(KnownState.INACTIVE, held)
+    set_state(KnownState.INACTIVE, held)
     edge.said.clear()
     assert outcome_of_undoing(run)[:2] == (StateOutcome.LEFT, results.CHANGED)
     assert edge.commands_of("ds_set_state") == []
 
 
 def test_what_left_its_state_and_came_back_to_it_is_left(held: Proxy) -> None:
-    run = set_state(State.INACTIVE, held)
+    run = set_state(KnownState.INACTIVE, held)
     StateChange.objects.create(
         proxy=held,
         partition="default",
@@ -92,21 +92,21 @@ def test_what_left_its_state_and_came_back_to_it_is_left(held: Proxy) -> None:
         uri=URI,
         uri_key=uri_key(URI),
         at=run.started_at + timedelta(seconds=5),
-        state_before=State.INACTIVE,
-        state_after=State.ACTIVE,
+        state_before=KnownState.INACTIVE,
+        state_after=KnownState.ACTIVE,
     )
     assert outcome_of_undoing(run)[1] == results.CHANGED
 
 
 def test_what_is_in_its_former_state_already_is_left(edge: PlayingProxy, held: Proxy) -> None:
-    run = set_state(State.INACTIVE, held)
+    run = set_state(KnownState.INACTIVE, held)
     edge.sets = {1: [listed(URI)]}
     edge.remembered(held)
     assert outcome_of_undoing(run)[1] == results.IS_BACK
 
 
 def test_what_a_proxy_holds_no_more_is_left(edge: PlayingProxy, held: Proxy) -> None:
-    run = set_state(State.INACTIVE, held)
+    run = set_state(KnownState.INACTIVE, held)
     edge.sets = {1: [listed(OTHER)]}
     edge.remembered(held)
     assert outcome_of_undoing(run)[1] == results.GONE
@@ -117,7 +117,7 @@ def test_what_was_probing_and_is_inactive_now_does_not_get_calls_by_an_undo(
 ) -> None:
     edge.sets = {1: [listed(URI, "Probing")]}
     add_row(URI)
-    run = set_state(State.INACTIVE, edge.remembered(edge.row()))
+    run = set_state(KnownState.INACTIVE, edge.remembered(edge.row()))
     edge.said.clear()
     assert outcome_of_undoing(run)[1] == results.NO_WAY_TO_PROBING
     assert edge.commands_of("ds_set_state") == []
@@ -126,12 +126,12 @@ def test_what_was_probing_and_is_inactive_now_does_not_get_calls_by_an_undo(
 def test_an_unknown_former_state_is_left(edge: PlayingProxy, add_row: AddRow) -> None:
     edge.sets = {1: [listed(URI)]}
     add_row(URI)
-    run = set_state(State.INACTIVE, edge.row())
+    run = set_state(KnownState.INACTIVE, edge.row())
     assert outcome_of_undoing(run)[1] == results.NOT_KNOWN
 
 
 def test_an_undo_that_many_send_at_once_is_one_run(edge: PlayingProxy, held: Proxy) -> None:
-    run = set_state(State.INACTIVE, held)
+    run = set_state(KnownState.INACTIVE, held)
 
     def undo(_time: int) -> Begun:
         try:
@@ -147,7 +147,7 @@ def test_an_undo_that_many_send_at_once_is_one_run(edge: PlayingProxy, held: Pro
 
 
 def test_an_undo_is_recorded_with_both_states(held: Proxy) -> None:
-    done(services.undo(set_state(State.INACTIVE, held), SOMEBODY, "it is back"))
+    done(services.undo(set_state(KnownState.INACTIVE, held), SOMEBODY, "it is back"))
     record = AuditRecord.objects.filter(action="state").latest("pk")
     assert (record.before, record.after) == (
         {"live state on edge-1": "inactive"},
@@ -157,7 +157,7 @@ def test_an_undo_is_recorded_with_both_states(held: Proxy) -> None:
 
 
 def test_the_page_offers_an_undo_once(operator: Client, edge: PlayingProxy, held: Proxy) -> None:
-    run = set_state(State.INACTIVE, held)
+    run = set_state(KnownState.INACTIVE, held)
     page, undo = (reverse(f"operations:{name}", args=[run.pk]) for name in ("state-run", "undo-state"))
     assert "1 back to active" in operator.get(page).content.decode()
     first = operator.post(undo)
@@ -169,7 +169,7 @@ def test_the_page_offers_an_undo_once(operator: Client, edge: PlayingProxy, held
 
 
 def test_where_nothing_can_be_put_back_no_undo_is_offered_or_begun(operator: Client, held: Proxy) -> None:
-    run = set_state(State.ACTIVE, held)
+    run = set_state(KnownState.ACTIVE, held)
     page = operator.get(reverse("operations:state-run", args=[run.pk])).content.decode()
     assert f"1 left: {results.IS_BACK}" in page
     assert "Put the former states back" not in page
@@ -179,7 +179,7 @@ def test_where_nothing_can_be_put_back_no_undo_is_offered_or_begun(operator: Cli
 
 def test_nothing_is_undone_while_an_answer_may_still_come(operator: Client, held: Proxy) -> None:
     now = timezone.now()
-    run = StateRun.objects.create(started_at=now, actor="somebody", state=State.INACTIVE)
+    run = StateRun.objects.create(started_at=now, actor="somebody", state=KnownState.INACTIVE)
     for outcome in (StateOutcome.DONE, StateOutcome.WAITING):
         StateResult.objects.create(
             run=run,
@@ -187,8 +187,8 @@ def test_nothing_is_undone_while_an_answer_may_still_come(operator: Client, held
             setid=1,
             uri=URI,
             outcome=outcome,
-            state_wanted=State.INACTIVE,
-            state_before=State.ACTIVE,
+            state_wanted=KnownState.INACTIVE,
+            state_before=KnownState.ACTIVE,
             deadline=now + timedelta(minutes=1),
         )
     operator.post(reverse("operations:undo-state", args=[run.pk]))
@@ -200,14 +200,14 @@ def test_putting_back_to_probing_is_said_to_count_a_failure(
 ) -> None:
     edge.sets = {1: [listed(URI, "Probing")]}
     add_row(URI)
-    run = set_state(State.ACTIVE, edge.remembered(edge.row()))
+    run = set_state(KnownState.ACTIVE, edge.remembered(edge.row()))
     page = operator.get(reverse("operations:state-run", args=[run.pk])).content.decode()
     assert "1 back to probing" in page
     assert "counts as one failure" in page
 
 
 def test_a_run_of_long_ago_is_not_undone(operator: Client, held: Proxy) -> None:
-    run = set_state(State.INACTIVE, held)
+    run = set_state(KnownState.INACTIVE, held)
     StateRun.objects.update(started_at=timezone.now() - timedelta(days=8))
     page = operator.get(reverse("operations:state-run", args=[run.pk])).content.decode()
     assert "older than a week" in page
@@ -216,6 +216,6 @@ def test_a_run_of_long_ago_is_not_undone(operator: Client, held: Proxy) -> None:
 
 
 def test_an_undo_can_itself_be_undone(edge: PlayingProxy, held: Proxy) -> None:
-    undo = done(services.undo(set_state(State.INACTIVE, held), SOMEBODY))
-    assert outcome_of_undoing(undo) == (StateOutcome.DONE, "", State.INACTIVE)
+    undo = done(services.undo(set_state(KnownState.INACTIVE, held), SOMEBODY))
+    assert outcome_of_undoing(undo) == (StateOutcome.DONE, "", KnownState.INACTIVE)
     assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a", "i"]

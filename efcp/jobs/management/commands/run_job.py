@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from efcp.jobs.kinds import kind_named
+from efcp.jobs.job_types import job_type_named
 from efcp.jobs.models import JobRun
-from efcp.jobs.running import limit_memory, work_off
+from efcp.jobs.running import execute, limit_memory
 
 LOOKS_EVERY_S = 1.0
 ENDS_WITHIN_S = 3.0
@@ -31,8 +31,8 @@ class Command(BaseCommand):
         """Do the job within its limit of memory."""
         job_id: int = options["job_id"]
         threading.Thread(target=_end_with, args=[options["worker"]], daemon=True).start()
-        limit_memory(kind_named(JobRun.objects.get(pk=job_id).kind).limits.memory)
-        work_off(job_id)
+        limit_memory(job_type_named(JobRun.objects.get(pk=job_id).kind).limits.memory)
+        execute(job_id)
 
 
 def _end_with(worker: int) -> None:

@@ -13,19 +13,19 @@ from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
-from efcp.jobs.housekeeping import keep_house
+from efcp.jobs.cleanup import run_cleanup
 
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 0.5
-HOUSEKEEPING_EVERY = timedelta(hours=1)
+CLEANUP_EVERY = timedelta(hours=1)
 SHUTDOWN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Command(BaseCommand):
     """The worker. Several may run: each job is claimed by one."""
 
-    help = "Do long work outside of requests: the jobs of the queue, and the regular housekeeping."
+    help = "Do long work outside of requests: the jobs of the queue, and the regular cleanup."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Work until SIGTERM or Ctrl-C; a job that is under way is finished."""
@@ -46,9 +46,9 @@ class Command(BaseCommand):
 
 
 def _look(worker: Worker) -> None:
-    """Work off the queue once; a database that is away is told and asked again with the next look."""
+    """Run the jobs in the queue once; a database that is away is told and asked again with the next look."""
     try:
-        _enqueue_housekeeping_when_due()
+        _enqueue_cleanup_when_due()
         worker.run()
     except (OperationalError, InterfaceError) as error:
         log.warning("The database does not answer: %s", error)
@@ -69,7 +69,7 @@ def _worker() -> Worker:
     )
 
 
-def _enqueue_housekeeping_when_due() -> None:
-    recent = timezone.now() - HOUSEKEEPING_EVERY
-    if not DBTaskResult.objects.filter(task_path=keep_house.module_path, enqueued_at__gte=recent).exists():
-        keep_house.enqueue()
+def _enqueue_cleanup_when_due() -> None:
+    recent = timezone.now() - CLEANUP_EVERY
+    if not DBTaskResult.objects.filter(task_path=run_cleanup.module_path, enqueued_at__gte=recent).exists():
+        run_cleanup.enqueue()

@@ -1,17 +1,20 @@
-"""Asking many proxies at once over MI, from threads that never touch the database.
+"""Fan-out: asking one proxy or many at once over MI, from threads that never touch the database.
 
-Each proxy has a limit of its own on its whole time, so that a dead one delays the others by nothing. What
-went wrong with a proxy is a value in its answer, never an exception that hides the other answers.
+Each proxy has a limit of its own on its whole time, so that a dead one does not delay the others. What went
+wrong with a proxy is a value in its answer, never an exception that hides the other answers.
 """
 
+import logging
+import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
 from django.conf import settings
+from django.db import connection
 
 from efcp.mi import Endpoint, MiClient, MiError
 from efcp.mi.endpoint import Reach
@@ -103,20 +106,43 @@ def ask(target: Target, question: Callable[[MiClient], T], limit_s: float = DEFA
     return Answer(target.proxy, result, asked_at, time.monotonic() - started)
 
 
-def ask_all(
-    targets: Iterable[Target], question: Callable[[MiClient, Target], T], limit_s: float = DEFAULT_LIMIT_S
-) -> list[Answer[T]]:
-    """Ask all targets at once and wait for every answer; the answers come in the order of the targets.
+S = TypeVar("S")
 
-    `question` runs in a thread of its own for each target (at most MAX_THREADS at a time) and must not use
-    the database.
+log = logging.getLogger(__name__)
+
+
+def in_background(work: Callable[[], None], name: str) -> threading.Event:
+    """Begin `work` in a thread with a database connection of its own; return an event set at its end."""
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+            ended.set()
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return ended
+
+
+def fan_out(targets: Sequence[T], ask_one: Callable[[T], R], store: Callable[[R], S]) -> list[S]:
+    """Ask all targets at once, store each answer in this thread as it comes; return what `store` returned.
+
+    A target is a proxy, or several that are asked together. `ask_one` must not use the database. What is
+    raised for one target is logged, and that target missing from what is returned; the others are asked and
+    stored all the same.
     """
-    chosen = list(targets)
-    if not chosen:
+    if not targets:
         return []
-
-    def one(target: Target) -> Answer[T]:
-        return ask(target, lambda client: question(client, target), limit_s)
-
-    with ThreadPoolExecutor(min(len(chosen), MAX_THREADS), thread_name_prefix="mi") as pool:
-        return list(pool.map(one, chosen))
+    stored: list[S] = []
+    # A thread for each, however many: a silent proxy may hold its thread for the whole limit.
+    with ThreadPoolExecutor(len(targets), thread_name_prefix="mi") as pool:
+        for future in as_completed([pool.submit(ask_one, target) for target in targets]):
+            try:
+                stored.append(store(future.result()))
+            except Exception:
+                # A fault of the panel's own with one proxy must not lose what the others answered.
+                log.exception("What a proxy answered could not be stored")
+                connection.close()
+    return stored

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from efcp.clock import in_words
 from efcp.mi import MiClient, NotMiError, RefusedError, not_offered
-from efcp.proxies.ages import in_words
-from efcp.proxies.asking import DEFAULT_LIMIT_S, Answer, Target, ask
+from efcp.proxies.fan_out import DEFAULT_LIMIT_S, Answer, Target, ask
 from efcp.proxies.memory import UnusableListError, memory_of
 
 NEEDED_COMMANDS = {
@@ -22,7 +22,7 @@ _SHORTEST_LIMIT_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One thing that the test asked: what for, whether all is well, and what came of it."""
 
     subject: str
@@ -33,7 +33,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckVerdict:
     """What a good reply says, and whether it is enough for the panel."""
 
     text: str
@@ -41,10 +41,10 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
+class ProxyCheck:
     """What a test found, and the milliseconds of the first round trip (None where nothing answered)."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[CheckResult, ...]
     round_trip_ms: float | None
 
     @property
@@ -53,13 +53,13 @@ class Inquiry:
         return all(finding.good for finding in self.findings)
 
 
-def inquire(target: Target, limit_s: float = DEFAULT_LIMIT_S) -> Inquiry:
+def check_proxy(target: Target, limit_s: float = DEFAULT_LIMIT_S) -> ProxyCheck:
     """Ask for version, uptime, commands and destinations, all within `limit_s` seconds together.
 
     What a proxy refuses is a finding; where nothing speaks MI, nothing further is asked.
     """
     deadline = time.monotonic() + limit_s
-    findings: list[Finding] = []
+    findings: list[CheckResult] = []
     round_trip_ms = None
     for subject, question in _questions(target):
         answer = ask(target, question, max(_SHORTEST_LIMIT_S, deadline - time.monotonic()))
@@ -68,10 +68,10 @@ def inquire(target: Target, limit_s: float = DEFAULT_LIMIT_S) -> Inquiry:
             break
         if round_trip_ms is None:
             round_trip_ms = answer.took * 1000
-    return Inquiry(tuple(findings), round_trip_ms)
+    return ProxyCheck(tuple(findings), round_trip_ms)
 
 
-def _questions(target: Target) -> tuple[tuple[str, Callable[[MiClient], Verdict]], ...]:
+def _questions(target: Target) -> tuple[tuple[str, Callable[[MiClient], CheckVerdict]], ...]:
     return (
         ("Version", _version),
         ("Uptime", _uptime),
@@ -80,35 +80,35 @@ def _questions(target: Target) -> tuple[tuple[str, Callable[[MiClient], Verdict]
     )
 
 
-def _finding(subject: str, answer: Answer[Verdict]) -> Finding:
+def _finding(subject: str, answer: Answer[CheckVerdict]) -> CheckResult:
     if answer.error is not None:
         excerpt = answer.error.excerpt if isinstance(answer.error, NotMiError) else ""
-        return Finding(subject, False, str(answer.error), excerpt)
-    return Finding(subject, answer.value.good, answer.value.text)
+        return CheckResult(subject, False, str(answer.error), excerpt)
+    return CheckResult(subject, answer.value.good, answer.value.text)
 
 
-def _version(client: MiClient) -> Verdict:
+def _version(client: MiClient) -> CheckVerdict:
     found = client.version()
-    return Verdict(f"{found.server} {found.version} ({found.platform})")
+    return CheckVerdict(f"{found.server} {found.version} ({found.platform})")
 
 
-def _uptime(client: MiClient) -> Verdict:
-    return Verdict(in_words(timedelta(seconds=client.uptime().up_time_s)))
+def _uptime(client: MiClient) -> CheckVerdict:
+    return CheckVerdict(in_words(timedelta(seconds=client.uptime().up_time_s)))
 
 
-def _commands(client: MiClient) -> Verdict:
+def _commands(client: MiClient) -> CheckVerdict:
     offered = set(client.which().names)
     missing = [old for old, new in NEEDED_COMMANDS.items() if not {old, new} & offered]
     if missing:
-        return Verdict(" ".join(not_offered(method) for method in missing), good=False)
-    return Verdict(f"It offers all that the panel needs ({', '.join(NEEDED_COMMANDS)}).")
+        return CheckVerdict(" ".join(not_offered(method) for method in missing), good=False)
+    return CheckVerdict(f"It offers all that the panel needs ({', '.join(NEEDED_COMMANDS)}).")
 
 
-def _destinations(client: MiClient, partition: str) -> Verdict:
+def _destinations(client: MiClient, partition: str) -> CheckVerdict:
     try:
         memory = memory_of(client.ds_list(partition=partition), partition)
     except UnusableListError as error:
-        return Verdict(str(error), good=False)
+        return CheckVerdict(str(error), good=False)
     count = len(memory.destinations)
     sets = len({destination.setid for destination in memory.destinations})
-    return Verdict(f"{count} in {sets} sets in partition {partition}.")
+    return CheckVerdict(f"{count} in {sets} sets in partition {partition}.")

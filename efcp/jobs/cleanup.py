@@ -1,11 +1,41 @@
-"""Chores for the tables of Django's own parts."""
+"""Cleanup tasks: regular work that keeps the panel's own tables small. Layers above register theirs."""
 
+import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.contrib.sessions.models import Session
+from django.utils import timezone
+from django_tasks import task
 from django_tasks_db.models import DBTaskResult
 
 from efcp.jobs.models import UNDER_WAY, JobRun
+
+log = logging.getLogger(__name__)
+
+CleanupTask = Callable[[datetime], int]
+"""Do something as of a moment; return the number of rows concerned."""
+
+_tasks: dict[str, CleanupTask] = {}
+
+
+def register(name: str, cleanup: CleanupTask) -> None:
+    """Have `cleanup` run by each cleanup (called by an app when it is ready)."""
+    _tasks[name] = cleanup
+
+
+@task()
+def run_cleanup() -> dict[str, int]:
+    """Run every cleanup task once; one that fails is logged, and the others run all the same."""
+    now = timezone.now()
+    done = {}
+    for name, cleanup in _tasks.items():
+        try:
+            done[name] = cleanup(now)
+        except Exception:
+            log.exception("The cleanup task %s failed", name)
+    return done
+
 
 RESULTS_KEPT_FOR = timedelta(days=7)
 
