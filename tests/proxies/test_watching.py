@@ -34,13 +34,15 @@ from tests.proxies.mi_server import MiServer, listed, wait_until
 
 
 @contextmanager
-def watching(interval_s: float = 0.1, events_at: EventPlace | None = None) -> Iterator[None]:
+def watching(
+    interval_s: float = 0.1, events_at: EventPlace | None = None, limit_s: float = PATIENCE_S
+) -> Iterator[None]:
     """Run the watcher in a thread with database connections of its own."""
     stopping = threading.Event()
 
     def run() -> None:
         try:
-            Watcher(interval_s, stopping, events_at, PATIENCE_S).run()
+            Watcher(interval_s, stopping, events_at, limit_s).run()
         finally:
             connection.close()
 
@@ -222,7 +224,7 @@ def test_the_next_try_tells_that_a_proxy_is_gone(
     mi: MiServer, proxy: Proxy, breaks: str, outcome: TryOutcome
 ) -> None:
     mi.sets = {1: [listed("sip:a")]}
-    with watching():
+    with watching(limit_s=3.0 if breaks == "hangs" else PATIENCE_S):
         assert wait_until(lambda: [each.fresh for each in watched_proxies()] == [True])
         if breaks == "stops":
             mi.stop()
