@@ -21,7 +21,7 @@ MAX_FIELDS_SENT_AGAIN = 200
 _CSRF_TOKEN = "csrfmiddlewaretoken"  # noqa: S105 - the name of a field
 
 
-class Outcome(Enum):
+class CommitStatus(Enum):
     """What became of a request's write when its connection to the database failed."""
 
     DONE = "done"
@@ -33,7 +33,7 @@ class Outcome(Enum):
 class WriteOutcome:
     """An outcome with the audit records of the writes that are stored."""
 
-    outcome: Outcome
+    outcome: CommitStatus
     records: tuple[AuditRecord, ...] = ()
 
 
@@ -55,7 +55,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         "is_read": request.method in {"GET", "HEAD"},
         "sent_again": _fields_to_send_again(request),
     }
-    if found.outcome is Outcome.DONE:
+    if found.outcome is CommitStatus.DONE:
         return render(request, "503.html", context, status=200)
     response = render(request, "503.html", context, status=503)
     response["Retry-After"] = str(RETRY_AFTER_S)
@@ -69,7 +69,7 @@ def _outcome_of(request: HttpRequest, failure: DatabaseFailure) -> WriteOutcome:
     """
     writes = writes_of(request)
     if writes is None or not writes.last_number:
-        return WriteOutcome(Outcome.NOT_DONE)
+        return WriteOutcome(CommitStatus.NOT_DONE)
     try:
         connection.close()
         is_stored = failure.may_be_committed and last_write_is_stored(writes)
@@ -77,8 +77,8 @@ def _outcome_of(request: HttpRequest, failure: DatabaseFailure) -> WriteOutcome:
     except DatabaseError:
         log.warning("It is not known what became of the write %s", writes.id)
         connection.close()
-        return WriteOutcome(Outcome.UNKNOWN)
-    return WriteOutcome(Outcome.DONE if is_stored else Outcome.NOT_DONE, records)
+        return WriteOutcome(CommitStatus.UNKNOWN)
+    return WriteOutcome(CommitStatus.DONE if is_stored else CommitStatus.NOT_DONE, records)
 
 
 def _fields_to_send_again(request: HttpRequest) -> list[tuple[str, str]]:

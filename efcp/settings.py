@@ -82,7 +82,7 @@ TEMPLATES = [
         "DIRS": [configuration.PROJECT_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["efcp.addresses", "efcp.proxies.templatetags.moments"],
+            "builtins": ["efcp.proxies.templatetags.moments"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",

@@ -9,18 +9,25 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efcp.settings")
 
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
 _FRAME_SLOTS = 8_400
 """Of eight bytes each: just over half of 128 KiB, so that the other half is left to the calls from there."""
 
-_handle = get_wsgi_application()
+
+def in_one_chunk(application: Wsgi) -> Wsgi:
+    """The application, called below one frame so large that all frames of a request fit beside it.
+
+    CPython keeps its frames in chunks of 16 KiB. It allocates a further chunk whenever a call crosses the
+    end of the last one, and frees it when that call returns; a template that is rendered right there takes
+    up to six times as long, and which page that hits is chance. Measured by tests/bench/frames.py.
+    """
+
+    def framed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return application(environ, start_response)
+
+    code = framed.__code__.replace(co_stacksize=_FRAME_SLOTS)
+    return FunctionType(code, globals(), "framed", None, framed.__closure__)
 
 
-def _application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    return _handle(environ, start_response)
-
-
-# CPython keeps its frames in chunks of 16 KiB. It asks the system for a further chunk whenever a call crosses
-# the end of the last one, and gives it back when that call returns; a template that is rendered right there,
-# some hundred frames deep, takes six times as long. One frame so large that it gets a chunk of 128 KiB leaves
-# room in it for all the frames of a request.
-application = FunctionType(_application.__code__.replace(co_stacksize=_FRAME_SLOTS), globals(), "application")
+application = in_one_chunk(get_wsgi_application())

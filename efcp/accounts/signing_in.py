@@ -15,7 +15,14 @@ from django.utils import timezone
 from efcp.accounts.models import User
 from efcp.accounts.services import subject
 from efcp.accounts.sessions import known_browser
-from efcp.accounts.throttle import ACCOUNT, RECORDS_AN_HOUR, Counted, TooEarly, count_attempt, reset_failures
+from efcp.accounts.throttle import (
+    ACCOUNT,
+    RECORDS_AN_HOUR,
+    LoginAttempt,
+    Throttled,
+    count_attempt,
+    reset_failures,
+)
 from efcp.audit.selectors import throttles_since
 from efcp.audit.services import Actor, Subject, actor_of, record
 from efcp.proxy_headers import client_address
@@ -28,7 +35,7 @@ class WrongPassword:
     wait_next: int
 
 
-def sign_in(request: HttpRequest, username: str, password: str) -> User | WrongPassword | TooEarly:
+def sign_in(request: HttpRequest, username: str, password: str) -> User | WrongPassword | Throttled:
     """Begin a session for the user if the password is right and the try does not come too early."""
     user = check_password(request, username, password)
     if isinstance(user, User):
@@ -38,11 +45,11 @@ def sign_in(request: HttpRequest, username: str, password: str) -> User | WrongP
     return user
 
 
-def check_password(request: HttpRequest, username: str, password: str) -> User | WrongPassword | TooEarly:
+def check_password(request: HttpRequest, username: str, password: str) -> User | WrongPassword | Throttled:
     """The active user whose password this is, at the pace that efcp/accounts/throttle.py allows."""
     address = client_address(request)
     counted = count_attempt(username, address, timezone.now(), known_browser(request, username))
-    if isinstance(counted, TooEarly):
+    if isinstance(counted, Throttled):
         return counted
     user = authenticate(request, username=username, password=password)
     if user is None:
@@ -60,7 +67,7 @@ def sign_out(request: HttpRequest) -> None:
         logout(request)
 
 
-def _record_throttles(counted: Counted, username: str, address: str) -> None:
+def _record_throttles(counted: LoginAttempt, username: str, address: str) -> None:
     """Record once per count of failed logins that it is throttled, at most RECORDS_AN_HOUR times.
 
     The name stands as it was typed, known or not. By then it was typed too often to be a password that

@@ -40,7 +40,7 @@ IPV6_SITE_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Backoff:
     """`free` failed logins cost nothing; then the wait doubles from 2 s up to `longest_wait` seconds."""
 
     free: int
@@ -54,12 +54,12 @@ class Pace:
         return int(min(2 ** min(beyond, 30), self.longest_wait))
 
 
-ACCOUNT_PACE = Pace(free=5, longest_wait=60)
-ADDRESS_PACE = Pace(free=20, longest_wait=300)
+ACCOUNT_PACE = Backoff(free=5, longest_wait=60)
+ADDRESS_PACE = Backoff(free=20, longest_wait=300)
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class LoginAttempt:
     """One attempt whose password may be checked; `began` are the throttles that it set off."""
 
     account_key: str
@@ -69,7 +69,7 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class TooEarly:
+class Throttled:
     """The attempt must wait for so many more seconds; its password was not checked."""
 
     wait: int
@@ -80,7 +80,7 @@ ADDRESS = "address"
 _PACES = {ACCOUNT: ACCOUNT_PACE, ADDRESS: ADDRESS_PACE}
 
 
-def count_attempt(username: str, address: str, now: datetime, browser: str = "") -> Counted | TooEarly:
+def count_attempt(username: str, address: str, now: datetime, browser: str = "") -> LoginAttempt | Throttled:
     """Count an attempt to sign in as `username` from `address`, or refuse it when it comes too early.
 
     Attempts from a `browser` that is known as the user's (efcp/accounts/sessions.py) count apart.
@@ -91,7 +91,7 @@ def count_attempt(username: str, address: str, now: datetime, browser: str = "")
 
 
 @retried_on_lock
-def _count(keys: dict[str, str], now: datetime) -> Counted | TooEarly:
+def _count(keys: dict[str, str], now: datetime) -> LoginAttempt | Throttled:
     with transaction.atomic():
         # In the order of the key, so that no two attempts deadlock.
         locked = FailedLogins.objects.select_for_update().filter(pk__in=keys.values()).order_by("key")
@@ -101,18 +101,18 @@ def _count(keys: dict[str, str], now: datetime) -> Counted | TooEarly:
             _forget_old(row, now)
         wait = max(_wait_left(kind, row, now) for kind, row in counts.items())
         if wait > 0:
-            return TooEarly(wait)
+            return Throttled(wait)
         for row in counts.values():
             row.count += 1
             row.last_at = now
             row.save()
     waits = {kind: _PACES[kind].wait_after(row.count) for kind, row in counts.items()}
     began = tuple(kind for kind, row in counts.items() if row.count == _PACES[kind].free + 1)
-    return Counted(keys[ACCOUNT], keys[ADDRESS], max(waits.values()), began)
+    return LoginAttempt(keys[ACCOUNT], keys[ADDRESS], max(waits.values()), began)
 
 
 @retried_on_lock
-def reset_failures(counted: Counted) -> None:
+def reset_failures(counted: LoginAttempt) -> None:
     """The password was right: the account's count starts anew, and the address's loses this attempt.
 
     The address keeps its other failures: else anyone with one account could guess at others' forever.

@@ -43,7 +43,7 @@ from efcp.accounts.selectors import find_user, user_page
 from efcp.accounts.services import LastAdministratorError, UserGoneError, UserNameTakenError
 from efcp.accounts.sessions import remember_browser
 from efcp.accounts.signing_in import WrongPassword
-from efcp.accounts.throttle import TooEarly
+from efcp.accounts.throttle import Throttled
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 
@@ -80,7 +80,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @sensitive_variables("form")
 def _refusal(
-    request: HttpRequest, form: SignInForm, target: str, result: WrongPassword | TooEarly
+    request: HttpRequest, form: SignInForm, target: str, result: WrongPassword | Throttled
 ) -> HttpResponse:
     if isinstance(result, WrongPassword):
         text = WRONG_NOW_WAIT if result.wait_next else WRONG
@@ -131,8 +131,8 @@ def _current_password_is_right(request: HttpRequest, user: User, form: OwnPasswo
     result = signing_in.check_password(request, user.username, form.cleaned_data["current_password"])
     if isinstance(result, User):
         return True
-    wait = result.wait if isinstance(result, TooEarly) else result.wait_next
-    text = TOO_EARLY if isinstance(result, TooEarly) else "This is not your current password."
+    wait = result.wait if isinstance(result, Throttled) else result.wait_next
+    text = TOO_EARLY if isinstance(result, Throttled) else "This is not your current password."
     form.add_error("current_password", text.format(wait=_in_words(wait)))
     return False
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from efcp.editing.listing import integer
 from efcp.script.models import KeptRoute
-from efcp.script.script_routes.routes import THE_GUIDES, Handling
+from efcp.script.script_routes import THE_GUIDES, Handling
 
 MAX_OFFERED = 200
 MAX_ID = 2**31 - 1

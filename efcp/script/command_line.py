@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from efcp.releases import DEFAULT
-from efcp.script.checking.check import check
-from efcp.script.checking.report import as_json, exit_code
-from efcp.script.checking.tables import Tables
-from efcp.script.knowledge.loading import VERSIONS, knowledge_of
-from efcp.script.language.files import read
+from efcp.script.checking.check import as_json, check, exit_code
+from efcp.script.checking.overview import TableFacts
+from efcp.script.knowledge.facts import VERSIONS, knowledge_of
+from efcp.script.language.reading import read
 
 _PROJECT = Path(__file__).parent.parent.parent
 _DATABASE_SETTINGS = ("DATABASE_URL", "DATABASE_URL_FILE")
@@ -36,7 +35,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--without-tables", action="store_true", help="do not look into the database")
 
 
-def check_file(options: Mapping[str, Any], known: Tables, write: Callable[[str], Any]) -> int:
+def check_file(options: Mapping[str, Any], known: TableFacts, write: Callable[[str], Any]) -> int:
     """Check a file and write what was found; the exit code. Raises OSError where it can't be read."""
     script = read(options["file"], options["folder"])
     known = replace(
@@ -78,7 +77,7 @@ def checked_alone(arguments: Sequence[str], environ: Mapping[str, str] = os.envi
     if unknown or not (options.without_tables or _has_no_database(environ)):
         return None
     try:
-        return check_file(vars(options), Tables(), print)
+        return check_file(vars(options), TableFacts(), print)
     except OSError as error:
         sys.stderr.write(f"CommandError: {options.file} can't be read: {error.strerror}\n")
         return 1

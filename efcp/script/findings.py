@@ -1,14 +1,15 @@
 """What is said of a script: each finding has a code, a severity, a place and a text for people."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 
 MAXIMUM_PLACES = 100
 """How many places besides the first are told of one finding."""
 
 
-class Severity(StrEnum):
+class ScriptSeverity(StrEnum):
     """How bad it is."""
 
     ERROR = "error"
@@ -20,7 +21,7 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Location:
     """A line of a file: `file` as the reader names it, `line` from 1."""
 
     file: str
@@ -31,16 +32,50 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ScriptFinding:
     """One thing found. `also` are other places that it is about, as where a module was loaded first."""
 
-    severity: Severity
+    severity: ScriptSeverity
     code: str
-    place: Place
+    place: Location
     text: str
-    also: tuple[Place, ...] = ()
+    also: tuple[Location, ...] = ()
 
 
-def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def error(code: str, place: Location, text: str, also: tuple[Location, ...] = ()) -> ScriptFinding:
+    """A finding over which the proxy does not start, or calls are lost."""
+    return ScriptFinding(ScriptSeverity.ERROR, code, place, text, also)
+
+
+def warning(code: str, place: Location, text: str, also: tuple[Location, ...] = ()) -> ScriptFinding:
+    """A finding of something that does not do what was likely meant."""
+    return ScriptFinding(ScriptSeverity.WARNING, code, place, text, also)
+
+
+def hint(code: str, place: Location, text: str, also: tuple[Location, ...] = ()) -> ScriptFinding:
+    """A finding of something that could be better or clearer."""
+    return ScriptFinding(ScriptSeverity.HINT, code, place, text, also)
+
+
+def in_order(findings: Iterable[ScriptFinding]) -> tuple[ScriptFinding, ...]:
     """The findings by place, each once."""
     return tuple(sorted(dict.fromkeys(findings), key=lambda finding: (finding.place, finding.code)))
+
+
+MAXIMUM_SUGGESTIONS = 20
+"""How many names of one script are compared: each is held against all that are known."""
+
+_LONGEST_NAME = 40
+_LENGTHS_APART = 3
+
+
+def likely(name: str, known: Collection[str], suggested: int = 0) -> str:
+    """The known name that is nearest, as an end to a sentence: " Did you mean tm?"; "" where none is near.
+
+    `asked` is how many names were compared before this one.
+    """
+    if suggested >= MAXIMUM_SUGGESTIONS or len(name) > _LONGEST_NAME:
+        return ""
+    similar = sorted(each for each in known if abs(len(each) - len(name)) <= _LENGTHS_APART)
+    found = get_close_matches(name, similar, n=1, cutoff=0.7)
+    return f" Did you mean {found[0]}?" if found else ""

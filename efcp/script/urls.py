@@ -3,7 +3,7 @@
 from django.urls import path
 
 from efcp.script import views
-from efcp.script.wizard.views import write_page
+from efcp.script.views import write_page
 
 app_name = "script"
 

@@ -14,8 +14,8 @@ from efcp.accounts.roles import Role
 from efcp.accounts.throttle import (
     ACCOUNT_PACE,
     ADDRESS_PACE,
-    Counted,
-    TooEarly,
+    LoginAttempt,
+    Throttled,
     count_attempt,
     prune_failed_logins,
     reset_failures,
@@ -27,15 +27,15 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ADDRESS = "192.0.2.1"
 
 
-def wait(result: Counted | TooEarly) -> int:
-    return result.wait if isinstance(result, TooEarly) else 0
+def wait(result: LoginAttempt | Throttled) -> int:
+    return result.wait if isinstance(result, Throttled) else 0
 
 
 def tries(number: int, username: str = "ada", address: str = ADDRESS, now: datetime = NOW) -> datetime:
     """Try wrongly so often, each time as early as is allowed; return when the last one was."""
     for _ in range(number):
         result = count_attempt(username, address, now)
-        if isinstance(result, TooEarly):
+        if isinstance(result, Throttled):
             now += timedelta(seconds=result.wait)
             count_attempt(username, address, now)
     return now
@@ -82,43 +82,43 @@ class TestPerAccount:
     def test_the_first_wrong_tries_cost_nothing(self) -> None:
         from_everywhere(ACCOUNT_PACE.free)
 
-        assert isinstance(count_attempt("ada", ADDRESS, NOW), Counted)
+        assert isinstance(count_attempt("ada", ADDRESS, NOW), LoginAttempt)
 
     def test_then_the_next_must_wait_wherever_it_comes_from(self) -> None:
         from_everywhere(ACCOUNT_PACE.free + 1)
 
-        assert count_attempt("ada", ADDRESS, NOW) == TooEarly(2)
+        assert count_attempt("ada", ADDRESS, NOW) == Throttled(2)
 
     def test_capital_letters_do_not_make_another_account(self) -> None:
         from_everywhere(ACCOUNT_PACE.free + 1, "ada")
 
-        assert isinstance(count_attempt("ADA", ADDRESS, NOW), TooEarly)
+        assert isinstance(count_attempt("ADA", ADDRESS, NOW), Throttled)
 
     def test_another_account_is_not_slowed_down(self) -> None:
         from_everywhere(ACCOUNT_PACE.free + 1)
 
-        assert isinstance(count_attempt("bob", ADDRESS, NOW), Counted)
+        assert isinstance(count_attempt("bob", ADDRESS, NOW), LoginAttempt)
 
     def test_a_browser_that_the_user_signed_in_with_before_counts_apart(self) -> None:
         from_everywhere(50)
 
-        assert isinstance(count_attempt("ada", ADDRESS, NOW, "0123"), Counted)
+        assert isinstance(count_attempt("ada", ADDRESS, NOW, "0123"), LoginAttempt)
 
     def test_a_try_that_comes_too_early_does_not_prolong_the_wait(self) -> None:
         from_everywhere(ACCOUNT_PACE.free + 1)
         for _ in range(100):
             count_attempt("ada", ADDRESS, NOW + timedelta(seconds=1))
 
-        assert isinstance(count_attempt("ada", ADDRESS, NOW + timedelta(seconds=2)), Counted)
+        assert isinstance(count_attempt("ada", ADDRESS, NOW + timedelta(seconds=2)), LoginAttempt)
 
     def test_a_right_password_starts_the_count_anew(self) -> None:
         counted = [count_attempt("ada", ADDRESS, NOW) for _ in range(ACCOUNT_PACE.free)][-1]
-        assert isinstance(counted, Counted)
+        assert isinstance(counted, LoginAttempt)
         reset_failures(counted)
 
         from_everywhere(ACCOUNT_PACE.free)
 
-        assert isinstance(count_attempt("ada", "203.0.113.1", NOW), Counted)
+        assert isinstance(count_attempt("ada", "203.0.113.1", NOW), LoginAttempt)
 
 
 @pytest.mark.django_db
@@ -130,39 +130,39 @@ class TestPerAddress:
     def test_many_names_from_one_address_are_slowed_down(self) -> None:
         self.names(ADDRESS_PACE.free + 1)
 
-        assert count_attempt("ada", ADDRESS, NOW) == TooEarly(2)
+        assert count_attempt("ada", ADDRESS, NOW) == Throttled(2)
 
     def test_another_address_is_not(self) -> None:
         self.names(ADDRESS_PACE.free + 1)
 
-        assert isinstance(count_attempt("ada", "192.0.2.2", NOW), Counted)
+        assert isinstance(count_attempt("ada", "192.0.2.2", NOW), LoginAttempt)
 
     def test_one_ipv6_site_is_one_address(self) -> None:
         for index in range(ADDRESS_PACE.free + 1):
             count_attempt(f"name-{index}", f"2001:db8:1:2::{index:x}", NOW)
 
-        assert isinstance(count_attempt("ada", "2001:db8:1:2:ffff::1", NOW), TooEarly)
-        assert isinstance(count_attempt("ada", "2001:db8:1:3::1", NOW), Counted)
+        assert isinstance(count_attempt("ada", "2001:db8:1:2:ffff::1", NOW), Throttled)
+        assert isinstance(count_attempt("ada", "2001:db8:1:3::1", NOW), LoginAttempt)
 
     def test_one_s_own_right_password_does_not_buy_guesses_at_others(self) -> None:
         self.names(ADDRESS_PACE.free)
         own = count_attempt("mallory", ADDRESS, NOW)
-        assert isinstance(own, Counted)
+        assert isinstance(own, LoginAttempt)
         reset_failures(own)
 
-        assert isinstance(count_attempt("ada", ADDRESS, NOW + timedelta(seconds=2)), Counted)
-        assert isinstance(count_attempt("ada", ADDRESS, NOW + timedelta(seconds=2)), TooEarly)
+        assert isinstance(count_attempt("ada", ADDRESS, NOW + timedelta(seconds=2)), LoginAttempt)
+        assert isinstance(count_attempt("ada", ADDRESS, NOW + timedelta(seconds=2)), Throttled)
 
     def test_a_right_password_takes_its_own_try_back_from_the_address(self) -> None:
         for index in range(ADDRESS_PACE.free + 5):
             counted = count_attempt(f"name-{index}", ADDRESS, NOW)
-            assert isinstance(counted, Counted), "an office behind one address signs in without a wait"
+            assert isinstance(counted, LoginAttempt), "an office behind one address signs in without a wait"
             reset_failures(counted)
 
     def test_an_unknown_address_is_an_address_too(self) -> None:
         self.names(ADDRESS_PACE.free + 1, "")
 
-        assert isinstance(count_attempt("ada", "", NOW), TooEarly)
+        assert isinstance(count_attempt("ada", "", NOW), Throttled)
 
 
 @pytest.mark.parametrize("pace", [ACCOUNT_PACE, ADDRESS_PACE])
@@ -181,7 +181,7 @@ class TestTime:
 
         later = last + timedelta(seconds=max(ACCOUNT_PACE.longest_wait, ADDRESS_PACE.longest_wait))
 
-        assert isinstance(count_attempt("ada", ADDRESS, later), Counted)
+        assert isinstance(count_attempt("ada", ADDRESS, later), LoginAttempt)
 
     def test_a_day_without_wrong_tries_is_a_new_beginning(self) -> None:
         last = tries(60)
@@ -194,7 +194,7 @@ class TestTime:
     def test_a_clock_that_was_set_back_locks_nobody_out(self) -> None:
         from_everywhere(ACCOUNT_PACE.free + 1)
 
-        assert count_attempt("ada", ADDRESS, NOW - timedelta(days=400)) == TooEarly(2)
+        assert count_attempt("ada", ADDRESS, NOW - timedelta(days=400)) == Throttled(2)
 
     def test_old_counts_are_thinned_and_young_ones_stay(self) -> None:
         count_attempt("ada", ADDRESS, NOW)

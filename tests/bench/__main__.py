@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from tests.bench import call_log, outages, probing, replay, script, takeover, translation
+from tests.bench import call_log, frames, outages, probing, replay, script, takeover, translation
 from tests.bench.site import PASSWORD, Site, fill, running_site
 
 # ../shared/reference/old-panel.md: the old panel's medians on two cores.
@@ -204,6 +204,7 @@ def main() -> None:
     call_log.measure()
     probing.measure()
     script.measure()
+    frames.measure()
     translation.measure()
     translation.measure_many()
     takeover.measure()

@@ -18,7 +18,7 @@ from django.template import engines
 from django.urls import path
 
 from efcp.launch.serving.bridge import Bridge
-from efcp.launch.serving.lanes import Kind
+from efcp.launch.serving.lanes import RequestKind
 
 ROWS = 30
 TEMPLATE = """<!doctype html><title>Bare</title><p>{{ user.username }}</p><table>
@@ -52,7 +52,7 @@ settings.configure(
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     USE_TZ=True,
 )
-application = Bridge(get_wsgi_application(), lambda _method, _path: Kind.PAGE)
+application = Bridge(get_wsgi_application(), lambda _method, _path: RequestKind.PAGE)
 
 
 def page(request: HttpRequest) -> HttpResponse:

@@ -8,8 +8,8 @@ import pytest
 
 from efcp.configuration import PROJECT_DIR
 from efcp.script.checking.check import check
-from efcp.script.knowledge.loading import VERSIONS, knowledge_of
-from efcp.script.language.files import read_text
+from efcp.script.knowledge.facts import VERSIONS, knowledge_of
+from efcp.script.language.reading import read_text
 from efcp.script.writing.answers import Answers
 from efcp.script.writing.script import write
 from tests.proxies.mi_server import MiServer

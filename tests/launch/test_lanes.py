@@ -9,10 +9,10 @@ import pytest
 
 from efcp.launch.serving import bodies, lanes
 from efcp.launch.serving.bridge import Bridge
-from efcp.launch.serving.lanes import THREADS, Kind
+from efcp.launch.serving.lanes import THREADS, RequestKind
 
 Sent = list[MutableMapping[str, Any]]
-KINDS = {"/health": Kind.HEALTH, "/sign-in": Kind.ENTRANCE}
+KINDS = {"/health": RequestKind.HEALTH, "/sign-in": RequestKind.ENTRANCE}
 
 
 class Application:
@@ -41,7 +41,7 @@ def application() -> Application:
 def bridge(application: Application, monkeypatch: pytest.MonkeyPatch) -> Bridge:
     """The bridge in front of it; nobody is patient."""
     monkeypatch.setattr(lanes, "PATIENCE_S", 0.05)
-    return Bridge(application, lambda _method, path: KINDS.get(path, Kind.PAGE))
+    return Bridge(application, lambda _method, path: KINDS.get(path, RequestKind.PAGE))
 
 
 async def ask(bridge: Bridge, path: str) -> Sent:
@@ -71,7 +71,7 @@ async def ask(bridge: Bridge, path: str) -> Sent:
 
 def test_what_waits_too_long_is_refused_and_nothing_is_done(bridge: Bridge, application: Application) -> None:
     async def many() -> list[Sent]:
-        pages = [asyncio.create_task(ask(bridge, "/page")) for _ in range(3 * THREADS[Kind.PAGE])]
+        pages = [asyncio.create_task(ask(bridge, "/page")) for _ in range(3 * THREADS[RequestKind.PAGE])]
         await asyncio.wait(pages, timeout=20, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.sleep(0.2)
         application.let_go.set()
@@ -79,8 +79,8 @@ def test_what_waits_too_long_is_refused_and_nothing_is_done(bridge: Bridge, appl
 
     answers = asyncio.run(many())
     statuses = sorted(answer[0]["status"] for answer in answers)
-    assert statuses == [200] * THREADS[Kind.PAGE] + [503] * 2 * THREADS[Kind.PAGE]
-    assert application.began == THREADS[Kind.PAGE]
+    assert statuses == [200] * THREADS[RequestKind.PAGE] + [503] * 2 * THREADS[RequestKind.PAGE]
+    assert application.began == THREADS[RequestKind.PAGE]
     refused = next(answer for answer in answers if answer[0]["status"] == 503)
     assert (b"retry-after", b"2") in refused[0]["headers"]
     assert b"Nothing was done" in refused[1]["body"]
@@ -88,7 +88,7 @@ def test_what_waits_too_long_is_refused_and_nothing_is_done(bridge: Bridge, appl
 
 def test_health_and_sign_in_answer_while_every_page_waits(bridge: Bridge, application: Application) -> None:
     async def both() -> list[int]:
-        pages = [asyncio.create_task(ask(bridge, "/page")) for _ in range(3 * THREADS[Kind.PAGE])]
+        pages = [asyncio.create_task(ask(bridge, "/page")) for _ in range(3 * THREADS[RequestKind.PAGE])]
         await asyncio.sleep(0)
         statuses = [(await ask(bridge, path))[0]["status"] for path in KINDS]
         application.let_go.set()
@@ -120,7 +120,7 @@ def test_a_client_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch
                 await asyncio.sleep(30)
 
         scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "http_version": "1.1"}
-        await Bridge(endless, lambda *_: Kind.PAGE)({**scope, "headers": []}, receive, send)
+        await Bridge(endless, lambda *_: RequestKind.PAGE)({**scope, "headers": []}, receive, send)
 
     asyncio.run(ask_and_not_read())
     assert ended.wait(20)

@@ -12,7 +12,6 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from efcp.script.models import KeptRoute
-from efcp.script.script_routes import services as script_routes
 
 ClientAs = Callable[[Role | None], Client]
 SELECT = 'route[to_media] {{ if (!ds_select_dst(3, 8, "f")) exit; {} t_relay(); }}\n'

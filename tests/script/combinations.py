@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle, product
 
-from efcp.script.knowledge.loading import VERSIONS
-from efcp.script.writing.answers import Answers, Dialplan, Group, Mark
+from efcp.script.knowledge.facts import VERSIONS
+from efcp.script.writing.answers import Answers, Dialplan, GroupAnswers, MarkAction
 
 PARAMETERS = {7: "$hdr(X-Tenant)", 9: "$stat(load_%u)", 10: "score"}
 FLAGS = ("f", "fu", "fd", "F", "ufd")
@@ -32,11 +32,11 @@ def combinations() -> Iterator[Answers]:
         cycle(SOCKETS),
         cycle(DATABASES),
     )
-    chosen = product(VERSIONS, (False, True), Mark, range(11))
+    chosen = product(VERSIONS, (False, True), MarkAction, range(11))
     for number, (basis, turn) in enumerate(zip(chosen, turns, strict=False)):
         version, minimal, mark, algorithm = basis
         flags, failure, reply, probing, dialplans, socket, database = turn
-        group = Group(
+        group = GroupAnswers(
             algorithm=algorithm,
             flags=flags,
             maximum=(None, 1, 5)[number % 3],
@@ -67,10 +67,12 @@ def combinations() -> Iterator[Answers]:
     yield from plain()
 
 
-def others(number: int) -> tuple[Group, ...]:
+def others(number: int) -> tuple[GroupAnswers, ...]:
     """None, one or two more groups, of names and sets of their own."""
-    trunks = Group("to_trunks", 20, 4, failure_route="trunk_failover", prefix="+49", empty_reason="No trunk")
-    voicemail = Group("to_voicemail", 300, 8, flags="", failure_route="", prefix="vm")
+    trunks = GroupAnswers(
+        "to_trunks", 20, 4, failure_route="trunk_failover", prefix="+49", empty_reason="No trunk"
+    )
+    voicemail = GroupAnswers("to_voicemail", 300, 8, flags="", failure_route="", prefix="vm")
     return ((), (trunks,), (voicemail, replace(trunks, prefix="00")))[number % 3]
 
 
@@ -78,12 +80,21 @@ def plain() -> Iterator[Answers]:
     """The answers as they are, each in turn otherwise."""
     for version, minimal in product(VERSIONS, (False, True)):
         usual = Answers(version=version, minimal=minimal)
-        nothing = Group(mark=Mark.NOTHING)
+        nothing = GroupAnswers(mark=MarkAction.NOTHING)
         yield usual
         yield replace(usual, probing_interval=0, groups=(nothing,))
-        yield replace(usual, probing_interval=0, groups=(replace(nothing, mark=Mark.INACTIVE),))
-        yield replace(usual, groups=(Group(failure_route="", flags=""),))
-        yield replace(usual, groups=(Group(try_next=False, flags="", mark=Mark.NOTHING),))
-        yield replace(usual, groups=(Group(set_id=0), Group("r", 2147483647, failure_route="f", prefix="1")))
-        yield replace(usual, groups=(Group(prefix="8"), Group("r", 2, failure_route="f", prefix="88")))
+        yield replace(usual, probing_interval=0, groups=(replace(nothing, mark=MarkAction.INACTIVE),))
+        yield replace(usual, groups=(GroupAnswers(failure_route="", flags=""),))
+        yield replace(usual, groups=(GroupAnswers(try_next=False, flags="", mark=MarkAction.NOTHING),))
+        yield replace(
+            usual,
+            groups=(
+                GroupAnswers(set_id=0),
+                GroupAnswers("r", 2147483647, failure_route="f", prefix="1"),
+            ),
+        )
+        yield replace(
+            usual,
+            groups=(GroupAnswers(prefix="8"), GroupAnswers("r", 2, failure_route="f", prefix="88")),
+        )
         yield replace(usual, show_passwords=True, dialplans=(Dialplan(0),))

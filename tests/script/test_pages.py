@@ -57,11 +57,11 @@ def test_a_script_can_t_put_markup_into_the_page(client_as: ClientAs) -> None:
 def test_the_command_exits_with_1_over_an_error(db: None, tmp_path: Path) -> None:
     file = tmp_path / "opensips.cfg"
     file.write_text(BROKEN)
-    told = StringIO()
+    reported = StringIO()
     with pytest.raises(SystemExit) as ended:
-        call_command("script", "check", file, "--json", stdout=told)
+        call_command("script", "check", file, "--json", stdout=reported)
     assert ended.value.code == 1
-    assert "module-twice" in {finding["code"] for finding in json.loads(told.getvalue())["findings"]}
+    assert "module-twice" in {finding["code"] for finding in json.loads(reported.getvalue())["findings"]}
 
 
 def test_the_command_says_which_file_it_can_t_read(db: None, tmp_path: Path) -> None:

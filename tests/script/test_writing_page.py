@@ -16,12 +16,11 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.script.checking.check import check
-from efcp.script.knowledge.loading import knowledge_of
-from efcp.script.language.files import read_text
-from efcp.script.wizard.answers_file import AnswersFileError, read_answers
-from efcp.script.wizard.forms import MAX_GROUPS, Question
-from efcp.script.wizard.selectors import starting_answers
-from efcp.script.writing.answers import Answers, Group, Mark
+from efcp.script.forms import MAX_GROUPS, WriterForms
+from efcp.script.knowledge.facts import knowledge_of
+from efcp.script.language.reading import read_text
+from efcp.script.selectors import starting_answers
+from efcp.script.writing.answers import Answers, AnswersFileError, GroupAnswers, MarkAction, read_answers
 from efcp.script.writing.script import write
 from tests.script.combinations import combinations
 
@@ -31,7 +30,7 @@ WRITE = "script:write"
 
 def sent(answers: Answers) -> dict[str, Any]:
     """What a browser sends for these answers."""
-    question = Question.blank(answers)
+    question = WriterForms.blank(answers)
     data: dict[str, Any] = {}
     for form in question.parts:
         for name in form.fields:
@@ -90,12 +89,12 @@ def test_the_own_check_of_a_written_script_stands_below_it(viewer: Client) -> No
 
 
 def test_a_set_that_the_table_lacks_is_told_at_once(viewer: Client) -> None:
-    checked = viewer.post(reverse(WRITE), sent(Answers(groups=(Group(set_id=77),)))).context["checked"]
+    checked = viewer.post(reverse(WRITE), sent(Answers(groups=(GroupAnswers(set_id=77),)))).context["checked"]
     assert checked.findings
 
 
 def test_two_groups_on_one_set_are_refused_at_both(viewer: Client) -> None:
-    groups = (Group(), Group(route="other", failure_route="other_failover"))
+    groups = (GroupAnswers(), GroupAnswers(route="other", failure_route="other_failover"))
     answer = viewer.post(reverse(WRITE), sent(Answers(groups=groups)))
     assert answer.status_code == 422
     assert ["set_id" in form.errors for form in answer.context["question"].groups] == [True, True]
@@ -161,9 +160,9 @@ def test_nothing_that_is_typed_becomes_markup(viewer: Client) -> None:
 
 
 def test_the_command_writes_the_guide_s_example(db: None) -> None:
-    told = StringIO()
-    call_command("script", "write", "--without-tables", stdout=told)
-    assert told.getvalue() == write(Answers()).text
+    reported = StringIO()
+    call_command("script", "write", "--without-tables", stdout=reported)
+    assert reported.getvalue() == write(Answers()).text
 
 
 def test_the_command_takes_answers_from_a_file(db: None, tmp_path: Path) -> None:
@@ -188,15 +187,15 @@ def test_the_command_takes_answers_from_a_file(db: None, tmp_path: Path) -> None
 
 
 def test_the_command_says_what_is_refused(db: None, tmp_path: Path) -> None:
-    answers, told = tmp_path / "answers.toml", StringIO()
+    answers, reported = tmp_path / "answers.toml", StringIO()
     answers.write_text('[[groups]]\n[[groups]]\nroute = "b"\nfailure_route = "c"\n')
     with pytest.raises(SystemExit):
-        call_command("script", "write", "--answers", answers, "--without-tables", stderr=told)
-    assert "groups.0.set_id" in told.getvalue()
+        call_command("script", "write", "--answers", answers, "--without-tables", stderr=reported)
+    assert "groups.0.set_id" in reported.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reported"),
     [
         ("thresold = 3", "there is no such answer"),
         ('threshold = "3"', "not what is asked for"),
@@ -208,8 +207,8 @@ def test_the_command_says_what_is_refused(db: None, tmp_path: Path) -> None:
         ("[", "This is no TOML"),
     ],
 )
-def test_a_file_that_is_no_answers_says_why(text: str, told: str) -> None:
-    with pytest.raises(AnswersFileError, match=told):
+def test_a_file_that_is_no_answers_says_why(text: str, reported: str) -> None:
+    with pytest.raises(AnswersFileError, match=reported):
         read_answers(text)
 
 
@@ -217,7 +216,7 @@ def test_a_file_of_answers_is_read_as_it_says() -> None:
     text = 'version = "4.0"\nreply_codes = [404, 480]\n[[groups]]\nmark = ""\nmaximum = 3\n'
     assert tomllib.loads(text)
     assert read_answers(text) == Answers(
-        version="4.0", reply_codes=(404, 480), groups=(Group(mark=Mark.NOTHING, maximum=3),)
+        version="4.0", reply_codes=(404, 480), groups=(GroupAnswers(mark=MarkAction.NOTHING, maximum=3),)
     )
 
 
@@ -233,7 +232,7 @@ def test_memory_that_is_too_small_is_told_where_it_is_said(viewer: Client) -> No
             DestinationRow(setid=1, destination=f"sip:10.0.1.{number % 250}:{5060 + number}"), Actor("x")
         )
     asked = {"version": "3.4", "text": script, "private_memory": "1"}
-    told = viewer.post(reverse("script:check"), asked).context["findings"]
-    assert "memory-small" in {finding.code for finding in told}
-    told = viewer.post(reverse("script:check"), asked | {"private_memory": ""}).context["findings"]
-    assert "memory-small" not in {finding.code for finding in told}
+    reported = viewer.post(reverse("script:check"), asked).context["findings"]
+    assert "memory-small" in {finding.code for finding in reported}
+    reported = viewer.post(reverse("script:check"), asked | {"private_memory": ""}).context["findings"]
+    assert "memory-small" not in {finding.code for finding in reported}

@@ -79,7 +79,7 @@ class PacedBody:
             return
 
 
-class Held:
+class LargeBodies:
     """How many bytes of larger bodies this process holds."""
 
     def __init__(self, limit: int = ALL_LARGE) -> None:
@@ -97,7 +97,7 @@ class Held:
         self._bytes -= size
 
 
-async def whole_body(body: PacedBody, announced: int, held: Held) -> bytes:
+async def whole_body(body: PacedBody, announced: int, held: LargeBodies) -> bytes:
     """All of an ordinary body, at most LARGEST bytes. Raises BodyRefusedError or ClientLeftError."""
     if announced > LARGEST:
         raise BodyRefusedError(413, "What was sent is too large.")

@@ -12,7 +12,7 @@ from efcp.launch.serving.bodies import (
     BodyRefusedError,
     ClientLeftError,
     ClientTooSlowError,
-    Held,
+    LargeBodies,
     Outlet,
     PacedBody,
     Receive,
@@ -20,7 +20,7 @@ from efcp.launch.serving.bodies import (
     UploadStream,
     whole_body,
 )
-from efcp.launch.serving.lanes import BusyError, Kind, Lane
+from efcp.launch.serving.lanes import BusyError, Lane, RequestKind
 
 Scope = MutableMapping[str, Any]
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -41,11 +41,11 @@ _BUSY = "Nothing was done. Try again in a few seconds."
 class Bridge:
     """Receives each request, has a thread of its lane handle it, sends the response."""
 
-    def __init__(self, wsgi: Wsgi, kind_of: Callable[[str, str], Kind]) -> None:
+    def __init__(self, wsgi: Wsgi, kind_of: Callable[[str, str], RequestKind]) -> None:
         self._wsgi = wsgi
         self._kind_of = kind_of
-        self._held = Held()
-        self._lanes: dict[Kind, Lane] = {}
+        self._held = LargeBodies()
+        self._lanes: dict[RequestKind, Lane] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; the panel has no WebSockets."""
@@ -53,7 +53,7 @@ class Bridge:
             await send({"type": "websocket.close"})
             return
         # Made here, since each worker process has an event loop of its own.
-        self._lanes = self._lanes or {kind: Lane.of(kind) for kind in Kind}
+        self._lanes = self._lanes or {kind: Lane.of(kind) for kind in RequestKind}
         body = PacedBody(receive)
         try:
             await self._serve(scope, body, send)
@@ -70,7 +70,7 @@ class Bridge:
     async def _serve(self, scope: Scope, body: PacedBody, send: Send) -> None:
         announced = _announced(scope["headers"])
         kind = self._kind_of(scope["method"], scope["path"])
-        if kind is Kind.UPLOAD:
+        if kind is RequestKind.UPLOAD:
             if announced is None:
                 raise BodyRefusedError(411, "An upload has to say how large it is.")
             stream = UploadStream(body, asyncio.get_running_loop())
@@ -80,7 +80,7 @@ class Bridge:
             return
         received = await whole_body(body, announced or 0, self._held)
         environ = environ_of(scope, io.BytesIO(received), len(received))
-        if kind is Kind.HEALTH:
+        if kind is RequestKind.HEALTH:
             await self._handle_in_time(environ, send)
         else:
             await self._handle(kind, environ, send)
@@ -88,11 +88,11 @@ class Bridge:
     async def _handle_in_time(self, environ: dict[str, Any], send: Send) -> None:
         try:
             async with asyncio.timeout(HEALTH_WITHIN_S):
-                await self._handle(Kind.HEALTH, environ, send)
+                await self._handle(RequestKind.HEALTH, environ, send)
         except TimeoutError:
             await _refuse(send, 503, "The database does not answer in time.", retry=True)
 
-    async def _handle(self, kind: Kind, environ: dict[str, Any], send: Send) -> None:
+    async def _handle(self, kind: RequestKind, environ: dict[str, Any], send: Send) -> None:
         outlet = Outlet(asyncio.get_running_loop())
         try:
             future = await self._lanes[kind].run(partial(_call, self._wsgi, environ, outlet))

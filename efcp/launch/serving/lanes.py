@@ -16,7 +16,7 @@ PATIENCE_S = 1.0
 Result = TypeVar("Result")
 
 
-class Kind(StrEnum):
+class RequestKind(StrEnum):
     """What a request is for."""
 
     HEALTH = "health"
@@ -26,7 +26,13 @@ class Kind(StrEnum):
     PAGE = "page"
 
 
-THREADS = {Kind.HEALTH: 1, Kind.ENTRANCE: 2, Kind.FILE: 1, Kind.UPLOAD: 2, Kind.PAGE: 4}
+THREADS = {
+    RequestKind.HEALTH: 1,
+    RequestKind.ENTRANCE: 2,
+    RequestKind.FILE: 1,
+    RequestKind.UPLOAD: 2,
+    RequestKind.PAGE: 4,
+}
 
 
 class BusyError(Exception):
@@ -41,7 +47,7 @@ class Lane:
     free: asyncio.Semaphore
 
     @classmethod
-    def of(cls, kind: Kind) -> "Lane":
+    def of(cls, kind: RequestKind) -> "Lane":
         """The lane of a kind of request."""
         count = THREADS[kind]
         return cls(ThreadPoolExecutor(count, thread_name_prefix=f"efcp-{kind}"), asyncio.Semaphore(count))
@@ -71,15 +77,15 @@ def _paths() -> tuple[str, str, str, str]:
     return reverse("healthz"), reverse("accounts:sign-in"), upload, "/cp/static/"
 
 
-def kind_of(method: str, path: str) -> Kind:
+def kind_of(method: str, path: str) -> RequestKind:
     """The kind of a request for `path`."""
     health, sign_in, upload, static = _paths()
     if path == health:
-        return Kind.HEALTH
+        return RequestKind.HEALTH
     if path == sign_in:
-        return Kind.ENTRANCE
+        return RequestKind.ENTRANCE
     if path.startswith(static):
-        return Kind.FILE
+        return RequestKind.FILE
     if path == upload and method == "POST":
-        return Kind.UPLOAD
-    return Kind.PAGE
+        return RequestKind.UPLOAD
+    return RequestKind.PAGE

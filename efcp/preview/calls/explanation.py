@@ -12,7 +12,7 @@ from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import Algorithm, Basis, NoSelection, Pick, Refusal, SelectFlag, Selection
 from efcp.preview.sources import NoPreviewError, Source, set_preview
-from efcp.script.script_routes.routes import THE_GUIDES, Handling
+from efcp.script.script_routes import THE_GUIDES, Handling
 
 WIDTH = 1000
 """Of the bar, in its own units."""

@@ -6,7 +6,7 @@ from dispatcher.routing.hashing import Request
 from dispatcher.routing.selection import DEFAULT_MAX_RESULTS, SelectFlag, parse_flags
 from efcp.preview.calls.explanation import CallQuestion
 from efcp.preview.forms import ALGORITHMS, MAX_SET, SourceForm
-from efcp.script.script_routes.routes import Handling
+from efcp.script.script_routes import Handling
 from efcp.sip.message import Message, MessageError, parse_message
 
 MAX_SEED = 2**31 - 1

@@ -1,14 +1,13 @@
-"""A script as the checks look at it: every call with its route, modules, parameters, found in one pass."""
+"""A script as the checks look at it: calls with their routes, modules, parameters, found in one pass."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from efcp.script.checking.graph import Graph, RouteKey, key_of
-from efcp.script.checking.patterns import matching
-from efcp.script.checking.tables import Tables
-from efcp.script.findings import Place
-from efcp.script.knowledge.facts import Function, Knowledge
+from efcp.script.findings import Location
+from efcp.script.knowledge.facts import FunctionFacts, Knowledge
 from efcp.script.language.syntax import (
     ArgumentKind,
     Assign,
@@ -19,15 +18,132 @@ from efcp.script.language.syntax import (
     ModuleParameter,
     Not,
     Resume,
-    Route,
+    RouteBlock,
     RouteKind,
     Script,
     Statement,
     Switch,
     Term,
+    blocks_of,
+    expressions_of,
+    leaves_in,
+    resumes,
 )
 from efcp.script.language.syntax import Binary as Operation
-from efcp.script.language.walking import blocks_of, expressions_of, leaves_in, resumes
+
+RouteKey = tuple[RouteKind, str]
+"""A route by its kind and name."""
+
+
+def key_of(route: RouteBlock) -> RouteKey:
+    """How a route is called."""
+    return (route.kind, route.name)
+
+
+class Graph:
+    """Edges between routes."""
+
+    def __init__(self, edges: Mapping[RouteKey, Set[RouteKey]]) -> None:
+        self._edges = edges
+
+    def reached(self, starts: Iterable[RouteKey]) -> frozenset[RouteKey]:
+        """The starts, and all that they lead to."""
+        found = set(starts)
+        waiting = deque(found)
+        while waiting:
+            for following in self._edges.get(waiting.popleft(), ()):
+                if following not in found:
+                    found.add(following)
+                    waiting.append(following)
+        return frozenset(found)
+
+    def reversed(self) -> "Graph":
+        """The same edges the other way: reached() then gives all that lead to the starts."""
+        edges: dict[RouteKey, set[RouteKey]] = {}
+        for start, ends in self._edges.items():
+            for end in ends:
+                edges.setdefault(end, set()).add(start)
+        return Graph(edges)
+
+    def joined(self, more: Mapping[RouteKey, Set[RouteKey]]) -> "Graph":
+        """This graph with more edges."""
+        edges = {start: set(ends) for start, ends in self._edges.items()}
+        for start, ends in more.items():
+            edges.setdefault(start, set()).update(ends)
+        return Graph(edges)
+
+
+@dataclass(frozen=True, slots=True)
+class SetFacts:
+    """One set of the dispatcher table: its rows, how many are not inactive (state other than 1), its name."""
+
+    rows: int
+    selectable: int
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """The tables as they stand.
+
+    `sets` by set id, `dialplans` the dpids with how many rules each has; `rows` and `bytes` are the size of
+    the dispatcher table (bytes of all its text columns). `database` is the panel's own as (host, port, name),
+    None where it is not MySQL. `proxies` is how many proxies read these tables; `shared_memory` and
+    `private_memory` are with how many megabytes of each they are started (-m and -M); `listens` whether they
+    are given a listener there (-l). A field that is None was not asked about, and no check may speak of it.
+    """
+
+    sets: Mapping[int, SetFacts] | None = None
+    dialplans: Mapping[int, int] | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    database: tuple[str, int, str] | None = None
+    partitions: frozenset[str] = field(default_factory=lambda: frozenset({"default"}))
+    proxies: int | None = None
+    shared_memory: int | None = None
+    private_memory: int | None = None
+    listens: bool = False
+
+
+_MAXIMUM_LENGTH = 100
+_MAXIMUM_WILDCARDS = 3
+_MAXIMUM_NAMES = 1_000
+_SIMPLE = re.compile(r"[\w.|*+-]+", re.ASCII)
+
+
+def is_plain(parameter: ModuleParameter) -> bool:
+    """Whether the modules are named one by one."""
+    return all(re.fullmatch(r"[\w-]+", name, re.ASCII) for name in parameter.modules)
+
+
+def matching(parameter: ModuleParameter, names: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Those of the names that the parameter is for; None where its pattern is too intricate to say.
+
+    `names` are by what they are in small letters.
+    """
+    if is_plain(parameter):
+        wanted = dict.fromkeys(name.lower() for name in parameter.modules)
+        return tuple(names[name] for name in wanted if name in names)
+    pattern = _without_frame(parameter.pattern)
+    if not _is_simple(pattern) or len(names) > _MAXIMUM_NAMES:
+        return None
+    compiled = re.compile(f"(?:{pattern})", re.IGNORECASE | re.ASCII)
+    return tuple(name for name in names.values() if compiled.fullmatch(name))
+
+
+def _without_frame(pattern: str) -> str:
+    """The pattern without anchors around an alternative, which change nothing."""
+    return "|".join(each.removeprefix("^").removesuffix("$") for each in pattern.split("|"))
+
+
+def _is_simple(pattern: str) -> bool:
+    """Few wildcards, none within another: what can be matched in a time that is short for sure."""
+    if len(pattern) > _MAXIMUM_LENGTH or not _SIMPLE.fullmatch(pattern):
+        return False
+    if pattern.count("*") + pattern.count("+") > _MAXIMUM_WILDCARDS:
+        return False
+    return not re.search(r"(?:^|\||[*+])[*+]", pattern)
+
 
 _RESULT_VARIABLES = frozenset({"$rc", "$retcode"})
 _UNREAD = frozenset(
@@ -51,13 +167,13 @@ class Site:
     to."""
 
     call: Call
-    route: Route
+    route: RouteBlock
     tested: bool
     later: bool = False
     kept_in: str = ""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> Location:
         """Where the call stands."""
         return self.call.place
 
@@ -91,7 +207,7 @@ class Overview:
 
     script: Script
     knowledge: Knowledge
-    tables: Tables
+    tables: TableFacts
 
     @cached_property
     def sites(self) -> tuple[Site, ...]:
@@ -99,7 +215,7 @@ class Overview:
         return tuple(site for route in self.script.routes for site in _in_block(route, route.body))
 
     @cached_property
-    def resumes(self) -> tuple[tuple[Route, Resume], ...]:
+    def resumes(self) -> tuple[tuple[RouteBlock, Resume], ...]:
         """Every async and launch with the route that it stands in."""
         return tuple((route, found) for route in self.script.routes for found in resumes(route.body))
 
@@ -169,7 +285,7 @@ class Overview:
         return parameter.value if parameter else None
 
     @cached_property
-    def main(self) -> Route | None:
+    def main(self) -> RouteBlock | None:
         """The main route, where every request enters."""
         found = (it for it in self.script.routes if it.kind is RouteKind.REQUEST and not it.name)
         return next(found, None)
@@ -191,9 +307,9 @@ class Overview:
         return not self.knowledge.other_modules.isdisjoint(self.loaded)
 
     @cached_property
-    def routes(self) -> Mapping[RouteKey, Route]:
+    def routes(self) -> Mapping[RouteKey, RouteBlock]:
         """The routes by kind and name: the first of each."""
-        found: dict[RouteKey, Route] = {}
+        found: dict[RouteKey, RouteBlock] = {}
         for route in self.script.routes:
             found.setdefault(key_of(route), route)
         return found
@@ -208,18 +324,18 @@ class Overview:
         return Graph(edges)
 
     @cached_property
-    def _functions(self) -> Mapping[str, tuple[tuple[str, Function], ...]]:
-        found: dict[str, list[tuple[str, Function]]] = {}
+    def _functions(self) -> Mapping[str, tuple[tuple[str, FunctionFacts], ...]]:
+        found: dict[str, list[tuple[str, FunctionFacts]]] = {}
         for module in self.knowledge.modules.values():
             for function in module.functions.values():
                 found.setdefault(function.name, []).append((module.name, function))
         return {name: tuple(homes) for name, homes in found.items()}
 
-    def homes(self, name: str) -> tuple[tuple[str, Function], ...]:
+    def homes(self, name: str) -> tuple[tuple[str, FunctionFacts], ...]:
         """The modules that have a function of this name, with what each says of it."""
         return self._functions.get(name, ())
 
-    def function(self, name: str, kind: RouteKind | None = None) -> Function | None:
+    def function(self, name: str, kind: RouteKind | None = None) -> FunctionFacts | None:
         """What is known of a function here: of the core, of a module loaded, of the only one that has it.
 
         Where several modules loaded have it, the last one that allows it in this kind of route counts
@@ -238,7 +354,7 @@ class Overview:
         homes = self.homes(name)
         return homes[0][1] if len(homes) == 1 else None
 
-    def async_function(self, name: str) -> Function | None:
+    def async_function(self, name: str) -> FunctionFacts | None:
         """What async and launch may call here: of the last module loaded that has it."""
         for module in reversed(tuple(self.loaded)):
             described = self.knowledge.modules.get(module)
@@ -252,18 +368,18 @@ class Overview:
         return (*self.knowledge.core_functions, *self._functions)
 
 
-def overview(script: Script, knowledge: Knowledge, tables: Tables) -> Overview:
+def overview(script: Script, knowledge: Knowledge, tables: TableFacts) -> Overview:
     """What the checks look at. Nothing is computed before a check asks for it, and nothing twice."""
     return Overview(script, knowledge, tables)
 
 
-def _in_block(route: Route, block: Block) -> Iterator[Site]:
+def _in_block(route: RouteBlock, block: Block) -> Iterator[Site]:
     following: tuple[Statement | None, ...] = (*block[1:], None)
     for statement, after in zip(block, following, strict=False):
         yield from _in_statement(route, statement, after)
 
 
-def _in_statement(route: Route, statement: Statement, after: Statement | None) -> Iterator[Site]:
+def _in_statement(route: RouteBlock, statement: Statement, after: Statement | None) -> Iterator[Site]:
     if isinstance(statement, Call):
         yield Site(statement, route, after is not None and _asks_for_result(after))
         return

@@ -8,10 +8,18 @@ import re
 from collections.abc import Iterator
 
 from efcp.script.checking.overview import Overview
-from efcp.script.findings import Finding, Place, Severity
+from efcp.script.findings import Location, ScriptFinding, error
 from efcp.script.knowledge.facts import ArgumentType
-from efcp.script.language.syntax import ArgumentKind, Binary, Expression, Leave, Not, Term
-from efcp.script.language.walking import expressions_of, statements_in
+from efcp.script.language.syntax import (
+    ArgumentKind,
+    Binary,
+    Expression,
+    Leave,
+    Not,
+    Term,
+    expressions_of,
+    statements_in,
+)
 
 MAXIMUM_REPEATS = 32767
 _INTERVAL = re.compile(r"\{(?:(?P<low>\d+)(?P<comma>,)?|,)(?P<high>\d+)?\}", re.ASCII)
@@ -37,15 +45,15 @@ _CLASS = re.compile(r"\[:(?P<name>[^\]:]*):\]")
 _SHOWN = 60
 
 
-def malformed(overview: Overview) -> Iterator[Finding]:
+def malformed(overview: Overview) -> Iterator[ScriptFinding]:
     """Constants right of =~ and !~, and those that a function takes as a regular expression."""
     for place, text in _expressions(overview):
         if problem := problem_of(text):
-            said = f'The regular expression "{text[:_SHOWN]}" stops the proxy, as {problem}.'
-            yield Finding(Severity.ERROR, "regex-malformed", place, said)
+            message = f'The regular expression "{text[:_SHOWN]}" stops the proxy, as {problem}.'
+            yield error("regex-malformed", place, message)
 
 
-def _expressions(overview: Overview) -> Iterator[tuple[Place, str]]:
+def _expressions(overview: Overview) -> Iterator[tuple[Location, str]]:
     for route in overview.script.routes:
         for statement in statements_in(route.body):
             for expression in expressions_of(statement):
@@ -57,7 +65,7 @@ def _expressions(overview: Overview) -> Iterator[tuple[Place, str]]:
                 yield site.place, argument.text
 
 
-def _matched(expression: Expression) -> Iterator[tuple[Place, str]]:
+def _matched(expression: Expression) -> Iterator[tuple[Location, str]]:
     match expression:
         case Not():
             yield from _matched(expression.operand)

@@ -1,14 +1,14 @@
-"""Global settings: unknown, old, or of a value that the grammar does not take (assign_stm in cfg.y)."""
+"""Global settings and listeners: unknown, old, or of a value that the grammar does not take (cfg.y)."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from ipaddress import ip_address
 
-from efcp.releases import RELEASE_4_0
-from efcp.script.checking.nearest import likely
+from efcp.releases import RELEASE_3_6, RELEASE_4_0, Release
 from efcp.script.checking.overview import Overview
-from efcp.script.checking.sockets import problem_of_host, problem_of_socket
-from efcp.script.findings import Finding, Severity
-from efcp.script.knowledge.loading import renamed
+from efcp.script.findings import ScriptFinding, error, likely, warning
+from efcp.script.knowledge.facts import renamed
+from efcp.script.language.cursor import RESERVED, number
 from efcp.script.language.syntax import Argument, ArgumentKind, Setting
 
 _EFFECT = "the proxy does not start"
@@ -54,28 +54,27 @@ _CHOICES: dict[str, tuple[Callable[[str], bool], str]] = {
 _PROFILED = re.compile("use_auto_scaling_profile", re.IGNORECASE)
 
 
-def unknown(overview: Overview) -> Iterator[Finding]:
+def unknown(overview: Overview) -> Iterator[ScriptFinding]:
     """A global setting that this version does not have: the proxy does not start (cfg.y)."""
     known = overview.knowledge.settings
     strange = [setting for setting in overview.script.settings if setting.name not in known]
-    for number, setting in enumerate(strange):
+    for index, setting in enumerate(strange):
         text = f"OpenSIPS {overview.knowledge.version} has no setting {setting.name[:60]}: {_EFFECT}."
         now = renamed()["settings"].get(setting.name)
-        said = f"{text} {now}" if now else text + likely(setting.name, known, number)
-        yield Finding(Severity.ERROR, "setting-unknown", setting.place, said)
+        message = f"{text} {now}" if now else text + likely(setting.name, known, index)
+        yield error("setting-unknown", setting.place, message)
 
 
-def old(overview: Overview) -> Iterator[Finding]:
+def old(overview: Overview) -> Iterator[ScriptFinding]:
     """Old names of which the proxy warns when it starts: later releases refuse them."""
     for setting in overview.script.settings:
         if setting.name in _OLD and setting.name in overview.knowledge.settings:
             effect = f"the proxy warns of it, and {RELEASE_4_0} does not start with it"
             text = f"{setting.name} is an old name: {effect}."
-            said = f"{text} {renamed()['settings'][setting.name]}"
-            yield Finding(Severity.WARNING, "setting-old", setting.place, said)
+            yield warning("setting-old", setting.place, f"{text} {renamed()['settings'][setting.name]}")
 
 
-def values(overview: Overview) -> Iterator[Finding]:
+def values(overview: Overview) -> Iterator[ScriptFinding]:
     """A value of another form than the grammar takes, or one that it refuses."""
     for setting in overview.script.settings:
         forms = overview.knowledge.settings.get(setting.name)
@@ -84,7 +83,7 @@ def values(overview: Overview) -> Iterator[Finding]:
         problem = _problem(overview, setting, sorted(forms))
         if problem:
             text = f"{setting.name} {problem}: {_EFFECT}."
-            yield Finding(Severity.ERROR, "setting-value", setting.place, text)
+            yield error("setting-value", setting.place, text)
 
 
 def _problem(overview: Overview, setting: Setting, forms: Sequence[str]) -> str:
@@ -180,4 +179,143 @@ FORMS: dict[str, Callable[[Overview, Sequence[Argument]], str]] = {
 }
 """By the words of the data: why a value is not of that form, "" where it is."""
 
-CHECKS = (unknown, old, values)
+_PROTOCOLS = frozenset(
+    {"bin", "bins", "hep_tcp", "hep_udp", "msrp", "msrps", "sctp", "smpp", "tcp", "tls", "udp", "ws", "wss"}
+)
+_LATER = {"ipsec": RELEASE_3_6, "bond": RELEASE_4_0}
+_ALONE = frozenset({"anycast", "frag", "reuse_port", "accept_subdomain"})
+_LATER_ALONE = dict.fromkeys(("allow_proxy_protocol", "send_proxy_protocol", "proxy_protocol"), RELEASE_4_0)
+_WITH_WORD = frozenset({"tag", "use_auto_scaling_profile"})
+_WITH_NUMBER = frozenset({"use_workers", "tos"})
+_WORDS = (ArgumentKind.NAME, ArgumentKind.NUMBER)
+
+
+def protocols(release: Release) -> frozenset[str]:
+    """The protocols that a release knows (parse_proto in socket_info.h)."""
+    return _PROTOCOLS | {name for name, since in _LATER.items() if release >= since}
+
+
+def problem_of_host(parts: Sequence[Argument]) -> str:
+    """Why something is no address and no host name, "" where it is one."""
+    return "" if _after_host(parts, 0) == len(parts) else f"is no address or name: {_joined(parts)}"
+
+
+def problem_of_socket(parts: Sequence[Argument], release: Release) -> str:
+    """Why something is no listener, "" where it is one."""
+    known = protocols(release)
+    if len(parts) < 3 or parts[1].text != ":" or parts[0].kind is not ArgumentKind.NAME:
+        if parts[0].text.lower() in known and len(parts) == 1:
+            return f"lacks the address behind {parts[0].text}:"
+        return f"begins with a protocol, as udp:{_joined(parts)}"
+    protocol = parts[0].text.lower()
+    if protocol not in known:
+        return f"knows no protocol {parts[0].text[:20]}{_meant(protocol, known)}; there are {_listed(known)}"
+    if protocol == "bond":
+        return ""
+    return _of_address(parts, release)
+
+
+def _meant(name: str, known: frozenset[str]) -> str:
+    """What was likely meant: letters in another order first, as in upd."""
+    swapped = [each for each in sorted(known) if sorted(each) == sorted(name)]
+    return (
+        f", but {swapped[0]}"
+        if swapped
+        else likely(name, known).replace(" Did you mean ", ", but ").rstrip("?")
+    )
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+def _of_address(parts: Sequence[Argument], release: Release) -> str:
+    position = 3 if parts[2].text == "*" else _after_host(parts, 2)
+    if position == 2:
+        return f"is no address or name: {_joined(parts)}"
+    if position < len(parts) and parts[position].text == ":":
+        after = _after_ports(parts, position + 1, release)
+        if after == position + 1:
+            return f"has no port behind its last colon: {_joined(parts)}"
+        position = after
+    return _of_options(parts, position, release)
+
+
+def _after_host(parts: Sequence[Argument], position: int) -> int:
+    """Where a host name or address ends; the same position where there is none."""
+    texts = [part.text for part in parts]
+    if texts[position : position + 1] == ["["] and texts[position + 2 : position + 3] == ["]"]:
+        return position + 3 if _is_address(texts[position + 1]) else position
+    if position >= len(parts):
+        return position
+    if parts[position].kind is ArgumentKind.STRING or _is_address(texts[position]):
+        return position + 1
+    if not _is_word(parts[position]):
+        return position
+    position += 1
+    while texts[position : position + 1] in (["."], ["-"]) and _is_word(*parts[position + 1 : position + 2]):
+        position += 2
+    return position
+
+
+def _is_word(part: Argument | None = None) -> bool:
+    """Whether a part of a host name may stand without quotes: no number, and no word of the language."""
+    if part is None or part.kind is not ArgumentKind.NAME or part.text in RESERVED:
+        return False
+    return part.text[0].isalpha() and ":" not in part.text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ip_address(text))
+    except ValueError:
+        return False
+
+
+def _after_ports(parts: Sequence[Argument], position: int, release: Release) -> int:
+    """Where a port ends, or several: 5060-5070,5080. The same position where there is none."""
+    if position >= len(parts) or parts[position].kind is not ArgumentKind.NUMBER:
+        return position
+    first, low = position, number(parts[position].text)
+    position += 1
+    while release.takes_port_ranges and position + 1 < len(parts):
+        sign, following = parts[position], parts[position + 1]
+        if sign.text not in ("-", ",") or following.kind is not ArgumentKind.NUMBER:
+            break
+        if sign.text == "-" and number(following.text) < low:
+            return first
+        low = number(following.text)
+        position += 2
+    return position
+
+
+def _of_options(parts: Sequence[Argument], position: int, release: Release) -> str:
+    """What stands behind the address: as, use_workers, tag and their like."""
+    while position < len(parts):
+        word = parts[position].text.lower()
+        following = parts[position + 1 : position + 2]
+        kind = following[0].kind if following else ArgumentKind.NONE
+        if word in _ALONE or (word in _LATER_ALONE and release >= _LATER_ALONE[word]):
+            position += 1
+        elif (word in _WITH_NUMBER and kind is ArgumentKind.NUMBER) or (
+            word in _WITH_WORD and kind in _WORDS
+        ):
+            position += 2
+        elif word == "as" and (after := _after_host(parts, position + 1)) > position + 1:
+            position = after
+            if position < len(parts) and parts[position].text == ":":
+                position = _after_ports(parts, position + 1, release)
+        else:
+            return f"is not understood from {parts[position].text[:20]} on: {_joined(parts)}"
+    return ""
+
+
+def _joined(parts: Sequence[Argument]) -> str:
+    return "".join(part.text for part in parts)[:60]
+
+
+CHECKS = (
+    unknown,
+    old,
+    values,
+)

@@ -1,20 +1,98 @@
-"""Values of module parameters, judged as the modules do it at the start, and those that nobody means.
-
-The rules of dispatcher are those of mod_init and partition_init (dispatcher.c), set_list_from_string
-(ds_fixups.c), init_ds_bls (ds_bl.c) and parse_reply_codes; those of dialplan of dp_create_head (dialplan.c);
-those of tls_mgm of split_param_val (tls_params.c); of acc and proto_hep as said below. Each was tried on
-3.4.18, 3.6.8 and 4.0.1.
-"""
+"""Module parameters: unknown, of a wrong type, too early, of an old name, or of a value that is refused."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from efcp.script.checking.listeners import is_no_listener
-from efcp.script.checking.overview import Overview
+from efcp.releases import RELEASE_4_0
+from efcp.script.checking.modules import is_no_listener
+from efcp.script.checking.overview import Overview, is_plain, matching
 from efcp.script.checking.variables import lookup, problems
-from efcp.script.findings import Finding, Severity
+from efcp.script.findings import ScriptFinding, ScriptSeverity, error, hint, likely, warning
+from efcp.script.knowledge.facts import ModuleFacts, ParameterFacts, ParameterType, renamed
 from efcp.script.language.syntax import ModuleParameter
 from efcp.script.language.variables import reference, references
+
+_EFFECT = "the proxy does not start"
+
+
+def without_module(overview: Overview) -> Iterator[ScriptFinding]:
+    """A parameter of no module that is loaded above it: the proxy does not start (modparam.c)."""
+    for parameter in overview.script.parameters:
+        if overview.is_whole or is_plain(parameter):
+            yield from _of_module(overview, parameter)
+
+
+def _of_module(overview: Overview, parameter: ModuleParameter) -> Iterator[ScriptFinding]:
+    loaded = matching(parameter, overview.loaded_in_small)
+    if loaded is None:
+        return
+    position = overview.order[id(parameter)]
+    if any(overview.order[id(overview.loaded[name])] < position for name in loaded):
+        return
+    if loaded:
+        module = overview.loaded[loaded[0]]
+        text = f"{module.name} is loaded below this line: {_EFFECT}. Put this parameter after its loadmodule."
+        yield error("parameter-early", parameter.place, text, (module.place,))
+    elif overview.is_whole:
+        text = f"No module {parameter.pattern[:60]} is loaded: {_EFFECT}. Load it above, or remove this line."
+        yield error("parameter-without-module", parameter.place, text)
+
+
+def names_and_types(overview: Overview) -> Iterator[ScriptFinding]:
+    """Every module that the parameter is for must have it, of this type (param_export_t of each module)."""
+    unknown = 0
+    for parameter in overview.script.parameters:
+        for module in _described(overview, parameter):
+            known = module.parameters.get(parameter.name)
+            if known is None:
+                yield _unknown(overview, parameter, module, unknown)
+                unknown += 1
+            else:
+                yield from _of_known(parameter, known)
+                yield from _warned_of(parameter, module)
+
+
+def _described(overview: Overview, parameter: ModuleParameter) -> tuple[ModuleFacts, ...]:
+    """The modules that a parameter is for, as far as they are described. Of several only those that are
+    loaded count."""
+    modules = overview.knowledge.modules
+    names = overview.described(parameter)
+    loaded = tuple(name for name in names if name in overview.loaded)
+    if not loaded and len(names) > 1:
+        return ()
+    return tuple(modules[name] for name in loaded or names)
+
+
+def _unknown(
+    overview: Overview, parameter: ModuleParameter, module: ModuleFacts, suggested: int
+) -> ScriptFinding:
+    version, name = overview.knowledge.version, parameter.name[:60]
+    text = f"{module.name} of OpenSIPS {version} has no parameter {name}: {_EFFECT}."
+    now = renamed()["parameters"].get(f"{module.name}.{parameter.name}")
+    message = f"{text} {now}" if now else text + likely(parameter.name, module.parameters, suggested)
+    return error("parameter-unknown", parameter.place, message)
+
+
+def _of_known(parameter: ModuleParameter, known: ParameterFacts) -> Iterator[ScriptFinding]:
+    is_text = isinstance(parameter.value, str)
+    if known.type is ParameterType.INTEGER and is_text:
+        text = f"{known.name} takes a number, and this is a text: {_EFFECT}. Write it without quotes."
+        yield error("parameter-type", parameter.place, text)
+    elif known.type is ParameterType.STRING and not is_text:
+        text = f'{known.name} takes a text, and this is a number: {_EFFECT}. Write "{parameter.value}".'
+        yield error("parameter-type", parameter.place, text)
+    if known.replaced_by:
+        text = f"{known.name} is an old name that still works. Write {known.replaced_by}."
+        yield hint("parameter-old", parameter.place, text)
+
+
+def _warned_of(parameter: ModuleParameter, module: ModuleFacts) -> Iterator[ScriptFinding]:
+    """A parameter that is still taken, with a warning in the log, and that later releases do not have."""
+    if now := renamed()["parameters"].get(f"{module.name}.{parameter.name}"):
+        effect = f"the proxy warns of it, and {RELEASE_4_0} does not start with it"
+        text = f"{parameter.name} is an old name: {effect}."
+        yield warning("parameter-old", parameter.place, f"{text} {now}")
+
 
 _STOPS = "the proxy does not start"
 _METHODS = frozenset(
@@ -33,16 +111,16 @@ _FLAGS_OF_LISTS = frozenset("fudaFUDA")
 _BACKENDS = frozenset({"log", "db", "aaa", "evi"})
 _LARGEST = 2**31 - 1
 
-Problem = tuple[Severity, str]
+Problem = tuple[ScriptSeverity, str]
 Rule = Callable[[Overview, str], Iterator[Problem]]
 
 
 def _error(text: str) -> Problem:
-    return Severity.ERROR, f"{text}: {_STOPS}."
+    return ScriptSeverity.ERROR, f"{text}: {_STOPS}."
 
 
 def _warning(text: str) -> Problem:
-    return Severity.WARNING, f"{text}."
+    return ScriptSeverity.WARNING, f"{text}."
 
 
 def _probes(overview: Overview) -> bool:
@@ -118,7 +196,7 @@ def _optional_avp(overview: Overview, value: str) -> Iterator[Problem]:
 def _format(overview: Overview, value: str) -> Iterator[Problem]:
     for found in references(value):
         for _, text in problems(overview, found):
-            yield Severity.ERROR, text
+            yield ScriptSeverity.ERROR, text
     if value and "$" not in value:
         yield _warning("It has no variable, so that it is the same for every call")
 
@@ -129,7 +207,7 @@ def _writable(overview: Overview, value: str) -> Iterator[Problem]:
         yield _error(f"It takes a variable, not {value[:40] or 'nothing'}")
         return
     for _, text in problems(overview, found):
-        yield Severity.ERROR, text
+        yield ScriptSeverity.ERROR, text
     known = lookup(overview, found)
     if known is not None and not known.is_writable:
         yield _error(f"{value[:40]} can only be read")
@@ -285,13 +363,13 @@ _NUMBERS: dict[str, tuple[int, int, str]] = {
 """Of the dispatcher: from, to, and what they are. The proxy starts with any."""
 
 
-def values(overview: Overview) -> Iterator[Finding]:
+def values(overview: Overview) -> Iterator[ScriptFinding]:
     """Values that a module refuses, and values that it takes and nobody means."""
     for parameter in overview.script.parameters:
         for module in overview.described(parameter):
             for severity, text in _of(overview, module, parameter):
-                code = "parameter-value" if severity is Severity.ERROR else "parameter-doubtful"
-                yield Finding(severity, code, parameter.place, f"{parameter.name}: {text}")
+                code = "parameter-value" if severity is ScriptSeverity.ERROR else "parameter-doubtful"
+                yield ScriptFinding(severity, code, parameter.place, f"{parameter.name}: {text}")
 
 
 def _of(overview: Overview, module: str, parameter: ModuleParameter) -> Iterator[Problem]:
@@ -309,7 +387,7 @@ def _of(overview: Overview, module: str, parameter: ModuleParameter) -> Iterator
             yield _warning(f"{value} is not meant, as {meaning}")
 
 
-def twice(overview: Overview) -> Iterator[Finding]:
+def twice(overview: Overview) -> Iterator[ScriptFinding]:
     """A parameter that is set again: the last one counts, also where its old name is one of the two."""
     seen: dict[tuple[str, str], ModuleParameter] = {}
     for parameter in overview.script.parameters:
@@ -326,7 +404,7 @@ def twice(overview: Overview) -> Iterator[Finding]:
                     else f"{first.name} and {known.name}, which are one,"
                 )
                 text = f"{names} of {module} is set twice: the last one counts. Remove one of them."
-                yield Finding(Severity.WARNING, "parameter-twice", parameter.place, text, (first.place,))
+                yield warning("parameter-twice", parameter.place, text, (first.place,))
             seen[key] = parameter
 
 
@@ -335,4 +413,9 @@ def _is_for_several(first: ModuleParameter, again: ModuleParameter) -> bool:
     return first.value == again.value and (len(first.modules) > 1 or len(again.modules) > 1)
 
 
-CHECKS = (values, twice)
+CHECKS = (
+    without_module,
+    names_and_types,
+    values,
+    twice,
+)

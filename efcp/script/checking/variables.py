@@ -7,11 +7,9 @@ those of xlog only then, so that `opensips -C` does not find them.
 import re
 from collections.abc import Iterator, Sequence
 
-from efcp.script.checking.nearest import likely
 from efcp.script.checking.overview import Overview
-from efcp.script.findings import Finding, Place, Severity
-from efcp.script.knowledge.facts import ArgumentType, Transformations, Variable
-from efcp.script.knowledge.loading import renamed
+from efcp.script.findings import Location, ScriptFinding, error, likely, warning
+from efcp.script.knowledge.facts import ArgumentType, Transformations, VariableFacts, renamed
 from efcp.script.language.expressions import ASSIGNING
 from efcp.script.language.syntax import (
     ArgumentKind,
@@ -23,13 +21,15 @@ from efcp.script.language.syntax import (
     LoadModule,
     Not,
     Resume,
-    Route,
+    RouteBlock,
     Statement,
     Switch,
     Term,
+    expressions_of,
+    leaves_in,
+    statements_in,
 )
 from efcp.script.language.variables import Reference, Transformation, reference, references
-from efcp.script.language.walking import expressions_of, leaves_in, statements_in
 
 _DEPTH = 5
 """Of variables that name variables."""
@@ -45,7 +45,7 @@ Problem = tuple[str, str]
 """A code and a sentence."""
 
 
-def in_statements(overview: Overview) -> Iterator[Finding]:
+def in_statements(overview: Overview) -> Iterator[ScriptFinding]:
     """Variables that stand by themselves: looked up where they stand (script_var in cfg.y)."""
     for route in overview.script.routes:
         for statement in statements_in(route.body):
@@ -53,7 +53,7 @@ def in_statements(overview: Overview) -> Iterator[Finding]:
                 yield from _found(overview, place, reference(text), route)
 
 
-def in_texts(overview: Overview) -> Iterator[Finding]:
+def in_texts(overview: Overview) -> Iterator[ScriptFinding]:
     """Variables within the text of an argument that replaces them."""
     for site in overview.sites:
         for text in expanded_texts(overview, site.call, site.later):
@@ -73,7 +73,7 @@ def expanded_texts(overview: Overview, call: Call, later: bool) -> Iterator[str]
             yield argument.text
 
 
-def tails(overview: Overview) -> Iterator[Finding]:
+def tails(overview: Overview) -> Iterator[ScriptFinding]:
     """`$ru{uri.user}`: without round brackets around all of it the braces mean nothing (pv_parse_spec)."""
     for route in overview.script.routes:
         for statement in statements_in(route.body):
@@ -81,8 +81,8 @@ def tails(overview: Overview) -> Iterator[Finding]:
                 found = reference(text)
                 if found.rest and not found.problem:
                     kept = text.removesuffix(found.rest)
-                    said = f"Of {text[:60]} the proxy takes {kept[:60]} alone. Write $({text[1:60]})."
-                    yield Finding(Severity.WARNING, "variable-tail", place, said)
+                    message = f"Of {text[:60]} the proxy takes {kept[:60]} alone. Write $({text[1:60]})."
+                    yield warning("variable-tail", place, message)
     for site in overview.sites:
         for text in expanded_texts(overview, site.call, site.later):
             for found in references(text):
@@ -90,11 +90,11 @@ def tails(overview: Overview) -> Iterator[Finding]:
                     yield _braces_in_text(site.place, found)
 
 
-def _braces_in_text(place: Place, found: Reference) -> Finding:
+def _braces_in_text(place: Location, found: Reference) -> ScriptFinding:
     braces = found.rest.partition("}")[0]
     text = f"In this text ${found.name} is replaced, and {braces}}} stays as it is."
-    said = f"{text} Write $({found.name}{braces}}}) where the transformation is meant."
-    return Finding(Severity.WARNING, "variable-tail", place, said)
+    message = f"{text} Write $({found.name}{braces}}}) where the transformation is meant."
+    return warning("variable-tail", place, message)
 
 
 def _looks_transformed(overview: Overview, found: Reference) -> bool:
@@ -102,7 +102,7 @@ def _looks_transformed(overview: Overview, found: Reference) -> bool:
     return bool(match and not found.problem and match[1] in overview.knowledge.transformations)
 
 
-def assigned(overview: Overview) -> Iterator[Finding]:
+def assigned(overview: Overview) -> Iterator[ScriptFinding]:
     """What stands left of a = must be writable and without a transformation (assign_cmd in cfg.y)."""
     for route in overview.script.routes:
         for statement in statements_in(route.body):
@@ -110,17 +110,17 @@ def assigned(overview: Overview) -> Iterator[Finding]:
                 found = reference(text)
                 known = lookup(overview, found)
                 if found.transformations:
-                    said = f"{text[:60]} can't be set, as it has a transformation: {_STOPS}."
-                    yield Finding(Severity.ERROR, "variable-read-only", place, said)
+                    message = f"{text[:60]} can't be set, as it has a transformation: {_STOPS}."
+                    yield error("variable-read-only", place, message)
                 elif known is not None and not known.is_writable:
-                    said = f"${found.name} can only be read: {_STOPS}."
-                    yield Finding(Severity.ERROR, "variable-read-only", place, said)
+                    message = f"${found.name} can only be read: {_STOPS}."
+                    yield error("variable-read-only", place, message)
             if isinstance(statement, ForEach) and reference(statement.variable).name not in _ITERATORS:
-                said = f"for takes $var(), $avp() or $json() to go through a list: {_STOPS}."
-                yield Finding(Severity.ERROR, "variable-read-only", statement.place, said)
+                message = f"for takes $var(), $avp() or $json() to go through a list: {_STOPS}."
+                yield error("variable-read-only", statement.place, message)
 
 
-def _assigned_in(statement: Statement) -> Iterator[tuple[Place, str]]:
+def _assigned_in(statement: Statement) -> Iterator[tuple[Location, str]]:
     """What a statement assigns to, also within its condition."""
     if isinstance(statement, Assign):
         yield statement.place, statement.variable
@@ -128,7 +128,7 @@ def _assigned_in(statement: Statement) -> Iterator[tuple[Place, str]]:
         yield from _assigned_within(expression)
 
 
-def _assigned_within(expression: Expression) -> Iterator[tuple[Place, str]]:
+def _assigned_within(expression: Expression) -> Iterator[tuple[Location, str]]:
     match expression:
         case Not():
             yield from _assigned_within(expression.operand)
@@ -139,7 +139,7 @@ def _assigned_within(expression: Expression) -> Iterator[tuple[Place, str]]:
             yield from _assigned_within(expression.right)
 
 
-def _variables_of(statement: Statement) -> Iterator[tuple[Place, str]]:
+def _variables_of(statement: Statement) -> Iterator[tuple[Location, str]]:
     """The variables that a statement holds itself, with the place of each."""
     match statement:
         case Assign():
@@ -154,7 +154,7 @@ def _variables_of(statement: Statement) -> Iterator[tuple[Place, str]]:
             yield from _of_leaf(leaf)
 
 
-def _of_leaf(leaf: Call | Term | Resume) -> Iterator[tuple[Place, str]]:
+def _of_leaf(leaf: Call | Term | Resume) -> Iterator[tuple[Location, str]]:
     call = leaf.call if isinstance(leaf, Resume) else leaf
     arguments = call.arguments if isinstance(call, Call) else (call.argument,)
     for argument in arguments:
@@ -162,13 +162,15 @@ def _of_leaf(leaf: Call | Term | Resume) -> Iterator[tuple[Place, str]]:
             yield leaf.place, argument.text
 
 
-def _found(overview: Overview, place: Place, found: Reference, route: Route | None) -> Iterator[Finding]:
+def _found(
+    overview: Overview, place: Location, found: Reference, route: RouteBlock | None
+) -> Iterator[ScriptFinding]:
     for code, text in problems(overview, found, route):
-        yield Finding(Severity.ERROR, code, place, text)
+        yield error(code, place, text)
 
 
 def problems(
-    overview: Overview, found: Reference, route: Route | None = None, depth: int = 0
+    overview: Overview, found: Reference, route: RouteBlock | None = None, depth: int = 0
 ) -> Iterator[Problem]:
     """Why the proxy does not take a variable. `route` is where it stands by itself: what it needs must be
     loaded above that."""
@@ -196,7 +198,7 @@ def _nested(found: Reference) -> Iterator[str]:
         yield found.index
 
 
-def lookup(overview: Overview, found: Reference, route: Route | None = None) -> Variable | None:
+def lookup(overview: Overview, found: Reference, route: RouteBlock | None = None) -> VariableFacts | None:
     """What is known of a variable here: of the core, or of a module that is loaded (above the route)."""
     core = overview.knowledge.variables.get(found.name)
     if core and (core.is_named if found.inner is not None else core.is_bare):
@@ -208,11 +210,11 @@ def lookup(overview: Overview, found: Reference, route: Route | None = None) -> 
     return None
 
 
-def _is_above(overview: Overview, module: LoadModule, route: Route | None) -> bool:
+def _is_above(overview: Overview, module: LoadModule, route: RouteBlock | None) -> bool:
     return route is None or overview.order[id(module)] < overview.order[id(route)]
 
 
-def _unknown(overview: Overview, found: Reference, route: Route | None) -> Problem | None:
+def _unknown(overview: Overview, found: Reference, route: RouteBlock | None) -> Problem | None:
     """Why a variable is not known, and what to write."""
     knowledge, written = overview.knowledge, f"${found.name}"
     if core := knowledge.variables.get(found.name):
@@ -252,7 +254,7 @@ def _variables(overview: Overview, module: str) -> Sequence[str]:
     return tuple(described.variables) if described else ()
 
 
-def _misused(overview: Overview, found: Reference, known: Variable) -> str:
+def _misused(overview: Overview, found: Reference, known: VariableFacts) -> str:
     """What is wrong with a name or an index, "" for nothing."""
     if found.inner is not None and not known.is_named:
         return "it takes no name in brackets"

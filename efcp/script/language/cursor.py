@@ -1,9 +1,16 @@
-"""Where the parser stands among the tokens, what it found, and how it gets past what is not understood."""
+"""Where the parser stands among the tokens, what single tokens mean, and how it recovers from an error."""
 
-from efcp.script.findings import Finding, Place, Severity
-from efcp.script.language.sources import Source
-from efcp.script.language.syntax import RouteKind
-from efcp.script.language.tokens import MAXIMUM_FINDINGS, MAXIMUM_HINTS, Token, TokenKind, tokenize
+from efcp.script.findings import Location, error
+from efcp.script.language.syntax import ArgumentKind, RouteKind
+from efcp.script.language.tokens import (
+    MAXIMUM_FINDINGS,
+    MAXIMUM_HINTS,
+    SourceText,
+    Token,
+    TokenKind,
+    tokenize,
+    unquoted,
+)
 
 MAXIMUM_DEPTH = 64
 """Of brackets and blocks: it keeps parsing, and walking through what was parsed, far from Python's bound."""
@@ -28,14 +35,14 @@ class TooDeepError(NotUnderstoodError):
 class Cursor:
     """The tokens of a source and a place among them."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SourceText) -> None:
         scanned = tokenize(source)
         self.source = source
         self.tokens = scanned.tokens
         self.findings = scanned.findings
         self.skipped = scanned.skipped
         self.room = MAXIMUM_FINDINGS
-        self.told = scanned.told
+        self.reported = scanned.reported
         self.accepts = scanned.accepts
         self.hints = min(scanned.skipped, MAXIMUM_HINTS)
         self.index = 0
@@ -87,7 +94,7 @@ class Cursor:
         if not self.accept(text):
             raise NotUnderstoodError
 
-    def place(self, token: Token) -> Place:
+    def place(self, token: Token) -> Location:
         """Where a token stands."""
         if token.line != self._place_of:
             self._place_of = token.line
@@ -108,23 +115,23 @@ class Cursor:
 
     def error(self, code: str, token: Token, text: str) -> None:
         """A finding of severity error at a token, and no more than MAXIMUM_FINDINGS."""
-        if self.room > 0 and not (code in _OFTEN_SEVERAL and token.line in self.told):
-            self.told.add(token.line)
+        if self.room > 0 and not (code in _OFTEN_SEVERAL and token.line in self.reported):
+            self.reported.add(token.line)
             self.room -= 1
-            self.findings.append(Finding(Severity.ERROR, code, self.place(token), text))
+            self.findings.append(error(code, self.place(token), text))
 
     def not_understood(self, start: int) -> None:
         """Counts what stands between the token of index `start` and the one at hand, with an error where none
         was told of its lines: the proxy takes it for a syntax error, too."""
         self.skipped += 1
         lines = range(self.tokens[start].line, self.previous.line + 1)
-        if self.hints >= MAXIMUM_HINTS or not self.told.isdisjoint(lines):
+        if self.hints >= MAXIMUM_HINTS or not self.reported.isdisjoint(lines):
             return
         self.hints += 1
         shown = self.written(start, min(max(self.index, start + 1), start + 12))[:60]
         place = self.place(self.tokens[start])
         text = f"This is not understood, and stops the proxy as a syntax error: {shown}"
-        self.findings.append(Finding(Severity.ERROR, "not-understood", place, text))
+        self.findings.append(error("not-understood", place, text))
 
     def deeper(self) -> None:
         """One level of nesting more; raises TooDeepError, with a finding the first time, beyond the bound."""
@@ -191,3 +198,76 @@ class Cursor:
                 return
             if self.take().text == ";":
                 return
+
+
+# fmt: off
+RESERVED = frozenset({
+    "alias", "and", "any", "anycast", "assert", "async", "break", "case", "default", "dns", "drop", "else",
+    "error", "exit", "expire", "for", "frag", "if", "in", "launch", "loadmodule", "log", "maxbuffer",
+    "mhomed", "modparam", "mpath", "not", "null", "NULL", "or", "return", "route", "socket", "switch", "sync",
+    "tag", "tos", "while", "xdbg", "xlog",
+})
+# fmt: on
+"""Words that the scanner knows as its own in all versions, so that they can't be a route's name."""
+
+NULLS = frozenset({"NULL", "null"})
+
+_WORDS_NOW = {
+    "af": "$socket_in(af)",
+    "dst_ip": "$socket_in(ip)",
+    "dst_port": "$socket_in(port)",
+    "dst_uri": "$du",
+    "from_uri": "$fu",
+    "max_len": "$ml",
+    "method": '$rm == "INVITE" or is_method("INVITE")',
+    "msg": "$ml for its length",
+    "proto": "$socket_in(proto)",
+    "retcode": "$rc",
+    "src_ip": "$si",
+    "src_port": "$sp",
+    "status": "$rs",
+    "to_uri": "$tu",
+    "uri": "$ru, and is_myself() for uri == myself",
+    "myself": "is_myself()",
+}
+OLD_WORDS = {
+    old: f"Versions before 3.0 knew {old}; the proxy does not start. Write {now}."
+    for old, now in _WORDS_NOW.items()
+}
+"""What to say of words that conditions knew before 3.0 (the list of the migration to 3.0)."""
+_KINDS = {
+    TokenKind.NUMBER: ArgumentKind.NUMBER,
+    TokenKind.VARIABLE: ArgumentKind.VARIABLE,
+    TokenKind.WORD: ArgumentKind.NAME,
+    TokenKind.ADDRESS: ArgumentKind.NAME,
+}
+SWITCHES = {"yes": 1, "true": 1, "on": 1, "enable": 1, "no": 0, "false": 0, "off": 0, "disable": 0}
+"""The words that the scanner takes as numbers."""
+
+
+def number(text: str) -> int:
+    """What a number says: decimal, 0x… hexadecimal, 0… octal, or one of the words for 1 and 0."""
+    if text in SWITCHES:
+        return SWITCHES[text]
+    if text.startswith("0x"):
+        return int(text[2:18], 16)
+    octal = len(text) > 1 and text.startswith("0") and not set(text) - set("01234567")
+    return int(text[:20], 8 if octal else 10)
+
+
+def is_number(token: Token) -> bool:
+    """Whether the token is a number, or a word that stands for one."""
+    return token.kind is TokenKind.NUMBER or token.text in SWITCHES
+
+
+def kind_of(token: Token) -> ArgumentKind | None:
+    """The kind of argument that a token is by itself; None for strings, brackets and operators."""
+    return ArgumentKind.NUMBER if token.text in SWITCHES else _KINDS.get(token.kind)
+
+
+def strings(cursor: Cursor) -> str:
+    """What a string says, or several in a row, which are one."""
+    text = unquoted(cursor.take().text)
+    while cursor.token.kind is TokenKind.STRING:
+        text += unquoted(cursor.take().text)
+    return text

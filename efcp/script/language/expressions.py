@@ -5,8 +5,17 @@ both, and a `!` covers a whole comparison. A condition knows arithmetic only wit
 logic: what the grammar refuses is read all the same, with a finding.
 """
 
-from efcp.script.language.cursor import Cursor, NotUnderstoodError, TooDeepError
-from efcp.script.language.literals import NULLS, OLD_WORDS, RESERVED, is_number, kind_of, strings
+from efcp.script.language.cursor import (
+    NULLS,
+    OLD_WORDS,
+    RESERVED,
+    Cursor,
+    NotUnderstoodError,
+    TooDeepError,
+    is_number,
+    kind_of,
+    strings,
+)
 from efcp.script.language.syntax import (
     Argument,
     ArgumentKind,

@@ -2,8 +2,16 @@
 
 import re
 
-from efcp.script.language.cursor import ROUTE_WORDS, Cursor, NotUnderstoodError
-from efcp.script.language.literals import RESERVED, is_number, kind_of, number, strings
+from efcp.script.language.cursor import (
+    RESERVED,
+    ROUTE_WORDS,
+    Cursor,
+    NotUnderstoodError,
+    is_number,
+    kind_of,
+    number,
+    strings,
+)
 from efcp.script.language.statements import block
 from efcp.script.language.syntax import (
     Argument,
@@ -11,7 +19,7 @@ from efcp.script.language.syntax import (
     Item,
     LoadModule,
     ModuleParameter,
-    Route,
+    RouteBlock,
     RouteKind,
     Setting,
 )
@@ -184,7 +192,7 @@ def _to_value_end(cursor: Cursor, name: Token, equals: Token) -> None:
             cursor.take()
 
 
-def _route(cursor: Cursor) -> Route:
+def _route(cursor: Cursor) -> RouteBlock:
     token = cursor.take()
     kind = RouteKind(token.text)
     parts = _route_parts(cursor) if cursor.accept("[") else [""]
@@ -196,7 +204,7 @@ def _route(cursor: Cursor) -> Route:
     if problem := _problem_of(kind, parts):
         cursor.error("syntax", token, problem)
     name = "" if kind is RouteKind.REQUEST and parts[0] == "0" else parts[0]
-    return Route(cursor.place(token), kind, name, tuple(parts[1:]), block(cursor))
+    return RouteBlock(cursor.place(token), kind, name, tuple(parts[1:]), block(cursor))
 
 
 def _problem_of(kind: RouteKind, parts: list[str]) -> str:

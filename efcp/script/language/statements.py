@@ -1,14 +1,13 @@
-"""What stands in a route: conditions, loops, switches and the actions between them."""
+"""What stands in a route: conditions, loops, switches, assignments, exits and calls."""
 
 from collections.abc import Callable
 
-from efcp.script.language.actions import assignment, finished, leave, resume
-from efcp.script.language.cursor import Cursor, NotUnderstoodError, TooDeepError
-from efcp.script.language.expressions import call, condition
-from efcp.script.language.literals import is_number
+from efcp.script.language.cursor import Cursor, NotUnderstoodError, TooDeepError, is_number
+from efcp.script.language.expressions import ASSIGNING, call, condition, leave_of, resume_of, value
 from efcp.script.language.syntax import (
     Argument,
     ArgumentKind,
+    Assign,
     Block,
     Case,
     Expression,
@@ -20,6 +19,38 @@ from efcp.script.language.syntax import (
     While,
 )
 from efcp.script.language.tokens import Token, TokenKind, unquoted
+
+
+def finished(cursor: Cursor, statement: Statement) -> Statement:
+    """The statement, its `;` taken; a missing one is a finding at the line that lacks it."""
+    if not cursor.accept(";"):
+        cursor.error("syntax", cursor.previous, f"A ; is missing after {cursor.previous.text[:40]}.")
+    return statement
+
+
+def assignment(cursor: Cursor) -> Assign:
+    """A value given to a variable."""
+    variable = cursor.take()
+    operator = cursor.token
+    if operator.text not in ASSIGNING:
+        cursor.error("syntax", variable, f"{variable.text[:40]} stands alone: an assignment lacks its =.")
+        raise NotUnderstoodError
+    cursor.take()
+    return Assign(cursor.place(variable), variable.text, operator.text, value(cursor))
+
+
+def leave(cursor: Cursor) -> Statement:
+    """exit, drop, break and return."""
+    token = cursor.token
+    if token.text == "break" and not cursor.loops:
+        cursor.error("syntax", token, "break stands only within a loop or a switch.")
+    return finished(cursor, leave_of(cursor))
+
+
+def resume(cursor: Cursor) -> Statement:
+    """async and launch."""
+    return finished(cursor, resume_of(cursor))
+
 
 ELSE_IFS_A_LEVEL = 2
 """How many of them count as one level of nesting: they take depth only when they are walked through."""
@@ -74,8 +105,8 @@ def _statement(cursor: Cursor) -> Block:
 
 def _kind_of_statement(cursor: Cursor) -> Block:
     token = cursor.token
-    if way := _BY_WORD.get(token.text):
-        return (way(cursor),)
+    if handler := _BY_WORD.get(token.text):
+        return (handler(cursor),)
     if token.text == ";":
         cursor.take()
         return ()

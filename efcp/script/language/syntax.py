@@ -1,11 +1,11 @@
-"""What a script of OpenSIPS is made of, as its grammar (cfg.y) has it, as values to walk through."""
+"""What a script of OpenSIPS is made of, as its grammar (cfg.y) has it: values, and walking through them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Union
 
-from efcp.script.findings import Finding, Place
+from efcp.script.findings import Location, ScriptFinding
 
 
 class RouteKind(StrEnum):
@@ -51,7 +51,7 @@ class Argument:
 class Call:
     """A function called: of a module, of the core, or `route` itself (the first argument is its name)."""
 
-    place: Place
+    place: Location
     name: str
     arguments: tuple[Argument, ...]
 
@@ -60,7 +60,7 @@ class Call:
 class Term:
     """Something in an expression that is neither call nor logic: a number, a string, a variable, a word."""
 
-    place: Place
+    place: Location
     argument: Argument
 
 
@@ -68,7 +68,7 @@ class Term:
 class Not:
     """A negation."""
 
-    place: Place
+    place: Location
     operand: "Expression"
 
 
@@ -77,7 +77,7 @@ class Binary:
     """Two expressions and what joins them: `&&`, `||` (also for the words and, or), a comparison (`==`, `=~`,
     `<` …) or arithmetic."""
 
-    place: Place
+    place: Location
     operator: str
     left: "Expression"
     right: "Expression"
@@ -91,7 +91,7 @@ Expression = Union[Call, Term, Not, Binary, "Leave", "Resume"]
 class Assign:
     """A value given to a variable. `variable` with its $, `operator` `=`, `+=`, `:=` …"""
 
-    place: Place
+    place: Location
     variable: str
     operator: str
     value: Expression | None
@@ -101,7 +101,7 @@ class Assign:
 class Leave:
     """`exit`, `drop`, `return` or `break`, with the value of a `return`."""
 
-    place: Place
+    place: Location
     word: str
     value: Expression | None = None
 
@@ -110,7 +110,7 @@ class Leave:
 class If:
     """A condition; `otherwise` is empty where there is no else (an `else if` is an If within it)."""
 
-    place: Place
+    place: Location
     condition: Expression
     then: "Block"
     otherwise: "Block"
@@ -120,7 +120,7 @@ class If:
 class While:
     """A loop with a condition."""
 
-    place: Place
+    place: Location
     condition: Expression
     body: "Block"
 
@@ -129,7 +129,7 @@ class While:
 class ForEach:
     """`for ($var in $(list[*]))`."""
 
-    place: Place
+    place: Location
     variable: str
     source: str
     body: "Block"
@@ -139,7 +139,7 @@ class ForEach:
 class Case:
     """A case of a switch; `values` is empty for the default."""
 
-    place: Place
+    place: Location
     values: tuple[str, ...]
     body: "Block"
 
@@ -148,7 +148,7 @@ class Case:
 class Switch:
     """A switch over a variable."""
 
-    place: Place
+    place: Location
     subject: str
     cases: tuple[Case, ...]
 
@@ -157,7 +157,7 @@ class Switch:
 class Resume:
     """`async(call, route)` and `launch(call, route)`: `route` is where it goes on, "" where none is named."""
 
-    place: Place
+    place: Location
     word: str
     call: Call
     route: str
@@ -171,7 +171,7 @@ Block = tuple[Statement, ...]
 class LoadModule:
     """`loadmodule "dispatcher.so"`: `name` is "dispatcher", without folder and ending."""
 
-    place: Place
+    place: Location
     name: str
 
 
@@ -182,7 +182,7 @@ class ModuleParameter:
     OpenSIPS takes that argument as a regular expression: `pattern` is it as written.
     """
 
-    place: Place
+    place: Location
     pattern: str
     modules: tuple[str, ...]
     name: str
@@ -196,25 +196,25 @@ class Setting:
     `parts` are the words of the value, by kind.
     """
 
-    place: Place
+    place: Location
     name: str
     value: str | int
     parts: tuple[Argument, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class RouteBlock:
     """A block of statements. `name` is "" for the main one of its kind; `options` are what stands beside the
     name (the interval of a timer_route)."""
 
-    place: Place
+    place: Location
     kind: RouteKind
     name: str
     options: tuple[str, ...]
     body: Block
 
 
-Item = LoadModule | ModuleParameter | Setting | Route
+Item = LoadModule | ModuleParameter | Setting | RouteBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +225,9 @@ class Accept:
     for the whole `file`, where `following` is None.
     """
 
-    place: Place
+    place: Location
     codes: tuple[str, ...]
-    following: Place | None
+    following: Location | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ class Script:
 
     items: tuple[Item, ...]
     skipped: int = 0
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[ScriptFinding, ...] = ()
     accepts: tuple[Accept, ...] = ()
 
     @property
@@ -259,6 +259,94 @@ class Script:
         return (item for item in self.items if isinstance(item, Setting))
 
     @property
-    def routes(self) -> Iterator[Route]:
+    def routes(self) -> Iterator[RouteBlock]:
         """The routes of every kind, in order."""
-        return (item for item in self.items if isinstance(item, Route))
+        return (item for item in self.items if isinstance(item, RouteBlock))
+
+
+def calls(block: Block) -> Iterator[Call]:
+    """Every call in the block, in the order of the text, those in conditions and nested blocks too."""
+    for statement in block:
+        yield from calls_of(statement)
+
+
+def statements_in(block: Block) -> Iterator[Statement]:
+    """Every statement in the block, in the order of the text, those in nested blocks too."""
+    for statement in block:
+        yield statement
+        for nested in blocks_of(statement):
+            yield from statements_in(nested)
+
+
+def calls_of(statement: Statement) -> Iterator[Call]:
+    """Every call in one statement."""
+    for expression in expressions_of(statement):
+        yield from calls_in(expression)
+    for block in blocks_of(statement):
+        yield from calls(block)
+
+
+def calls_in(expression: Expression) -> Iterator[Call]:
+    """Every call in an expression."""
+    for leaf in leaves_in(expression):
+        if isinstance(leaf, Call):
+            yield leaf
+        elif isinstance(leaf, Resume):
+            yield leaf.call
+
+
+def leaves_in(expression: Expression) -> Iterator[Call | Term | Resume]:
+    """Everything in an expression that holds no other expression."""
+    match expression:
+        case Term() | Resume():
+            yield expression
+        case Call():
+            yield expression
+            for argument in expression.arguments:
+                if argument.condition is not None:
+                    yield from leaves_in(argument.condition)
+        case Leave():
+            if expression.value is not None:
+                yield from leaves_in(expression.value)
+        case Not():
+            yield from leaves_in(expression.operand)
+        case Binary():
+            yield from leaves_in(expression.left)
+            yield from leaves_in(expression.right)
+
+
+def resumes(block: Block) -> Iterator[Resume]:
+    """Every async and launch in the block, those in conditions and nested blocks too."""
+    for statement in block:
+        for expression in (statement,) if isinstance(statement, Resume) else expressions_of(statement):
+            yield from (leaf for leaf in leaves_in(expression) if isinstance(leaf, Resume))
+        for nested in blocks_of(statement):
+            yield from resumes(nested)
+
+
+def expressions_of(statement: Statement) -> tuple[Expression, ...]:
+    """The expressions that a statement holds itself, not those of nested blocks."""
+    match statement:
+        case If() | While():
+            return (statement.condition,)
+        case Assign() | Leave():
+            return (statement.value,) if statement.value is not None else ()
+        case Resume():
+            return (statement.call,)
+        case ForEach() | Switch():
+            return ()
+        case _:
+            return (statement,)
+
+
+def blocks_of(statement: Statement) -> tuple[Block, ...]:
+    """The blocks nested in a statement."""
+    match statement:
+        case If():
+            return (statement.then, statement.otherwise)
+        case While() | ForEach():
+            return (statement.body,)
+        case Switch():
+            return tuple(case.body for case in statement.cases)
+        case _:
+            return ()

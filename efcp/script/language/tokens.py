@@ -1,8 +1,10 @@
-"""The words of a script: what OpenSIPS's scanner (cfg.lex) makes of a text, with the line of each.
+"""A script's text and the words in it: what OpenSIPS's scanner (cfg.lex) makes of a text.
 
-The scanner drops characters that mean nothing to it, and so does this one, with a hint.
+A source is the text with its includes put in their places, and which line of which file each line of it
+is. The scanner drops characters that mean nothing to it, and so does this one, with a hint.
 """
 
+import bisect
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -10,8 +12,43 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
 
-from efcp.script.findings import Finding, Severity
-from efcp.script.language.sources import Source
+from efcp.script.findings import Location, ScriptFinding, ScriptSeverity
+
+INCLUDE = re.compile(
+    r"""^[ \t\r]*+(?:include|import)_file[^\S\n]*+(?P<quote>["'])(?P<path>(?:(?!(?P=quote))[^\n]){2,}+)"""
+    r"(?P=quote)[^\n]*+",
+    re.MULTILINE,
+)
+"""A line that stands for a file; what follows the closing quote does not count (cfg_pp.c)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Lines of one file in a row: line `first` of the text (from 1) is line `line` of `file`."""
+
+    first: int
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """The text to parse and where its lines come from: `pieces`, at least one, in the order of the text."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+
+    def place(self, line: int) -> Location:
+        """Where a line of the text (from 1) stands."""
+        index = bisect.bisect_right(self.pieces, line, key=lambda piece: piece.first) - 1
+        piece = self.pieces[max(index, 0)]
+        return Location(piece.file, piece.line + line - piece.first)
+
+
+def one_file(text: str, file: str) -> SourceText:
+    """A text that is one file."""
+    return SourceText(text, (Piece(1, file, 1),))
+
 
 MAXIMUM_CHARACTERS = 2_000_000
 MAXIMUM_TOKENS = 200_000
@@ -51,9 +88,9 @@ class Tokens:
     """The tokens of a source, then an END on the last one's line. `skipped` counts what was dropped."""
 
     tokens: list[Token] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[ScriptFinding] = field(default_factory=list)
     skipped: int = 0
-    told: set[int] = field(default_factory=set)
+    reported: set[int] = field(default_factory=set)
     """The lines of the source that errors were found in."""
     accepts: list[tuple[int, int, tuple[str, ...]]] = field(default_factory=list)
     """Each comment that accepts findings: its line, how many tokens stand before it, the codes."""
@@ -97,7 +134,7 @@ _RUNS_ON = re.compile(r"[ \t]*+(?!(?:and|or)\b)[\w$\[(\\]", re.ASCII)
 class _Scanner:
     """Goes through the source once."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SourceText) -> None:
         self.source = source
         self.text = source.text[:MAXIMUM_CHARACTERS]
         self.position = 0
@@ -105,7 +142,7 @@ class _Scanner:
         self.line_end = -1
         self.result = Tokens()
         self.unclosed: Counter[str] = Counter()
-        self.ways: dict[str, Callable[[], None]] = {
+        self.handlers: dict[str, Callable[[], None]] = {
             "remark": self._remark,
             "comment": self._comment,
             "string": self._string,
@@ -122,8 +159,8 @@ class _Scanner:
             if match is None or len(tokens) >= MAXIMUM_TOKENS:
                 break
             kind = match.lastgroup or ""
-            if way := self.ways.get(kind):
-                way()
+            if handler := self.handlers.get(kind):
+                handler()
                 continue
             if kind == "space":
                 self.line += match[0].count("\n")
@@ -138,7 +175,7 @@ class _Scanner:
     def _end(self) -> None:
         if self.position < len(self.source.text):
             self._find(
-                Severity.ERROR,
+                ScriptSeverity.ERROR,
                 "too-large",
                 self.line,
                 "The script is too large: it was read up to this line.",
@@ -146,11 +183,11 @@ class _Scanner:
         tokens = self.result.tokens
         tokens.append(Token(TokenKind.END, "", tokens[-1].line if tokens else 1, self.position))
 
-    def _find(self, severity: Severity, code: str, line: int, text: str) -> None:
+    def _find(self, severity: ScriptSeverity, code: str, line: int, text: str) -> None:
         if len(self.result.findings) < MAXIMUM_FINDINGS or code == "too-large":
-            self.result.findings.append(Finding(severity, code, self.source.place(line), text))
-        if severity is Severity.ERROR:
-            self.result.told.add(line)
+            self.result.findings.append(ScriptFinding(severity, code, self.source.place(line), text))
+        if severity is ScriptSeverity.ERROR:
+            self.result.reported.add(line)
 
     def _take(self, kind: TokenKind, end: int) -> None:
         text = self.text[self.position : end]
@@ -185,7 +222,7 @@ class _Scanner:
                 return
         if len(self.text) == len(self.source.text):
             text = "This comment is never closed: all that follows is part of it (comments nest)."
-            self._find(Severity.ERROR, "unclosed-comment", self.line, text)
+            self._find(ScriptSeverity.ERROR, "unclosed-comment", self.line, text)
         self._move(len(self.text))
 
     def _string(self) -> None:
@@ -196,7 +233,7 @@ class _Scanner:
         if match:
             self._take(TokenKind.STRING, match.end())
             return
-        self._find(Severity.ERROR, "unclosed-string", self.line, f"This string has no closing {quote}.")
+        self._find(ScriptSeverity.ERROR, "unclosed-string", self.line, f"This string has no closing {quote}.")
         meant = self.text[self.position + 1 : end].rstrip(" \t\r,;(){}")
         self._take(TokenKind.STRING, self.position + 1 + len(meant))
 
@@ -213,7 +250,7 @@ class _Scanner:
     def _typographic(self) -> None:
         match = _TOKEN.match(self.text, self.position)
         text = "These quotes are typographic ones; OpenSIPS knows only straight ones."
-        self._find(Severity.ERROR, "syntax", self.line, text)
+        self._find(ScriptSeverity.ERROR, "syntax", self.line, text)
         self._take(TokenKind.STRING, match.end() if match else self.position + 1)
 
     def _variable(self) -> None:
@@ -233,7 +270,7 @@ class _Scanner:
             if depth == 0:
                 return bracket.end()
         self.unclosed["("] += PATIENCE
-        self._find(Severity.ERROR, "syntax", self.line, "A variable's ( is not closed.")
+        self._find(ScriptSeverity.ERROR, "syntax", self.line, "A variable's ( is not closed.")
         return self._rest_of_line()
 
     def _junk(self, text: str) -> None:
@@ -241,11 +278,14 @@ class _Scanner:
         if self.result.skipped <= MAXIMUM_HINTS:
             shown = text[:40].encode("ascii", "backslashreplace").decode()
             self._find(
-                Severity.HINT, "not-understood", self.line, f"Characters that mean nothing here: {shown}"
+                ScriptSeverity.HINT,
+                "not-understood",
+                self.line,
+                f"Characters that mean nothing here: {shown}",
             )
 
 
-def tokenize(source: Source) -> Tokens:
+def tokenize(source: SourceText) -> Tokens:
     """The tokens of the source; time grows with its length alone."""
     return _Scanner(source).run()
 

@@ -41,7 +41,7 @@ class Reference:
 
 def reference(text: str) -> Reference:
     """The variable that a text begins with."""
-    parser = _Parser(text, 0)
+    parser = _VariableParser(text, 0)
     return replace(parser.run(), rest=text[parser.position :])
 
 
@@ -49,7 +49,7 @@ def references(text: str) -> Iterator[Reference]:
     """The variables within a text, up to the first one that can't be taken apart."""
     position = text.find("$")
     while position >= 0:
-        parser = _Parser(text, position)
+        parser = _VariableParser(text, position)
         found = parser.run()
         following = text.find("$", parser.position)
         end = following if following >= 0 else len(text)
@@ -59,7 +59,7 @@ def references(text: str) -> Iterator[Reference]:
         position = following
 
 
-class _Parser:
+class _VariableParser:
     """Takes one variable apart; `position` is then behind it."""
 
     def __init__(self, text: str, start: int) -> None:

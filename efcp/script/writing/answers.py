@@ -1,12 +1,15 @@
-"""What the writer is asked for: the answers of a form or of a command, as values."""
+"""What the writer asks: the answers of a form, of a command or of a TOML file, as values."""
 
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Any, get_args, get_type_hints
 
 from efcp.releases import OLDEST
 
 
-class Mark(StrEnum):
+class MarkAction(StrEnum):
     """What is done to a destination that failed, as the letter that ds_mark_dst takes."""
 
     PROBING = "p"
@@ -30,7 +33,7 @@ class Dialplan:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class GroupAnswers:
     """One group of destinations: its route, how a destination is chosen, and what a failure means.
 
     `maximum` is how many destinations a call may try, None for all. `parameter` is what algorithm 7 hashes
@@ -51,7 +54,7 @@ class Group:
     failure_route: str = "media_failover"
     failure_codes: str = "[56][0-9][0-9]"
     failure_timeouts: bool = True
-    mark: Mark = Mark.PROBING
+    mark: MarkAction = MarkAction.PROBING
     try_next: bool = True
     last_code: int = 503
     last_reason: str = "Service Unavailable"
@@ -82,10 +85,89 @@ class Answers:
     threshold: int = 1
     probing_mode: int = 0
     reply_codes: tuple[int, ...] = ()
-    groups: tuple[Group, ...] = (Group(),)
+    groups: tuple[GroupAnswers, ...] = (GroupAnswers(),)
     dialplans: tuple[Dialplan, ...] = ()
     minimal: bool = False
     socket: str = "udp:127.0.0.1:5060"
     mi_port: int = 8888
     module_path: str = ""
     show_passwords: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlgorithmHelp:
+    """How a destination is chosen. `parameter` is the module parameter that it reads, `needs` names it."""
+
+    words: str
+    parameter: str = ""
+    needs: str = ""
+
+
+ALGORITHMS = {
+    0: AlgorithmHelp("by a hash of the Call-ID"),
+    1: AlgorithmHelp("by a hash of the From address"),
+    2: AlgorithmHelp("by a hash of the To address"),
+    3: AlgorithmHelp("by a hash of the request URI"),
+    4: AlgorithmHelp("in turn, each as many times in a row as its weight says"),
+    5: AlgorithmHelp("by a hash of the user that authenticates"),
+    6: AlgorithmHelp("at random"),
+    7: AlgorithmHelp("by a hash of a variable", "hash_pvar", "the variable to hash, as $hdr(X-Tenant)"),
+    8: AlgorithmHelp("the first one that is active"),
+    9: AlgorithmHelp(
+        "by the least load", "pvar_algo_pattern", "the variable that tells a load, as $stat(load_%u)"
+    ),
+    10: AlgorithmHelp("by the lowest score", "algo_route", "the name of the route that scores"),
+}
+
+FLAGS = {
+    "f": "f keeps the others for the next try",
+    "u": "u hashes the user part only",
+    "d": "d keeps the last destination for when no other is active",
+    "a": "a adds to what was chosen before",
+}
+
+
+def parameter_of(algorithm: int) -> str:
+    """The module parameter that an algorithm reads, "" for none; an unknown algorithm reads none."""
+    known = ALGORITHMS.get(algorithm)
+    return known.parameter if known else ""
+
+
+class AnswersFileError(Exception):
+    """The file is no answers: the message says what and where."""
+
+
+def read_answers(text: str) -> Answers:
+    """The answers in a TOML text; what it leaves out is as in the guide. Raises AnswersFileError."""
+    try:
+        answers: Answers = _read(Answers, tomllib.loads(text), "")
+    except tomllib.TOMLDecodeError as error:
+        raise AnswersFileError(f"This is no TOML: {error}") from None
+    return answers
+
+
+def _read(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:
+    types = get_type_hints(kind)
+    for name in values:
+        if name not in types:
+            known = ", ".join(field.name for field in fields(kind))
+            raise AnswersFileError(f"{where}{name}: there is no such answer. There are {known}.")
+    missing = [name for name in ("dpid",) if kind is Dialplan and name not in values]
+    if missing:
+        raise AnswersFileError(f"{where}{missing[0]} is missing.")
+    return kind(**{name: _value(types[name], value, f"{where}{name}") for name, value in values.items()})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if kind in (Answers, GroupAnswers, Dialplan) and isinstance(value, dict):
+        return _read(kind, value, f"{where}.")
+    arguments = get_args(kind)
+    if arguments and arguments[-1] is Ellipsis and isinstance(value, list):
+        return tuple(_value(arguments[0], each, f"{where}.{index}") for index, each in enumerate(value))
+    allowed = tuple(each for each in arguments or (kind,) if each is not type(None))
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        if value in {each.value for each in kind}:
+            return kind(value)
+    elif type(value) in allowed:
+        return value
+    raise AnswersFileError(f"{where}: {value!r} is not what is asked for there.")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from efcp.script.checking.tables import SetFacts, Tables
+from efcp.script.checking.overview import SetFacts, TableFacts
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 """`broken` has one file per mistake, `sound` has scripts in which nothing is found."""
@@ -25,7 +25,7 @@ class Case:
 
     path: Path
     version: str
-    tables: Tables
+    tables: TableFacts
     expected: tuple[tuple[str, int], ...]
 
 
@@ -36,7 +36,7 @@ def cases(folder: str) -> list[Case]:
 
 def read_case(path: Path) -> Case:
     """One file."""
-    version, tables, expected = "3.4", Tables(), []
+    version, tables, expected = "3.4", TableFacts(), []
     for line in path.read_text().splitlines():
         if not (match := _HEAD.match(line)):
             break
@@ -51,11 +51,11 @@ def read_case(path: Path) -> Case:
     return Case(path, version, tables, tuple(expected))
 
 
-def _tables(text: str) -> Tables:
+def _tables(text: str) -> TableFacts:
     sets = {int(number): SetFacts(int(rows), int(active)) for number, active, rows in _SET.findall(text)}
     dialplans = _value(text, "dialplans")
     place = _DATABASE.search(text.partition("database:")[2])
-    return Tables(
+    return TableFacts(
         sets=sets or None,
         dialplans={int(number): 1 for number in dialplans.split(",")} if dialplans else None,
         rows=_number(text, "rows"),

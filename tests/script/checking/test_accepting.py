@@ -2,10 +2,9 @@
 
 import pytest
 
-from efcp.script.checking.accepting import Checked
-from efcp.script.checking.check import check
-from efcp.script.knowledge.loading import knowledge_of
-from efcp.script.language.files import read_text
+from efcp.script.checking.check import Checked, check
+from efcp.script.knowledge.facts import knowledge_of
+from efcp.script.language.reading import read_text
 
 THRESHOLD = 'modparam("dispatcher", "ds_probing_threshold", 1)'
 

@@ -5,26 +5,26 @@ from pathlib import Path
 import pytest
 
 from efcp.script.checking.check import check
-from efcp.script.checking.tables import SetFacts, Tables
-from efcp.script.findings import Finding, Place, Severity
-from efcp.script.knowledge.loading import VERSIONS, knowledge_of
-from efcp.script.language.files import read, read_text
+from efcp.script.checking.overview import SetFacts, TableFacts
+from efcp.script.findings import Location, ScriptFinding, ScriptSeverity
+from efcp.script.knowledge.facts import VERSIONS, knowledge_of
+from efcp.script.language.reading import read, read_text
 
 HEAD = 'socket=udp:127.0.0.1:5060\nloadmodule "proto_udp.so"\nloadmodule "tm.so"\n'
 NO_SETS: dict[int, SetFacts] = {}
 
 
-def findings(text: str, tables: Tables | None = None, version: str = "3.6") -> tuple[Finding, ...]:
+def findings(text: str, tables: TableFacts | None = None, version: str = "3.6") -> tuple[ScriptFinding, ...]:
     return check(read_text(text, "t.cfg"), knowledge_of(version), tables).findings
 
 
-def codes(text: str, tables: Tables | None = None, version: str = "3.6") -> list[str]:
+def codes(text: str, tables: TableFacts | None = None, version: str = "3.6") -> list[str]:
     return [finding.code for finding in findings(text, tables, version)]
 
 
 def test_a_second_load_names_the_first() -> None:
     (finding,) = findings(HEAD + 'loadmodule "tm.so"\nroute { t_relay(); }\n')
-    assert (finding.place, finding.also) == (Place("t.cfg", 4), (Place("t.cfg", 3),))
+    assert (finding.place, finding.also) == (Location("t.cfg", 4), (Location("t.cfg", 3),))
 
 
 def test_a_name_that_is_nearly_right_is_offered() -> None:
@@ -56,7 +56,7 @@ def test_a_file_that_is_included_is_judged_with_the_one_that_includes_it(tmp_pat
     main = tmp_path / "opensips.cfg"
     main.write_text('socket=udp:127.0.0.1:5060\ninclude_file "modules.cfg"\nroute { t_relay(); }\n')
     (finding,) = check(read(main), knowledge_of("3.4")).findings
-    assert (finding.code, finding.place) == ("module-twice", Place(str(tmp_path / "modules.cfg"), 3))
+    assert (finding.code, finding.place) == ("module-twice", Location(str(tmp_path / "modules.cfg"), 3))
 
 
 class TestAPartOfAScript:
@@ -76,7 +76,7 @@ class TestAPartOfAScript:
     )
     def test_only_that_it_is_one_is_told(self, text: str) -> None:
         (finding,) = findings(text)
-        assert (finding.code, finding.severity) == ("fragment", Severity.HINT)
+        assert (finding.code, finding.severity) == ("fragment", ScriptSeverity.HINT)
 
     @pytest.mark.parametrize(
         ("text", "code"),
@@ -112,24 +112,24 @@ class TestWhatIsNotKnown:
     def test_without_tables_nothing_is_said_of_sets(self) -> None:
         text = "route[a] { if (!ds_select_dst(77, 4)) exit; if (!dp_translate(9, $rU, $rU)) exit; }"
         assert codes(text) == ["fragment"]
-        assert codes(text, Tables(sets=NO_SETS, dialplans={})) == [
+        assert codes(text, TableFacts(sets=NO_SETS, dialplans={})) == [
             "dialplan-missing",
             "fragment",
             "set-missing",
         ]
 
     def test_another_partition_or_table_is_not_the_panels(self) -> None:
-        assert codes('route[a] { if (!ds_select_dst(7, 4, , "b")) exit; }', Tables(sets=NO_SETS)) == [
+        assert codes('route[a] { if (!ds_select_dst(7, 4, , "b")) exit; }', TableFacts(sets=NO_SETS)) == [
             "fragment"
         ]
         other = 'modparam("dispatcher", "table_name", "mine")\nroute[a] { if (!ds_select_dst(7, 4)) exit; }'
-        assert codes(other, Tables(sets=NO_SETS)) == ["fragment"]
+        assert codes(other, TableFacts(sets=NO_SETS)) == ["fragment"]
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "localhost:3306", "[::1]"])
 def test_this_machine_goes_by_several_names(host: str) -> None:
     text = f'modparam("dispatcher", "db_url", "mysql://a:p@ss:w/d@{host}/opensips")\n'
-    assert codes(text, Tables(database=("127.0.0.1", 3306, "opensips"))) == ["fragment"]
+    assert codes(text, TableFacts(database=("127.0.0.1", 3306, "opensips"))) == ["fragment"]
 
 
 def test_a_listener_on_all_addresses_is_told_before_4_0_only() -> None:
@@ -140,4 +140,4 @@ def test_a_listener_on_all_addresses_is_told_before_4_0_only() -> None:
 def test_two_routes_on_one_set_are_told_with_both_places() -> None:
     one = "{\n if (!ds_select_dst(5, 4)) exit;\n}\n"
     (_, finding) = findings(f"route[a] {one}route[b] {one}")
-    assert (finding.code, finding.place.line, finding.also) == ("set-shared", 5, (Place("t.cfg", 2),))
+    assert (finding.code, finding.place.line, finding.also) == ("set-shared", 5, (Location("t.cfg", 2),))

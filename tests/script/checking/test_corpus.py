@@ -3,16 +3,16 @@
 import pytest
 
 from efcp.script.checking.check import check
-from efcp.script.findings import Finding
-from efcp.script.knowledge.loading import knowledge_of
-from efcp.script.language.files import read_text
+from efcp.script.findings import ScriptFinding
+from efcp.script.knowledge.facts import knowledge_of
+from efcp.script.language.reading import read_text
 from tests.script.checking.corpus import Case, cases
 
 BROKEN = cases("broken")
 SOUND = cases("sound")
 
 
-def found(case: Case) -> tuple[Finding, ...]:
+def found(case: Case) -> tuple[ScriptFinding, ...]:
     return check(
         read_text(case.path.read_bytes(), case.path.name), knowledge_of(case.version), case.tables
     ).findings

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from efcp.script.checking.check import check
-from efcp.script.checking.tables import SetFacts, Tables
-from efcp.script.findings import Severity
-from efcp.script.knowledge.loading import VERSIONS, knowledge_of
-from efcp.script.language.files import read
+from efcp.script.checking.overview import SetFacts, TableFacts
+from efcp.script.findings import ScriptSeverity
+from efcp.script.knowledge.facts import VERSIONS, knowledge_of
+from efcp.script.language.reading import read
 from efcp.script.language.syntax import Script
 
 GUIDE = Path(__file__).parent.parent / "language" / "guide.cfg"
@@ -23,7 +23,7 @@ def guide() -> Script:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_guide_gives_its_hints_and_nothing_else(guide: Script, version: str) -> None:
     found = check(guide, knowledge_of(version)).findings
-    assert {finding.severity for finding in found} == {Severity.HINT}
+    assert {finding.severity for finding in found} == {ScriptSeverity.HINT}
     assert [(finding.code, finding.place.line) for finding in found] == [
         ("fragment", 2),
         ("password-default", 6),
@@ -41,10 +41,10 @@ def test_each_hint_says_what_to_write_instead(guide: Script) -> None:
 
 
 def test_the_guides_set_is_held_against_the_table(guide: Script) -> None:
-    tables = Tables(sets={1: SetFacts(2, 2)})
+    tables = TableFacts(sets={1: SetFacts(2, 2)})
     assert "set-missing" not in codes(guide, tables)
     assert "set-missing" in codes(guide, replace(tables, sets={2: SetFacts(2, 2)}))
 
 
-def codes(script: Script, tables: Tables) -> list[str]:
+def codes(script: Script, tables: TableFacts) -> list[str]:
     return [finding.code for finding in check(script, knowledge_of("3.4"), tables).findings]

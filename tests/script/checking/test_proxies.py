@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pytest
 
 from efcp.script.checking.check import check
-from efcp.script.findings import Finding, Severity
-from efcp.script.knowledge.loading import VERSIONS, knowledge_of
-from efcp.script.language.files import read_text
+from efcp.script.findings import ScriptFinding, ScriptSeverity
+from efcp.script.knowledge.facts import VERSIONS, knowledge_of
+from efcp.script.language.reading import read_text
 
 URL = "mysql://proxy:secret@db.example.com/opensips"
 MODULES = "proto_udp tm sl rr signaling sipmsgops maxfwd db_mysql dispatcher dialplan cfgutils nathelper auth"
@@ -214,9 +214,9 @@ PARTS = [
 ]
 
 
-def errors(text: str, version: str) -> list[Finding]:
+def errors(text: str, version: str) -> list[ScriptFinding]:
     found = check(read_text(text, "t.cfg"), knowledge_of(version)).findings
-    return [finding for finding in found if finding.severity is Severity.ERROR]
+    return [finding for finding in found if finding.severity is ScriptSeverity.ERROR]
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -4,19 +4,20 @@ import json
 
 import pytest
 
-from efcp.script.checking.accepting import Checked
-from efcp.script.checking.report import as_json, exit_code
-from efcp.script.findings import Finding, Place, Severity
+from efcp.script.checking.check import Checked, as_json, exit_code
+from efcp.script.findings import Location, ScriptFinding, ScriptSeverity
 
-ERROR = Finding(Severity.ERROR, "module-twice", Place("a.cfg", 7), "Loaded already.", (Place("b.cfg", 2),))
-WARNING = Finding(Severity.WARNING, "never-armed", Place("a.cfg", 9), "Never run.")
-HINT = Finding(Severity.HINT, "parameter-old", Place("a.cfg", 3), "An old name.")
+ERROR = ScriptFinding(
+    ScriptSeverity.ERROR, "module-twice", Location("a.cfg", 7), "Loaded already.", (Location("b.cfg", 2),)
+)
+WARNING = ScriptFinding(ScriptSeverity.WARNING, "never-armed", Location("a.cfg", 9), "Never run.")
+HINT = ScriptFinding(ScriptSeverity.HINT, "parameter-old", Location("a.cfg", 3), "An old name.")
 
 
 @pytest.mark.parametrize(
     ("findings", "code"), [((), 0), ((HINT,), 0), ((WARNING, HINT), 0), ((WARNING, ERROR), 1)]
 )
-def test_only_an_error_stops_a_build(findings: tuple[Finding, ...], code: int) -> None:
+def test_only_an_error_stops_a_build(findings: tuple[ScriptFinding, ...], code: int) -> None:
     assert exit_code(findings) == code
     assert as_json(Checked(findings), 0)["exit_code"] == code
 

@@ -3,9 +3,9 @@
 import pytest
 
 from efcp.script.checking.check import check
-from efcp.script.findings import Finding, Severity
-from efcp.script.knowledge.loading import knowledge_of
-from efcp.script.language.files import read_text
+from efcp.script.findings import ScriptFinding, ScriptSeverity
+from efcp.script.knowledge.facts import knowledge_of
+from efcp.script.language.reading import read_text
 
 MODULES = "proto_udp tm sl signaling db_mysql dispatcher dialplan"
 URL = "mysql://proxy:secret@db.example.com/opensips"
@@ -17,7 +17,7 @@ HEAD = (
 LINES = HEAD.count("\n")
 
 
-def findings(text: str, version: str = "3.6") -> tuple[Finding, ...]:
+def findings(text: str, version: str = "3.6") -> tuple[ScriptFinding, ...]:
     return check(read_text(HEAD + text, "t.cfg"), knowledge_of(version)).findings
 
 
@@ -31,7 +31,7 @@ class TestAParameterSetTwice:
             'modparam("dispatcher", "ds_ping_interval", 5)\nmodparam("dispatcher", "ds_ping_interval", 9)\n'
         )
         (finding,) = findings(f"{lines}route {{ exit; }}\n")
-        assert (finding.code, finding.severity) == ("parameter-twice", Severity.WARNING)
+        assert (finding.code, finding.severity) == ("parameter-twice", ScriptSeverity.WARNING)
         assert (finding.place.line, finding.also[0].line) == (LINES + 2, LINES + 1)
 
     def test_is_told_under_its_two_spellings(self) -> None:
@@ -39,8 +39,8 @@ class TestAParameterSetTwice:
             'modparam("dispatcher", "ds_probing_threshhold", 3)\n'
             'modparam("dispatcher", "ds_probing_threshold", 2)\n'
         )
-        told = {finding.code: finding.text for finding in findings(f"{lines}route {{ exit; }}\n")}
-        assert "ds_probing_threshhold and ds_probing_threshold, which are one" in told["parameter-twice"]
+        reported = {finding.code: finding.text for finding in findings(f"{lines}route {{ exit; }}\n")}
+        assert "ds_probing_threshhold and ds_probing_threshold, which are one" in reported["parameter-twice"]
 
     def test_is_fine_where_it_adds_to_a_list(self) -> None:
         lines = "".join(f'modparam("dispatcher", "partition", "{name}: db_url={URL}")\n' for name in "ab")

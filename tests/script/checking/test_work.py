@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from efcp.script.checking.check import MAXIMUM_ALIKE, check
-from efcp.script.findings import Finding
-from efcp.script.knowledge.loading import knowledge_of
-from efcp.script.language.parsing import parse
+from efcp.script.findings import ScriptFinding
+from efcp.script.knowledge.facts import knowledge_of
+from efcp.script.language.reading import parse
 from efcp.script.language.syntax import Script
 
 HEAD = 'socket=udp:127.0.0.1:5060\nloadmodule "proto_udp.so"\nloadmodule "tm.so"\nloadmodule "sl.so"\n'
 
 
-def findings(text: str) -> tuple[Finding, ...]:
+def findings(text: str) -> tuple[ScriptFinding, ...]:
     return check(parse(text, "t.cfg"), knowledge_of("3.6")).findings
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from efcp.script.checking.check import check
-from efcp.script.knowledge.loading import knowledge_of
-from efcp.script.language.files import read_text
+from efcp.script.knowledge.facts import knowledge_of
+from efcp.script.language.reading import read_text
 from efcp.script.writing.answers import Answers
 from efcp.script.writing.script import write
 from tests.script.combinations import combinations

@@ -3,8 +3,7 @@
 import pytest
 
 from efcp.script.checking.settings import FORMS
-from efcp.script.knowledge.facts import Knowledge, ParameterType
-from efcp.script.knowledge.loading import VERSIONS, knowledge_of, renamed
+from efcp.script.knowledge.facts import VERSIONS, Knowledge, ParameterType, knowledge_of, renamed
 from efcp.script.language.syntax import RouteKind
 
 OF_THE_GUIDE = ("dispatcher", "dialplan", "db_mysql", "tm", "sl", "rr", "proto_udp", "mi_http", "httpd")

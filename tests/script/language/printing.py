@@ -17,7 +17,7 @@ from efcp.script.language.syntax import (
     ModuleParameter,
     Not,
     Resume,
-    Route,
+    RouteBlock,
     Setting,
     Statement,
     Switch,
@@ -46,7 +46,7 @@ def item_text(item: Item) -> str:
             return f"modparam({quoted(item.pattern)}, {quoted(item.name)}, {value_text(item.value)})"
         case Setting():
             return f"{item.name} = {value_text(item.value)}"
-        case Route():
+        case RouteBlock():
             parts = ", ".join((item.name, *item.options))
             return f"{item.kind}{f'[{parts}]' if parts else ''} {block_text(item.body)}"
 

@@ -1,14 +1,14 @@
 """Short ways to read a snippet, for the tests."""
 
-from efcp.script.findings import Place
-from efcp.script.language.parsing import parse
+from efcp.script.findings import Location
+from efcp.script.language.reading import parse
 from efcp.script.language.syntax import Argument, ArgumentKind, Expression, If, Item, Script, Statement, Term
 
 FILE = "test.cfg"
 
 
-def at(line: int) -> Place:
-    return Place(FILE, line)
+def at(line: int) -> Location:
+    return Location(FILE, line)
 
 
 def the_item(text: str) -> Item:

@@ -3,9 +3,9 @@
 import pytest
 
 from efcp.script.language.cursor import MAXIMUM_DEPTH
-from efcp.script.language.files import read_text
+from efcp.script.language.reading import read_text
+from efcp.script.language.syntax import calls
 from efcp.script.language.tokens import MAXIMUM_CHARACTERS, MAXIMUM_FINDINGS, MAXIMUM_HINTS
-from efcp.script.language.walking import calls
 from tests.script.language.reading import FILE, codes, in_route
 
 LARGE = 10_000_000

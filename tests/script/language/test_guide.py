@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from efcp.script.findings import Place
-from efcp.script.language.parsing import parse
+from efcp.script.findings import Location
+from efcp.script.language.reading import parse
 from efcp.script.language.syntax import (
     Argument,
     ArgumentKind,
@@ -16,8 +16,8 @@ from efcp.script.language.syntax import (
     Not,
     RouteKind,
     Script,
+    calls,
 )
-from efcp.script.language.walking import calls
 
 FILE = "guide.cfg"
 
@@ -33,8 +33,8 @@ def test_nothing_is_skipped_or_found(guide: Script) -> None:
 
 def test_the_modules_stand_in_their_order(guide: Script) -> None:
     assert list(guide.modules) == [
-        LoadModule(Place(FILE, 2), "db_mysql"),
-        LoadModule(Place(FILE, 5), "dispatcher"),
+        LoadModule(Location(FILE, 2), "db_mysql"),
+        LoadModule(Location(FILE, 5), "dispatcher"),
     ]
 
 
@@ -46,7 +46,7 @@ def test_the_parameters_keep_texts_and_numbers_apart(guide: Script) -> None:
         ("ds_probing_threshhold", 1),
     ]
     assert next(guide.parameters) == ModuleParameter(
-        Place(FILE, 6),
+        Location(FILE, 6),
         "dispatcher",
         ("dispatcher",),
         "db_url",

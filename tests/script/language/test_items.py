@@ -2,8 +2,8 @@
 
 import pytest
 
-from efcp.script.language.parsing import parse
-from efcp.script.language.syntax import LoadModule, ModuleParameter, Route, RouteKind, Setting
+from efcp.script.language.reading import parse
+from efcp.script.language.syntax import LoadModule, ModuleParameter, RouteBlock, RouteKind, Setting
 from tests.script.language.reading import FILE, at, codes, the_item
 
 
@@ -139,7 +139,7 @@ def test_a_route_has_a_kind_and_a_name(
     head: str, kind: RouteKind, name: str, options: tuple[str, ...]
 ) -> None:
     route = the_item(head + "{ exit; }")
-    assert isinstance(route, Route)
+    assert isinstance(route, RouteBlock)
     assert (route.place, route.kind, route.name, route.options) == (at(1), kind, name, options)
     assert len(route.body) == 1
 

@@ -3,9 +3,8 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from efcp.script.findings import Place
-from efcp.script.language.files import read_text
-from efcp.script.language.parsing import parse
+from efcp.script.findings import Location
+from efcp.script.language.reading import parse, read_text
 from efcp.script.language.syntax import (
     Argument,
     ArgumentKind,
@@ -23,7 +22,7 @@ from efcp.script.language.syntax import (
     ModuleParameter,
     Not,
     Resume,
-    Route,
+    RouteBlock,
     RouteKind,
     Script,
     Setting,
@@ -31,12 +30,15 @@ from efcp.script.language.syntax import (
     Switch,
     Term,
     While,
+    blocks_of,
+    calls,
+    calls_in,
+    expressions_of,
 )
-from efcp.script.language.walking import blocks_of, calls, calls_in, expressions_of
 from tests.script.language.printing import ARITHMETIC, LOGIC, script_text
 from tests.script.language.reading import FILE
 
-PLACE = Place(FILE, 1)
+PLACE = Location(FILE, 1)
 NAMES = st.from_regex(r"[a-z]_[a-z0-9_]{0,6}", fullmatch=True)
 TEXTS = st.text(max_size=12)
 NUMBERS = st.integers(-(2**31), 2**31 - 1)
@@ -148,9 +150,9 @@ ITEMS: st.SearchStrategy[Item] = (
     st.builds(LoadModule, st.just(PLACE), NAMES)
     | st.builds(parameter, st.lists(NAMES, min_size=1, max_size=3), NAMES, TEXTS | NUMBERS)
     | st.builds(Setting, st.just(PLACE), NAMES, TEXTS | NUMBERS)
-    | st.builds(Route, st.just(PLACE), NAMED, NAMES, st.just(()), BODIES)
-    | st.builds(Route, st.just(PLACE), UNNAMED, st.just(""), st.just(()), BODIES)
-    | st.builds(Route, st.just(PLACE), st.just(RouteKind.TIMER), NAMES, INTERVALS, BODIES)
+    | st.builds(RouteBlock, st.just(PLACE), NAMED, NAMES, st.just(()), BODIES)
+    | st.builds(RouteBlock, st.just(PLACE), UNNAMED, st.just(""), st.just(()), BODIES)
+    | st.builds(RouteBlock, st.just(PLACE), st.just(RouteKind.TIMER), NAMES, INTERVALS, BODIES)
 )
 
 WORDS = """
@@ -163,14 +165,14 @@ PIECES = st.lists(st.sampled_from(WORDS.split() + OTHERS), max_size=60)
 ANY_TEXT = st.text() | PIECES.map("".join) | PIECES.map(" ".join)
 
 
-def places(script: Script) -> list[Place]:
+def places(script: Script) -> list[Location]:
     found = [finding.place for finding in script.findings] + [item.place for item in script.items]
     for route in script.routes:
         found += places_in(route.body)
     return found
 
 
-def places_in(block: Block) -> list[Place]:
+def places_in(block: Block) -> list[Location]:
     found = [each.place for each in block] + [each.place for each in calls(block)]
     for statement in block:
         for inner in blocks_of(statement):
@@ -204,7 +206,7 @@ def test_what_follows_on_a_line_of_its_own_is_found_unless_something_is_left_ope
     script = parse(f'{text}\nloadmodule "last"', FILE)
     left_open = {"unclosed-string", "unclosed-comment", "unclosed-block", "stray-bracket", "syntax"}
     if not left_open & {finding.code for finding in script.findings} and not script.skipped:
-        assert script.items[-1] == LoadModule(Place(FILE, text.count("\n") + 2), "last")
+        assert script.items[-1] == LoadModule(Location(FILE, text.count("\n") + 2), "last")
 
 
 @given(STATEMENTS)

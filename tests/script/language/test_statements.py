@@ -16,8 +16,8 @@ from efcp.script.language.syntax import (
     Statement,
     Switch,
     While,
+    calls,
 )
-from efcp.script.language.walking import calls
 from tests.script.language.reading import at, codes, in_route, number, string, term, the_statement, variable
 
 NOTHING = Argument(ArgumentKind.NONE, "")

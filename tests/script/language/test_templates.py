@@ -2,13 +2,13 @@
 
 import pytest
 
-from efcp.script.findings import Finding, Severity
-from efcp.script.language.files import read_text
+from efcp.script.findings import ScriptFinding, ScriptSeverity
+from efcp.script.language.reading import read_text
 
 SOUND = 'socket=udp:127.0.0.1:5060\nloadmodule "proto_udp.so"\nroute { exit; }\n'
 
 
-def found(text: str) -> list[Finding]:
+def found(text: str) -> list[ScriptFinding]:
     return list(read_text(text, "t.cfg").findings)
 
 
@@ -29,7 +29,7 @@ def found(text: str) -> list[Finding]:
 )
 def test_a_template_is_told_once_with_what_to_do(line: str, kind: str) -> None:
     (finding,) = found(f"{line}\n{SOUND}")
-    assert (finding.code, finding.severity, finding.place.line) == ("template", Severity.ERROR, 1)
+    assert (finding.code, finding.severity, finding.place.line) == ("template", ScriptSeverity.ERROR, 1)
     assert f"({kind})" in finding.text
     assert "render it first" in finding.text
 
@@ -42,7 +42,7 @@ def test_all_places_of_a_template_are_told_of_one_finding() -> None:
 @pytest.mark.parametrize("text", ["mysql://{{ user }}@db/opensips", "{% x %}", "<%= url %>"])
 def test_a_part_of_a_template_in_a_text_is_a_warning(text: str) -> None:
     (finding,) = found(f'{SOUND}modparam("tm", "x", "{text}")\n')
-    assert (finding.code, finding.severity) == ("template", Severity.WARNING)
+    assert (finding.code, finding.severity) == ("template", ScriptSeverity.WARNING)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_only_looks_like_a_template_is_none(text: str) -> None:
 
 def test_a_text_that_is_no_script_is_one_error() -> None:
     (finding,) = found("Dear reader,\nthis is a letter.\n\nYours, me\n")
-    assert (finding.code, finding.severity) == ("not-understood", Severity.ERROR)
+    assert (finding.code, finding.severity) == ("not-understood", ScriptSeverity.ERROR)
     assert "no script" in finding.text
 
 
@@ -72,4 +72,4 @@ def test_a_script_of_kamailio_is_known_by_its_main_route() -> None:
 
 def test_what_is_not_understood_is_an_error() -> None:
     (finding,) = found(f"{SOUND}what is this\n")
-    assert (finding.code, finding.severity, finding.place.line) == ("not-understood", Severity.ERROR, 4)
+    assert (finding.code, finding.severity, finding.place.line) == ("not-understood", ScriptSeverity.ERROR, 4)

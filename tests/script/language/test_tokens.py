@@ -2,9 +2,8 @@
 
 import pytest
 
-from efcp.script.findings import Severity
-from efcp.script.language.sources import one_file
-from efcp.script.language.tokens import TokenKind, Tokens, tokenize, unquoted
+from efcp.script.findings import ScriptSeverity
+from efcp.script.language.tokens import TokenKind, Tokens, one_file, tokenize, unquoted
 
 
 def scan(text: str) -> Tokens:
@@ -115,7 +114,11 @@ def test_a_string_says_what_is_meant(text: str, meant: str) -> None:
 def test_an_unclosed_string_is_told_where_it_opens_and_reading_goes_on_at_the_next_line(text: str) -> None:
     result = scan(text)
     (finding,) = result.findings
-    assert (finding.code, finding.severity, finding.place.line) == ("unclosed-string", Severity.ERROR, 1)
+    assert (finding.code, finding.severity, finding.place.line) == (
+        "unclosed-string",
+        ScriptSeverity.ERROR,
+        1,
+    )
     assert [token.text for token in result.tokens if token.line == 2] == ["exit", ";"] + [""] * (
         text.count("\n") == 1
     )
@@ -136,7 +139,7 @@ def test_an_unclosed_comment_is_told_where_it_opens() -> None:
 def test_typographic_quotes_make_a_string_with_an_error() -> None:
     result = scan("ds_select_dst(1, 2, “f”)")
     (finding,) = result.findings
-    assert (finding.code, finding.severity) == ("syntax", Severity.ERROR)
+    assert (finding.code, finding.severity) == ("syntax", ScriptSeverity.ERROR)
     assert unquoted(result.tokens[6].text) == "f"
 
 
@@ -145,5 +148,5 @@ def test_characters_without_meaning_are_dropped_and_counted() -> None:
     assert [token.text for token in result.tokens] == ["exit", ";", ""]
     assert result.skipped == 3
     assert {(finding.code, finding.severity) for finding in result.findings} == {
-        ("not-understood", Severity.HINT)
+        ("not-understood", ScriptSeverity.HINT)
     }

@@ -3,7 +3,7 @@
 import re
 
 from efcp.script.writing.answers import Answers
-from efcp.script.writing.script import Written, write
+from efcp.script.writing.script import WrittenScript, write
 
 THE_GUIDES_ROUTE = ["ds_select_dst", "send_reply", "exit", "t_on_failure", "t_relay", "exit"]
 THE_GUIDES_FAILURE_ROUTE = [
@@ -21,7 +21,7 @@ THE_GUIDES_FAILURE_ROUTE = [
 ]
 
 
-def body_of(head: str, written: Written) -> str:
+def body_of(head: str, written: WrittenScript) -> str:
     """The text of one route."""
     return written.text.partition(f"\n{head} {{\n")[2].partition("\n}\n")[0]
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efcp.script.writing.answers import Answers, Dialplan, Group, Mark
+from efcp.script.writing.answers import Answers, Dialplan, GroupAnswers, MarkAction
 from efcp.script.writing.script import write
 
 USUAL = Answers()
-SECOND = Group("to_trunks", 2, failure_route="trunk_failover", prefix="1")
+SECOND = GroupAnswers("to_trunks", 2, failure_route="trunk_failover", prefix="1")
 NOT_A_TEXT = ('say "no"', "it's", "two\nlines", "back\\slash", "bell\x07", "", " ")
 
 
@@ -25,7 +25,7 @@ def places(answers: Answers) -> list[tuple[str, ...]]:
 
 def first(**values: Any) -> Answers:
     """The answers with another first group."""
-    return replace(USUAL, groups=(Group(**values),))
+    return replace(USUAL, groups=(GroupAnswers(**values),))
 
 
 def test_the_guides_own_answers_are_not_refused() -> None:
@@ -123,13 +123,17 @@ def test_what_an_algorithm_goes_by_must_be_a_variable(algorithm: int, parameter:
 
 
 def test_two_groups_that_share_one_set_are_refused_with_both_places() -> None:
-    answers = replace(USUAL, groups=(Group(), SECOND, replace(SECOND, route="r", failure_route="", set_id=1)))
+    answers = replace(
+        USUAL, groups=(GroupAnswers(), SECOND, replace(SECOND, route="r", failure_route="", set_id=1))
+    )
     assert places(answers) == [("groups.0.set_id", "groups.2.set_id")]
 
 
 @pytest.mark.parametrize("field", ["route", "failure_route"])
 def test_two_routes_of_one_name_are_refused_with_both_places(field: str) -> None:
-    answers = replace(USUAL, groups=(Group(), replace(SECOND, **{field: getattr(Group(), field)})))
+    answers = replace(
+        USUAL, groups=(GroupAnswers(), replace(SECOND, **{field: getattr(GroupAnswers(), field)}))
+    )
     assert places(answers) == [(f"groups.0.{field}", f"groups.1.{field}")]
 
 
@@ -138,12 +142,15 @@ def test_a_route_that_scores_must_not_be_the_route_of_a_group() -> None:
 
 
 def test_groups_may_share_the_route_that_scores() -> None:
-    groups = (Group(algorithm=10, parameter="score"), replace(SECOND, algorithm=10, parameter="score"))
+    groups = (
+        GroupAnswers(algorithm=10, parameter="score"),
+        replace(SECOND, algorithm=10, parameter="score"),
+    )
     assert places(replace(USUAL, groups=groups)) == []
 
 
 def test_groups_cannot_hash_different_variables() -> None:
-    groups = (Group(algorithm=7, parameter="$ci"), replace(SECOND, algorithm=7, parameter="$fU"))
+    groups = (GroupAnswers(algorithm=7, parameter="$ci"), replace(SECOND, algorithm=7, parameter="$fU"))
     assert places(replace(USUAL, groups=groups)) == [("groups.0.parameter", "groups.1.parameter")]
 
 
@@ -155,7 +162,7 @@ def test_a_dialplan_is_asked_once() -> None:
 
 def test_marking_as_probing_needs_probes() -> None:
     assert places(replace(USUAL, probing_interval=0)) == [("probing_interval", "groups.0.mark")]
-    assert places(replace(USUAL, probing_interval=0, groups=(Group(mark=Mark.INACTIVE),))) == []
+    assert places(replace(USUAL, probing_interval=0, groups=(GroupAnswers(mark=MarkAction.INACTIVE),))) == []
 
 
 def test_the_next_destination_needs_flag_f() -> None:
@@ -173,7 +180,7 @@ def test_something_must_count_as_a_failure() -> None:
 
 
 def test_a_whole_proxy_tells_its_groups_apart_by_prefixes() -> None:
-    two = replace(USUAL, minimal=True, groups=(Group(), replace(SECOND, prefix="")))
+    two = replace(USUAL, minimal=True, groups=(GroupAnswers(), replace(SECOND, prefix="")))
     assert places(two) == [("groups.0.prefix", "groups.1.prefix")]
     assert places(replace(two, minimal=False)) == []
 
@@ -182,7 +189,7 @@ def test_a_whole_proxy_tells_its_groups_apart_by_prefixes() -> None:
 def test_no_text_ends_its_quotes_or_its_line(text: str) -> None:
     """Whatever is typed for any text is refused, or leaves the number of lines and quotes as it was."""
     usual = write(first(algorithm=7, parameter="$ci"))
-    group = Group(algorithm=7, parameter=f"$ci{text}", last_reason=f"x{text}", empty_reason=f"x{text}")
+    group = GroupAnswers(algorithm=7, parameter=f"$ci{text}", last_reason=f"x{text}", empty_reason=f"x{text}")
     for answers in (
         replace(USUAL, groups=(group,)),
         replace(first(algorithm=7, parameter="$ci"), database_url=f"mysql://u:{text}@h/d"),

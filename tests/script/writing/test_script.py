@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efcp.script.checking.tables import Tables
-from efcp.script.knowledge.loading import VERSIONS, knowledge_of
-from efcp.script.writing.answers import Answers, Dialplan, Group, Mark
-from efcp.script.writing.database import PLACEHOLDER
-from efcp.script.writing.script import Written, write
+from efcp.script.checking.overview import TableFacts
+from efcp.script.knowledge.facts import VERSIONS, knowledge_of
+from efcp.script.writing.answers import Answers, Dialplan, GroupAnswers, MarkAction
+from efcp.script.writing.modules import PLACEHOLDER
+from efcp.script.writing.script import WrittenScript, write
 from tests.script.combinations import combinations
 
 ALL = tuple(combinations())
@@ -20,10 +20,10 @@ ALL = tuple(combinations())
 
 def text_of(**values: Any) -> str:
     """The text for one group of these values."""
-    return write(Answers(groups=(Group(**values),))).text
+    return write(Answers(groups=(GroupAnswers(**values),))).text
 
 
-def loaded(written: Written) -> list[str]:
+def loaded(written: WrittenScript) -> list[str]:
     return re.findall(r'^loadmodule "(\w+)\.so"$', written.text, re.MULTILINE)
 
 
@@ -146,14 +146,14 @@ def test_a_failure_is_what_was_asked(codes: str, timeouts: bool, condition: str)
 
 
 @pytest.mark.parametrize(
-    ("mark", "call"), [(Mark.PROBING, 'ds_mark_dst("p");'), (Mark.INACTIVE, 'ds_mark_dst("i");')]
+    ("mark", "call"), [(MarkAction.PROBING, 'ds_mark_dst("p");'), (MarkAction.INACTIVE, 'ds_mark_dst("i");')]
 )
-def test_a_destination_is_marked_as_asked(mark: Mark, call: str) -> None:
+def test_a_destination_is_marked_as_asked(mark: MarkAction, call: str) -> None:
     assert call in text_of(mark=mark)
 
 
 def test_nothing_is_marked_where_nothing_was_asked() -> None:
-    assert "ds_mark_dst" not in text_of(mark=Mark.NOTHING)
+    assert "ds_mark_dst" not in text_of(mark=MarkAction.NOTHING)
 
 
 def test_giving_up_answers_the_caller_at_once() -> None:
@@ -205,9 +205,9 @@ def test_requests_over_1024_bytes_are_taken_where_the_version_can() -> None:
 
 def test_the_longest_prefix_comes_first_and_the_rest_last() -> None:
     groups = (
-        Group(),
-        Group("a", 2, failure_route="", prefix="4"),
-        Group("b", 3, failure_route="", prefix="+49"),
+        GroupAnswers(),
+        GroupAnswers("a", 2, failure_route="", prefix="4"),
+        GroupAnswers("b", 3, failure_route="", prefix="+49"),
     )
     text = write(Answers(minimal=True, groups=groups)).text
     wanted = [
@@ -219,7 +219,7 @@ def test_the_longest_prefix_comes_first_and_the_rest_last() -> None:
 
 
 def test_calls_that_no_group_takes_are_answered() -> None:
-    text = write(Answers(minimal=True, groups=(Group(prefix="1"),))).text
+    text = write(Answers(minimal=True, groups=(GroupAnswers(prefix="1"),))).text
     assert 'route(to_media_vbb);\n    }\n    send_reply(404, "Not Found");' in text
 
 
@@ -228,7 +228,7 @@ def test_a_whole_proxy_says_how_to_start_it() -> None:
 
 
 def test_memory_grows_with_the_table() -> None:
-    text = write(Answers(minimal=True), Tables(rows=50_000)).text
+    text = write(Answers(minimal=True), TableFacts(rows=50_000)).text
     assert 'modparam("httpd", "buf_size", 41943040)' in text
     assert "opensips -m 320 -M 80" in text
 
@@ -236,7 +236,7 @@ def test_memory_grows_with_the_table() -> None:
 @pytest.mark.parametrize("rows", [0, 1, 5_000, 10_000, 50_000])
 def test_the_buffer_holds_what_was_seen_to_be_needed(rows: int) -> None:
     """A list of 20,000 rows with `full` took 3 MB."""
-    text = write(Answers(minimal=True), Tables(rows=rows, bytes=rows * 40)).text
+    text = write(Answers(minimal=True), TableFacts(rows=rows, bytes=rows * 40)).text
     size = re.search(r'"buf_size", (\d+)', text)
     assert size
     assert int(size[1]) >= rows * 210

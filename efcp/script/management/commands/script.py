@@ -11,12 +11,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from efcp.script.checking.tables import Tables
+from efcp.script.checking.overview import TableFacts
 from efcp.script.command_line import add_check_arguments, add_common_arguments, check_file
-from efcp.script.selectors import tables
-from efcp.script.wizard.answers_file import AnswersFileError, read_answers
-from efcp.script.wizard.selectors import starting_answers
-from efcp.script.writing.answers import Answers
+from efcp.script.selectors import starting_answers, tables
+from efcp.script.writing.answers import Answers, AnswersFileError, read_answers
 from efcp.script.writing.script import write
 
 
@@ -41,10 +39,10 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Do what was asked for."""
-        known = Tables() if options["without_tables"] else tables()
+        known = TableFacts() if options["without_tables"] else tables()
         (self._check if options["what"] == "check" else self._write)(options, known)
 
-    def _check(self, options: dict[str, Any], known: Tables) -> None:
+    def _check(self, options: dict[str, Any], known: TableFacts) -> None:
         try:
             code = check_file(options, known, self.stdout.write)
         except OSError as error:
@@ -52,7 +50,7 @@ class Command(BaseCommand):
         if code:
             sys.exit(code)
 
-    def _write(self, options: dict[str, Any], known: Tables) -> None:
+    def _write(self, options: dict[str, Any], known: TableFacts) -> None:
         written = write(self._answers(options), known)
         if written.refusals:
             for refusal in written.refusals:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from efcp.script.findings import Finding, Place, Severity
-from efcp.script.language import files
-from efcp.script.language.files import read, read_text
+from efcp.script.findings import Location, ScriptFinding, ScriptSeverity
+from efcp.script.language import reading
+from efcp.script.language.reading import read, read_text
 from efcp.script.language.syntax import Script
 
 
@@ -17,7 +17,7 @@ def write(folder: Path, **texts: str) -> Path:
     return folder / f"{next(iter(texts))}.cfg"
 
 
-def told(script: Script) -> list[tuple[str, str, int]]:
+def reported(script: Script) -> list[tuple[str, str, int]]:
     return [(each.code, Path(each.place.file).name, each.place.line) for each in script.findings]
 
 
@@ -33,7 +33,7 @@ def test_includes_stand_in_their_places(tmp_path: Path) -> None:
         two='#\nloadmodule "x"\n',
     )
     script = read(path)
-    assert told(script) == []
+    assert reported(script) == []
     assert loaded(script) == [
         ("a", "main.cfg", 1),
         ("b", "one.cfg", 1),
@@ -46,17 +46,17 @@ def test_includes_stand_in_their_places(tmp_path: Path) -> None:
 def test_an_include_may_stand_within_a_route(tmp_path: Path) -> None:
     path = write(tmp_path, main='route {\ninclude_file "body.cfg"\n exit;\n}\n', body="t_relay();\n")
     script = read(path)
-    assert told(script) == []
+    assert reported(script) == []
     assert [Path(each.place.file).name for each in next(script.routes).body] == ["body.cfg", "main.cfg"]
 
 
 def test_an_include_behind_a_remark_is_none(tmp_path: Path) -> None:
-    assert told(read(write(tmp_path, main='# include_file "gone.cfg"\nlog_level=3\n'))) == []
+    assert reported(read(write(tmp_path, main='# include_file "gone.cfg"\nlog_level=3\n'))) == []
 
 
 def test_a_finding_has_the_line_of_its_own_file(tmp_path: Path) -> None:
     path = write(tmp_path, main='\ninclude_file "one.cfg"\n\nroute {\n', one="\n\nfoo bar\n}")
-    assert told(read(path)) == [
+    assert reported(read(path)) == [
         ("unclosed-block", "main.cfg", 4),
         ("not-understood", "one.cfg", 3),
         ("stray-bracket", "one.cfg", 4),
@@ -74,21 +74,21 @@ def test_names_count_from_the_folder_of_the_file_that_includes(tmp_path: Path) -
 def test_a_missing_file_stops_the_proxy_whichever_word_names_it(tmp_path: Path, word: str) -> None:
     path = write(tmp_path, main=f'loadmodule "a"\n{word} "gone.cfg"\nloadmodule "b"\n')
     script = read(path)
-    assert told(script) == [("include-missing", "main.cfg", 2)]
-    assert script.findings[0].severity is Severity.ERROR
+    assert reported(script) == [("include-missing", "main.cfg", 2)]
+    assert script.findings[0].severity is ScriptSeverity.ERROR
     assert len(list(script.modules)) == 2
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "one.cfg").mkdir()
-    assert told(read(write(tmp_path, main='include_file "one.cfg"\n'))) == [
+    assert reported(read(write(tmp_path, main='include_file "one.cfg"\n'))) == [
         ("include-missing", "main.cfg", 1)
     ]
 
 
 def test_a_name_too_long_for_any_file_is_a_missing_file(tmp_path: Path) -> None:
     path = write(tmp_path, main=f'include_file "{"a" * 5000}"\n')
-    assert told(read(path)) == [("include-missing", "main.cfg", 1)]
+    assert reported(read(path)) == [("include-missing", "main.cfg", 1)]
 
 
 def test_a_circle_is_told_once_and_left(tmp_path: Path) -> None:
@@ -98,20 +98,20 @@ def test_a_circle_is_told_once_and_left(tmp_path: Path) -> None:
         one='\n\ninclude_file "main.cfg"\n',
     )
     script = read(path)
-    assert told(script) == [("include-circle", "one.cfg", 3)]
+    assert reported(script) == [("include-circle", "one.cfg", 3)]
     assert [each[0] for each in loaded(script)] == ["a", "b"]
 
 
 def test_a_file_that_includes_itself_by_a_link_is_a_circle(tmp_path: Path) -> None:
     path = write(tmp_path, main='include_file "link.cfg"\n')
     (tmp_path / "link.cfg").symlink_to(path)
-    assert told(read(path)) == [("include-circle", "main.cfg", 1)]
+    assert reported(read(path)) == [("include-circle", "main.cfg", 1)]
 
 
 def test_a_link_to_itself_is_a_missing_file(tmp_path: Path) -> None:
     path = write(tmp_path, main='include_file "link.cfg"\n')
     (tmp_path / "link.cfg").symlink_to(tmp_path / "link.cfg")
-    assert told(read(path)) == [("include-missing", "main.cfg", 1)]
+    assert reported(read(path)) == [("include-missing", "main.cfg", 1)]
 
 
 @pytest.mark.parametrize("name", ["../secret.cfg", "link.cfg", "/etc/hostname", "sub/../../secret.cfg"])
@@ -121,7 +121,7 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path: Path, name: str) -> Non
     (tmp_path / "secret.cfg").write_text('loadmodule "secret"\n')
     (folder / "link.cfg").symlink_to(tmp_path / "secret.cfg")
     script = read(write(folder, main=f'\ninclude_file "{name}"\n'))
-    assert told(script) == [("include-outside", "main.cfg", 2)]
+    assert reported(script) == [("include-outside", "main.cfg", 2)]
     assert loaded(script) == []
 
 
@@ -135,7 +135,7 @@ def test_a_wider_folder_can_be_chosen(tmp_path: Path) -> None:
 def test_a_first_file_outside_of_the_chosen_folder_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()
     script = read(write(tmp_path, main='loadmodule "a"\n'), tmp_path / "etc")
-    assert (script.items, told(script)) == ((), [("include-outside", "main.cfg", 1)])
+    assert (script.items, reported(script)) == ((), [("include-outside", "main.cfg", 1)])
 
 
 def test_a_first_file_that_is_missing_is_the_callers(tmp_path: Path) -> None:
@@ -147,31 +147,31 @@ def test_a_binary_include_is_told_and_left(tmp_path: Path) -> None:
     path = write(tmp_path, main='include_file "one.cfg"\nloadmodule "a"\n')
     (tmp_path / "one.cfg").write_bytes(b"\x7fELF\0\0")
     script = read(path)
-    assert told(script) == [("binary", "one.cfg", 1)]
+    assert reported(script) == [("binary", "one.cfg", 1)]
     assert loaded(script) == [("a", "main.cfg", 2)]
 
 
 def test_no_more_than_a_number_of_files_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAXIMUM_FILES", 3)
+    monkeypatch.setattr(reading, "MAXIMUM_FILES", 3)
     path = write(tmp_path, main='include_file "one.cfg"\n' * 5, one='loadmodule "a"\n')
     script = read(path)
-    assert told(script) == [("too-large", "main.cfg", 3)]
+    assert reported(script) == [("too-large", "main.cfg", 3)]
     assert len(list(script.modules)) == 2
 
 
 def test_includes_that_multiply_are_cut_at_a_number_of_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "MAXIMUM_CHARACTERS", 200)
+    monkeypatch.setattr(reading, "MAXIMUM_CHARACTERS", 200)
     path = write(tmp_path, main='include_file "one.cfg"\n' * 3, one='loadmodule "a"\n' * 5)
     script = read(path)
-    assert [each[0] for each in told(script)] == ["too-large"]
+    assert [each[0] for each in reported(script)] == ["too-large"]
     assert 5 <= len(list(script.modules)) <= 13
 
 
 def test_includes_go_no_deeper_than_the_proxy_takes_them(tmp_path: Path) -> None:
     texts = {f"f{each}": f'include_file "f{each + 1}.cfg"\n' for each in range(60)}
-    assert told(read(write(tmp_path, **texts))) == [("nested-too-deep", "f50.cfg", 1)]
+    assert reported(read(write(tmp_path, **texts))) == [("nested-too-deep", "f50.cfg", 1)]
 
 
 def test_a_text_without_its_folder_names_the_includes_it_lacks() -> None:
@@ -179,16 +179,16 @@ def test_a_text_without_its_folder_names_the_includes_it_lacks() -> None:
         'loadmodule "a"\ninclude_file "b.cfg"\n\nimport_file "c.cfg"\nloadmodule "d"', "pasted"
     )
     assert script.findings == (
-        Finding(
-            Severity.HINT,
+        ScriptFinding(
+            ScriptSeverity.HINT,
             "include-not-read",
-            Place("pasted", 2),
+            Location("pasted", 2),
             "b.cfg is not read, as a text comes without its folder.",
         ),
-        Finding(
-            Severity.HINT,
+        ScriptFinding(
+            ScriptSeverity.HINT,
             "include-not-read",
-            Place("pasted", 4),
+            Location("pasted", 4),
             "c.cfg is not read, as a text comes without its folder.",
         ),
     )
@@ -198,7 +198,7 @@ def test_a_text_without_its_folder_names_the_includes_it_lacks() -> None:
 @pytest.mark.parametrize("data", [b"\0", b"MZ\x90\0\x03", b'loadmodule "a"\n\0', b"\x01\x02\x03\xff", "a\0b"])
 def test_a_binary_text_is_one_finding_and_nothing_else(data: bytes | str) -> None:
     script = read_text(data, "uploaded")
-    assert (script.items, script.skipped, told(script)) == ((), 0, [("binary", "uploaded", 1)])
+    assert (script.items, script.skipped, reported(script)) == ((), 0, [("binary", "uploaded", 1)])
 
 
 @pytest.mark.parametrize(
@@ -213,4 +213,4 @@ def test_a_binary_text_is_one_finding_and_nothing_else(data: bytes | str) -> Non
 )
 def test_a_text_of_any_encoding_and_line_ends_is_read(data: bytes | str) -> None:
     script = read_text(data, "uploaded")
-    assert (told(script), loaded(script)) == ([], [("a", "uploaded", 2)])
+    assert (reported(script), loaded(script)) == ([], [("a", "uploaded", 2)])

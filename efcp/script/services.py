@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from efcp.audit.services import Actor, Subject, record
 from efcp.script.models import KeptRoute
-from efcp.script.script_routes.routes import Handling, ScriptRoute
+from efcp.script.script_routes import Handling, ScriptRoute
 
 MAX_KEPT = 1_000
 """Routes of all scripts; the oldest make room."""

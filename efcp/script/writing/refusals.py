@@ -6,15 +6,22 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from efcp.script.knowledge.loading import VERSIONS, knowledge_of
-from efcp.script.writing.algorithms import ALGORITHMS, FLAGS, parameter_of
-from efcp.script.writing.answers import Answers, Dialplan, Group, Mark
-from efcp.script.writing.database import database_url
-from efcp.script.writing.quoting import is_safe
+from efcp.script.knowledge.facts import VERSIONS, knowledge_of
+from efcp.script.writing.answers import (
+    ALGORITHMS,
+    FLAGS,
+    Answers,
+    Dialplan,
+    GroupAnswers,
+    MarkAction,
+    parameter_of,
+)
+from efcp.script.writing.lines import is_safe
+from efcp.script.writing.modules import database_url
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedAnswer:
     """Why nothing is written. `places` are the answers that it is about, as "groups.0.set_id"."""
 
     text: str
@@ -31,59 +38,59 @@ _LARGEST_NUMBER = 2**31 - 1
 _ONE_DAY = 86_400
 
 
-def refusals(answers: Answers) -> tuple[Refusal, ...]:
+def refusals(answers: Answers) -> tuple[RefusedAnswer, ...]:
     """Everything that speaks against writing these answers, in the order of the form; nothing if sound."""
     return tuple(_all(answers))
 
 
-def _all(answers: Answers) -> Iterator[Refusal]:
+def _all(answers: Answers) -> Iterator[RefusedAnswer]:
     if answers.version not in VERSIONS:
-        yield Refusal(f"The version must be one of {', '.join(VERSIONS)}.", ("version",))
+        yield RefusedAnswer(f"The version must be one of {', '.join(VERSIONS)}.", ("version",))
         return
     yield from _of_probing(answers)
     yield from _of_places(answers)
     for index, dialplan in enumerate(answers.dialplans):
         yield from _of_dialplan(dialplan, f"dialplans.{index}")
     if not answers.groups:
-        yield Refusal("At least one group of destinations is needed.", ("groups",))
+        yield RefusedAnswer("At least one group of destinations is needed.", ("groups",))
     for index, group in enumerate(answers.groups):
         yield from _of_group(group, f"groups.{index}", answers)
     yield from _of_several(answers)
 
 
-def _of_probing(answers: Answers) -> Iterator[Refusal]:
+def _of_probing(answers: Answers) -> Iterator[RefusedAnswer]:
     if not 0 <= answers.probing_interval <= _ONE_DAY:
-        yield Refusal("The probing interval must be 0 to 86400 seconds.", ("probing_interval",))
+        yield RefusedAnswer("The probing interval must be 0 to 86400 seconds.", ("probing_interval",))
     if not 1 <= answers.threshold <= _LARGEST_NUMBER:
-        yield Refusal("The threshold must be at least one failure.", ("threshold",))
+        yield RefusedAnswer("The threshold must be at least one failure.", ("threshold",))
     if answers.probing_mode not in (0, 1):
-        yield Refusal("The probing mode must be 0 or 1.", ("probing_mode",))
+        yield RefusedAnswer("The probing mode must be 0 or 1.", ("probing_mode",))
     if not (_SIP_ADDRESS.fullmatch(answers.probing_from) and is_safe(answers.probing_from)):
-        yield Refusal(
+        yield RefusedAnswer(
             "The From of probes must be a SIP address such as sip:ds@sip.example.com.", ("probing_from",)
         )
     if not all(200 <= code <= 699 for code in answers.reply_codes):
-        yield Refusal("A reply code that counts as alive must be 200 to 699.", ("reply_codes",))
+        yield RefusedAnswer("A reply code that counts as alive must be 200 to 699.", ("reply_codes",))
 
 
-def _of_places(answers: Answers) -> Iterator[Refusal]:
+def _of_places(answers: Answers) -> Iterator[RefusedAnswer]:
     if database_url(answers.database_url) is None or not is_safe(answers.database_url):
         text = (
             "The database must be a URL such as mysql://user:password@host/name, without quotes and blanks."
         )
-        yield Refusal(text, ("database_url",))
+        yield RefusedAnswer(text, ("database_url",))
     if answers.module_path and not _FOLDER.fullmatch(answers.module_path):
-        yield Refusal(
+        yield RefusedAnswer(
             "The folder of the modules must be an absolute path of plain letters.", ("module_path",)
         )
     if not answers.minimal:
         return
     if not _is_socket(answers.socket):
-        yield Refusal(
+        yield RefusedAnswer(
             "The socket must be a protocol, an address and a port, as udp:127.0.0.1:5060.", ("socket",)
         )
     if not 1 <= answers.mi_port <= 65535:
-        yield Refusal("The port of MI must be 1 to 65535.", ("mi_port",))
+        yield RefusedAnswer("The port of MI must be 1 to 65535.", ("mi_port",))
 
 
 def _is_socket(text: str) -> bool:
@@ -97,35 +104,37 @@ def _is_socket(text: str) -> bool:
     return (address.version == 6) == match["host"].startswith("[")
 
 
-def _of_dialplan(dialplan: Dialplan, place: str) -> Iterator[Refusal]:
+def _of_dialplan(dialplan: Dialplan, place: str) -> Iterator[RefusedAnswer]:
     if not 0 <= dialplan.dpid <= _LARGEST_NUMBER:
-        yield Refusal("A dialplan ID must be 0 or more.", (f"{place}.dpid",))
+        yield RefusedAnswer("A dialplan ID must be 0 or more.", (f"{place}.dpid",))
     yield from _of_reply(dialplan.code, dialplan.reason, f"{place}.code", f"{place}.reason")
 
 
-def _of_reply(code: int, reason: str, code_place: str, reason_place: str) -> Iterator[Refusal]:
+def _of_reply(code: int, reason: str, code_place: str, reason_place: str) -> Iterator[RefusedAnswer]:
     if not 300 <= code <= 699:
-        yield Refusal("The code of a last reply must be 300 to 699.", (code_place,))
+        yield RefusedAnswer("The code of a last reply must be 300 to 699.", (code_place,))
     if not reason.strip() or not is_safe(reason):
-        yield Refusal("A reason must be a text without quotes, backslashes and line breaks.", (reason_place,))
+        yield RefusedAnswer(
+            "A reason must be a text without quotes, backslashes and line breaks.", (reason_place,)
+        )
 
 
-def _of_group(group: Group, place: str, answers: Answers) -> Iterator[Refusal]:
+def _of_group(group: GroupAnswers, place: str, answers: Answers) -> Iterator[RefusedAnswer]:
     yield from _of_names(group, place, answers.version)
     yield from _of_choice(group, place)
     yield from _of_reply(group.last_code, group.last_reason, f"{place}.last_code", f"{place}.last_reason")
     if not group.empty_reason.strip() or not is_safe(group.empty_reason):
         text = "A reason must be a text without quotes, backslashes and line breaks."
-        yield Refusal(text, (f"{place}.empty_reason",))
+        yield RefusedAnswer(text, (f"{place}.empty_reason",))
     if not _PREFIX.fullmatch(group.prefix):
-        yield Refusal(
+        yield RefusedAnswer(
             "A prefix must be digits or letters, with a + before them at most.", (f"{place}.prefix",)
         )
     if group.failure_route:
         yield from _of_failure(group, place, answers.probing_interval)
 
 
-def _of_names(group: Group, place: str, version: str) -> Iterator[Refusal]:
+def _of_names(group: GroupAnswers, place: str, version: str) -> Iterator[RefusedAnswer]:
     known = knowledge_of(version)
     taken = known.words | known.settings.keys()
     names = [(group.route, "route")]
@@ -136,29 +145,31 @@ def _of_names(group: Group, place: str, version: str) -> Iterator[Refusal]:
     for name, field in names:
         if not _NAME.fullmatch(name) or name in taken:
             text = "A route's name must be one word of letters, digits and _, and not a word of the language."
-            yield Refusal(text, (f"{place}.{field}",))
+            yield RefusedAnswer(text, (f"{place}.{field}",))
 
 
-def _of_choice(group: Group, place: str) -> Iterator[Refusal]:
+def _of_choice(group: GroupAnswers, place: str) -> Iterator[RefusedAnswer]:
     if not 0 <= group.set_id <= _LARGEST_NUMBER:
-        yield Refusal(
+        yield RefusedAnswer(
             "A set ID must be 0 or more: a negative one can never be selected.", (f"{place}.set_id",)
         )
     if group.algorithm not in ALGORITHMS:
-        yield Refusal(f"Algorithm {group.algorithm} is unknown; there are 0 to 10.", (f"{place}.algorithm",))
+        yield RefusedAnswer(
+            f"Algorithm {group.algorithm} is unknown; there are 0 to 10.", (f"{place}.algorithm",)
+        )
     if not set(group.flags.lower()) <= FLAGS.keys() or len(set(group.flags.lower())) < len(group.flags):
-        yield Refusal("The flags must be some of f, u, d and a, each once.", (f"{place}.flags",))
+        yield RefusedAnswer("The flags must be some of f, u, d and a, each once.", (f"{place}.flags",))
     if group.maximum is not None and not 1 <= group.maximum <= _LARGEST_NUMBER:
-        yield Refusal("The maximum of destinations must be at least 1.", (f"{place}.maximum",))
+        yield RefusedAnswer("The maximum of destinations must be at least 1.", (f"{place}.maximum",))
     if group.maximum is not None and not group.keeps_the_rest:
         text = "A maximum has no meaning without flag f, which keeps more than one destination."
-        yield Refusal(text, (f"{place}.maximum", f"{place}.flags"))
+        yield RefusedAnswer(text, (f"{place}.maximum", f"{place}.flags"))
     if not _has_its_parameter(group):
         text = f"Algorithm {group.algorithm} needs {ALGORITHMS[group.algorithm].needs}."
-        yield Refusal(text, (f"{place}.parameter",))
+        yield RefusedAnswer(text, (f"{place}.parameter",))
 
 
-def _has_its_parameter(group: Group) -> bool:
+def _has_its_parameter(group: GroupAnswers) -> bool:
     parameter = parameter_of(group.algorithm)
     if not parameter:
         return True
@@ -167,19 +178,19 @@ def _has_its_parameter(group: Group) -> bool:
     return is_safe(group.parameter) and re.search(r"\$[A-Za-z(]", group.parameter) is not None
 
 
-def _of_failure(group: Group, place: str, interval: int) -> Iterator[Refusal]:
+def _of_failure(group: GroupAnswers, place: str, interval: int) -> Iterator[RefusedAnswer]:
     if not group.failure_codes and not group.failure_timeouts:
         text = "Nothing counts as a failure: give reply codes, or let a missing reply count."
-        yield Refusal(text, (f"{place}.failure_codes", f"{place}.failure_timeouts"))
+        yield RefusedAnswer(text, (f"{place}.failure_codes", f"{place}.failure_timeouts"))
     if group.failure_codes and not _is_pattern_of_codes(group.failure_codes):
         text = "What counts as a failure must be an expression that matches reply codes, as [56][0-9][0-9]."
-        yield Refusal(text, (f"{place}.failure_codes",))
-    if group.mark is Mark.PROBING and not interval:
+        yield RefusedAnswer(text, (f"{place}.failure_codes",))
+    if group.mark is MarkAction.PROBING and not interval:
         text = "Without probing, a destination marked as probing never comes back."
-        yield Refusal(text, ("probing_interval", f"{place}.mark"))
+        yield RefusedAnswer(text, ("probing_interval", f"{place}.mark"))
     if group.try_next and not group.keeps_the_rest:
         text = "The next destination can only be tried with flag f, which keeps the others."
-        yield Refusal(text, (f"{place}.flags", f"{place}.try_next"))
+        yield RefusedAnswer(text, (f"{place}.flags", f"{place}.try_next"))
 
 
 def _is_pattern_of_codes(pattern: str) -> bool:
@@ -192,7 +203,7 @@ def _is_pattern_of_codes(pattern: str) -> bool:
     return any(expression.search(str(code)) for code in range(300, 700))
 
 
-def _of_several(answers: Answers) -> Iterator[Refusal]:
+def _of_several(answers: Answers) -> Iterator[RefusedAnswer]:
     numbered = tuple(enumerate(answers.groups))
     sets = ((f"groups.{index}.set_id", group.set_id) for index, group in numbered)
     yield from _shared(sets, lambda value: f"Set {value} belongs to more than one group: each needs its own.")
@@ -223,7 +234,7 @@ def _said_of_a_prefix(prefix: Hashable) -> str:
     return "Only one group can take the rest of the calls: give the others a prefix."
 
 
-def _of_one_parameter(answers: Answers) -> Iterator[Refusal]:
+def _of_one_parameter(answers: Answers) -> Iterator[RefusedAnswer]:
     """The proxy knows each of these parameters once, so that two groups cannot ask for different ones."""
     asked: dict[str, dict[str, str]] = defaultdict(dict)
     for index, group in enumerate(answers.groups):
@@ -232,14 +243,16 @@ def _of_one_parameter(answers: Answers) -> Iterator[Refusal]:
     for name, values in asked.items():
         if len(values) > 1:
             text = f"All groups share one {name}: they cannot ask for different ones."
-            yield Refusal(text, tuple(values.values()))
+            yield RefusedAnswer(text, tuple(values.values()))
 
 
-def _shared(found: Iterable[tuple[str, Hashable]], said: Callable[[Hashable], str]) -> Iterator[Refusal]:
+def _shared(
+    found: Iterable[tuple[str, Hashable]], message: Callable[[Hashable], str]
+) -> Iterator[RefusedAnswer]:
     """A refusal for each value that is in more than one place."""
     places: dict[Hashable, list[str]] = defaultdict(list)
     for place, value in found:
         places[value].append(place)
     for value, where in places.items():
         if len(where) > 1:
-            yield Refusal(said(value), tuple(where))
+            yield RefusedAnswer(message(value), tuple(where))

@@ -6,9 +6,8 @@ What a variable says is not known, and is None: nothing is guessed.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from efcp.script.checking.graph import RouteKey, key_of
-from efcp.script.checking.overview import Overview, Site
-from efcp.script.findings import Place
+from efcp.script.checking.overview import Overview, RouteKey, Site, key_of
+from efcp.script.findings import Location
 from efcp.script.language.syntax import RouteKind
 
 MAX_ROUTES = 200
@@ -49,7 +48,7 @@ class ScriptRoute:
     """
 
     name: str
-    place: Place
+    place: Location
     set_id: int | None
     algorithm: int | None
     flags: str | None

@@ -1,11 +1,11 @@
-"""Who reaches MI over HTTP, and whether the table fits into what is set."""
+"""Who reaches MI over HTTP, and whether the table fits into the memory and buffers that are set."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address
 
 from efcp.releases import Release
 from efcp.script.checking.overview import Overview
-from efcp.script.findings import Finding, Severity
+from efcp.script.findings import ScriptFinding, hint, warning
 
 _MEGABYTE = 1 << 20
 _LISTED_BYTES = 140
@@ -21,7 +21,7 @@ _PRIVATE_BYTES = 1_024
 _PRIVATE_FOR_ALL_ELSE = 2
 
 
-def open_mi(overview: Overview) -> Iterator[Finding]:
+def open_mi(overview: Overview) -> Iterator[ScriptFinding]:
     """MI over HTTP has no password: whoever reaches its port controls the proxy. Without `ip`, httpd listens
     on all addresses or on loopback, as the release has it (httpd.c)."""
     module = overview.loaded.get("mi_http")
@@ -33,8 +33,7 @@ def open_mi(overview: Overview) -> Iterator[Finding]:
         return
     place = parameter.place if parameter else overview.loaded.get("httpd", module).place
     text = f"MI over HTTP listens on {listens_on[:60]}, without a password: whoever reaches it controls the"
-    said = f'{text} proxy. Write modparam("httpd", "ip", "127.0.0.1").'
-    yield Finding(Severity.WARNING, "mi-open", place, said)
+    yield warning("mi-open", place, f'{text} proxy. Write modparam("httpd", "ip", "127.0.0.1").')
 
 
 def _default_address(release: Release) -> str:
@@ -48,7 +47,7 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def buffer(overview: Overview) -> Iterator[Finding]:
+def buffer(overview: Overview) -> Iterator[ScriptFinding]:
     """The answer of ds_list must fit into httpd's buf_size, or it never ends (reference, MI over HTTP)."""
     rows = overview.tables.rows
     if not rows or "httpd" not in overview.loaded or "mi_http" not in overview.loaded:
@@ -63,13 +62,13 @@ def buffer(overview: Overview) -> Iterator[Finding]:
                 f"A list of {rows:,} destinations does not fit httpd's usual buffer, and is never answered."
             )
             place = overview.loaded["httpd"].place
-            yield Finding(Severity.WARNING, "buffer-small", place, f"{text} {advice}")
+            yield warning("buffer-small", place, f"{text} {advice}")
     elif isinstance(parameter.value, int) and 0 < parameter.value < needed:
         text = f"A list of {rows:,} destinations takes some {needed:,} bytes and is never answered with this."
-        yield Finding(Severity.WARNING, "buffer-small", parameter.place, f"{text} {advice}")
+        yield warning("buffer-small", parameter.place, f"{text} {advice}")
 
 
-def shared_memory(overview: Overview) -> Iterator[Finding]:
+def shared_memory(overview: Overview) -> Iterator[ScriptFinding]:
     """A reload needs room for the old table and the new one. The command line says how much (-m)."""
     rows, module = overview.tables.rows, overview.loaded.get("dispatcher")
     if not rows or module is None:
@@ -79,15 +78,17 @@ def shared_memory(overview: Overview) -> Iterator[Finding]:
     advice = f"Start it with opensips -m {needed * 2} -M {max(16, needed // 2)}."
     if given is None and needed > _DEFAULT_SHARED:
         text = f"A table of {rows:,} destinations does not load with {_DEFAULT_SHARED} MB of shared memory,"
-        yield Finding(
-            Severity.HINT, "memory-small", module.place, f"{text} which is what there is unset. {advice}"
+        yield hint(
+            "memory-small",
+            module.place,
+            f"{text} which is what there is unset. {advice}",
         )
     elif given is not None and needed > given:
         text = f"A table of {rows:,} destinations does not load with {given} MB of shared memory: a reload"
-        yield Finding(Severity.WARNING, "memory-small", module.place, f"{text} fails. {advice}")
+        yield warning("memory-small", module.place, f"{text} fails. {advice}")
 
 
-def private_memory(overview: Overview) -> Iterator[Finding]:
+def private_memory(overview: Overview) -> Iterator[ScriptFinding]:
     """httpd takes its buffer from private memory, and a reload takes some for each destination."""
     given, module = overview.tables.private_memory, overview.loaded.get("dispatcher")
     if given is None or module is None:
@@ -102,9 +103,12 @@ def private_memory(overview: Overview) -> Iterator[Finding]:
         text = (
             f"{given} MB of private memory are too few for this buffer and table, which take some {needed}."
         )
-        yield Finding(
-            Severity.WARNING, "memory-small", place, f"{text} Start it with opensips -M {needed * 2}."
-        )
+        yield warning("memory-small", place, f"{text} Start it with opensips -M {needed * 2}.")
 
 
-CHECKS = (open_mi, buffer, shared_memory, private_memory)
+CHECKS = (
+    open_mi,
+    buffer,
+    shared_memory,
+    private_memory,
+)

@@ -4,22 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from efcp.script.checking.overview import overview
-from efcp.script.checking.tables import Tables
-from efcp.script.knowledge.loading import knowledge_of
-from efcp.script.language.files import read_text
-from efcp.script.script_routes.routes import Handling, ScriptRoute, script_routes
-from efcp.script.writing.answers import Answers, Group
+from efcp.script.checking.overview import TableFacts, overview
+from efcp.script.knowledge.facts import knowledge_of
+from efcp.script.language.reading import read_text
+from efcp.script.script_routes import Handling, ScriptRoute, script_routes
+from efcp.script.writing.answers import Answers, GroupAnswers
 from efcp.script.writing.script import write
 from tests.script.combinations import combinations
 
 
 def routes(text: str, version: str = "3.4") -> tuple[ScriptRoute, ...]:
     """What a script's routes say."""
-    return script_routes(overview(read_text(text, "t.cfg"), knowledge_of(version), Tables()))
+    return script_routes(overview(read_text(text, "t.cfg"), knowledge_of(version), TableFacts()))
 
 
-def asked_for(group: Group) -> Handling | None:
+def asked_for(group: GroupAnswers) -> Handling | None:
     """What the writer was asked to do with a failure."""
     if not group.failure_route:
         return None
