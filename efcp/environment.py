@@ -1,4 +1,9 @@
-"""The environment's settings, one at a time: each from NAME or from the file that NAME_FILE names."""
+"""The environment's settings, one at a time: each from NAME or from the file that NAME_FILE names.
+
+environs does the same, with two more packages, 0.3 s to import in every command, " 7_0 " taken as a number,
+and messages that would all have to be reworded: one setting, one line for people, is what these commands
+print.
+"""
 
 import re
 from collections.abc import Mapping

@@ -4,6 +4,9 @@ An attempt counts as failed before its password is checked, and is reset when th
 many attempts at once can't all slip in before the first is counted. After a few free ones each further
 attempt must wait twice as long as the one before, up to a limit: nobody is locked out for good. An attempt
 that comes too early is neither checked nor counted.
+
+django-axes and django-ratelimit count in a cache or after the attempt, and lock out: neither holds back many
+attempts at once on one database, nor lets the account's own browser in while others guess.
 """
 
 from collections.abc import Iterable

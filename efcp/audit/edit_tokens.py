@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from efcp.audit.models import AuditRecord
-from efcp.audit.selectors import ColumnDifference, differences
+from efcp.audit.selectors import ColumnChange, differences
 from efcp.audit.services import Subject
 
 FIELD = "original"
@@ -36,7 +36,7 @@ class StaleFormError(Exception):
         )
 
     @property
-    def changes(self) -> list[ColumnDifference]:
+    def changes(self) -> list[ColumnChange]:
         """The columns that the newest record changed."""
         return [each for each in differences(self.latest) if each.changed] if self.latest else []
 

@@ -127,7 +127,7 @@ def throttles_since(moment: datetime) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnDifference:
+class ColumnChange:
     """One column before and after; None where the record has no such value, "NULL" where it was NULL."""
 
     column: str
@@ -140,11 +140,11 @@ class ColumnDifference:
         return self.before != self.after
 
 
-def differences(record: AuditRecord) -> list[ColumnDifference]:
+def differences(record: AuditRecord) -> list[ColumnChange]:
     """Every column of the record, in the order in which it was recorded."""
     before, after = record.before or {}, record.after or {}
     columns = list(dict.fromkeys([*before, *after]))
-    return [ColumnDifference(column, _shown(before, column), _shown(after, column)) for column in columns]
+    return [ColumnChange(column, _shown(before, column), _shown(after, column)) for column in columns]
 
 
 def changed_columns(record: AuditRecord) -> list[str]:

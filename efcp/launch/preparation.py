@@ -120,7 +120,7 @@ def _require_writable(configuration: Configuration) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise PreparationError(f"EFCP_DATA_DIR: {folder} can't be made: {error.strerror}.") from None
+        raise PreparationError(f"EFCP_DATA_DIR: {folder} can't be created: {error.strerror}.") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PreparationError(f"EFCP_DATA_DIR: {folder} can't be written to.")
 

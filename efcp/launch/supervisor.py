@@ -2,6 +2,9 @@
 
 Each child runs in a session of its own, so that Ctrl-C reaches only the supervisor, which then ends them all
 in order; and each asks the kernel to be ended should the supervisor die without a chance to do so.
+
+honcho restarts nothing, and supervisord and circus are daemons to be configured: the trial is one command
+that leaves no process behind when it is killed.
 """
 
 import contextlib

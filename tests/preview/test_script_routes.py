@@ -11,6 +11,7 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
+from efcp.script import services as script_routes
 from efcp.script.models import KeptRoute
 
 ClientAs = Callable[[Role | None], Client]

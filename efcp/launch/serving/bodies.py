@@ -97,7 +97,7 @@ class LargeBodies:
         self._bytes -= size
 
 
-async def whole_body(body: PacedBody, announced: int, held: LargeBodies) -> bytes:
+async def whole_body(body: PacedBody, announced: int, large: LargeBodies) -> bytes:
     """All of an ordinary body, at most LARGEST bytes. Raises BodyRefusedError or ClientLeftError."""
     if announced > LARGEST:
         raise BodyRefusedError(413, "What was sent is too large.")
@@ -110,10 +110,10 @@ async def whole_body(body: PacedBody, announced: int, held: LargeBodies) -> byte
             parts += part
             beyond = len(parts) - counted
             if len(parts) > SMALL and beyond > 0:
-                held.take(beyond)
+                large.take(beyond)
                 counted = len(parts)
     finally:
-        held.give_back(counted)
+        large.give_back(counted)
     return bytes(parts)
 
 

@@ -44,7 +44,7 @@ class Bridge:
     def __init__(self, wsgi: Wsgi, kind_of: Callable[[str, str], RequestKind]) -> None:
         self._wsgi = wsgi
         self._kind_of = kind_of
-        self._held = LargeBodies()
+        self._large = LargeBodies()
         self._lanes: dict[RequestKind, Lane] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +78,7 @@ class Bridge:
             await self._handle(kind, environ, send)
             await body.skip(SKIP_FOR_S)
             return
-        received = await whole_body(body, announced or 0, self._held)
+        received = await whole_body(body, announced or 0, self._large)
         environ = environ_of(scope, io.BytesIO(received), len(received))
         if kind is RequestKind.HEALTH:
             await self._handle_in_time(environ, send)

@@ -89,8 +89,8 @@ def check(script: Script, knowledge: Knowledge, tables: TableFacts | None = None
 
     `tables` is what the panel knows besides; without it nothing is said of sets and dialplans.
     """
-    seen = overview(script, knowledge, tables or TableFacts())
-    found = in_order((*script.findings, *(finding for each in CHECKS for finding in each(seen))))
+    view = overview(script, knowledge, tables or TableFacts())
+    found = in_order((*script.findings, *(finding for each in CHECKS for finding in each(view))))
     checked = accept(found, script.accepts)
     return Checked(in_order(_bounded(_together(in_order(checked.findings)))), checked.accepted)
 

@@ -2,6 +2,9 @@
 
 They are POSIX's extended ones, as glibc takes them (regcomp with REG_EXTENDED): no `(?…)`, nothing to repeat
 at the beginning. Held against glibc by a test.
+
+Not the C library's regcomp by ctypes: the panel may run on a machine with another libc or locale than the
+proxy.
 """
 
 import re
@@ -24,20 +27,8 @@ from efcp.script.language.syntax import (
 MAXIMUM_REPEATS = 32767
 _INTERVAL = re.compile(r"\{(?:(?P<low>\d+)(?P<comma>,)?|,)(?P<high>\d+)?\}", re.ASCII)
 _CLASSES = frozenset(
-    {
-        "alnum",
-        "alpha",
-        "blank",
-        "cntrl",
-        "digit",
-        "graph",
-        "lower",
-        "print",
-        "punct",
-        "space",
-        "upper",
-        "xdigit",
-    }
+    {"alnum", "alpha", "blank", "cntrl", "digit", "graph"}
+    | {"lower", "print", "punct", "space", "upper", "xdigit"}
 )
 _ANCHORS = frozenset("bB<>`'")
 """What stands for a place behind a backslash, as ^ and $ do: nothing that may be repeated."""

@@ -116,24 +116,24 @@ def _after_nothing_found(block: Block) -> Iterator[Block]:
 
 
 def _branch_of_nothing(statement: If) -> Block | None:
-    found = _says_found(statement.condition)
+    found = _implies_found(statement.condition)
     return None if found is None else statement.otherwise if found else statement.then
 
 
-def _says_found(expression: Expression) -> bool | None:
+def _implies_found(expression: Expression) -> bool | None:
     """Whether a condition is true only where a selection found something (True), or only where none did
     (False); None where it says neither."""
     match expression:
         case Call():
             return True if expression.name in _FINDING else None
         case Not():
-            found = _says_found(expression.operand)
+            found = _implies_found(expression.operand)
             return None if found is None else not found
         case Binary(operator="||"):
-            sides = (_says_found(expression.left), _says_found(expression.right))
+            sides = (_implies_found(expression.left), _implies_found(expression.right))
             return True if True in sides else None
         case Binary(operator="&&"):
-            sides = (_says_found(expression.left), _says_found(expression.right))
+            sides = (_implies_found(expression.left), _implies_found(expression.right))
             return False if False in sides else None
     return None
 

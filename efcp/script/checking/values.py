@@ -389,15 +389,15 @@ def _of(overview: Overview, module: str, parameter: ModuleParameter) -> Iterator
 
 def twice(overview: Overview) -> Iterator[ScriptFinding]:
     """A parameter that is set again: the last one counts, also where its old name is one of the two."""
-    seen: dict[tuple[str, str], ModuleParameter] = {}
+    former: dict[tuple[str, str], ModuleParameter] = {}
     for parameter in overview.script.parameters:
         for module in overview.described(parameter):
             known = overview.knowledge.modules[module].parameters.get(parameter.name)
             if known is None or known.is_call:
                 continue
             key = (module, known.replaced_by or known.name)
-            if key in seen and not _is_for_several(seen[key], parameter):
-                first = seen[key]
+            if key in former and not _is_for_several(former[key], parameter):
+                first = former[key]
                 names = (
                     known.name
                     if first.name == known.name
@@ -405,7 +405,7 @@ def twice(overview: Overview) -> Iterator[ScriptFinding]:
                 )
                 text = f"{names} of {module} is set twice: the last one counts. Remove one of them."
                 yield warning("parameter-twice", parameter.place, text, (first.place,))
-            seen[key] = parameter
+            former[key] = parameter
 
 
 def _is_for_several(first: ModuleParameter, again: ModuleParameter) -> bool:

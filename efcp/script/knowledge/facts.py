@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -83,15 +83,6 @@ class FunctionFacts:
     routes: frozenset[RouteKind]
     takes: tuple[FunctionArgument, ...] = ()
     values: Mapping[int, str | tuple[str, ...]] = field(default_factory=dict)
-
-    @cached_property
-    def integer_arguments(self) -> frozenset[int]:
-        """The positions (from 1) that take a number only (or a variable)."""
-        return frozenset(
-            position
-            for position, argument in enumerate(self.takes, start=1)
-            if argument.type is ArgumentType.INTEGER
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,10 @@ _LARGEST_NUMBER = 2**31 - 1
 _ONE_DAY = 86_400
 
 
+def _refuse(text: str, *places: str) -> RefusedAnswer:
+    return RefusedAnswer(text, places)
+
+
 def refusals(answers: Answers) -> tuple[RefusedAnswer, ...]:
     """Everything that speaks against writing these answers, in the order of the form; nothing if sound."""
     return tuple(_all(answers))
@@ -45,14 +49,14 @@ def refusals(answers: Answers) -> tuple[RefusedAnswer, ...]:
 
 def _all(answers: Answers) -> Iterator[RefusedAnswer]:
     if answers.version not in VERSIONS:
-        yield RefusedAnswer(f"The version must be one of {', '.join(VERSIONS)}.", ("version",))
+        yield _refuse(f"The version must be one of {', '.join(VERSIONS)}.", "version")
         return
     yield from _of_probing(answers)
     yield from _of_places(answers)
     for index, dialplan in enumerate(answers.dialplans):
         yield from _of_dialplan(dialplan, f"dialplans.{index}")
     if not answers.groups:
-        yield RefusedAnswer("At least one group of destinations is needed.", ("groups",))
+        yield _refuse("At least one group of destinations is needed.", "groups")
     for index, group in enumerate(answers.groups):
         yield from _of_group(group, f"groups.{index}", answers)
     yield from _of_several(answers)
@@ -60,17 +64,17 @@ def _all(answers: Answers) -> Iterator[RefusedAnswer]:
 
 def _of_probing(answers: Answers) -> Iterator[RefusedAnswer]:
     if not 0 <= answers.probing_interval <= _ONE_DAY:
-        yield RefusedAnswer("The probing interval must be 0 to 86400 seconds.", ("probing_interval",))
+        yield _refuse("The probing interval must be 0 to 86400 seconds.", "probing_interval")
     if not 1 <= answers.threshold <= _LARGEST_NUMBER:
-        yield RefusedAnswer("The threshold must be at least one failure.", ("threshold",))
+        yield _refuse("The threshold must be at least one failure.", "threshold")
     if answers.probing_mode not in (0, 1):
-        yield RefusedAnswer("The probing mode must be 0 or 1.", ("probing_mode",))
+        yield _refuse("The probing mode must be 0 or 1.", "probing_mode")
     if not (_SIP_ADDRESS.fullmatch(answers.probing_from) and is_safe(answers.probing_from)):
-        yield RefusedAnswer(
-            "The From of probes must be a SIP address such as sip:ds@sip.example.com.", ("probing_from",)
+        yield _refuse(
+            "The From of probes must be a SIP address such as sip:ds@sip.example.com.", "probing_from"
         )
     if not all(200 <= code <= 699 for code in answers.reply_codes):
-        yield RefusedAnswer("A reply code that counts as alive must be 200 to 699.", ("reply_codes",))
+        yield _refuse("A reply code that counts as alive must be 200 to 699.", "reply_codes")
 
 
 def _of_places(answers: Answers) -> Iterator[RefusedAnswer]:
@@ -78,19 +82,17 @@ def _of_places(answers: Answers) -> Iterator[RefusedAnswer]:
         text = (
             "The database must be a URL such as mysql://user:password@host/name, without quotes and blanks."
         )
-        yield RefusedAnswer(text, ("database_url",))
+        yield _refuse(text, "database_url")
     if answers.module_path and not _FOLDER.fullmatch(answers.module_path):
-        yield RefusedAnswer(
-            "The folder of the modules must be an absolute path of plain letters.", ("module_path",)
-        )
+        yield _refuse("The folder of the modules must be an absolute path of plain letters.", "module_path")
     if not answers.minimal:
         return
     if not _is_socket(answers.socket):
-        yield RefusedAnswer(
-            "The socket must be a protocol, an address and a port, as udp:127.0.0.1:5060.", ("socket",)
+        yield _refuse(
+            "The socket must be a protocol, an address and a port, as udp:127.0.0.1:5060.", "socket"
         )
     if not 1 <= answers.mi_port <= 65535:
-        yield RefusedAnswer("The port of MI must be 1 to 65535.", ("mi_port",))
+        yield _refuse("The port of MI must be 1 to 65535.", "mi_port")
 
 
 def _is_socket(text: str) -> bool:
@@ -106,17 +108,15 @@ def _is_socket(text: str) -> bool:
 
 def _of_dialplan(dialplan: Dialplan, place: str) -> Iterator[RefusedAnswer]:
     if not 0 <= dialplan.dpid <= _LARGEST_NUMBER:
-        yield RefusedAnswer("A dialplan ID must be 0 or more.", (f"{place}.dpid",))
+        yield _refuse("A dialplan ID must be 0 or more.", f"{place}.dpid")
     yield from _of_reply(dialplan.code, dialplan.reason, f"{place}.code", f"{place}.reason")
 
 
 def _of_reply(code: int, reason: str, code_place: str, reason_place: str) -> Iterator[RefusedAnswer]:
     if not 300 <= code <= 699:
-        yield RefusedAnswer("The code of a last reply must be 300 to 699.", (code_place,))
+        yield _refuse("The code of a last reply must be 300 to 699.", code_place)
     if not reason.strip() or not is_safe(reason):
-        yield RefusedAnswer(
-            "A reason must be a text without quotes, backslashes and line breaks.", (reason_place,)
-        )
+        yield _refuse("A reason must be a text without quotes, backslashes and line breaks.", reason_place)
 
 
 def _of_group(group: GroupAnswers, place: str, answers: Answers) -> Iterator[RefusedAnswer]:
@@ -125,11 +125,9 @@ def _of_group(group: GroupAnswers, place: str, answers: Answers) -> Iterator[Ref
     yield from _of_reply(group.last_code, group.last_reason, f"{place}.last_code", f"{place}.last_reason")
     if not group.empty_reason.strip() or not is_safe(group.empty_reason):
         text = "A reason must be a text without quotes, backslashes and line breaks."
-        yield RefusedAnswer(text, (f"{place}.empty_reason",))
+        yield _refuse(text, f"{place}.empty_reason")
     if not _PREFIX.fullmatch(group.prefix):
-        yield RefusedAnswer(
-            "A prefix must be digits or letters, with a + before them at most.", (f"{place}.prefix",)
-        )
+        yield _refuse("A prefix must be digits or letters, with a + before them at most.", f"{place}.prefix")
     if group.failure_route:
         yield from _of_failure(group, place, answers.probing_interval)
 
@@ -145,28 +143,24 @@ def _of_names(group: GroupAnswers, place: str, version: str) -> Iterator[Refused
     for name, field in names:
         if not _NAME.fullmatch(name) or name in taken:
             text = "A route's name must be one word of letters, digits and _, and not a word of the language."
-            yield RefusedAnswer(text, (f"{place}.{field}",))
+            yield _refuse(text, f"{place}.{field}")
 
 
 def _of_choice(group: GroupAnswers, place: str) -> Iterator[RefusedAnswer]:
     if not 0 <= group.set_id <= _LARGEST_NUMBER:
-        yield RefusedAnswer(
-            "A set ID must be 0 or more: a negative one can never be selected.", (f"{place}.set_id",)
-        )
+        yield _refuse("A set ID must be 0 or more: a negative one can never be selected.", f"{place}.set_id")
     if group.algorithm not in ALGORITHMS:
-        yield RefusedAnswer(
-            f"Algorithm {group.algorithm} is unknown; there are 0 to 10.", (f"{place}.algorithm",)
-        )
+        yield _refuse(f"Algorithm {group.algorithm} is unknown; there are 0 to 10.", f"{place}.algorithm")
     if not set(group.flags.lower()) <= FLAGS.keys() or len(set(group.flags.lower())) < len(group.flags):
-        yield RefusedAnswer("The flags must be some of f, u, d and a, each once.", (f"{place}.flags",))
+        yield _refuse("The flags must be some of f, u, d and a, each once.", f"{place}.flags")
     if group.maximum is not None and not 1 <= group.maximum <= _LARGEST_NUMBER:
-        yield RefusedAnswer("The maximum of destinations must be at least 1.", (f"{place}.maximum",))
+        yield _refuse("The maximum of destinations must be at least 1.", f"{place}.maximum")
     if group.maximum is not None and not group.keeps_the_rest:
         text = "A maximum has no meaning without flag f, which keeps more than one destination."
-        yield RefusedAnswer(text, (f"{place}.maximum", f"{place}.flags"))
+        yield _refuse(text, f"{place}.maximum", f"{place}.flags")
     if not _has_its_parameter(group):
         text = f"Algorithm {group.algorithm} needs {ALGORITHMS[group.algorithm].needs}."
-        yield RefusedAnswer(text, (f"{place}.parameter",))
+        yield _refuse(text, f"{place}.parameter")
 
 
 def _has_its_parameter(group: GroupAnswers) -> bool:
@@ -181,16 +175,16 @@ def _has_its_parameter(group: GroupAnswers) -> bool:
 def _of_failure(group: GroupAnswers, place: str, interval: int) -> Iterator[RefusedAnswer]:
     if not group.failure_codes and not group.failure_timeouts:
         text = "Nothing counts as a failure: give reply codes, or let a missing reply count."
-        yield RefusedAnswer(text, (f"{place}.failure_codes", f"{place}.failure_timeouts"))
+        yield _refuse(text, f"{place}.failure_codes", f"{place}.failure_timeouts")
     if group.failure_codes and not _is_pattern_of_codes(group.failure_codes):
         text = "What counts as a failure must be an expression that matches reply codes, as [56][0-9][0-9]."
-        yield RefusedAnswer(text, (f"{place}.failure_codes",))
+        yield _refuse(text, f"{place}.failure_codes")
     if group.mark is MarkAction.PROBING and not interval:
         text = "Without probing, a destination marked as probing never comes back."
-        yield RefusedAnswer(text, ("probing_interval", f"{place}.mark"))
+        yield _refuse(text, "probing_interval", f"{place}.mark")
     if group.try_next and not group.keeps_the_rest:
         text = "The next destination can only be tried with flag f, which keeps the others."
-        yield RefusedAnswer(text, (f"{place}.flags", f"{place}.try_next"))
+        yield _refuse(text, f"{place}.flags", f"{place}.try_next")
 
 
 def _is_pattern_of_codes(pattern: str) -> bool:
@@ -225,10 +219,10 @@ def _of_several(answers: Answers) -> Iterator[RefusedAnswer]:
     yield from _of_one_parameter(answers)
     if answers.minimal:
         prefixes = ((f"groups.{index}.prefix", group.prefix) for index, group in numbered)
-        yield from _shared(prefixes, _said_of_a_prefix)
+        yield from _shared(prefixes, _prefix_message)
 
 
-def _said_of_a_prefix(prefix: Hashable) -> str:
+def _prefix_message(prefix: Hashable) -> str:
     if prefix:
         return f"More than one group takes the calls that begin with {prefix}."
     return "Only one group can take the rest of the calls: give the others a prefix."
@@ -236,11 +230,11 @@ def _said_of_a_prefix(prefix: Hashable) -> str:
 
 def _of_one_parameter(answers: Answers) -> Iterator[RefusedAnswer]:
     """The proxy knows each of these parameters once, so that two groups cannot ask for different ones."""
-    asked: dict[str, dict[str, str]] = defaultdict(dict)
+    wanted: dict[str, dict[str, str]] = defaultdict(dict)
     for index, group in enumerate(answers.groups):
         if name := parameter_of(group.algorithm):
-            asked[name].setdefault(group.parameter, f"groups.{index}.parameter")
-    for name, values in asked.items():
+            wanted[name].setdefault(group.parameter, f"groups.{index}.parameter")
+    for name, values in wanted.items():
         if len(values) > 1:
             text = f"All groups share one {name}: they cannot ask for different ones."
             yield RefusedAnswer(text, tuple(values.values()))

@@ -57,7 +57,7 @@ def _body(group: GroupAnswers, dialplans: tuple[Dialplan, ...]) -> Iterator[Scri
         )
     yield ScriptLine(f'xlog("Routing to set {group.set_id} via dispatcher\\n");', "A line in the log.")
     none = reply("send_reply", group.last_code, group.empty_reason, "The set has no active destination.")
-    yield from braced(f"if (!{_select(group)})", _said_of_choice(group), none)
+    yield from braced(f"if (!{_select(group)})", _choice_comment(group), none)
     yield ScriptLine('xlog("Using destination $du (RURI=$ru)\\n");', "A line in the log: what was chosen.")
     if group.failure_route:
         why = f"When the destination fails, failure_route[{group.failure_route}] takes over."
@@ -81,7 +81,7 @@ def _select(group: GroupAnswers) -> str:
     return f"ds_select_dst({', '.join(arguments)})"
 
 
-def _said_of_choice(group: GroupAnswers) -> str:
+def _choice_comment(group: GroupAnswers) -> str:
     message = [f"A destination of set {group.set_id} is chosen {ALGORITHMS[group.algorithm].words}."]
     if group.flags:
         message.append(f"Flags: {', '.join(FLAGS[flag] for flag in group.flags.lower())}.")
@@ -103,7 +103,7 @@ def _failure_route(group: GroupAnswers, *, translated: bool) -> Iterator[ScriptL
 
 def _when_failed(group: GroupAnswers, translated: bool) -> Iterator[ScriptLine]:
     yield from braced("if (t_was_cancelled())", "The caller has hung up: there is nothing to try.", (_EXIT,))
-    yield from braced(f"if ({_failed(group)})", _said_of_failure(group), _after_a_failure(group, translated))
+    yield from braced(f"if ({_failed(group)})", _failure_comment(group), _after_a_failure(group, translated))
 
 
 def _failed(group: GroupAnswers) -> str:
@@ -116,7 +116,7 @@ def _failed(group: GroupAnswers) -> str:
     return " || ".join(terms)
 
 
-def _said_of_failure(group: GroupAnswers) -> str:
+def _failure_comment(group: GroupAnswers) -> str:
     message = []
     if group.failure_codes:
         message.append(f"a reply whose code matches {group.failure_codes}")

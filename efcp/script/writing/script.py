@@ -91,7 +91,7 @@ class WrittenScript:
     def explained(self) -> tuple[ScriptLine, ...]:
         """The lines with their reasons where these say more than the line itself or the one before it."""
         return tuple(
-            replace(line, why="") if _says_it_itself(line) or line.why == before.why else line
+            replace(line, why="") if _is_self_explanatory(line) or line.why == before.why else line
             for before, line in pairwise((ScriptLine("", ""), *self.lines))
         )
 
@@ -101,7 +101,7 @@ class WrittenScript:
         return "".join(f"{line.text}\n" for line in self.lines)
 
 
-def _says_it_itself(line: ScriptLine) -> bool:
+def _is_self_explanatory(line: ScriptLine) -> bool:
     text = line.text.strip()
     return text in {"}", "exit;"} or (text.startswith("# ") and "efcp: accept" not in text)
 

@@ -3,7 +3,14 @@
 import pytest
 
 from efcp.script.checking.settings import FORMS
-from efcp.script.knowledge.facts import VERSIONS, Knowledge, ParameterType, knowledge_of, renamed
+from efcp.script.knowledge.facts import (
+    VERSIONS,
+    ArgumentType,
+    Knowledge,
+    ParameterType,
+    knowledge_of,
+    renamed,
+)
 from efcp.script.language.syntax import RouteKind
 
 OF_THE_GUIDE = ("dispatcher", "dialplan", "db_mysql", "tm", "sl", "rr", "proto_udp", "mi_http", "httpd")
@@ -60,7 +67,7 @@ def test_functions_take_arguments_in_a_range(known: Knowledge) -> None:
     for module in known.modules.values():
         for function in module.functions.values():
             assert 0 <= function.at_least <= function.at_most
-            assert all(1 <= position <= function.at_most for position in function.integer_arguments)
+            assert len(function.takes) <= function.at_most
             assert function.routes
 
 
@@ -84,7 +91,8 @@ def test_a_function_takes_so_many_arguments(
 ) -> None:
     function = known.modules[module].functions[name]
     assert (function.at_least, function.at_most) == (at_least, at_most)
-    assert function.integer_arguments == integers
+    kinds = enumerate(function.takes, start=1)
+    assert {position for position, each in kinds if each.type is ArgumentType.INTEGER} == integers
 
 
 def test_a_stateless_reply_has_no_place_in_a_failure_route(known: Knowledge) -> None:
