@@ -96,7 +96,7 @@ TEMPLATES = [
     }
 ]
 
-FORM_RENDERER = "efcp.editing.forms.FieldRenderer"
+FORM_RENDERER = "efcp.forms.FieldRenderer"
 
 
 def _database(database: configuration.Database) -> dict[str, Any]:

@@ -46,6 +46,7 @@ from efcp.accounts.signing_in import WrongPassword
 from efcp.accounts.throttle import Throttled
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
+from efcp.forms import form_page
 
 WRONG = "The user name or the password is wrong."
 WRONG_NOW_WAIT = "The user name or the password is wrong. Before the next try, wait {wait}."
@@ -87,14 +88,15 @@ def _refusal(
         form.add_error(None, text.format(wait=_in_words(result.wait_next)))
         return _sign_in_page(request, form, target)
     form.add_error(None, TOO_EARLY.format(wait=_in_words(result.wait)))
-    response = _sign_in_page(request, form, target, status=429)
+    response = _sign_in_page(request, form, target)
+    response.status_code = 429
     response.headers["Retry-After"] = str(result.wait)
     return response
 
 
-def _sign_in_page(request: HttpRequest, form: SignInForm, target: str, status: int = 200) -> HttpResponse:
-    context = {"form": form, "next": target, "form_is_kept": form_is_kept(request)}
-    return render(request, "accounts/sign_in.html", context, status=status)
+def _sign_in_page(request: HttpRequest, form: SignInForm, target: str) -> HttpResponse:
+    context = {"next": target, "form_is_kept": form_is_kept(request)}
+    return form_page(request, "accounts/sign_in.html", form, **context)
 
 
 def _in_words(seconds: int) -> str:
@@ -123,7 +125,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
         update_session_auth_hash(request, changed)
         messages.success(request, "Your password is changed. Your other sessions have ended.")
         return redirect("home")
-    return render(request, "accounts/password.html", {"form": form, "first": user.must_change_password})
+    return form_page(request, "accounts/password.html", form, first=user.must_change_password)
 
 
 def _current_password_is_right(request: HttpRequest, user: User, form: OwnPasswordForm) -> bool:
@@ -160,7 +162,7 @@ def time_zone(request: HttpRequest) -> HttpResponse:
         time_zones.choose(user, form.cleaned_data["time_zone"], actor_of(request))
         messages.success(request, f"Times are shown in {user.time_zone or 'UTC'}.")
         return redirect("home")
-    return render(request, "accounts/time_zone.html", {"form": form})
+    return form_page(request, "accounts/time_zone.html", form)
 
 
 @require_POST
@@ -235,7 +237,7 @@ def add_user(request: HttpRequest) -> HttpResponse:
 
 
 def _add_page(request: HttpRequest, form: Form) -> HttpResponse:
-    return render(request, "accounts/add_user.html", {"form": form})
+    return form_page(request, "accounts/add_user.html", form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -266,8 +268,7 @@ def edit_user(request: HttpRequest, user_id: int) -> HttpResponse:
 def _edit_page(
     request: HttpRequest, form: Form, user: User, stale: StaleFormError | None = None
 ) -> HttpResponse:
-    context = {"form": form, "person": user, "stale": stale}
-    return render(request, "accounts/edit_user.html", context, status=409 if stale else 200)
+    return form_page(request, "accounts/edit_user.html", form, person=user, stale=stale)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -286,13 +287,13 @@ def set_password(request: HttpRequest, user_id: int) -> HttpResponse:
         except UserGoneError:
             return _gone(request)
         except StaleFormError as stale:
-            context = {"form": form, "person": _find(user_id), "stale": stale}
-            return render(request, "accounts/user_password.html", context, status=409)
+            context = {"person": _find(user_id), "stale": stale}
+            return form_page(request, "accounts/user_password.html", form, **context)
         messages.success(
             request, f"{user.username} has a new password, must change it, and is signed out everywhere."
         )
         return redirect("accounts:users")
-    return render(request, "accounts/user_password.html", {"form": form, "person": user})
+    return form_page(request, "accounts/user_password.html", form, person=user)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -312,7 +313,7 @@ def delete_user(request: HttpRequest, user_id: int) -> HttpResponse:
     except LastAdministratorError:
         user = _find(user_id)
         context = {"person": user, "error": LAST_ADMINISTRATOR.format(name=user.username)}
-        return render(request, "accounts/delete_user.html", context)
+        return render(request, "accounts/delete_user.html", context, status=422)
     messages.success(request, f"{user.username} is removed. Their actions stay in the audit.")
     return redirect("accounts:users")
 

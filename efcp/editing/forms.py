@@ -11,19 +11,12 @@ from typing import Any, ClassVar, Generic, Self
 
 from django import forms
 from django.core import signing
-from django.forms.renderers import TemplatesSetting
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from efcp.editing.findings import Finding, Severity, text_findings
 from efcp.editing.table import RowT, Table
-
-
-class FieldRenderer(TemplatesSetting):
-    """Renders every field of every form by one template: label, widget, help, errors and warnings."""
-
-    field_template_name = "field.html"
 
 
 class ExactTextField(forms.CharField):

@@ -9,11 +9,12 @@ from typing import Any
 from django import forms
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 
 from efcp.audit.edit_tokens import StaleFormError, require_current, token_in
 from efcp.audit.services import Actor, Subject, actor_of, record
 from efcp.editing.repository import serialized_writes
+from efcp.forms import form_page
 
 MAX_NAMES = 1000
 """Names of one table that are read for a page."""
@@ -82,5 +83,5 @@ class GroupNames:
                 stale, stored = error, self.stored(number)
             else:
                 return redirect(self.list_page)
-        context = {"form": form, "names": self, "number": number, "stored": stored, "stale": stale}
-        return render(request, self.template, context, status=409 if stale else 422 if form.errors else 200)
+        context = {"names": self, "number": number, "stored": stored, "stale": stale}
+        return form_page(request, self.template, form, **context)

@@ -16,6 +16,7 @@ from efcp.audit.services import actor_of
 from efcp.editing.forms import DeleteForm, RowForm
 from efcp.editing.repository import Repository, RowChangedError, RowGoneError, RowRefusedError
 from efcp.editing.table import RowT, Table
+from efcp.forms import form_page
 
 Afterwards = Callable[[HttpRequest], None]
 """Adds messages about the effect of a write that has been done."""
@@ -188,8 +189,8 @@ class TableEditor(Generic[RowT]):
         self, request: HttpRequest, form: RowForm[RowT], stored: RowT | None = None, **more: Any
     ) -> HttpResponse:
         """The page of the form: 422 where it was refused."""
-        context = {"form": form, "row": stored, "editor": self, **self.form_context(form, stored), **more}
-        return render(request, f"{self.templates}/form.html", context, status=422 if form.errors else 200)
+        context = {"row": stored, "editor": self, **self.form_context(form, stored), **more}
+        return form_page(request, f"{self.templates}/form.html", form, **context)
 
     def show_conflict(
         self, request: HttpRequest, form: RowForm[RowT], stored: RowT, current: RowT
@@ -208,13 +209,13 @@ class TableEditor(Generic[RowT]):
     ) -> HttpResponse:
         """The question; `changed` is the row as somebody else left it meanwhile."""
         context = {
-            "form": form,
             "row": stored,
+            "row_label": self.table.label(stored),
             "changed": changed,
             "editor": self,
             **self.delete_context(stored),
         }
-        return render(request, f"{self.templates}/delete.html", context)
+        return form_page(request, f"{self.templates}/delete.html", form, **context)
 
     def saved(
         self, request: HttpRequest, form: RowForm[RowT], row: RowT, text: str, afterwards: Afterwards

@@ -136,4 +136,4 @@ def test_the_old_password_is_void_after_a_reset(try_sign_in: Try, make_user: Mak
 
     reset()
 
-    assert try_sign_in("admin", PASSWORD).status_code == 200
+    assert try_sign_in("admin", PASSWORD).status_code == 422

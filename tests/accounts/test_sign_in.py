@@ -84,7 +84,7 @@ def test_the_name_comes_back_after_a_wrong_password_but_the_password_does_not(tr
 def test_hostile_names_get_the_form_back(name: str, try_sign_in: Try) -> None:
     response = try_sign_in(name, "wrong")
 
-    assert response.status_code == 200
+    assert response.status_code == 422
     assert b"<script>alert" not in response.content
 
 

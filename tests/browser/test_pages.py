@@ -62,6 +62,7 @@ def sign_in(panel: Panel, browser: Browser) -> None:
     browser.wait_for(" ")
     if "State board" in browser.text:
         return
+    assert browser.problems(invalid=[browser.driver.current_url]) == [], "the wrong password alone is refused"
     browser.type("password", "opensips").submit()
     browser.wait_for("Choose your own password")
     browser.type("current_password", "opensips")

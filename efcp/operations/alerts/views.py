@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from efcp.accounts.form_recovery import NOTICE, recover_form
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
+from efcp.forms import form_page
 from efcp.operations.alerts import services
 from efcp.operations.alerts.forms import RuleForm
 from efcp.operations.alerts.models import NoticeState, NotificationRule
@@ -115,6 +116,5 @@ def _show(
 ) -> HttpResponse:
     if stale and form.rule:
         form.rule.refresh_from_db()
-    context = {"form": form, "rule": form.rule, "notice": notice, "stale": stale}
-    status = 409 if stale else 422 if form.errors else 200
-    return render(request, "operations/notifications/form.html", context, status=status)
+    context = {"rule": form.rule, "notice": notice, "stale": stale}
+    return form_page(request, "operations/notifications/form.html", form, **context)

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from efcp.accounts.form_recovery import NOTICE, recover_form
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
+from efcp.forms import form_page
 from efcp.operations.registry import services
 from efcp.operations.registry.forms import ProxyForm
 from efcp.proxies import selectors
@@ -154,8 +155,7 @@ def _show_form(
     proxy: Proxy | None = None,
     inquiry: ProxyCheck | None = None,
 ) -> HttpResponse:
-    context = {"form": form, "proxy": proxy, "inquiry": inquiry}
-    return render(request, "proxies/form.html", context, status=422 if form.errors else 200)
+    return form_page(request, "proxies/form.html", form, proxy=proxy, inquiry=inquiry)
 
 
 def _show_conflict(request: HttpRequest, form: ProxyForm, proxy: Proxy) -> HttpResponse:
