@@ -311,3 +311,16 @@ def test_what_was_typed_when_the_session_ended_comes_back(
     page = client.get(url).content.decode()
     assert "typed at 3 a.m." in page
     assert "You were signed out" in page
+
+
+def test_the_preview_beside_a_form_never_posts_to_the_form_itself(
+    administrator: Client, add_row: AddRow
+) -> None:
+    row_id = add_row("sip:10.0.0.1")
+    pages = {
+        reverse("dispatcher:add"): reverse("preview:impact-add"),
+        reverse("dispatcher:edit", args=[row_id]): reverse("preview:impact-edit", args=[row_id]),
+    }
+    for page, preview in pages.items():
+        posts = re.findall(r'<div hx-post="([^"]*)"', administrator.get(page).content.decode())
+        assert posts == [preview]
