@@ -12,7 +12,21 @@ class DialplanConfig(AppConfig):
     verbose_name = "Dialplan"
 
     def ready(self) -> None:
-        """Have the module's table verified at start."""
+        """Register the module and its table."""
+        from dialplan.reloading import DialplanReload
         from dialplan.table import DIALPLAN
+        from efcp.modules import registry
 
         opensips.register(DIALPLAN)
+        registry.register(
+            registry.PanelModule(
+                name="dialplan",
+                label="Dialplan",
+                rows="rules",
+                list_url="dialplan:list",
+                reload_url="operations_dialplan:reload",
+                reload_run_url="operations_dialplan:run",
+                strategy=DialplanReload,
+                namespaces=("dialplan", "operations_dialplan"),
+            )
+        )

@@ -12,11 +12,28 @@ class DispatcherConfig(AppConfig):
     verbose_name = "Dispatcher"
 
     def ready(self) -> None:
-        """Have the table verified at start, and what the leading watcher does for the module done."""
+        """Register the module, its table and its tasks of the leading watcher."""
         from dispatcher import name_watch, probe_modes
+        from dispatcher.reloading import DispatcherReload
         from dispatcher.table import DISPATCHER
+        from efcp.modules import registry
         from efcp.proxies import leader
 
         opensips.register(DISPATCHER)
+        registry.register(
+            registry.PanelModule(
+                name="dispatcher",
+                label="Dispatcher",
+                rows="destinations",
+                list_url="dispatcher:list",
+                reload_url="operations:reload",
+                reload_run_url="operations:run",
+                restore_url="dispatcher:restore",
+                strategy=DispatcherReload,
+                namespaces=("dispatcher", "operations"),
+                has_partitions=True,
+                has_live_states=True,
+            )
+        )
         leader.register("names", name_watch.EVERY_S, name_watch.carry_out)
         leader.register("probe modes", probe_modes.EVERY_S, probe_modes.carry_out)

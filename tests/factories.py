@@ -21,7 +21,8 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.modules.registry import ReloadOutcome
+from efcp.operations.reloads.models import ReloadResult, ReloadRun
 from efcp.proxies.memory import MemoryList, Snapshot
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
 from efcp.proxies.selectors import FRESH_FOR
@@ -112,6 +113,7 @@ class ReloadRunFactory(DjangoModelFactory[ReloadRun]):
     class Meta:
         model = ReloadRun
 
+    module = "dispatcher"
     started_at = LazyFunction(timezone.now)
     actor = SOMEBODY.name
 

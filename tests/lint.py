@@ -2,7 +2,8 @@
 
 Templates compile; none holds an inline script, style or on* attribute, which the Content-Security-Policy
 would silently not run; pages show times by efcp/clock.py only; no lock file names the host that its packages
-were found on; and only efcp/releases.py names releases of OpenSIPS.
+were found on; only efcp/releases.py names releases of OpenSIPS; and shared code compares nothing with a
+module's name.
 """
 
 import ast
@@ -31,10 +32,20 @@ _OTHER_CLOCK = re.compile(
 RELEASES = Path("efcp/releases.py")
 _RELEASE = re.compile(r"(?<![\d.])(?:3\.[46]|4\.[0-9])(?![\d.]*\d)")
 _RELEASES_ONLY_THERE = f"names a release of OpenSIPS: only {RELEASES} does, ask a Release what it can do"
+_MODULE_COMPARED = "compares with the name of a module: add what differs to efcp.modules.registry.PanelModule"
+_MODULE_IN_TAG = re.compile(r"\{%[^%]*[!=]=\s*['\"](?:dispatcher|dialplan)['\"]")
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:org|com|net|io|dev|local|internal)\b|\blocalhost\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_SHARED = ("efcp/editing", "efcp/audit", "efcp/jobs", "efcp/operations", "efcp/proxies", "efcp/accounts")
+_SHARED = (
+    "efcp/editing",
+    "efcp/modules",
+    "efcp/audit",
+    "efcp/jobs",
+    "efcp/operations",
+    "efcp/proxies",
+    "efcp/accounts",
+)
 _MODULES = {"dispatcher", "dialplan"}
 MAX_TEMPLATE_LINE = 160
 _INDEX_OPTION = re.compile(r"^\s*(?:-i|-f|--(?:extra-)?index-url|--find-links|--trusted-host)\b")
@@ -60,7 +71,12 @@ def findings(project: Path) -> Iterator[str]:
         except TemplateSyntaxError as error:
             yield f"{name}:1: does not compile: {error}"
         text = path.read_text(encoding="utf-8")
-        for line, what in (*inline_code(text), *other_clocks(text), *releases_in_template(text)):
+        for line, what in (
+            *inline_code(text),
+            *other_clocks(text),
+            *releases_in_template(text),
+            *module_comparisons_in_template(text),
+        ):
             yield f"{name}:{line}: {what}"
     yield from _long_lines(templates)
     yield from _in_python(project)
@@ -185,6 +201,13 @@ def releases_in_code(text: str) -> Iterator[tuple[int, str]]:
     for each in constants:
         if id(each) not in docstrings and isinstance(each.value, str) and _RELEASE.search(each.value):
             yield each.lineno, _RELEASES_ONLY_THERE
+
+
+def module_comparisons_in_template(text: str) -> Iterator[tuple[int, str]]:
+    """The line of each comparison with a module's name in a template's tags."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if _MODULE_IN_TAG.search(line):
+            yield number, _MODULE_COMPARED
 
 
 def named_hosts(lock: str) -> Iterator[tuple[int, str]]:

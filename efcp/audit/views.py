@@ -6,8 +6,10 @@ from urllib.parse import urlencode
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from efcp.audit.models import AuditRecord
 from efcp.audit.selectors import (
     LARGEST_ID,
     AuditFilter,
@@ -17,6 +19,7 @@ from efcp.audit.selectors import (
     find_record,
     known_kinds,
 )
+from efcp.modules.registry import find_module
 
 LONGEST_FILTER = 255
 
@@ -45,14 +48,22 @@ def record_page(request: HttpRequest, record_id: int) -> HttpResponse:
     record = find_record(record_id)
     if record is None:
         raise Http404
-    restorable = (
-        record.subject_kind == "dispatcher"
-        and record.action != "state"
-        and record.before is not None
-        and request.user.has_perm("efcp.administer")
-    )
-    context = {"record": record, "differences": differences(record), "restorable": restorable}
+    context = {
+        "record": record,
+        "differences": differences(record),
+        "restore_url": _restore_url(request, record),
+    }
     return render(request, "audit/record.html", context)
+
+
+def _restore_url(request: HttpRequest, record: AuditRecord) -> str:
+    """Where the row of before can be restored; empty where it can't, or not by this user."""
+    module = find_module(record.subject_kind)
+    if module is None or not module.restore_url or not request.user.has_perm(module.edit_permission):
+        return ""
+    if record.action == "state" or record.before is None:
+        return ""
+    return reverse(module.restore_url, args=[record.pk])
 
 
 def _wanted(parameters: QueryDict) -> AuditFilter:

@@ -11,7 +11,7 @@ class OperationsConfig(AppConfig):
     verbose_name = "Operations"
 
     def ready(self) -> None:
-        """Register the chores of this floor, and of the proxies' floor, which is below the jobs."""
+        """Register cleanup tasks, also those of the proxies, and tasks of the leading watcher."""
         from efcp.jobs import cleanup
         from efcp.operations import cleanup_tasks, reconciliation
         from efcp.operations.alerts import delivery as notifications
@@ -25,6 +25,6 @@ class OperationsConfig(AppConfig):
         cleanup.register("probes", cleanup_tasks.prune_probes)
         cleanup.register("questions", cleanup_tasks.prune_questions)
         cleanup.register("loaded rows", cleanup_tasks.prune_loaded_rows)
-        leader.register("notifications", notifications.EVERY_S, notifications.carry_out)
-        leader.register("unsettled results", reconciliation.EVERY_S, reconciliation.settle)
-        leader.register("maintenance", maintenance.EVERY_S, maintenance.carry_out)
+        leader.register("notifications", notifications.EVERY_S, notifications.run_due)
+        leader.register("unsettled results", reconciliation.EVERY_S, reconciliation.reconcile)
+        leader.register("maintenance", maintenance.EVERY_S, maintenance.run_due)

@@ -49,8 +49,8 @@ def prune_loaded_rows(_now: datetime) -> int:
 
 
 def prune_notices(now: datetime) -> int:
-    """Delete messages that were made longer ago than NOTICES_KEPT_FOR."""
-    return _delete(Notice.objects.filter(made_at__lt=now - NOTICES_KEPT_FOR))
+    """Delete messages created longer ago than NOTICES_KEPT_FOR."""
+    return _delete(Notice.objects.filter(created_at__lt=now - NOTICES_KEPT_FOR))
 
 
 def prune_probes(now: datetime) -> int:
@@ -59,7 +59,7 @@ def prune_probes(now: datetime) -> int:
 
 
 def prune_questions(now: datetime) -> int:
-    """Delete questions to proxies, with their answers, that were asked longer ago than QUESTIONS_KEPT_FOR."""
+    """Delete questions to proxies, with their answers, older than QUESTIONS_KEPT_FOR."""
     return _delete(SharedQuestion.objects.filter(started_at__lt=now - QUESTIONS_KEPT_FOR))
 
 

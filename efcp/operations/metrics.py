@@ -32,7 +32,7 @@ _NUMBERS = {KnownState.ACTIVE: 0, KnownState.INACTIVE: 1, KnownState.PROBING: 2}
 
 
 class PanelMetrics:
-    """The metrics at this moment, for prometheus_client; each family is read when it is asked for."""
+    """The metrics at this moment, for prometheus_client; each family is read on demand."""
 
     def __init__(self, watched: Sequence[WatchedProxy]) -> None:
         self._watched = watched
@@ -145,7 +145,7 @@ class PanelMetrics:
 
     def _reloads(self) -> Metric:
         family = CounterMetricFamily(
-            "efcp_reloads", "Reloads that were asked for in the panel", labels=["module", "proxy", "outcome"]
+            "efcp_reloads", "Reloads requested in the panel", labels=["module", "proxy", "outcome"]
         )
         rows = ReloadResult.objects.filter(proxy__in=self._names).values_list(
             "run__module", "proxy_id", "outcome"
@@ -185,7 +185,7 @@ def _watcher() -> Iterator[Metric]:
     if beat_at is not None:
         age = max(0.0, (timezone.now() - beat_at).total_seconds())
         yield GaugeMetricFamily(
-            "efcp_watcher_beat_age_seconds", "How long ago the leading watcher said that it lives", value=age
+            "efcp_watcher_beat_age_seconds", "Age of the leading watcher's last heartbeat", value=age
         )
 
 

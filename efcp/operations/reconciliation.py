@@ -1,7 +1,7 @@
-"""Settling what a run left open: the process that waited for an answer ended, or no answer came.
+"""Reconciliation of unfinished runs: the process that waited for an answer ended, or no answer came.
 
 A proxy that hung carries out what waits in its socket, seconds or a minute later. So a
-request without an answer is settled by what is read back once the proxy answers again.
+request without an answer is decided by what is read back once the proxy answers again.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,8 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from efcp.clock import moment_text
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult
+from efcp.modules.registry import ReloadOutcome
+from efcp.operations.reloads.models import ReloadResult
 from efcp.operations.runs import is_gone
 from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.proxies.load_reports import partition_of
@@ -35,11 +36,11 @@ STOPPED_WAITING = "The panel was stopped while it waited for the answer."
 STOPPED_BEFORE = "The panel was stopped before it was sent."
 
 
-def settle(now: datetime) -> None:
-    """Close what nobody waits for any more, then settle what got no answer."""
+def reconcile(now: datetime) -> None:
+    """Close what no process waits for any more, then decide what got no answer."""
     close_abandoned(now)
-    settle_states(now)
-    settle_reloads(now)
+    reconcile_states(now)
+    reconcile_reloads(now)
 
 
 @retried_on_lock
@@ -62,8 +63,8 @@ def close_abandoned(now: datetime) -> int:
 
 
 @retried_on_lock
-def settle_states(now: datetime) -> int:
-    """Settle settings of states without an answer by a list asked for after them; return how many."""
+def reconcile_states(now: datetime) -> int:
+    """Decide state requests without an answer by a list read after them; return how many."""
     due = list(_answered_since(now))
     if not due:
         return 0
@@ -73,29 +74,40 @@ def settle_states(now: datetime) -> int:
         for contact in ProxyContact.objects.filter(proxy__in={result.proxy_id for result in due})
     }
     for result in due:
-        _settle(result, held, contacts[result.proxy_id])
-    fields = ["outcome", "message", "state_after", "answered_at", "settled_at"]
+        _reconcile_state(result, held, contacts[result.proxy_id])
+    fields = ["outcome", "message", "state_after", "answered_at", "reconciled_at"]
     StateResult.objects.bulk_update(due, fields, batch_size=100)
-    return sum(result.settled_at is not None for result in due)
+    return sum(result.reconciled_at is not None for result in due)
 
 
-def unsettled(results: QuerySet[StateResult]) -> QuerySet[StateResult]:
-    """Those of `results` that got no answer and are not settled yet."""
-    return results.filter(outcome=StateOutcome.UNKNOWN, settled_at=None)
+def unreconciled(results: QuerySet[StateResult]) -> QuerySet[StateResult]:
+    """Those of `results` whose effect is not known yet: no answer came, or a cluster's member was not read.
+
+    A member that held the state of before when it was read counts as well: it may replicate later.
+    """
+    is_unread = Q(state_after="") | Q(state_after=F("state_before"))
+    of_members = Q(outcome=StateOutcome.THROUGH) & is_unread & ~Q(state_before=F("state_wanted"))
+    return results.filter(Q(outcome=StateOutcome.UNKNOWN) | of_members, reconciled_at=None)
 
 
 def _answered_since(now: datetime) -> QuerySet[StateResult]:
-    """What got no answer, and whose proxy gave a list that was asked for after the request was given up."""
-    open_ones = unsettled(StateResult.objects.filter(run__started_at__gt=now - OPEN_FOR))
+    """What got no answer, and whose proxy was listed after the request was given up."""
+    open_ones = unreconciled(StateResult.objects.filter(run__started_at__gt=now - OPEN_FOR))
     answered = Q(proxy__contact__asked_at__gt=F("ended_at"), proxy__partition=F("partition"))
     return open_ones.filter(answered).select_related("proxy")[:AT_ONCE]
 
 
-def _settle(result: StateResult, held: LiveStates, contact: ProxyContact) -> None:
+def _reconcile_state(result: StateResult, held: LiveStates, contact: ProxyContact) -> None:
     here = held.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id)
     state, asked_at = here[0].state if here else "", contact.asked_at
     result.answered_at = result.answered_at or asked_at
-    if not state:
+    if result.outcome == StateOutcome.THROUGH:
+        if state == result.state_before and _may_still_change(result, asked_at):
+            return
+        result.state_after = state
+        later = f"It held it as {state} when it was read later." if state else "It does not hold it any more."
+        result.message = f"{result.message} {later}".strip()
+    elif not state:
         result.message = "No answer came, and the proxy does not hold it any more."
     elif state == result.state_wanted:
         result.outcome, result.state_after = StateOutcome.DONE, state
@@ -103,21 +115,27 @@ def _settle(result: StateResult, held: LiveStates, contact: ProxyContact) -> Non
     elif state != result.state_before or result.state_wanted == KnownState.PROBING:
         result.state_after = state
         result.message = f"No answer came. The proxy held it as {state} later: what set that is not known."
-    elif asked_at is None or asked_at < result.answered_at + CARRIED_OUT_WITHIN:  # type: ignore[operator]
+    elif _may_still_change(result, asked_at):
         return
     else:
         result.outcome, result.state_after = StateOutcome.NO_EFFECT, state
         result.message = f"No answer came, and the proxy still held it as {state} later."
-    result.settled_at = timezone.now()
+    result.reconciled_at = timezone.now()
+
+
+def _may_still_change(result: StateResult, asked_at: datetime | None) -> bool:
+    """Whether the list came too soon after the proxy answered again to decide that nothing changed."""
+    first = result.answered_at
+    return asked_at is None or first is None or asked_at < first + CARRIED_OUT_WITHIN
 
 
 @retried_on_lock
-def settle_reloads(now: datetime) -> int:
-    """Settle reloads without an answer by the proxy's later reports of loading; return how many."""
+def reconcile_reloads(now: datetime) -> int:
+    """Decide reloads without an answer by the proxy's later reports of loading; return how many."""
     due = list(
         ReloadResult.objects.filter(
             outcome=ReloadOutcome.UNKNOWN,
-            settled_at=None,
+            reconciled_at=None,
             ended_at__isnull=False,
             run__started_at__gt=now - OPEN_FOR,
         ).select_related("run", "proxy")[:AT_ONCE]
@@ -125,11 +143,11 @@ def settle_reloads(now: datetime) -> int:
     for result in due:
         load = _load_reported_since(result)
         if load is not None:
-            _settle_reload(result, load)
+            _reconcile_reload(result, load)
             result.save(
-                update_fields=["outcome", "message", "loaded", "discarded", "answered_at", "settled_at"]
+                update_fields=["outcome", "message", "loaded", "discarded", "answered_at", "reconciled_at"]
             )
-    return sum(result.settled_at is not None for result in due)
+    return sum(result.reconciled_at is not None for result in due)
 
 
 def _load_reported_since(result: ReloadResult) -> ProxyLoad | None:
@@ -143,7 +161,7 @@ def _load_reported_since(result: ReloadResult) -> ProxyLoad | None:
     ).first()
 
 
-def _settle_reload(result: ReloadResult, load: ProxyLoad) -> None:
+def _reconcile_reload(result: ReloadResult, load: ProxyLoad) -> None:
     sent_at = result.run.started_at - WHOLE_SECONDS
     asked_at = load.reports_asked_at or timezone.now()
     result.answered_at = result.answered_at or asked_at
@@ -167,7 +185,7 @@ def _settle_reload(result: ReloadResult, load: ProxyLoad) -> None:
     else:
         result.outcome = ReloadOutcome.NO_EFFECT
         result.message = "No answer came, and the proxy reports no load since."
-    result.settled_at = timezone.now()
+    result.reconciled_at = timezone.now()
 
 
 def _later_reload(result: ReloadResult, begun_at: datetime) -> str:
@@ -181,11 +199,16 @@ def _later_reload(result: ReloadResult, begun_at: datetime) -> str:
     return later.order_by("pk").values_list("run__actor", flat=True).first() or ""
 
 
-def is_settling(results: Sequence[StateResult], now: datetime) -> bool:
-    """Whether some result may still be settled by a later list."""
+def is_unreconciled(results: Sequence[StateResult], now: datetime) -> bool:
+    """Whether a later list may still decide some result: the same rule as `unreconciled`."""
     return any(
-        result.outcome == StateOutcome.UNKNOWN
-        and result.settled_at is None
+        result.reconciled_at is None
         and result.deadline > now - OPEN_FOR
+        and (result.outcome == StateOutcome.UNKNOWN or _is_unread_member(result))
         for result in results
     )
+
+
+def _is_unread_member(result: StateResult) -> bool:
+    is_unread = result.state_after in {"", result.state_before}
+    return result.outcome == StateOutcome.THROUGH and is_unread and result.state_before != result.state_wanted

@@ -1,12 +1,26 @@
-"""Which process of the panel carries a run out, and whether it still lives.
+"""Runs in the background: their handle, and which process carries one out and whether it still lives.
 
-A run is carried out by threads of the process that began it. When that process ends, nobody is left to tell
-what comes of it, and the run must not look as if it went on.
+A run is carried out by threads of the process that started it. Once that process has ended, nobody can report
+the outcome, and the run must not look as if it were still under way.
 """
 
 import os
 import socket
+import threading
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class RunHandle(Generic[R]):
+    """A run, whether this call started it, and an event that is set once every proxy was read back."""
+
+    run: R
+    is_new: bool
+    ended: threading.Event
 
 
 def this_process() -> str:

@@ -8,13 +8,12 @@ from efcp.operations.history import views as history
 from efcp.operations.maintenance import views as maintenance
 from efcp.operations.probes import views as probes
 from efcp.operations.reloads import views as reloads
-from efcp.operations.reloads.models import Module
 from efcp.operations.states import views as states
 
 dispatcher_urls = (
     [
         path("reload/", reloads.dispatcher_reload_page, name="reload"),
-        path("reload/<int:run_id>/", reloads.run_page, name="run"),
+        path("reload/<int:run_id>/", reloads.run_page, {"module": "dispatcher"}, name="run"),
         path("<int:destination_id>/", history.destination, name="destination"),
         path("<int:destination_id>/probe/", probes.probe, name="probe"),
         path("<int:destination_id>/state/", states.state_of_one, name="state"),
@@ -37,7 +36,7 @@ dialplan_urls = (
         path("reload/", reloads.dialplan_reload_page, name="reload"),
         path("reload/loaded/", reloads.loaded_rules, name="loaded-rules"),
         path("reload/loaded/ask/", reloads.ask_cases, name="ask-cases"),
-        path("reload/<int:run_id>/", reloads.run_page, {"module": Module.DIALPLAN}, name="run"),
+        path("reload/<int:run_id>/", reloads.run_page, {"module": "dialplan"}, name="run"),
     ],
     "operations_dialplan",
 )

@@ -14,7 +14,8 @@ from typing import Any
 from efcp.mi.replies import IdentifierReports, LoadCount, StatusReport
 from efcp.proxies.flag_reports import LOAD_REPORTS_KEPT, ReportCursor, unread
 
-MODULES = ("dispatcher", "dialplan")
+_HAS_PARTITIONS: dict[str, bool] = {}
+"""The modules whose reports of loading are read, by name."""
 
 OTHER_TABLE = "It read other rows than those of this table: it loads another one, or a copy that lags behind."
 
@@ -105,9 +106,19 @@ class _Ring:
     under_way: bool
 
 
+def register(module: str, *, has_partitions: bool) -> None:
+    """Have a module's reports of loading read; with `has_partitions`, those of the proxy's partition."""
+    _HAS_PARTITIONS[module] = has_partitions
+
+
+def reporting_modules() -> tuple[str, ...]:
+    """The names of the registered modules."""
+    return tuple(_HAS_PARTITIONS)
+
+
 def partition_of(module: str, partition: str) -> str:
-    """The partition of `module` that the panel looks after on a proxy whose dispatcher's is `partition`."""
-    return partition if module == "dispatcher" else "default"
+    """The partition of `module` that the panel follows on a proxy whose partition is `partition`."""
+    return partition if _HAS_PARTITIONS[module] else "default"
 
 
 def completed_at(reports: Sequence[StatusReport]) -> datetime | None:

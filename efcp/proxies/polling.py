@@ -12,7 +12,7 @@ from efcp.mi import (
     UnfinishedReplyError,
 )
 from efcp.proxies.events import Subscribed, Subscription
-from efcp.proxies.load_reports import MODULES, LoadReports, partition_of
+from efcp.proxies.load_reports import LoadReports, partition_of, reporting_modules
 from efcp.proxies.memory import DispatcherReports, Snapshot
 from efcp.proxies.reconcile import ProxyAnswer, ProxyIdentity
 
@@ -107,7 +107,7 @@ def feel_pulse(client: MiClient) -> Pulse:
 def load_reports(client: MiClient, partition: str) -> dict[str, LoadReports]:
     """What the proxy reports of its loads by module; one for which no usable answer came is missing."""
     found = {}
-    for module in MODULES:
+    for module in reporting_modules():
         reports = load_reports_of(client, module, partition_of(module, partition))
         if reports is not None:
             found[module] = reports

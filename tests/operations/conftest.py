@@ -16,7 +16,7 @@ from efcp.audit.services import Actor
 from efcp.operations.reloads.models import ReloadRun
 from efcp.proxies.models import Proxy, WatcherHeartbeat
 from tests.factories import ReloadResultFactory
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
 ClientAs = Callable[[Role | None], Client]
@@ -27,14 +27,14 @@ OUR_THREADS = ("reload", "set-state", "probe")
 
 
 @pytest.fixture
-def play(transactional_db: None) -> Iterator[Callable[..., PlayingProxy]]:
-    """Return a function that starts a playing proxy; the panel's threads end before the database goes."""
+def play(transactional_db: None) -> Iterator[Callable[..., FakeProxy]]:
+    """Return a function that starts a fake proxy; the panel's threads end before the database goes."""
     now = timezone.now()
     WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
-    playing: list[PlayingProxy] = []
+    playing: list[FakeProxy] = []
 
-    def start(**how: Any) -> PlayingProxy:
-        proxy = PlayingProxy(**how)
+    def start(**how: Any) -> FakeProxy:
+        proxy = FakeProxy(**how)
         proxy.start()
         playing.append(proxy)
         return proxy
@@ -48,8 +48,8 @@ def play(transactional_db: None) -> Iterator[Callable[..., PlayingProxy]]:
 
 
 @pytest.fixture
-def edge(play: Callable[..., PlayingProxy]) -> PlayingProxy:
-    """A playing proxy with an empty memory."""
+def edge(play: Callable[..., FakeProxy]) -> FakeProxy:
+    """A fake proxy with an empty memory."""
     return play()
 
 
@@ -68,7 +68,7 @@ def add_row(transactional_db: None) -> Iterator[Callable[..., int]]:
 
 
 @pytest.fixture
-def proxy(edge: PlayingProxy) -> Proxy:
+def proxy(edge: FakeProxy) -> Proxy:
     """The row of a proxy that holds URI in set 1, and the panel knows it."""
     edge.sets, edge.table = {1: [listed(URI)]}, {1: [URI]}
     return edge.remembered(edge.row())

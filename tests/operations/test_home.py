@@ -15,14 +15,15 @@ from dispatcher import services
 from efcp.accounts.models import StartPage, User
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
+from efcp.modules.registry import ReloadOutcome
 from efcp.operations.home.navigation import GROUPS
 from efcp.operations.home.selectors import Home
-from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Step
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult, ReloadRun
+from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Phase
+from efcp.operations.reloads.models import ReloadResult, ReloadRun
 from efcp.proxies.models import Proxy, ProxyContact, StateChange, TryOutcome, WatcherHeartbeat
 from tests.factories import ProxyFactory, ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import SOMEBODY, URI, ClientAs
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
 OTHER = "sip:10.0.0.2:5060"
@@ -35,7 +36,7 @@ def viewer(client_as: ClientAs) -> Client:
     return client_as(Role.VIEWER)
 
 
-def hold(edge: PlayingProxy, name: str = "edge-1", **states: str) -> Proxy:
+def hold(edge: FakeProxy, name: str = "edge-1", **states: str) -> Proxy:
     """Have the panel know a proxy that holds set 1 in these states (a: URI, b: OTHER)."""
     uris = {"a": URI, "b": OTHER}
     edge.sets = {1: [listed(uris[letter], state) for letter, state in states.items()]}
@@ -67,28 +68,28 @@ def reload_on(proxy: Proxy, outcome: ReloadOutcome, message: str = "") -> Reload
     return run
 
 
-def test_a_set_without_an_active_destination_is_the_headline(edge: PlayingProxy, viewer: Client) -> None:
+def test_a_set_without_an_active_destination_is_the_headline(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Probing", b="Inactive")
     home = shown(viewer)
     assert (home.level, home.headline) == ("bad", "Set 1 takes no calls")
     assert [each.setid for each in home.burning] == [1]
 
 
-def test_the_headline_names_the_sets_that_take_no_calls(edge: PlayingProxy, viewer: Client) -> None:
+def test_the_headline_names_the_sets_that_take_no_calls(edge: FakeProxy, viewer: Client) -> None:
     services.name_set(2, "Recording", SOMEBODY)
     edge.sets = {setid: [listed(URI, "Probing")] for setid in range(1, 6)}
     edge.remembered(edge.row())
     assert shown(viewer).headline == "5 sets take no calls: 1, 2 · Recording, 3 and 2 more"
 
 
-def test_a_calm_site_is_one_line(edge: PlayingProxy, viewer: Client) -> None:
+def test_a_calm_site_is_one_line(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active", b="Active")
     home = shown(viewer)
     assert (home.level, home.headline, home.further) == ("good", "The only set fully active on edge-1", ())
     assert not home.problems
 
 
-def test_what_is_worse_comes_first(play: Callable[..., PlayingProxy], viewer: Client) -> None:
+def test_what_is_worse_comes_first(play: Callable[..., FakeProxy], viewer: Client) -> None:
     hold(play(), "edge-1", a="Active", b="Probing")
     hold(play(), "edge-2", a="Active", b="Active")
     fall_silent("edge-2")
@@ -97,7 +98,7 @@ def test_what_is_worse_comes_first(play: Callable[..., PlayingProxy], viewer: Cl
     assert home.further == ("1 set impaired on edge-1 (1 of 2 proxies)",)
 
 
-def test_a_silent_proxy_makes_no_set_burn(play: Callable[..., PlayingProxy], viewer: Client) -> None:
+def test_a_silent_proxy_makes_no_set_burn(play: Callable[..., FakeProxy], viewer: Client) -> None:
     hold(play(), "edge-1", a="Active")
     hold(play(), "edge-2", a="Active")
     fall_silent("edge-2")
@@ -144,7 +145,7 @@ def test_maintenance_shows_its_end_and_when_that_has_passed(proxy: Proxy, viewer
         begins_at=now - timedelta(hours=1),
         ends_at=now + timedelta(hours=1),
     )
-    MaintenanceOnProxy.objects.create(maintenance=planned, proxy=proxy, step=Step.OUT)
+    MaintenanceOnProxy.objects.create(maintenance=planned, proxy=proxy, step=Phase.OUT)
     page = viewer.get(HOME).text
     assert "Until" in page
     assert "disk" in page
@@ -202,7 +203,7 @@ def test_whatever_changes_is_fetched(proxy: Proxy, viewer: Client, change: str) 
         case "reload":
             reload_on(proxy, ReloadOutcome.DONE)
         case "settled":
-            ReloadResult.objects.update(outcome=ReloadOutcome.DONE, settled_at=timezone.now())
+            ReloadResult.objects.update(outcome=ReloadOutcome.DONE, reconciled_at=timezone.now())
         case "silence":
             fall_silent("edge-1")
         case "watcher":
@@ -219,7 +220,7 @@ def test_whatever_changes_is_fetched(proxy: Proxy, viewer: Client, change: str) 
 
 
 def test_the_page_takes_as_many_queries_for_one_set_as_for_many(
-    edge: PlayingProxy, viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    edge: FakeProxy, viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     edge.sets = {setid: [listed(URI, "Probing"), listed(OTHER)] for setid in range(1, 80)}
     edge.remembered(edge.row())
@@ -230,7 +231,7 @@ def test_the_page_takes_as_many_queries_for_one_set_as_for_many(
     assert "67 more sets with problems" in " ".join(page.text.split())
 
 
-def test_a_wall_has_no_controls(edge: PlayingProxy, viewer: Client) -> None:
+def test_a_wall_has_no_controls(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Probing")
     page = viewer.get(f"{HOME}?wall").text
     main = page.partition("<main")[2]

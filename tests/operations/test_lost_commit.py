@@ -9,20 +9,21 @@ from django.utils import timezone
 from dispatcher.models import Destination
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor, RequestWrites
+from efcp.modules.registry import ReloadOutcome
 from efcp.operations.alerts import services as alerts
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.operations.probes import services as probes
 from efcp.operations.probes.models import ProbeRun
 from efcp.operations.probes.sending import ProbeToSend
 from efcp.operations.reloads import services as reloads
-from efcp.operations.reloads.models import ReloadOutcome, ReloadRun
+from efcp.operations.reloads.models import ReloadRun
 from efcp.operations.states import services as states
 from efcp.operations.states.models import StateOutcome, StateRun
 from efcp.proxies.models import KnownState, Proxy
 from tests.configuration.test_failed_writes import CuttingProxy
 from tests.operations.alerts.receivers import HookServer
 from tests.operations.conftest import URI
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 
 pytestmark = pytest.mark.mariadb
 
@@ -49,9 +50,9 @@ def actor() -> Actor:
     return Actor("somebody", "192.0.2.7", RequestWrites())
 
 
-def test_a_reload_is_sent(edge: PlayingProxy, proxy: Proxy, relay: CuttingProxy, actor: Actor) -> None:
+def test_a_reload_is_sent(edge: FakeProxy, proxy: Proxy, relay: CuttingProxy, actor: Actor) -> None:
     relay.arm(b"COMMIT", "after")
-    started = reloads.start([proxy], reloads.Wanted(), actor)
+    started = reloads.start([proxy], reloads.ReloadRequest(), actor)
     assert started.ended.wait(15)
     assert started.run.results.get().outcome == ReloadOutcome.DONE
     assert len(edge.commands_of("ds_reload")) == ReloadRun.objects.count() == 1
@@ -59,7 +60,7 @@ def test_a_reload_is_sent(edge: PlayingProxy, proxy: Proxy, relay: CuttingProxy,
 
 
 def test_a_state_is_set(
-    edge: PlayingProxy, proxy: Proxy, add_row: object, relay: CuttingProxy, actor: Actor
+    edge: FakeProxy, proxy: Proxy, add_row: object, relay: CuttingProxy, actor: Actor
 ) -> None:
     row = Destination.objects.get(pk=add_row(URI))  # type: ignore[operator]
     relay.arm(b"COMMIT", "after")
@@ -94,11 +95,11 @@ def test_a_message_to_test_a_rule_is_sent(relay: CuttingProxy, actor: Actor) -> 
 
 
 def test_what_is_not_stored_is_not_sent(
-    edge: PlayingProxy, proxy: Proxy, relay: CuttingProxy, actor: Actor
+    edge: FakeProxy, proxy: Proxy, relay: CuttingProxy, actor: Actor
 ) -> None:
     relay.arm(b"COMMIT", "before")
     with pytest.raises(OperationalError):
-        reloads.start([proxy], reloads.Wanted(), actor)
+        reloads.start([proxy], reloads.ReloadRequest(), actor)
     connection.close()
     assert ReloadRun.objects.count() == 0
     assert edge.commands_of("ds_reload") == []

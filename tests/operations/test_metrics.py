@@ -12,15 +12,15 @@ from pytest_django.fixtures import Settings
 
 from efcp.accounts.roles import Role
 from efcp.jobs.models import JobOutcome, JobRun
+from efcp.modules.registry import ReloadOutcome
 from efcp.operations import metrics
-from efcp.operations.reloads.models import ReloadOutcome
 from efcp.proxies.models import Proxy, ProxyContact
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import URI, ClientAs
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 Samples = dict[str, dict[tuple[str, ...], float]]
 
 LABELS = (

@@ -16,8 +16,8 @@ from efcp.operations.reloads.models import ReloadResult, ReloadRun
 from efcp.operations.states.models import StateResult, StateRun
 from efcp.proxies.models import KnownDestination, KnownState, Proxy
 from tests.factories import ProxyFactory
+from tests.operations.fake_proxy import FakeProxy
 from tests.operations.forms import sent
-from tests.operations.playing_proxy import PlayingProxy
 
 ClientAs = Callable[[Role | None], Client]
 AddRow = Callable[..., int]
@@ -70,7 +70,7 @@ def address_of(reload_run: ReloadRun, state_run: StateRun, add_row: AddRow) -> C
 @pytest.mark.parametrize("role", [None, *Role], ids=str)
 def test_a_page_is_open_to_its_roles_only(
     client_as: ClientAs,
-    edge: PlayingProxy,
+    edge: FakeProxy,
     proxy: Proxy,
     address_of: Callable[[str], str],
     page: str,
@@ -78,7 +78,7 @@ def test_a_page_is_open_to_its_roles_only(
 ) -> None:
     method, name, permitted = PAGES[page]
     client = client_as(role)
-    edge.said.clear()
+    edge.calls.clear()
     response = getattr(client, method)(address_of(name), sent(proxy) if method == "post" else {})
     if role is None:
         assert response.headers["Location"].startswith(reverse("accounts:sign-in"))
@@ -86,41 +86,39 @@ def test_a_page_is_open_to_its_roles_only(
         assert (response.status_code in {200, 302}) is (role in permitted)
         assert (response.status_code == 403) is (role not in permitted)
     if role not in permitted:
-        assert edge.said == []
+        assert edge.calls == []
 
 
 @pytest.mark.parametrize("name", [name for method, name, _ in PAGES.values() if method == "get"])
 def test_a_get_changes_nothing_and_asks_no_proxy(
-    client_as: ClientAs, edge: PlayingProxy, proxy: Proxy, address_of: Callable[[str], str], name: str
+    client_as: ClientAs, edge: FakeProxy, proxy: Proxy, address_of: Callable[[str], str], name: str
 ) -> None:
     client = client_as(Role.ADMINISTRATOR)
     counts = ReloadRun.objects.count(), StateRun.objects.count(), AuditRecord.objects.count()
-    edge.said.clear()
+    edge.calls.clear()
     client.get(address_of(name), sent(proxy))
     assert (ReloadRun.objects.count(), StateRun.objects.count(), AuditRecord.objects.count()) == counts
-    assert edge.said == []
+    assert edge.calls == []
 
 
 @pytest.mark.parametrize("name", [name for method, name, _ in PAGES.values() if method == "post"])
 def test_every_post_is_protected_from_other_sites(
     make_user: Callable[..., User],
-    edge: PlayingProxy,
+    edge: FakeProxy,
     proxy: Proxy,
     address_of: Callable[[str], str],
     name: str,
 ) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(make_user(Role.ADMINISTRATOR))
-    edge.said.clear()
+    edge.calls.clear()
     assert client.post(address_of(name), sent(proxy)).status_code == 403
-    assert edge.said == []
+    assert edge.calls == []
 
 
 @pytest.mark.parametrize("name", ["run", "state-run", "state", "destination"])
 @pytest.mark.parametrize("number", [999_999, 0, 2**70])
-def test_what_does_not_exist_is_not_found(
-    operator: Client, edge: PlayingProxy, name: str, number: int
-) -> None:
+def test_what_does_not_exist_is_not_found(operator: Client, edge: FakeProxy, name: str, number: int) -> None:
     assert operator.get(reverse(f"operations:{name}", args=[number])).status_code == 404
 
 

@@ -12,12 +12,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dispatcher.models import Destination
+from efcp.modules.registry import ReloadOutcome
 from efcp.operations import reconciliation
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult
+from efcp.operations.reloads.models import ReloadResult
 from efcp.operations.runs import is_gone, this_process
 from efcp.operations.states import results
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, ProxyLoad
+from tests.dispatcher.conftest import hold, make_proxy
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import URI
 
@@ -60,7 +62,7 @@ def given_up_at(result: StateResult) -> datetime:
 
 
 def settled(result: StateResult) -> StateResult:
-    reconciliation.settle(timezone.now())
+    reconciliation.reconcile(timezone.now())
     result.refresh_from_db()
     return result
 
@@ -77,6 +79,40 @@ def test_a_list_that_was_asked_for_before_it_was_given_up_settles_nothing(hung: 
     assert settled(hung).outcome == StateOutcome.UNKNOWN
 
 
+@pytest.fixture
+def member(hung: StateResult, transactional_db: None) -> StateResult:
+    """The other member of the hung proxy's cluster: it was not read back."""
+    other = make_proxy("edge-2")
+    hold(other, URI, state="active")
+    hung.pk, hung.proxy, hung.outcome = None, other, StateOutcome.THROUGH
+    hung.save(force_insert=True)
+    return hung
+
+
+def test_a_member_that_was_not_read_is_reconciled_by_a_later_list(member: StateResult) -> None:
+    assert reconciliation.is_unreconciled([member], timezone.now())
+    read_back(member.proxy, "inactive", given_up_at(member) + timedelta(seconds=5))
+    result = settled(member)
+    assert (result.outcome, result.state_after) == (StateOutcome.THROUGH, "inactive")
+    assert result.message == "It held it as inactive when it was read later."
+    assert not reconciliation.is_unreconciled([result], timezone.now())
+
+
+def test_a_member_that_did_not_follow_yet_has_some_time(member: StateResult) -> None:
+    back_at = given_up_at(member) + timedelta(seconds=10)
+    read_back(member.proxy, "active", back_at)
+    assert settled(member).reconciled_at is None
+    read_back(member.proxy, "active", back_at + reconciliation.CARRIED_OUT_WITHIN)
+    assert (settled(member).state_after, member.outcome) == ("active", StateOutcome.THROUGH)
+
+
+def test_a_member_that_was_read_back_with_the_state_is_left_alone(member: StateResult) -> None:
+    StateResult.objects.filter(pk=member.pk).update(state_after="inactive")
+    read_back(member.proxy, "active", timezone.now())
+    result = settled(member)
+    assert (result.reconciled_at, result.state_after) == (None, "inactive")
+
+
 def test_the_undo_restores_what_was_settled(hung: StateResult) -> None:
     read_back(hung.proxy, "inactive", timezone.now())
     settled(hung)
@@ -84,7 +120,7 @@ def test_the_undo_restores_what_was_settled(hung: StateResult) -> None:
 
 
 def test_the_undo_says_that_it_leaves_what_is_not_settled(hung: StateResult) -> None:
-    assert results.undo_plan(hung.run).left == ((results.NOT_SETTLED, 1),)
+    assert results.undo_plan(hung.run).left == ((results.NOT_RECONCILED, 1),)
 
 
 def test_a_proxy_that_answers_again_and_did_nothing_has_no_effect_only_after_a_while(
@@ -101,8 +137,8 @@ def test_another_state_than_wanted_or_before_is_not_explained(hung: StateResult)
     read_back(hung.proxy, "probing", timezone.now())
     result = settled(hung)
     assert result.outcome == StateOutcome.UNKNOWN
-    assert result.settled_at is not None
-    assert results.undo_plan(hung.run).left == ((results.NOT_TOLD_APART, 1),)
+    assert result.reconciled_at is not None
+    assert results.undo_plan(hung.run).left == ((results.AMBIGUOUS, 1),)
 
 
 def test_the_runs_page_waits_for_the_proxy_and_shows_what_came_of_it(
@@ -199,7 +235,7 @@ def report(result: ReloadResult, asked_s_after: float, **load: Any) -> None:
 
 
 def reload_settled(result: ReloadResult) -> tuple[str, str]:
-    reconciliation.settle(timezone.now())
+    reconciliation.reconcile(timezone.now())
     result.refresh_from_db()
     return result.outcome, result.message
 

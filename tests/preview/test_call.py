@@ -16,11 +16,11 @@ from efcp.preview.sources import NO_WEIGHTS
 from efcp.proxies.memory import Snapshot
 from efcp.proxies.reconcile import ProxyAnswer
 from efcp.proxies.visits import visit
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
 ClientAs = Callable[[Role | None], Client]
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 
 FIRST, SECOND = "sip:192.0.2.1:5060", "sip:192.0.2.2:5060"
 INVITE = """INVITE sip:+4930123@gw.example.org SIP/2.0

@@ -9,11 +9,11 @@ from django.urls import reverse
 from dispatcher.models import Destination
 from efcp.accounts.roles import Role
 from efcp.preview.call_share import MAX_SOURCES, CallShare
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
 ClientAs = Callable[[Role | None], Client]
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 
 A, B, C = (f"sip:192.0.2.{number}:5060" for number in (1, 2, 3))
 

@@ -15,11 +15,11 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.preview.impact.selectors import CALLS, ImpactReport, impact_of
 from efcp.proxies.models import Proxy
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
 ClientAs = Callable[[Role | None], Client]
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 
 A, B, C = (f"sip:192.0.2.{number}:5060" for number in (1, 2, 3))
 ENVIRONMENT = Environment(resolve=lambda _host, _port, _transport: ("192.0.2.1",))

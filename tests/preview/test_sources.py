@@ -19,10 +19,10 @@ from efcp.preview.sources import Source, SourceKind, TooManyRowsError, set_previ
 from efcp.proxies.models import ProxyContact
 from efcp.proxies.selectors import watched_proxies
 from tests.dns_server import NameServer
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 A, B, C = (f"sip:192.0.2.{number}:5060" for number in (1, 2, 3))
 
 

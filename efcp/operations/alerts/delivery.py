@@ -32,7 +32,7 @@ from django.utils import timezone
 from efcp.mi import Endpoint, EndpointError, MiError
 from efcp.mi.endpoint import Reach
 from efcp.mi.stream import Deadline, open_stream
-from efcp.operations.alerts.detection import make_notices
+from efcp.operations.alerts.detection import create_notices
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.mi_password import UnreadablePasswordError, decrypt, encrypt
@@ -49,9 +49,9 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 720
 LOST_AFTER = timedelta(minutes=5)
 
 
-def carry_out(now: datetime) -> None:
-    """Make what is to be told, and send what is due."""
-    make_notices(now)
+def run_due(now: datetime) -> None:
+    """Create the notices that are due, and send them."""
+    create_notices(now)
     _give_up_lost(now)
     due = Notice.objects.filter(state=NoticeState.WAITING, next_try_at__lte=now, rule__enabled=True)
     for notice in due.select_related("rule").order_by("pk")[:AT_ONCE]:
@@ -193,7 +193,7 @@ class WebhookError(Exception):
     """The receiver did not take the message; the text is one line for people."""
 
 
-def sealed(secret: str) -> bytes:
+def encrypted_secret(secret: str) -> bytes:
     """The secret as it is stored."""
     return encrypt(secret, WEBHOOK_SECRET)
 

@@ -1,9 +1,9 @@
-"""Which destinations are down in the eyes of each rule, and what is to be told of them.
+"""Detects which destinations are down by each rule, and creates the notices that are due.
 
 An outage begins when a destination's state becomes one that the rule counts as down, and goes on however it
 changes among such states. It is kept in a row of its own until the destination is up: that row, and the lock
-on the rule, make sure that each is told once, whoever looks and however often it was started anew. What a
-proxy that does not answer holds is unknown, not down: its outages stay as they were.
+on the rule, make sure that each is notified once, whichever process looks and however often it restarts.
+What a proxy that does not answer holds is unknown, not down: its outages stay as they were.
 """
 
 import secrets
@@ -43,8 +43,8 @@ class Down:
     since: datetime
 
 
-def make_notices(now: datetime) -> int:
-    """Bring every rule's outages up to date and make the notices that are due; return how many."""
+def create_notices(now: datetime) -> int:
+    """Update every rule's outages and create the notices that are due; return how many."""
     rules = NotificationRule.objects.filter(enabled=True).values_list("pk", flat=True)
     return sum(_of_rule(pk, now) for pk in rules)
 
@@ -57,14 +57,16 @@ def _of_rule(rule_id: int, now: datetime) -> int:
         return 0
     down = _down(rule, now)
     known = {_key(each): each for each in rule.outages.all()[:MAX_DOWN]}
-    _begin(rule, {key: one for key, one in down.items() if key not in known})
+    _open_outages(rule, {key: one for key, one in down.items() if key not in known})
     over = [each for key, each in known.items() if key not in down]
-    due = rule.outages.filter(told_at=None, is_old=False, began_at__lte=now - timedelta(seconds=rule.after_s))
-    made = _tell(rule, "down", [each for each in due[:MAX_DOWN] if _key(each) in down], now)
-    if rule.tells_back:
-        made += _tell(rule, "back", [each for each in over if each.told_at is not None], now)
+    due = rule.outages.filter(
+        notified_at=None, is_old=False, began_at__lte=now - timedelta(seconds=rule.after_s)
+    )
+    created = _notify(rule, "down", [each for each in due[:MAX_DOWN] if _key(each) in down], now)
+    if rule.notify_recovery:
+        created += _notify(rule, "back", [each for each in over if each.notified_at is not None], now)
     rule.outages.filter(pk__in=[each.pk for each in over]).delete()
-    return made
+    return created
 
 
 def _down(rule: NotificationRule, now: datetime) -> dict[Key, Down]:
@@ -110,7 +112,7 @@ def _proxies(rule: NotificationRule) -> Iterable[Proxy]:
     return chosen if rule.proxies.exists() else Proxy.objects.filter(enabled=True)
 
 
-def _begin(rule: NotificationRule, down: Mapping[Key, Down]) -> None:
+def _open_outages(rule: NotificationRule, down: Mapping[Key, Down]) -> None:
     Outage.objects.bulk_create(
         (
             Outage(
@@ -131,14 +133,14 @@ def _begin(rule: NotificationRule, down: Mapping[Key, Down]) -> None:
     )
 
 
-def _tell(rule: NotificationRule, kind: str, outages: Sequence[Outage], now: datetime) -> int:
+def _notify(rule: NotificationRule, kind: str, outages: Sequence[Outage], now: datetime) -> int:
     """One notice of all of them, since a hundred gateways of one failed switch are one piece of news."""
     if not outages:
         return 0
     key = secrets.token_hex(16)
     content = _content(rule, kind, key, outages, now)
-    Notice.objects.create(rule=rule, key=key, kind=kind, content=content, made_at=now, next_try_at=now)
-    Outage.objects.filter(pk__in=[each.pk for each in outages]).update(told_at=now)
+    Notice.objects.create(rule=rule, key=key, kind=kind, content=content, created_at=now, next_try_at=now)
+    Outage.objects.filter(pk__in=[each.pk for each in outages]).update(notified_at=now)
     return 1
 
 

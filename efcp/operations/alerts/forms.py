@@ -1,4 +1,4 @@
-"""The form of a rule: who is told of what, and how."""
+"""The form of a rule: who is notified of what, and how."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,8 +28,8 @@ MIN_SECRET = 16
 _MAX_INT = 2**31 - 1
 
 
-class RuleForm(forms.Form):
-    """Name, what counts, whom to tell. The stored secret is never part of what it shows."""
+class AlertRuleForm(forms.Form):
+    """Name, what counts, whom to notify. The stored secret is never part of what it shows."""
 
     name = forms.CharField(max_length=64, help_text="Stands in the subject of a message.")
     enabled = forms.BooleanField(required=False)
@@ -51,7 +51,7 @@ class RuleForm(forms.Form):
     after_s = forms.IntegerField(
         min_value=0, max_value=86_400, label="After seconds", help_text="How long it has to be down."
     )
-    tells_back = forms.BooleanField(required=False, label="Tell when it is back, too")
+    notify_recovery = forms.BooleanField(required=False, label="Tell when it is back, too")
     channel = forms.ChoiceField(choices=Channel.choices, widget=forms.RadioSelect)
     recipients = forms.CharField(
         max_length=1000, required=False, label="E-mail to", help_text="Addresses, divided by commas."
@@ -147,7 +147,7 @@ class RuleForm(forms.Form):
             proxies=tuple(given["proxies"]),
             states=tuple(given["states"]),
             after_s=given["after_s"],
-            tells_back=given["tells_back"],
+            notify_recovery=given["notify_recovery"],
             channel=Channel(given["channel"]),
             recipients=given["recipients"],
             url=given["url"] or (None if self._keeps_address else ""),
@@ -187,7 +187,7 @@ def _stored_address(rule: NotificationRule | None) -> str:
 
 def _initial(rule: NotificationRule | None) -> dict[str, Any]:
     if rule is None:
-        return {"enabled": True, "states": [KnownState.PROBING.value], "after_s": 60, "tells_back": True}
+        return {"enabled": True, "states": [KnownState.PROBING.value], "after_s": 60, "notify_recovery": True}
     return {
         "name": rule.name,
         "enabled": rule.enabled,
@@ -195,7 +195,7 @@ def _initial(rule: NotificationRule | None) -> dict[str, Any]:
         "proxies": [proxy.pk for proxy in rule.proxies.all()],
         "states": rule.states,
         "after_s": rule.after_s,
-        "tells_back": rule.tells_back,
+        "notify_recovery": rule.notify_recovery,
         "channel": rule.channel,
         "recipients": rule.recipients,
     }
@@ -206,6 +206,6 @@ def _typed(typed: QueryDict | None) -> dict[str, Any]:
     if typed is None:
         return {}
     several: Sequence[str] = ("states", "proxies")
-    flags = ("enabled", "tells_back")
+    flags = ("enabled", "notify_recovery")
     found: dict[str, Any] = {name: typed[name] for name in typed if name not in (*several, "secret")}
     return found | {name: typed.getlist(name) for name in several} | {name: name in typed for name in flags}

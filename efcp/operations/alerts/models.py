@@ -12,17 +12,17 @@ WEBHOOK_ADDRESS = b"efcp: addresses of webhooks"
 
 
 class Channel(models.TextChoices):
-    """How people are told."""
+    """How people are notified."""
 
     EMAIL = "email", "E-mail"
     WEBHOOK = "webhook", "Webhook"
 
 
 class NotificationRule(models.Model):
-    """Whom to tell of which destinations that are down, and after how many seconds.
+    """Whom to notify of which destinations that are down, and after how many seconds.
 
     An empty `setids` means all sets, no `proxies` all proxies; `states` are those that count as down
-    ("absent" is gone from a proxy's memory). Outages that began before `since` are not told of.
+    ("absent" is gone from a proxy's memory). Outages that began before `since` are ignored.
     """
 
     name = models.CharField(max_length=64, unique=True)
@@ -31,7 +31,7 @@ class NotificationRule(models.Model):
     proxies = models.ManyToManyField(Proxy, blank=True, related_name="+")
     states = models.JSONField(default=list)
     after_s = models.PositiveIntegerField(default=60)
-    tells_back = models.BooleanField(default=True)
+    notify_recovery = models.BooleanField(default=True)
     channel = models.CharField(max_length=8, choices=Channel.choices)
     recipients = models.CharField(max_length=1000, blank=True)
     masked_url = models.CharField(max_length=255, blank=True)
@@ -76,7 +76,7 @@ class Notice(models.Model):
     key = models.CharField(max_length=32, unique=True)
     kind = models.CharField(max_length=4)
     content = models.JSONField()
-    made_at = models.DateTimeField()
+    created_at = models.DateTimeField()
     state = models.CharField(max_length=8, choices=NoticeState.choices, default=NoticeState.WAITING)
     tries = models.PositiveIntegerField(default=0)
     next_try_at = models.DateTimeField()
@@ -87,7 +87,7 @@ class Notice(models.Model):
         ordering = ("-id",)
         indexes = (
             models.Index(fields=["state", "next_try_at"], name="efcp_notice_due"),
-            models.Index(fields=["made_at"], name="efcp_notice_made"),
+            models.Index(fields=["created_at"], name="efcp_notice_created"),
         )
 
     def __str__(self) -> str:
@@ -97,8 +97,8 @@ class Notice(models.Model):
 class Outage(models.Model):
     """A destination that is down in the eyes of a rule, from `began_at` until it is up again.
 
-    `told_at` is set in the transaction that makes the notice: no outage is told of twice. One that began
-    before the rule `is_old`, and is not told of.
+    `notified_at` is set in the transaction that creates the notice: no outage is notified twice. One that
+    began before the rule `is_old`, and is ignored.
     """
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="outages")
@@ -110,7 +110,7 @@ class Outage(models.Model):
     state = models.CharField(max_length=8)
     began_at = models.DateTimeField()
     is_old = models.BooleanField(default=False)
-    told_at = models.DateTimeField(null=True)
+    notified_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "efcp_outage"

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record, stored_despite
-from efcp.operations.alerts.delivery import sealed, send
+from efcp.operations.alerts.delivery import encrypted_secret, send
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.models import Proxy
 
@@ -22,7 +22,7 @@ class NotificationRuleGoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RuleValues:
-    """What a rule's editor says; `url` and `secret` are None where the stored one stays."""
+    """What the form of a rule holds; `url` and `secret` are None where the stored one stays."""
 
     name: str
     enabled: bool
@@ -30,7 +30,7 @@ class RuleValues:
     proxies: tuple[Proxy, ...]
     states: tuple[str, ...]
     after_s: int
-    tells_back: bool
+    notify_recovery: bool
     channel: Channel
     recipients: str
     url: str | None
@@ -42,7 +42,7 @@ def save(
 ) -> NotificationRule:
     """Add a rule, or change one.
 
-    Where it is new, turned on again or looks after others than before, it begins anew: it tells of outages
+    Where it is new, turned on again or looks after others than before, it starts anew with outages
     that begin from then on. `original` is the edit token of the form that changes one. Raises
     NotificationRuleGoneError or StaleFormError.
     """
@@ -51,13 +51,13 @@ def save(
         before = _for_audit(rule) if rule else None
         begins_anew = rule is None or not rule.enabled or _looks_after(rule) != _wants(values)
         kept = rule or NotificationRule()
-        for name in ("name", "enabled", "after_s", "tells_back", "channel", "recipients"):
+        for name in ("name", "enabled", "after_s", "notify_recovery", "channel", "recipients"):
             setattr(kept, name, getattr(values, name))
         kept.setids, kept.states = list(values.setids), list(values.states)
         if values.url is not None:
             kept.url = values.url
         if values.secret is not None:
-            kept.secret_encrypted = sealed(values.secret)
+            kept.secret_encrypted = encrypted_secret(values.secret)
         if begins_anew:
             kept.since = timezone.now()
         kept.save()
@@ -100,7 +100,7 @@ def test(rule: NotificationRule, actor: Actor) -> Notice:
         key=key,
         kind="test",
         content=content,
-        made_at=now,
+        created_at=now,
         next_try_at=now,
         state=NoticeState.SENDING,
     )
@@ -134,7 +134,7 @@ def _subject(rule: NotificationRule) -> Subject:
 
 
 def _for_audit(rule: NotificationRule) -> dict[str, Any]:
-    names = ("name", "enabled", "setids", "states", "after_s", "tells_back", "channel", "recipients")
+    names = ("name", "enabled", "setids", "states", "after_s", "notify_recovery", "channel", "recipients")
     return {name: getattr(rule, name) for name in names} | {
         "url": rule.masked_url,
         "proxies": sorted(proxy.name for proxy in rule.proxies.all()),

@@ -13,7 +13,7 @@ from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.forms import form_page
 from efcp.operations.alerts import services
-from efcp.operations.alerts.forms import RuleForm
+from efcp.operations.alerts.forms import AlertRuleForm
 from efcp.operations.alerts.models import NoticeState, NotificationRule
 from efcp.proxies.shared_questions import waits_for_others
 
@@ -25,11 +25,11 @@ MAX_RULES = 500
 @permission_required("efcp.view", raise_exception=True)
 def rules(request: HttpRequest) -> HttpResponse:
     """Every rule, with how many outages it looks after and how many messages it could not send."""
-    told = NotificationRule.objects.annotate(
+    counted = NotificationRule.objects.annotate(
         down=Count("outages", distinct=True),
         failed=Count("notices", filter=Q(notices__state=NoticeState.GIVEN_UP), distinct=True),
     )
-    return render(request, "operations/notifications/list.html", {"rules": told[:MAX_RULES]})
+    return render(request, "operations/notifications/list.html", {"rules": counted[:MAX_RULES]})
 
 
 @require_safe
@@ -96,9 +96,9 @@ def test(request: HttpRequest, rule_id: int) -> HttpResponse:
 def _edit(request: HttpRequest, found: NotificationRule | None) -> HttpResponse:
     if request.method != "POST":
         typed = recover_form(request)
-        form = RuleForm(rule=found, typed=typed)
+        form = AlertRuleForm(rule=found, typed=typed)
         return _show(request, form, NOTICE if typed else "")
-    form = RuleForm(request.POST, rule=found)
+    form = AlertRuleForm(request.POST, rule=found)
     if not form.is_valid():
         return _show(request, form)
     try:
@@ -112,7 +112,7 @@ def _edit(request: HttpRequest, found: NotificationRule | None) -> HttpResponse:
 
 
 def _show(
-    request: HttpRequest, form: RuleForm, notice: str = "", stale: StaleFormError | None = None
+    request: HttpRequest, form: AlertRuleForm, notice: str = "", stale: StaleFormError | None = None
 ) -> HttpResponse:
     if stale and form.rule:
         form.rule.refresh_from_db()

@@ -1,6 +1,6 @@
 """The state board as values: every set on every proxy, those with problems first.
 
-Its cost follows what has to be read once something changed; whether it did is told by `version_of` alone.
+It costs more only once something changed; `version_of` alone answers whether it did.
 """
 
 import hashlib
@@ -148,7 +148,7 @@ class BoardSet:
 
     @property
     def same(self) -> tuple[SameCount, ...]:
-        """What the proxies tell of it, the worst first."""
+        """The proxies by what they hold of it, the worst first."""
         return same_counts(self.proxies)
 
     @property
@@ -189,7 +189,7 @@ class Board:
 
     `checks` counts what is active on the proxies that answer, once for each, by whether it is probed.
     `levels` counts all sets by how bad they are.
-    A tally is None where no set is at its level; `unknown` counts every set of which some proxy tells nothing
+    A tally is None where no set is at its level; `unknown` counts every set of which some proxy is unknown
     now, whatever its level.
     """
 
@@ -238,7 +238,7 @@ def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str], maintaine
 
 
 def states_of(watched: Sequence[WatchedProxy]) -> list[tuple[object, ...]]:
-    """What tells whether any state, or what is known of it, is another than before."""
+    """Changes whenever a state, or what is known of it, changes."""
     return [
         (
             each.proxy.pk,
@@ -255,7 +255,7 @@ def states_of(watched: Sequence[WatchedProxy]) -> list[tuple[object, ...]]:
 
 
 def digest_of(values: object) -> str:
-    """A short digest of values whose `repr` tells them apart."""
+    """A short digest of values with distinct `repr`s."""
     return hashlib.sha256(repr(values).encode()).hexdigest()[:24]
 
 
@@ -330,7 +330,7 @@ def _differing(watched: Sequence[WatchedProxy]) -> dict[int, Differing]:
 
 
 def _compared(members: Mapping[int, str], by_proxy: Mapping[int, KnownSet]) -> Differing | None:
-    """Group proxies by the content that they hold; who was asked without details can't be compared."""
+    """Group proxies by the content that they hold; proxies listed without details can't be compared."""
     holders: dict[str, list[str]] = defaultdict(list)
     for pk, name in members.items():
         content = by_proxy[pk].content if pk in by_proxy else "nothing"
@@ -356,7 +356,7 @@ def _troubles(watched: Sequence[WatchedProxy]) -> dict[int, list[Trouble]]:
         .order_by("-since", "setid", "position")
         .values_list("setid", "uri_key", "occurrence", "proxy_id", "partition")[:MAX_TROUBLES]
     )
-    # One identity may be in trouble on several proxies: it is told once.
+    # One identity may be in trouble on several proxies: list it once.
     identities = dict.fromkeys(
         (setid, key, occurrence)
         for setid, key, occurrence, proxy_id, partition in rows

@@ -10,7 +10,7 @@ from efcp.proxies.context import watched_on
 
 
 def _fragment_version(request: HttpRequest) -> str | None:
-    """The version of the polled fragment; the page around it also tells who is signed in, and has none."""
+    """The version of the polled fragment; the page around it also names the user, and has none."""
     if request.headers.get("HX-Target") != "board":
         return None
     return f'"{version_of(watched_on(request))}"'

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from efcp.clock import moment_text
-from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult
+from efcp.modules.registry import ReloadOutcome, modules_with_live_states
+from efcp.operations.reloads.models import ReloadResult
 from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.proxies.models import KnownState, StateChange
 from efcp.proxies.reconcile import Cause
@@ -67,7 +68,7 @@ def with_causes(setid: int, uri: str, changes: Sequence[StateChange]) -> tuple[E
     # Compared here, since databases fold more than the proxy does, or nothing at all.
     settings = [each for each in reversed(list(of_set)) if uri_key(each.uri) == uri_key(uri)]
     reloads = list(
-        ReloadResult.objects.filter(run__module=Module.DISPATCHER, run__started_at__gte=first)
+        ReloadResult.objects.filter(run__module__in=modules_with_live_states(), run__started_at__gte=first)
         .exclude(outcome__in=(ReloadOutcome.NOT_SENT, ReloadOutcome.NOT_REACHED))
         .select_related("run")
         .order_by("-run__started_at", "-pk")[:MAX_RUNS]
@@ -93,27 +94,27 @@ def _cause(
             explained.update(each.pk for each in fitting if _is_one_request(each, fitting[0]))
             return _set_by(fitting, cause)
     if cause in _BY_PANEL - {Cause.MI}:
-        loaded = [each for each in reloads if _may_have_made(each, change)]
+        loaded = [each for each in reloads if _may_have_caused(each, change)]
         if loaded:
             return _reloaded_by(loaded)
     return _BY_OTHERS[cause]
 
 
 def _fits(setting: StateResult, change: StateChange) -> bool:
-    """Whether this request may have made the change."""
+    """Whether this request may have caused the change."""
     if setting.proxy_id != change.proxy_id or setting.partition not in {"", change.partition}:
         return False
     if change.state_after not in _states_after(setting.state_wanted or setting.run.state):
         return False
     ended = setting.ended_at or setting.deadline
     is_open = (
-        setting.outcome in {StateOutcome.UNKNOWN, StateOutcome.WAITING} or setting.settled_at is not None
+        setting.outcome in {StateOutcome.UNKNOWN, StateOutcome.WAITING} or setting.reconciled_at is not None
     )
     return _is_within(change.at, setting.run.started_at, ended + (HUNG_FOR if is_open else SEEN_WITHIN))
 
 
 def _states_after(wanted: str) -> set[str]:
-    """What a destination may be after it was set to `wanted`, as lists and reports tell it.
+    """What a destination may be after it was set to `wanted`, according to lists and reports.
 
     Reports say "down" for inactive and probing alike; "probing" makes an inactive destination active.
     """
@@ -133,9 +134,9 @@ def _set_by(fitting: Sequence[StateResult], cause: Cause) -> str:
         return f"Set by {' or '.join(people[:3])}: their requests came too close together to be told apart"
     first = fitting[0]
     by = _by("Set", first.run.actor, first.run.reason)
-    if first.outcome in {StateOutcome.UNKNOWN, StateOutcome.WAITING} or first.settled_at is not None:
-        asked = moment_text(first.run.started_at)
-        return f"{by}, or by others over MI: the request of {asked} got no answer"
+    if first.outcome in {StateOutcome.UNKNOWN, StateOutcome.WAITING} or first.reconciled_at is not None:
+        requested = moment_text(first.run.started_at)
+        return f"{by}, or by others over MI: the request of {requested} got no answer"
     if first.state_wanted and first.state_before == first.state_wanted and cause is Cause.MI:
         return f"{by}, or by others over MI at about the same time"
     return by
@@ -148,8 +149,8 @@ def _reloaded_by(loaded: Sequence[ReloadResult]) -> str:
     return _by("Reload", loaded[0].run.actor, loaded[0].run.reason)
 
 
-def _may_have_made(reload: ReloadResult, change: StateChange) -> bool:
-    """Whether this reload may have made the change: one that keeps states only adds and removes destinations.
+def _may_have_caused(reload: ReloadResult, change: StateChange) -> bool:
+    """Whether this reload may have caused the change: one that keeps states only adds and removes rows.
 
     Of a change of state that the proxy itself puts down to a reload, the reload is named all the same.
     """

@@ -14,11 +14,12 @@ from dispatcher.services import subject
 from efcp.audit.models import AuditRecord
 from efcp.audit.selectors import AuditFilter, audit_page
 from efcp.clock import moment_text
+from efcp.modules.registry import ReloadOutcome, modules_with_live_states
 from efcp.operations.history.causes import ExplainedChange, with_causes
-from efcp.operations.history.timeline import Change, Gap, Period, Segment, Timeline, timeline
+from efcp.operations.history.timeline import Gap, Period, Segment, Timeline, TimelineChange, timeline
 from efcp.operations.maintenance.models import Maintenance
 from efcp.operations.maintenance.selectors import open_of
-from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult
+from efcp.operations.reloads.models import ReloadResult
 from efcp.proxies.models import HistoryGap, KnownDestination, StateChange
 from efcp.proxies.probing import Check, live_check, why_check
 from efcp.proxies.selectors import WatchedProxy, live_states
@@ -126,8 +127,8 @@ class _Past:
     """By proxy: changes and gaps since `begin`, oldest first; the last change before it; the last reload."""
 
     begin: datetime
-    changes: Mapping[int, Sequence[Change]]
-    earlier: Mapping[int, Change]
+    changes: Mapping[int, Sequence[TimelineChange]]
+    earlier: Mapping[int, TimelineChange]
     gaps: Mapping[int, Sequence[Gap]]
     reloaded_at: Mapping[int, datetime]
 
@@ -142,7 +143,7 @@ class _Past:
             uri_key=key,
             occurrence=0,
         )
-        changes: dict[int, list[Change]] = defaultdict(list)
+        changes: dict[int, list[TimelineChange]] = defaultdict(list)
         newest = list(mine.filter(at__gte=begin).order_by("-at", "-pk")[:MAX_CHANGES])
         for one in reversed(newest):
             if partitions[one.proxy_id] == one.partition:
@@ -150,7 +151,7 @@ class _Past:
         before = mine.filter(at__lt=begin).values("proxy_id", "partition").annotate(last=Max("pk"))
         last = [each["last"] for each in before if partitions[each["proxy_id"]] == each["partition"]]
         reloads = ReloadResult.objects.filter(
-            run__module=Module.DISPATCHER, proxy__in=partitions, outcome=ReloadOutcome.DONE
+            run__module__in=modules_with_live_states(), proxy__in=partitions, outcome=ReloadOutcome.DONE
         )
         ended = reloads.values("proxy_id").annotate(last=Max("ended_at"))
         return cls(
@@ -195,8 +196,8 @@ def _silence(since: datetime, end: datetime) -> tuple[Segment, ...]:
     return (Segment("", since, end),) if end > since else ()
 
 
-def _change(change: StateChange) -> Change:
-    return Change(change.at, change.state_before, change.state_after)
+def _change(change: StateChange) -> TimelineChange:
+    return TimelineChange(change.at, change.state_before, change.state_after)
 
 
 def _hits_per_hour(

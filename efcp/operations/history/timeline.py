@@ -26,7 +26,7 @@ class Period(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TimelineChange:
     """A change of state at a moment; texts are those of the history, `before` empty where it appeared."""
 
     at: datetime
@@ -84,8 +84,8 @@ def timeline(
     begin: datetime,
     end: datetime,
     known_since: datetime | None,
-    changes: Sequence[Change],
-    earlier: Change | None,
+    changes: Sequence[TimelineChange],
+    earlier: TimelineChange | None,
     now: str | None,
     gaps: Sequence[Gap] = (),
 ) -> Timeline:
@@ -106,7 +106,9 @@ def timeline(
     return Timeline(begin, end, _without(segments, gaps))
 
 
-def _state_at_begin(changes: Sequence[Change], earlier: Change | None, now: str | None) -> str:
+def _state_at_begin(
+    changes: Sequence[TimelineChange], earlier: TimelineChange | None, now: str | None
+) -> str:
     """Without a change in between, a state was what it is now."""
     if earlier is not None:
         return earlier.after or ABSENT

@@ -8,7 +8,8 @@ from itertools import islice
 from django.urls import reverse
 
 from efcp.audit.selectors import recent_writes
-from efcp.operations.reloads.models import ReloadOutcome, ReloadRun
+from efcp.modules.registry import ReloadOutcome
+from efcp.operations.reloads.models import ReloadRun
 from efcp.proxies.models import StateChange
 from efcp.proxies.selectors import WatchedProxy
 from efcp.proxies.set_counts import listed_names
@@ -136,7 +137,7 @@ def _reloads() -> Iterator[Event]:
             kind="reload",
             who=run.actor,
             words="reloaded",
-            what=run.get_module_display(),
+            what=run.declaration.label,
             where=f"failed on {listed_names(failed)}" if failed else f"on {names}",
             url=run.get_absolute_url(),
             state="bad" if failed else "",

@@ -7,8 +7,9 @@ from django.urls import reverse
 
 from dispatcher.models import Destination
 from efcp.accounts.models import User
+from efcp.modules.registry import ReloadOutcome, modules_with_live_states
 from efcp.operations.alerts.models import NotificationRule
-from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult
+from efcp.operations.reloads.models import ReloadResult
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.selectors import WatchedProxy
 from efcp.script.writing.answers import Answers
@@ -75,7 +76,9 @@ def _steps(watched: tuple[WatchedProxy, ...]) -> Iterator[FirstStep]:
         "Add destination",
         Destination.objects.exists(),
     )
-    reloads = ReloadResult.objects.filter(run__module=Module.DISPATCHER, outcome=ReloadOutcome.DONE)
+    reloads = ReloadResult.objects.filter(
+        run__module__in=modules_with_live_states(), outcome=ReloadOutcome.DONE
+    )
     yield FirstStep(
         "Reload the proxies",
         "Proxies use a change only after a reload.",

@@ -7,6 +7,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
+from efcp.modules.registry import all_modules
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -50,10 +52,8 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
     (
         "System",
         (
-            Place("dispatcher:list", "Dispatcher", ("dispatcher:", "operations:")),
             Place("operations:board", "State board", tuple(f"operations:{name}" for name in BOARD_PAGES)),
             Place("operations:maintenance", "Maintenance", ("operations:maintenance",)),
-            Place("dialplan:list", "Dialplan", ("dialplan:", "operations_dialplan:")),
             Place("proxies:list", "Proxies", ("proxies:",)),
         ),
     ),
@@ -86,16 +86,31 @@ def navigation(request: HttpRequest) -> dict[str, object]:
     return {"navigation": groups, "current_place": SimpleLazyObject(lambda: _current_label(groups))}
 
 
+def place_groups() -> Iterator[tuple[str, tuple[Place, ...]]]:
+    """The places by heading; the registered modules come first under "System"."""
+    modules = tuple(
+        Place(
+            module.list_url,
+            module.label,
+            tuple(f"{each}:" for each in module.namespaces),
+            module.view_permission,
+        )
+        for module in all_modules()
+    )
+    for heading, places in GROUPS:
+        yield heading, (*modules, *places) if heading == "System" else places
+
+
 def place_of(view_name: str) -> Place | None:
     """The place that a page belongs to, by the longest prefix; None for one's own account and for errors."""
-    places = [place for _heading, group in GROUPS for place in group if place.holds(view_name)]
+    places = [place for _heading, group in place_groups() for place in group if place.holds(view_name)]
     return max(places, key=lambda place: place.longest(view_name), default=None)
 
 
 def _groups(request: HttpRequest) -> Iterator[LinkGroup]:
     view_name = request.resolver_match.view_name if request.resolver_match else ""
     mine = place_of(view_name)
-    for heading, places in GROUPS:
+    for heading, places in place_groups():
         permitted = (place for place in places if request.user.has_perm(place.permission))
         links = tuple(_link(place, mine, view_name) for place in permitted)
         if links:
@@ -103,7 +118,7 @@ def _groups(request: HttpRequest) -> Iterator[LinkGroup]:
 
 
 def _link(place: Place, mine: Place | None, view_name: str) -> Link:
-    current = "" if place is not mine else "page" if place.view == view_name else "true"
+    current = "" if place != mine else "page" if place.view == view_name else "true"
     return Link(place.label, reverse(place.view), current)
 
 

@@ -19,7 +19,7 @@ from efcp.audit.models import AuditRecord
 from efcp.jobs.selectors import JOB_IS_TAKEN_WITHIN, worker_is_stuck
 from efcp.operations.board.selectors import Board, BoardSet, Level, board, digest_of, states_of
 from efcp.operations.home.events import FAILED, Event, recent_events
-from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Step
+from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Phase
 from efcp.operations.maintenance.selectors import running
 from efcp.operations.reloads.models import ReloadResult, ReloadRun
 from efcp.proxies.models import StateChange
@@ -210,7 +210,7 @@ def _marks() -> dict[str, Subquery]:
     last_run = ReloadRun.objects.order_by("-pk").values("pk")[:1]
     results = ReloadResult.objects.annotate(last_run=Subquery(last_run))
     results = results.filter(run_id__gt=F("last_run") - RECENT_RUNS)
-    out = MaintenanceOnProxy.objects.filter(step=Step.OUT)
+    out = MaintenanceOnProxy.objects.filter(step=Phase.OUT)
     return {
         "mark_record": _first(AuditRecord.objects.order_by("-pk"), "pk"),
         "mark_change": _first(StateChange.objects.order_by("-pk"), "pk"),
@@ -218,7 +218,7 @@ def _marks() -> dict[str, Subquery]:
         "mark_next_end": _first(out.order_by("maintenance__ends_at"), "maintenance__ends_at"),
         "mark_run": Subquery(last_run),
         "mark_reloaded": _first(results.order_by("-ended_at"), "ended_at"),
-        "mark_settled": _first(results.order_by("-settled_at"), "settled_at"),
+        "mark_settled": _first(results.order_by("-reconciled_at"), "reconciled_at"),
         "mark_oldest_job": _first(DBTaskResult.objects.ready().order_by("enqueued_at"), "enqueued_at"),
     }
 
@@ -268,7 +268,7 @@ def _failed_reloads(watched: Sequence[WatchedProxy]) -> Iterator[Problem]:
     for results in failed.values():
         first = results[0]
         names = listed_names([each.proxy.name for each in results])
-        title = f"{first.run.get_module_display()} reload failed on {names}"
+        title = f"{first.run.declaration.label} reload failed on {names}"
         outcome = first.known_outcome().label
         detail = f"{outcome}: {first.message}" if first.message else f"{outcome}."
         since = first.ended_at or first.run.started_at

@@ -19,7 +19,7 @@ _SOON = timedelta(minutes=1)
 class MaintenanceForm(forms.Form):
     """Why, when and for how long, on which proxies.
 
-    Where nothing active would be left of the set, that is to be said twice: by `anyway`, and then by the
+    Where nothing active would be left of the set, that is to be confirmed twice: by `anyway`, and then by the
     set's number in `typed_set`.
     """
 
@@ -60,13 +60,13 @@ class MaintenanceForm(forms.Form):
         chosen: list[Proxy] = self.cleaned_data["proxy"]
         return chosen
 
-    def was_told_once(self) -> bool:
+    def is_confirmed_once(self) -> bool:
         """Whether it is wanted although nothing active is left."""
         return bool(self.cleaned_data["anyway"])
 
-    def was_told_twice(self) -> bool:
-        """Whether that was said a second time."""
-        return self.was_told_once() and self.cleaned_data["typed_set"].strip() == str(self._setid)
+    def is_confirmed_twice(self) -> bool:
+        """Whether that was confirmed a second time."""
+        return self.is_confirmed_once() and self.cleaned_data["typed_set"].strip() == str(self._setid)
 
 
 class ExtendForm(forms.Form):

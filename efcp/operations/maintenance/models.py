@@ -11,7 +11,7 @@ from efcp.proxies.models import Proxy
 class Maintenance(models.Model):
     """A destination that is out of service from `begins_at` to `ends_at`, on some proxies.
 
-    `despite_empty`: it was confirmed, twice, that its set may be left without an active destination.
+    `allow_empty_set`: it was confirmed, twice, that its set may be left without an active destination.
     `destination_id` is the row's id when it was planned; the row may be gone since. `changed_at` is when
     anything of it changed last.
     """
@@ -23,7 +23,7 @@ class Maintenance(models.Model):
     actor = models.CharField(max_length=64)
     begins_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    despite_empty = models.BooleanField(default=False)
+    allow_empty_set = models.BooleanField(default=False)
     changed_at = models.DateTimeField(auto_now=True)
 
     GUARDED = ("setid", "uri", "begins_at", "ends_at")
@@ -40,7 +40,7 @@ class Maintenance(models.Model):
         return f"{self.uri} in set {self.setid} until {self.ends_at}"
 
 
-class Step(models.TextChoices):
+class Phase(models.TextChoices):
     """How far a maintenance is on one proxy."""
 
     PLANNED = "planned", "Planned"
@@ -53,13 +53,13 @@ class Step(models.TextChoices):
 class MaintenanceOnProxy(models.Model):
     """A maintenance on one proxy.
 
-    `claimed_until` is set before a proxy is asked for anything: until then no other watcher does the same.
+    `claimed_until` is set before anything is sent: until then no other watcher does the same.
     `state_before` is what it was when it was taken out; `out_run` set it inactive.
     """
 
     maintenance = models.ForeignKey(Maintenance, on_delete=models.CASCADE, related_name="on_proxies")
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="+")
-    step = models.CharField(max_length=10, choices=Step.choices, default=Step.PLANNED)
+    step = models.CharField(max_length=10, choices=Phase.choices, default=Phase.PLANNED)
     state_before = models.CharField(max_length=8, blank=True)
     out_run = models.ForeignKey(StateRun, on_delete=models.SET_NULL, null=True, related_name="+")
     out_at = models.DateTimeField(null=True)
@@ -80,4 +80,4 @@ class MaintenanceOnProxy(models.Model):
 
     def is_overdue(self, now: datetime) -> bool:
         """Whether it should have been put back by now."""
-        return self.step == Step.OUT and now > self.maintenance.ends_at
+        return self.step == Phase.OUT and now > self.maintenance.ends_at

@@ -1,7 +1,7 @@
-"""Taking destinations out at their time and putting them back: a duty of the leading watcher.
+"""Takes destinations out of service at their time and puts them back: a task of the leading watcher.
 
-Each act is claimed in the database before a proxy is asked, so that no two watchers do it; a claim whose
-process died runs out, and the act is done again: setting inactive or active twice does no harm.
+Each act is claimed in the database before anything is sent, so that no two watchers do it. A claim whose
+process died expires and the act is repeated: setting inactive or active twice does no harm.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from dispatcher.models import Destination
 from efcp.audit.services import Actor
-from efcp.operations.maintenance.models import MaintenanceOnProxy, Step
+from efcp.operations.maintenance.models import MaintenanceOnProxy, Phase
 from efcp.operations.states import services as states
 from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.operations.states.results import WATCH_FOR
@@ -36,10 +36,10 @@ AGAIN_AFTER = timedelta(seconds=10)
 LOOKED_AGAIN_AFTER = timedelta(seconds=2)
 ANSWERED_WITHIN_S = 40.0
 GIVEN_UP_AFTER = timedelta(days=1)
-"""How long after its end a proxy that does not answer is still asked."""
+"""How long after its end a proxy that does not answer is still tried."""
 
 
-def carry_out(now: datetime) -> None:
+def run_due(now: datetime) -> None:
     """Do what is due: take out, take out again what a late answer to a probe turned back, put back."""
     for each in _claimed(_to_begin(now), now):
         _take_out(each, now)
@@ -50,17 +50,17 @@ def carry_out(now: datetime) -> None:
 
 
 def _to_begin(now: datetime) -> QuerySet[MaintenanceOnProxy]:
-    return MaintenanceOnProxy.objects.filter(step=Step.PLANNED, maintenance__begins_at__lte=now)
+    return MaintenanceOnProxy.objects.filter(step=Phase.PLANNED, maintenance__begins_at__lte=now)
 
 
 def _to_end(now: datetime) -> QuerySet[MaintenanceOnProxy]:
-    return MaintenanceOnProxy.objects.filter(step=Step.OUT, maintenance__ends_at__lte=now)
+    return MaintenanceOnProxy.objects.filter(step=Phase.OUT, maintenance__ends_at__lte=now)
 
 
 def _turned_back(now: datetime) -> QuerySet[MaintenanceOnProxy]:
-    """What an answer to a probe that was under way has made active again."""
+    """What a late reply to a probe turned active again."""
     lately_out = MaintenanceOnProxy.objects.filter(
-        step=Step.OUT, out_at__gte=now - WATCH_FOR, maintenance__ends_at__gt=now
+        step=Phase.OUT, out_at__gte=now - WATCH_FOR, maintenance__ends_at__gt=now
     )
     found = [
         each.pk for each in lately_out.select_related("maintenance")[:AT_ONCE] if _is_active_by_probing(each)
@@ -88,22 +88,27 @@ def _claim(each: MaintenanceOnProxy, now: datetime) -> bool:
 def _take_out(each: MaintenanceOnProxy, now: datetime) -> None:
     planned = each.maintenance
     if planned.ends_at <= now:
-        _finish(each, Step.NOT_TAKEN, now, "Its time was over before anybody could take it out.")
+        _finish(each, Phase.NOT_TAKEN, now, "Its time was over before anybody could take it out.")
         return
     row = _row(each)
-    if not planned.despite_empty and emptied_sets([row], [each.proxy]):
-        _finish(each, Step.NOT_TAKEN, now, f"Set {planned.setid} would have had no active destination left.")
+    if not planned.allow_empty_set and emptied_sets([row], [each.proxy]):
+        _finish(
+            each,
+            Phase.NOT_TAKEN,
+            now,
+            f"Set {planned.setid} would have had no active destination left.",
+        )
         return
     result = _set(each, row, KnownState.INACTIVE, planned.reason)
     if result is None or result.outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
-        _again(each, now, "The proxy did not answer; it is asked again.")
+        _again(each, now, "The proxy did not answer; it is tried again.")
     elif result.outcome in _IS_SET:
         # A proxy that hung may have carried out an earlier request: what it held before that one counts.
         first = next(iter(_own_requests(each, KnownState.INACTIVE, planned.begins_at)), result)
         each.out_run, each.out_at, each.state_before = first.run, now, first.state_before
-        _store(each, Step.OUT, "")
+        _store(each, Phase.OUT, "")
     else:
-        _finish(each, Step.NOT_TAKEN, now, result.message or StateOutcome(result.outcome).label)
+        _finish(each, Phase.NOT_TAKEN, now, result.message or StateOutcome(result.outcome).label)
 
 
 def _take_out_again(each: MaintenanceOnProxy, now: datetime) -> None:
@@ -115,40 +120,40 @@ def _take_out_again(each: MaintenanceOnProxy, now: datetime) -> None:
 def _put_back(each: MaintenanceOnProxy, now: datetime) -> None:
     planned = each.maintenance
     if each.state_before == KnownState.INACTIVE:
-        _finish(each, Step.LEFT, now, "It was inactive before, too.")
+        _finish(each, Phase.LEFT, now, "It was inactive before, too.")
         return
     if not any(one.fresh for one in watched_proxies() if one.proxy.pk == each.proxy_id):
         _wait_for_proxy(each, now)
         return
     known = _known(each)
     if known is None:
-        _finish(each, Step.LEFT, now, "The proxy does not hold it any more.")
+        _finish(each, Phase.LEFT, now, "The proxy does not hold it any more.")
     elif known.state == KnownState.ACTIVE and _own_requests(each, KnownState.ACTIVE, planned.ends_at):
-        _finish(each, Step.BACK, now, "The request got no answer; the proxy held it as active later.")
+        _finish(each, Phase.BACK, now, "The request got no answer; the proxy held it as active later.")
     elif known.state != KnownState.INACTIVE:
-        _finish(each, Step.LEFT, now, f"It was {known.state} already: somebody or a reload set it so.")
+        _finish(each, Phase.LEFT, now, f"It was {known.state} already: somebody or a reload set it so.")
     elif by := _set_since(each):
-        _finish(each, Step.LEFT, now, f"{by} set its state meanwhile.")
+        _finish(each, Phase.LEFT, now, f"{by} set its state meanwhile.")
     else:
         result = _set(each, _row(each), KnownState.ACTIVE, f"End of maintenance: {planned.reason}")
         if result is not None and result.outcome in _IS_SET:
-            _finish(each, Step.BACK, now, "")
+            _finish(each, Phase.BACK, now, "")
         else:
             _wait_for_proxy(each, now)
 
 
 def _wait_for_proxy(each: MaintenanceOnProxy, now: datetime) -> None:
     if now - each.maintenance.ends_at > GIVEN_UP_AFTER:
-        _finish(each, Step.LEFT, now, "The proxy did not answer for a day: set the state by hand.")
+        _finish(each, Phase.LEFT, now, "The proxy did not answer for a day: set the state by hand.")
     else:
         _again(each, now, "The proxy does not answer; it is put back when it does.")
 
 
 def _set(each: MaintenanceOnProxy, row: Destination, state: KnownState, reason: str) -> StateResult | None:
     """Set the state on the one proxy and wait for what came of it; None where that is not known."""
-    begun = states.begin([row], state, [each.proxy], Actor(_actor(each)), reason[:255])
-    begun.ended.wait(ANSWERED_WITHIN_S)
-    result = begun.run.results.select_related("run").filter(proxy=each.proxy).first()
+    handle = states.begin([row], state, [each.proxy], Actor(_actor(each)), reason[:255])
+    handle.ended.wait(ANSWERED_WITHIN_S)
+    result = handle.run.results.select_related("run").filter(proxy=each.proxy).first()
     return result if result is not None and result.outcome != StateOutcome.WAITING else None
 
 
@@ -217,7 +222,7 @@ def _set_since(each: MaintenanceOnProxy) -> str:
     return ""
 
 
-def _finish(each: MaintenanceOnProxy, step: Step, now: datetime, message: str) -> None:
+def _finish(each: MaintenanceOnProxy, step: Phase, now: datetime, message: str) -> None:
     each.done_at = now
     _store(each, step, message)
 
@@ -230,7 +235,7 @@ def _again(each: MaintenanceOnProxy, now: datetime, message: str, after: timedel
 
 
 @retried_on_lock
-def _store(each: MaintenanceOnProxy, step: Step, message: str) -> None:
+def _store(each: MaintenanceOnProxy, step: Phase, message: str) -> None:
     each.step, each.message, each.claimed_until = step, message[:255], None
     each.save()
     each.maintenance.save(update_fields=["changed_at"])

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from django.db.models import Exists, Max, OuterRef
 
-from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Step
+from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Phase
 from efcp.sip.uri import uri_key
 
 SHOWN_PAST = 50
 SHOWN_OPEN = 500
 
-_OPEN_STEPS = (Step.PLANNED, Step.OUT)
+_OPEN_STEPS = (Phase.PLANNED, Phase.OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def out_of_service(setids: Iterable[int]) -> dict[tuple[int, str], Maintenance]:
     return {
         (each.setid, uri_key(each.uri)): each
         for each in _open(setids)
-        if any(one.step == Step.OUT for one in each.on_proxies.all())
+        if any(one.step == Phase.OUT for one in each.on_proxies.all())
     }
 
 

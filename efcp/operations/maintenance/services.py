@@ -1,4 +1,4 @@
-"""Planning a maintenance, and changing its end. What a proxy is asked for stands in carrying_out.py."""
+"""Planning a maintenance, and changing its end; schedule.py carries it out."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from dispatcher.routing.rows import DestinationRow
 from dispatcher.services import subject
 from efcp.audit.edit_tokens import require_current
 from efcp.audit.services import Actor, Subject, record
-from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Step
+from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Phase
 from efcp.proxies.models import Proxy
 
 
@@ -23,7 +23,7 @@ def plan(
     actor: Actor,
     reason: str,
     *,
-    despite_empty: bool = False,
+    allow_empty_set: bool = False,
 ) -> Maintenance:
     """Have a row's destination taken out on these proxies, and put back at the end."""
     with transaction.atomic():
@@ -35,7 +35,7 @@ def plan(
             actor=actor.name,
             begins_at=begins_at,
             ends_at=ends_at,
-            despite_empty=despite_empty,
+            allow_empty_set=allow_empty_set,
         )
         MaintenanceOnProxy.objects.bulk_create(
             MaintenanceOnProxy(maintenance=planned, proxy=proxy) for proxy in proxies
@@ -58,8 +58,8 @@ def end_now(planned: Maintenance, actor: Actor, original: str | None = None) -> 
     now = timezone.now()
     with transaction.atomic():
         planned = _locked(planned, original)
-        waiting = planned.on_proxies.filter(step=Step.PLANNED)
-        waiting.update(step=Step.NOT_TAKEN, done_at=now, message=f"Cancelled by {actor.name}.")
+        waiting = planned.on_proxies.filter(step=Phase.PLANNED)
+        waiting.update(step=Phase.NOT_TAKEN, done_at=now, message=f"Cancelled by {actor.name}.")
         _move_end(planned, min(planned.ends_at, now), actor, "end maintenance")
 
 

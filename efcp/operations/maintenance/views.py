@@ -33,7 +33,7 @@ def maintenance_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.operate", raise_exception=True)
 def begin(request: HttpRequest, destination_id: int) -> HttpResponse:
-    """Take one destination out for a time; refused where nothing active is left, unless told so twice."""
+    """Take one destination out for a time; refused where nothing active is left, unless confirmed twice."""
     row = find(destination_id)
     if row is None:
         raise Http404
@@ -42,7 +42,7 @@ def begin(request: HttpRequest, destination_id: int) -> HttpResponse:
     if request.method != "POST" or not form.is_valid():
         return _ask(request, row, form)
     emptied = emptied_sets([row], form.proxies(), watched)
-    if emptied and not form.was_told_twice():
+    if emptied and not form.is_confirmed_twice():
         return _ask(request, row, form, refused=emptied)
     services.plan(
         row,
@@ -51,7 +51,7 @@ def begin(request: HttpRequest, destination_id: int) -> HttpResponse:
         form.ends_at(),
         actor_of(request),
         form.cleaned_data["reason"],
-        despite_empty=form.was_told_twice(),
+        allow_empty_set=form.is_confirmed_twice(),
     )
     messages.success(request, f"{row.destination} is taken out of set {row.setid}, and put back at the end.")
     return redirect("operations:maintenance")
@@ -101,7 +101,7 @@ def _ask(
         "line": chosen_lines([row], watched)[0],
         "emptied": emptied_sets([row], [each.proxy for each in watched], watched),
         "refused": refused,
-        "told_once": bool(refused) and form.was_told_once(),
+        "confirmed_once": bool(refused) and form.is_confirmed_once(),
         "under_way": selectors.open_of(row.setid, row.destination),
     }
     status = 422 if form.errors or refused else 200

@@ -21,7 +21,7 @@ _MAX_DATAGRAM = 65535
 _MOST_BYTES = 65536
 _IP_RECVERR = 11
 _IPV6_RECVERR = 25
-"""Linux's options by which a refused port is told to an unconnected socket, too (ip(7), ipv6(7))."""
+"""Linux's options that report a refused port to an unconnected socket, too (ip(7), ipv6(7))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class _Exchange:
         self._limit_s = limit_s
         self._family = socket.AF_INET6 if ":" in sent.address else socket.AF_INET
         self._branch = f"z9hG4bK{secrets.token_hex(12)}"
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         self._outcome = ProbeOutcome()
 
     def over_udp(self) -> ProbeOutcome:
@@ -91,14 +91,14 @@ class _Exchange:
         peer = (self._sent.address, self._sent.port)
         with socket.socket(self._family, socket.SOCK_DGRAM) as bound:
             bound.bind((self._own_address(), 0))
-            self._hear_refusals(bound)
+            self._receive_refusals(bound)
             request = self._request(bound)
             wait_s = T1_S
             while True:
                 bound.sendto(request, peer)
                 again_at = time.monotonic() + (T2_S if self._outcome.provisional else wait_s)
                 for datagram in self._datagrams(bound, min(again_at, self._deadline)):
-                    if self._takes(datagram):
+                    if self._accepts(datagram):
                         return self._outcome
                 if time.monotonic() >= self._deadline:
                     return self.silence()
@@ -111,7 +111,7 @@ class _Exchange:
             stream.settimeout(self._left())
             stream.sendall(self._request(stream))
             for message in self._messages(stream):
-                if self._takes(message):
+                if self._accepts(message):
                     return self._outcome
         return self.failed("The connection was closed before an answer came.")
 
@@ -122,7 +122,7 @@ class _Exchange:
 
     def failed(self, problem: str) -> ProbeOutcome:
         """What is known so far, and why there is no answer."""
-        return replace(self._outcome, took_s=time.monotonic() - self._begun, problem=problem)
+        return replace(self._outcome, took_s=time.monotonic() - self._started, problem=problem)
 
     def _left(self) -> float:
         left = self._deadline - time.monotonic()
@@ -136,7 +136,7 @@ class _Exchange:
             probe.connect((self._sent.address, self._sent.port))
             return str(probe.getsockname()[0])
 
-    def _hear_refusals(self, bound: socket.socket) -> None:
+    def _receive_refusals(self, bound: socket.socket) -> None:
         if self._family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
         else:
@@ -156,7 +156,7 @@ class _Exchange:
         host, port = bound.getsockname()[:2]
         source = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._outcome = replace(self._outcome, source=source)
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         return ProbeRequest(
             method=self._sent.method,
             uri=self._sent.uri,
@@ -196,14 +196,14 @@ class _Exchange:
                 if 0 <= start <= MAX_HEAD_BYTES:
                     yield head[start:]
 
-    def _takes(self, message: bytes) -> bool:
-        """Take note of an answer to this probe; tell whether it is the final one."""
+    def _accepts(self, message: bytes) -> bool:
+        """Record an answer to this probe; return whether it is the final one."""
         response = read_response(message, self._sent.method)
         if response is None or response.branch != self._branch:
             return False
         if response.code < FIRST_FINAL_CODE:
             self._outcome = replace(self._outcome, provisional=response.code)
             return False
-        took_s = time.monotonic() - self._begun
+        took_s = time.monotonic() - self._started
         self._outcome = replace(self._outcome, code=response.code, reason=reason_of(message), took_s=took_s)
         return True

@@ -46,7 +46,7 @@ def start(wanted: ProbeWanted, actor: Actor) -> tuple[ProbeRun, threading.Event]
     except (OperationalError, InterfaceError) as error:
         if stored_despite(error, actor) is None:
             raise
-    return probe, in_background(lambda: _carry_out(probe, wanted.sent), "probe")
+    return probe, in_background(lambda: _execute(probe, wanted.sent), "probe")
 
 
 def _probe(wanted: ProbeWanted, actor: Actor) -> ProbeRun:
@@ -91,7 +91,7 @@ def _create(probe: ProbeRun, wanted: ProbeWanted, actor: Actor) -> None:
         )
 
 
-def _carry_out(probe: ProbeRun, sent: ProbeToSend) -> None:
+def _execute(probe: ProbeRun, sent: ProbeToSend) -> None:
     outcome = send(sent, LIMIT_S)
     _store(
         probe,

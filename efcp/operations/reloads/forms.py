@@ -9,8 +9,7 @@ from django.http import QueryDict
 
 from efcp.accounts.form_recovery import NOTICE
 from efcp.operations.forms import ProxiesField
-from efcp.operations.reloads.models import Module
-from efcp.operations.reloads.services import Wanted
+from efcp.operations.reloads.services import ReloadRequest
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import WatchedProxy
 
@@ -43,9 +42,9 @@ class ReloadForm(forms.Form):
         chosen: list[Proxy] = self.cleaned_data["proxy"]
         return chosen
 
-    def wanted(self) -> Wanted:
+    def request(self) -> ReloadRequest:
         """How to reload them."""
-        return Wanted(first=self._first(), reason=self.cleaned_data["reason"])
+        return ReloadRequest(first=self._first(), reason=self.cleaned_data["reason"])
 
     def _first(self) -> Proxy | None:
         wanted = self.cleaned_data["first"]
@@ -65,7 +64,7 @@ class DispatcherReloadForm(ReloadForm):
         initial="y",
         widget=forms.RadioSelect,
     )
-    despite_losses = forms.BooleanField(
+    allow_losses = forms.BooleanField(
         required=False,
         label="Reload although destinations in use would be dropped, or may be",
     )
@@ -82,31 +81,31 @@ class DispatcherReloadForm(ReloadForm):
         self.losses = losses or {}
 
     def clean(self) -> dict[str, Any]:
-        """What was chosen; refused where calls would be lost and that was not said to be meant."""
+        """What was chosen; refused where calls would be lost and that was not confirmed."""
         data = super().clean()
         losing = [proxy for proxy in data.get("proxy") or () if self.losses.get(proxy.pk)]
-        if losing and not data.get("despite_losses"):
+        if losing and not data.get("allow_losses"):
             names = ", ".join(proxy.name for proxy in losing)
             self.add_error(
-                "despite_losses",
+                "allow_losses",
                 f"Destinations in use on {names} would be dropped, or may be: say that it is meant.",
             )
         return data
 
     @property
     def loses_calls(self) -> bool:
-        """Whether the question has to be asked."""
+        """Whether that has to be confirmed."""
         return any(self.losses.values())
 
-    def wanted(self) -> Wanted:
+    def request(self) -> ReloadRequest:
         """How to reload them."""
-        return replace(super().wanted(), inherit_state=self.cleaned_data["inherit_state"])
+        return replace(super().request(), inherit_state=self.cleaned_data["inherit_state"])
 
 
 class DialplanReloadForm(ReloadForm):
     """The question before dp_reload; where test cases fail, that has to be meant."""
 
-    despite_failures = forms.BooleanField(required=False)
+    allow_failures = forms.BooleanField(required=False)
 
     def __init__(
         self,
@@ -117,19 +116,19 @@ class DialplanReloadForm(ReloadForm):
     ) -> None:
         """`failing` is how many test cases fail on the table."""
         super().__init__(data, watched, typed)
-        self.fields["despite_failures"].label = f"Reload although {failing} of the test cases fail"
+        self.fields["allow_failures"].label = f"Reload although {failing} of the test cases fail"
         self._failing = failing
 
     def clean(self) -> dict[str, Any]:
-        """What was chosen; refused where test cases fail and that was not said to be meant."""
+        """What was chosen; refused where test cases fail and that was not confirmed."""
         data = super().clean()
-        if self._failing and not data.get("despite_failures"):
-            self.add_error("despite_failures", "Test cases fail: say that you mean to reload nevertheless.")
+        if self._failing and not data.get("allow_failures"):
+            self.add_error("allow_failures", "Test cases fail: say that you mean to reload nevertheless.")
         return data
 
-    def wanted(self) -> Wanted:
+    def request(self) -> ReloadRequest:
         """How to reload them."""
-        return replace(super().wanted(), module=Module.DIALPLAN)
+        return replace(super().request(), module="dialplan")
 
 
 def _first_choice(each: WatchedProxy) -> tuple[str, str]:

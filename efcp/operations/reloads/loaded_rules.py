@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from dialplan.cases.running import run_cases
 from dialplan.cases.selectors import all_cases
 from dialplan.proxy_check import TranslationAnswer, ask_cases
+from dialplan.reloading import CASES_LIMIT_S, differing_cases
 from efcp.mi import MiClient
-from efcp.operations.reloads.dialplan import CASES_LIMIT_S, differing_cases
-from efcp.operations.reloads.models import Module
 from efcp.proxies.fan_out import Answer, target_of
 from efcp.proxies.load_reports import LastLoad
 from efcp.proxies.loads import last_loads
@@ -18,16 +17,16 @@ from efcp.proxies.selectors import proxies_for_all
 from efcp.proxies.shared_questions import Survey, begin, is_open, key_of
 
 MAX_ASKED = 200
-"""Proxies that are shown and asked."""
+"""The most proxies that are shown and queried."""
 
 KEY = key_of("cases")
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class RulesOnProxy:
     """One proxy: its last load as the watcher stored it, None where unknown, and the cases that differ.
 
-    `is_answered` tells that the cases were asked, `is_awaited` that they are being asked.
+    `is_answered`: the cases were run on it; `is_awaited`: they are being run.
     """
 
     proxy: Proxy
@@ -40,18 +39,18 @@ class Holding:
 
 
 def latest_question() -> SharedQuestion | None:
-    """The question for all saved test cases, as it was asked last."""
+    """The latest question for all saved test cases."""
     return SharedQuestion.objects.filter(key=KEY).first()
 
 
-def holdings(question: SharedQuestion | None) -> Iterator[Holding]:
-    """Each proxy by what is stored; nobody is asked."""
+def loaded_rules(question: SharedQuestion | None) -> Iterator[RulesOnProxy]:
+    """Each proxy from what is stored; no proxy is queried."""
     proxies = list(proxies_for_all()[:MAX_ASKED])
-    loads = last_loads(proxies, Module.DIALPLAN.value)
+    loads = last_loads(proxies, "dialplan")
     answers = {each.proxy_id: each for each in question.answers.all()} if question else {}
     still_open = is_open(question)
     for proxy in proxies:
-        yield _holding(proxy, loads.get(proxy.pk), answers.get(proxy.pk), still_open)
+        yield _loaded(proxy, loads.get(proxy.pk), answers.get(proxy.pk), still_open)
 
 
 def ask_all_cases(actor: str) -> SharedQuestion:
@@ -64,21 +63,25 @@ def ask_all_cases(actor: str) -> SharedQuestion:
     def encode(answer: Answer[list[TranslationAnswer | None]]) -> str:
         if answer.error is not None:
             return json.dumps({"problem": str(answer.error)})
-        said = answer.value
-        count = sum(each is not None for each in said)
-        return json.dumps({"cases": count, "differing": list(differing_cases(checked, said))})
+        answers = answer.value
+        count = sum(each is not None for each in answers)
+        return json.dumps({"cases": count, "differing": list(differing_cases(checked, answers))})
 
     targets = [target_of(proxy) for proxy in proxies_for_all()[:MAX_ASKED]]
     survey = Survey(KEY, "Test cases on all proxies", targets, question, encode, 3.0, CASES_LIMIT_S)
     return begin(survey, actor)
 
 
-def _holding(proxy: Proxy, load: LastLoad | None, answer: SharedAnswer | None, still_open: bool) -> Holding:
+def _loaded(
+    proxy: Proxy, load: LastLoad | None, answer: SharedAnswer | None, still_open: bool
+) -> RulesOnProxy:
     if answer is None:
-        return Holding(proxy, load)
+        return RulesOnProxy(proxy, load)
     if answer.answered_at is None:
         problem = "" if still_open else "The panel ended before it answered."
-        return Holding(proxy, load, problem=problem, is_answered=not still_open, is_awaited=still_open)
+        return RulesOnProxy(proxy, load, problem=problem, is_answered=not still_open, is_awaited=still_open)
     found = json.loads(answer.text)
     differing = tuple(found.get("differing", ()))
-    return Holding(proxy, load, found.get("cases", 0), differing, found.get("problem", ""), is_answered=True)
+    return RulesOnProxy(
+        proxy, load, found.get("cases", 0), differing, found.get("problem", ""), is_answered=True
+    )

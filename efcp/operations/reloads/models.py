@@ -4,24 +4,18 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from efcp.modules.registry import PanelModule, ReloadOutcome, module_named
 from efcp.proxies.models import Proxy
 
 
-class Module(models.TextChoices):
-    """OpenSIPS's module whose table is loaded anew."""
-
-    DISPATCHER = "dispatcher", "Dispatcher"
-    DIALPLAN = "dialplan", "Dialplan"
-
-
 class ReloadRun(models.Model):
-    """One reload of one module on one or more proxies, asked for by one person.
+    """One reload of one module on one or more proxies, requested by one person.
 
     With `first`, that proxy is reloaded alone, and the others only if it comes back clean. `inherit_state`
     is dispatcher's. `process` carries it out (efcp.operations.runs).
     """
 
-    module = models.CharField(max_length=16, choices=Module.choices, default=Module.DISPATCHER)
+    module = models.CharField(max_length=16)
     started_at = models.DateTimeField()
     actor = models.CharField(max_length=64)
     reason = models.CharField(max_length=255, blank=True)
@@ -37,22 +31,13 @@ class ReloadRun(models.Model):
         return f"reload {self.pk} by {self.actor}"
 
     def get_absolute_url(self) -> str:
-        """The page that tells what came of it."""
-        app = "operations_dialplan" if self.module == Module.DIALPLAN else "operations"
-        return reverse(f"{app}:run", args=[self.pk])
+        """The page with its results."""
+        return reverse(self.declaration.reload_run_url, args=[self.pk])
 
-
-class ReloadOutcome(models.TextChoices):
-    """What is known of a reload on one proxy."""
-
-    WAITING = "waiting", "Waiting"
-    RUNNING = "running", "Running"
-    DONE = "done", "Reloaded"
-    REFUSED = "refused", "Refused"
-    NOT_REACHED = "not reached", "Not reached"
-    NOT_SENT = "not sent", "Not sent"
-    UNKNOWN = "unknown", "Unknown, still running"
-    NO_EFFECT = "no effect", "Not reloaded"
+    @property
+    def declaration(self) -> PanelModule:
+        """The module as it is registered."""
+        return module_named(self.module)
 
 
 class ReloadResult(models.Model):
@@ -60,12 +45,12 @@ class ReloadResult(models.Model):
 
     `running_key` names module and proxy until the result has its end, and is unique: so two people who
     reload a proxy at once find themselves in one run. `took_ms` is the time of the reload alone. `loaded` and
-    `discarded` are what the proxy reports of this load, `report` is its newest report where it tells of
+    `discarded` are what the proxy reports of this load, `report` is its newest report where there is
     none. `differs` counts what is not as the table after the read-back, None where there was none; `notes`
     say it in words where another page does not. The process that waited for a result without an end past
     `deadline` is gone. Without an answer the result is settled by the proxy's reports of loading
-    (efcp.operations.reconciliation): `answered_at` is when they were first asked for after it was given up,
-    `settled_at` when it was decided.
+    (efcp.operations.reconciliation): `answered_at` is when they were first read after it was given up,
+    `reconciled_at` when it was decided.
     """
 
     run = models.ForeignKey(ReloadRun, on_delete=models.CASCADE, related_name="results")
@@ -83,7 +68,7 @@ class ReloadResult(models.Model):
     read_back_problem = models.CharField(max_length=255, blank=True)
     notes = models.JSONField(default=list)
     answered_at = models.DateTimeField(null=True)
-    settled_at = models.DateTimeField(null=True)
+    reconciled_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "efcp_reload_result"
@@ -95,7 +80,7 @@ class ReloadResult(models.Model):
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether nobody is left who could still tell its end."""
+        """Whether the process that waited for its end is gone."""
         return self.ended_at is None and timezone.now() > self.deadline
 
     def known_outcome(self) -> ReloadOutcome:

@@ -16,8 +16,10 @@ from efcp.accounts.form_recovery import recover_form
 from efcp.audit.services import actor_of
 from efcp.operations.reloads import selectors, services
 from efcp.operations.reloads.forms import DialplanReloadForm, DispatcherReloadForm, ReloadForm
-from efcp.operations.reloads.loaded_rules import ask_all_cases, holdings, latest_question
-from efcp.operations.reloads.models import Module, ReloadRun
+from efcp.operations.reloads.loaded_rules import ask_all_cases, latest_question
+from efcp.operations.reloads.loaded_rules import loaded_rules as read_loaded_rules
+from efcp.operations.reloads.models import ReloadRun
+from efcp.operations.runs import RunHandle
 from efcp.proxies.context import watched_on
 from efcp.proxies.shared_questions import QuestionsBusyError, is_open
 
@@ -43,11 +45,16 @@ def dispatcher_reload_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
-def run_page(request: HttpRequest, run_id: int, module: Module = Module.DISPATCHER) -> HttpResponse:
+def run_page(request: HttpRequest, run_id: int, module: str) -> HttpResponse:
     """What came of one run; htmx asks for the results alone until all are in."""
     run = get_object_or_404(ReloadRun, pk=run_id, module=module)
     lines = selectors.result_lines(run)
-    context = {"run": run, "lines": lines, "is_open": any(line.is_open for line in lines)}
+    context = {
+        "run": run,
+        "module": run.declaration,
+        "lines": lines,
+        "is_open": any(line.is_open for line in lines),
+    }
     fragment = "#results" if request.headers.get("HX-Target") == "results" else ""
     return render(request, f"operations/run.html{fragment}", context)
 
@@ -58,8 +65,9 @@ def _show_dispatcher(
     context = {
         "form": form,
         "changes": changes,
-        "under_way": selectors.runs_under_way(Module.DISPATCHER),
-        "recent": selectors.recent_runs(Module.DISPATCHER),
+        "preview": selectors.reload_preview(changes),
+        "under_way": selectors.runs_under_way("dispatcher"),
+        "recent": selectors.recent_runs("dispatcher"),
         "suggestion": indexes.suggestion() if request.user.has_perm("efcp.administer") else "",
     }
     return render(request, "operations/reload.html", context, status=422 if form.errors else 200)
@@ -67,7 +75,7 @@ def _show_dispatcher(
 
 def _start_dispatcher(request: HttpRequest, form: DispatcherReloadForm) -> HttpResponse:
     started = _start_and_wait(request, form)
-    if not started.is_new and started.run.inherit_state != form.wanted().inherit_state:
+    if not started.is_new and started.run.inherit_state != form.request().inherit_state:
         messages.warning(
             request,
             "That one keeps the states in memory, other than you chose."
@@ -78,7 +86,7 @@ def _start_dispatcher(request: HttpRequest, form: DispatcherReloadForm) -> HttpR
 
 
 SHOWN = 50
-"""Rules that a proxy drops, and test cases that fail, told one by one."""
+"""Rules that a proxy drops, and failing test cases, listed one by one."""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -103,8 +111,8 @@ def dialplan_reload_page(request: HttpRequest) -> HttpResponse:
         "dropped": prediction.dropped[:SHOWN] if prediction else (),
         "failing": failing[:SHOWN],
         "failing_count": len(failing),
-        "under_way": selectors.runs_under_way(Module.DIALPLAN),
-        "recent": selectors.recent_runs(Module.DIALPLAN),
+        "under_way": selectors.runs_under_way("dialplan"),
+        "recent": selectors.recent_runs("dialplan"),
     }
     status = 422 if form.errors else 200
     return render(request, "operations/dialplan_reload.html", context, status=status)
@@ -131,7 +139,7 @@ def ask_cases(request: HttpRequest) -> HttpResponse:
 def _show_loaded_rules(request: HttpRequest, problem: str = "") -> HttpResponse:
     question = latest_question()
     context = {
-        "holdings": list(holdings(question)),
+        "on_proxies": list(read_loaded_rules(question)),
         "question": question,
         "is_open": is_open(question),
         "problem": problem,
@@ -145,9 +153,9 @@ WAIT_S = 1.0
 """How long the request waits for quick proxies, so that most reloads show their result at once."""
 
 
-def _start_and_wait(request: HttpRequest, form: ReloadForm) -> services.Started:
+def _start_and_wait(request: HttpRequest, form: ReloadForm) -> RunHandle[ReloadRun]:
     """Start it, or say that one was under way already, which is then everybody's."""
-    started = services.start(form.proxies(), form.wanted(), actor_of(request))
+    started = services.start(form.proxies(), form.request(), actor_of(request))
     if started.is_new:
         started.ended.wait(WAIT_S)
     else:

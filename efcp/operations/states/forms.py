@@ -8,7 +8,7 @@ from django import forms
 from django.http import QueryDict
 
 from efcp.operations.forms import ProxiesField
-from efcp.operations.states.selectors import left_out
+from efcp.operations.states.selectors import omitted_proxies
 from efcp.proxies.models import KnownState, Proxy
 from efcp.proxies.selectors import WatchedProxy
 
@@ -38,14 +38,16 @@ class StateForm(forms.Form):
         chosen: list[Proxy] = self.cleaned_data["proxy"]
         return chosen
 
-    def left_out(self) -> list[Proxy]:
+    def omitted_proxies(self) -> list[Proxy]:
         """The proxies that share the table with the chosen ones, and are not chosen as the form stands."""
         pks = {str(pk) for pk in self["proxy"].value() or ()}
-        return left_out([each.proxy for each in self._watched if str(each.proxy.pk) in pks], self._watched)
+        return omitted_proxies(
+            [each.proxy for each in self._watched if str(each.proxy.pk) in pks], self._watched
+        )
 
     def clean(self) -> None:
         """Some of the proxies that share a table are set only once that was confirmed."""
-        if self.cleaned_data.get("proxy") and not self.cleaned_data["only_these"] and self.left_out():
+        if self.cleaned_data.get("proxy") and not self.cleaned_data["only_these"] and self.omitted_proxies():
             self.add_error("only_these", "Not all proxies that share the table are chosen: see below.")
 
     def chosen_state(self) -> KnownState:

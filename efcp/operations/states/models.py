@@ -47,12 +47,12 @@ class StateOutcome(models.TextChoices):
 
 
 class StateResult(models.Model):
-    """A run on one destination of one proxy: its state before, and what the read-back told after.
+    """A run on one destination of one proxy: its state before, and after, by the read-back.
 
-    `through` is the member of the proxy's cluster that was told the state in the place of this one.
+    `through` is the member of the proxy's cluster that got the call in the place of this one.
     `partition` is empty in rows of older versions. `ended_at` is when the answer came or was given up.
     Without an answer the result is settled later (efcp.operations.reconciliation): `answered_at` is when the
-    first list after that was asked for, `settled_at` when it was decided. `column_before` is the table's
+    first list after that was requested, `reconciled_at` when it was decided. `column_before` is the table's
     `state` at the start.
     """
 
@@ -70,7 +70,7 @@ class StateResult(models.Model):
     partition = models.CharField(max_length=64, blank=True, default="")
     ended_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
-    settled_at = models.DateTimeField(null=True)
+    reconciled_at = models.DateTimeField(null=True)
     column_before = models.IntegerField(null=True)
 
     class Meta:
@@ -81,7 +81,7 @@ class StateResult(models.Model):
         return f"{self.uri} on {self.proxy_id}: {self.outcome}"
 
     def known_outcome(self, now: datetime) -> StateOutcome:
-        """The outcome, unknown where nobody is left who could still tell."""
+        """The outcome; unknown where the process that waited for it is gone."""
         if self.outcome == StateOutcome.WAITING and now > self.deadline:
             return StateOutcome.UNKNOWN
         return StateOutcome(self.outcome)

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from dispatcher.models import Destination
 from efcp.audit.models import AuditRecord
-from efcp.operations.reconciliation import is_settling
-from efcp.operations.reloads.models import Module, ReloadResult
+from efcp.modules.registry import modules_with_live_states
+from efcp.operations.reconciliation import is_unreconciled
+from efcp.operations.reloads.models import ReloadResult
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import KnownDestination, KnownState, StateChange
 from efcp.proxies.reconcile import Cause
@@ -44,8 +45,8 @@ GONE = "The proxy does not hold it any more."
 NOT_KNOWN = "Its former state is not known."
 IS_BACK = "It is in its former state already."
 CHANGED = "It was changed since, by something else."
-NOT_SETTLED = "No answer came, and the proxy was not read since: it is not known whether it was set."
-NOT_TOLD_APART = "No answer came, and what set the state that it holds now is not known."
+NOT_RECONCILED = "No answer came, and the proxy was not read since: it is not known whether it was set."
+AMBIGUOUS = "No answer came, and what set the state that it holds now is not known."
 NO_WAY_TO_PROBING = (
     "It was probing before. OpenSIPS turns an inactive destination active when it is set to probing, so that "
     "it would take calls: it stays inactive."
@@ -75,11 +76,11 @@ class UndoPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ResultLine:
+class StateLine:
     """One result, with the state that is known now; `turned_back` after a late answer to a probe.
 
-    `is_replicated` tells whether a proxy held what the member of its cluster held that was told the state,
-    None where that is not known, or the proxy was told itself.
+    `is_replicated`: whether a proxy held what the member of its cluster held that got the call; None where
+    that is not known, or the proxy got the call itself.
     """
 
     result: StateResult
@@ -108,8 +109,8 @@ class ResultLine:
         return self.outcome is StateOutcome.DONE and bool(after) and after != self.result.state_wanted
 
     @property
-    def needs_a_look(self) -> bool:
-        """Whether somebody should read this line: nothing is as was asked for, or it is not known."""
+    def needs_attention(self) -> bool:
+        """Whether somebody should read this line: the state is not the one requested, or not known."""
         is_good = self.outcome is StateOutcome.DONE and not self.is_surprising
         return self.turned_back or not (is_good or self.is_replicated)
 
@@ -131,12 +132,12 @@ class RunPage:
     """
 
     run: StateRun
-    lines: tuple[ResultLine, ...]
+    lines: tuple[StateLine, ...]
     total: int
     tallies: tuple[Tally, ...]
     is_watched: bool
     is_waiting: bool
-    is_settling: bool
+    is_unreconciled: bool
     undone_by: StateRun | None
     is_too_old: bool
     undo: UndoPlan | None
@@ -144,7 +145,7 @@ class RunPage:
     @property
     def is_open(self) -> bool:
         """Whether something may still come."""
-        return self.is_watched or self.is_waiting or self.is_settling
+        return self.is_watched or self.is_waiting or self.is_unreconciled
 
     @property
     def unshown(self) -> int:
@@ -160,7 +161,7 @@ def run_page(run: StateRun, watched: Sequence[WatchedProxy]) -> RunPage:
     counts = Counter(line.outcome for line in lines)
     is_too_old = timezone.now() > run.started_at + OFFERED_FOR
     is_undoable = counts[StateOutcome.DONE] and not (is_waiting or undone_by or is_too_old)
-    shown = sorted(lines, key=lambda line: not line.needs_a_look)[:MOST_LINES]
+    shown = sorted(lines, key=lambda line: not line.needs_attention)[:MOST_LINES]
     return RunPage(
         run=run,
         lines=tuple(shown),
@@ -168,14 +169,14 @@ def run_page(run: StateRun, watched: Sequence[WatchedProxy]) -> RunPage:
         tallies=tuple(Tally(outcome, count) for outcome, count in counts.most_common()),
         is_watched=is_watched(run, lines),
         is_waiting=is_waiting,
-        is_settling=is_settling([line.result for line in lines], timezone.now()),
+        is_unreconciled=is_unreconciled([line.result for line in lines], timezone.now()),
         undone_by=undone_by,
         is_too_old=is_too_old,
         undo=undo_plan(run) if is_undoable else None,
     )
 
 
-def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[ResultLine]:
+def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[StateLine]:
     """The results of a run with what is known of each destination now."""
     results = list(run.results.select_related("proxy", "through"))
     held = live_states((result.setid, uri_key(result.uri)) for result in results)
@@ -185,7 +186,7 @@ def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[ResultL
     columns = _columns(run, results)
     now = timezone.now()
     return [
-        ResultLine(
+        StateLine(
             result=result,
             outcome=result.known_outcome(now),
             state_now=_first_state(
@@ -200,7 +201,7 @@ def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[ResultL
     ]
 
 
-def is_watched(run: StateRun, lines: Sequence[ResultLine]) -> bool:
+def is_watched(run: StateRun, lines: Sequence[StateLine]) -> bool:
     """Whether a late answer to a probe may still turn back what was set inactive."""
     return timezone.now() <= run.started_at + WATCH_FOR and any(
         line.outcome is StateOutcome.DONE and line.result.state_wanted == KnownState.INACTIVE
@@ -228,8 +229,8 @@ def _columns(run: StateRun, results: Sequence[StateResult]) -> dict[tuple[int, s
 def _is_replicated(result: StateResult, after: Mapping[Key, str]) -> bool | None:
     if result.through_id is None or not result.state_after:
         return None
-    told = after.get((result.through_id, result.setid, uri_key(result.uri)))
-    return result.state_after == told if told else None
+    sent = after.get((result.through_id, result.setid, uri_key(result.uri)))
+    return result.state_after == sent if sent else None
 
 
 def _first_state(held: Sequence[KnownDestination]) -> str:
@@ -241,7 +242,7 @@ def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
     """What went from inactive to active while it was watched, by probing as far as is known.
 
     Changes that the proxy puts down to MI, its script, its cluster or a reload are not a probe's, and neither
-    are those that somebody made by the panel.
+    are those requested in the panel.
     """
     until = run.started_at + WATCH_FOR
     set_inactive = {_key(result) for result in results if result.state_wanted == KnownState.INACTIVE}
@@ -264,7 +265,7 @@ def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
     )
     reset = set(
         ReloadResult.objects.filter(
-            run__module=Module.DISPATCHER,
+            run__module__in=modules_with_live_states(),
             run__inherit_state=False,
             run__started_at__gt=run.started_at,
             run__started_at__lte=until,
@@ -302,7 +303,7 @@ def _undo_step(result: StateResult, held: LiveStates, is_touched: bool) -> UndoS
 def _why_left(result: StateResult, now: str, is_touched: bool) -> str:
     """Empty for what is put back."""
     if result.outcome != StateOutcome.DONE:
-        return NOT_TOLD_APART if result.settled_at else NOT_SETTLED
+        return AMBIGUOUS if result.reconciled_at else NOT_RECONCILED
     if not result.state_before:
         return NOT_KNOWN
     if not now:

@@ -25,8 +25,8 @@ SHORTEST_SEARCH = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What is asked for; all parts that are given have to hold, and without any nothing is meant.
+class HostQuery:
+    """What is searched for: every part that is given has to match; without any nothing does.
 
     `host` is in lower case; `address` is numeric, as the proxy prints it; `setid` None means every set.
     """
@@ -36,7 +36,7 @@ class Place:
     address: str = ""
 
     @classmethod
-    def asked(cls, setid: str, host: str, address: str) -> "Place | None":
+    def parse(cls, setid: str, host: str, address: str) -> "HostQuery | None":
         """The place of an address's parameters; None where one of them can't be meant, or none is given."""
         number, numeric = number_in(setid), numeric_address(address)
         if (setid and number is None) or (address and not numeric) or not (setid or host or address):
@@ -62,7 +62,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """Suggestions; `is_partial` where there was more than could be looked through or shown."""
 
     suggestions: tuple[Suggestion, ...] = ()
@@ -74,7 +74,7 @@ def numeric_address(text: str) -> str:
     return ipv4(text.strip()) or ipv6(text.strip()) or ""
 
 
-def destinations_at(place: Place | None) -> Chosen:
+def destinations_at(place: HostQuery | None) -> Chosen:
     """The rows at this place, then what only proxies hold there; at most MOST_AT_ONCE of them."""
     if place is None:
         return Chosen((), 0)
@@ -91,11 +91,11 @@ def destinations_at(place: Place | None) -> Chosen:
     return Chosen((*shown, *memory_only)[:MOST_AT_ONCE], len(ids) + len(extra))
 
 
-def suggestions(text: str) -> Found:
+def suggestions(text: str) -> SearchResult:
     """Hosts and addresses that hold `text`, and the addresses of such hosts; exact ones first, then large."""
     wanted = text.strip().lower()
     if len(wanted) < SHORTEST_SEARCH:
-        return Found()
+        return SearchResult()
     wanted = numeric_address(wanted).lower() or wanted
     hosts: dict[str, set[Identity]] = defaultdict(set)
     addresses: dict[str, set[Identity]] = defaultdict(set)
@@ -111,7 +111,7 @@ def suggestions(text: str) -> Found:
     found += [_suggestion(address, True, where) for address, where in addresses.items()]
     found.sort(key=lambda each: (each.text.lower() != wanted, -each.destinations, each.text))
     is_partial = MOST_SEARCHED in (len(held), len(rows)) or len(found) > MOST_SUGGESTED
-    return Found(tuple(found[:MOST_SUGGESTED]), is_partial)
+    return SearchResult(tuple(found[:MOST_SUGGESTED]), is_partial)
 
 
 def _suggestion(text: str, is_address: bool, where: set[Identity]) -> Suggestion:
@@ -131,7 +131,7 @@ def _held() -> QuerySet[KnownDestination]:
     )
 
 
-def _held_at(place: Place) -> dict[Identity, str]:
+def _held_at(place: HostQuery) -> dict[Identity, str]:
     """The URIs that proxies hold at this place, by identity; but for those that no table can hold."""
     near = _held()
     if place.setid is not None:
@@ -148,7 +148,7 @@ def _held_at(place: Place) -> dict[Identity, str]:
     }
 
 
-def _rows_near(place: Place, sets: Iterable[int]) -> Iterable[tuple[int, int, str]]:
+def _rows_near(place: HostQuery, sets: Iterable[int]) -> Iterable[tuple[int, int, str]]:
     """Id, set and URI of all rows that may be at this place, `sets` being those that proxies hold there."""
     near = Destination.objects.order_by("setid", "-priority", "id")
     if place.setid is not None:

@@ -42,13 +42,13 @@ class Chosen:
         return cls(tuple(rows[:MOST_AT_ONCE]), len(rows))
 
     @property
-    def any_is_only_held(self) -> bool:
+    def any_is_memory_only(self) -> bool:
         """Whether one is held by proxies only."""
         return any(not row.pk for row in self.rows)
 
     @property
     def unshown(self) -> int:
-        """How many rows were asked for beyond those that can be set at once."""
+        """How many rows were chosen beyond those that can be set at once."""
         return self.total - len(self.rows)
 
 
@@ -70,7 +70,7 @@ class StateOnProxy:
 
     @property
     def is_last_known(self) -> bool:
-        """Whether it is what a proxy said last that does not answer now."""
+        """Whether it is the last known state of a proxy that does not answer."""
         return not self.watched.fresh and self.state != "unknown"
 
     @property
@@ -103,7 +103,7 @@ class ChosenLine:
 class EmptiedSet:
     """A set of which nothing would take calls on a proxy any more, by the states that were read last.
 
-    `watched` tells how old these are, None where the caller did not give it.
+    `watched` holds their age; None where the caller did not give it.
     """
 
     setid: int
@@ -121,7 +121,7 @@ def chosen_in(form: QueryDict) -> Chosen:
     """The rows whose `id` a form names, and what it names as `held` by proxies only, as set and URI."""
     ids = {number for text in form.getlist("id") if (number := number_in(text)) is not None}
     rows = Destination.objects.filter(pk__in=ids).order_by("setid", "-priority", "id")
-    return Chosen.of([*rows, *_only_held(form.getlist("held"))])
+    return Chosen.of([*rows, *_memory_only(form.getlist("held"))])
 
 
 def number_in(text: str) -> int | None:
@@ -129,7 +129,7 @@ def number_in(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
-def _only_held(named: Sequence[str]) -> list[Destination]:
+def _memory_only(named: Sequence[str]) -> list[Destination]:
     """Rows without an id for those of the named destinations that some proxy holds."""
     wanted = [(number_in(setid), uri) for setid, _, uri in (text.partition(" ") for text in named)]
     known = live_states((setid, uri_key(uri)) for setid, uri in wanted if setid is not None)
@@ -259,44 +259,44 @@ def _effect_on(now: SetOnProxy, chosen: Iterable[tuple[int, str]]) -> EffectOnPr
     )
 
 
-CircleKey = tuple[str, str] | int
+GroupKey = tuple[str, str] | int
 """Cluster and partition, or the id of a proxy without a cluster."""
 
 
-def circle_key(proxy: Proxy) -> CircleKey:
+def group_key(proxy: Proxy) -> GroupKey:
     """The same for proxies that replicate states among themselves."""
     return (proxy.cluster, proxy.partition) if proxy.cluster else proxy.pk
 
 
-def circles(proxies: Iterable[Proxy]) -> list[list[Proxy]]:
-    """These proxies with all enabled members of their clusters; in each circle, first those that answer."""
+def replication_groups(proxies: Iterable[Proxy]) -> list[list[Proxy]]:
+    """These proxies with all enabled members of their clusters; in each group, first those that answer."""
     chosen = list(proxies)
     known = watched_proxies() if any(proxy.cluster for proxy in chosen) else ()
-    members: dict[CircleKey, list[WatchedProxy]] = defaultdict(list)
+    members: dict[GroupKey, list[WatchedProxy]] = defaultdict(list)
     for each in known:
-        members[circle_key(each.proxy)].append(each)
-    found: dict[CircleKey, list[Proxy]] = {}
+        members[group_key(each.proxy)].append(each)
+    found: dict[GroupKey, list[Proxy]] = {}
     for proxy in chosen:
-        of_cluster = members[circle_key(proxy)] if proxy.cluster else []
+        of_cluster = members[group_key(proxy)] if proxy.cluster else []
         ordered = [each.proxy for each in sorted(of_cluster, key=lambda each: not each.fresh)]
-        found.setdefault(circle_key(proxy), ordered or [proxy])
+        found.setdefault(group_key(proxy), ordered or [proxy])
     return list(found.values())
 
 
-def left_out(chosen: Sequence[Proxy], watched: Sequence[WatchedProxy]) -> list[Proxy]:
+def omitted_proxies(chosen: Sequence[Proxy], watched: Sequence[WatchedProxy]) -> list[Proxy]:
     """The proxies that are not chosen, although they share a table with one that is.
 
     Of one partition all proxies share the table, but for a sandbox beside them. The members of a chosen
     proxy's cluster get the state by it.
     """
-    reached = {circle_key(proxy) for proxy in chosen} | {proxy.pk for proxy in chosen}
+    reached = {group_key(proxy) for proxy in chosen} | {proxy.pk for proxy in chosen}
     partitions = {proxy.partition for proxy in chosen if _shares_its_table(proxy)}
     return [
         each.proxy
         for each in watched
         if _shares_its_table(each.proxy)
         and each.proxy.partition in partitions
-        and not {each.proxy.pk, circle_key(each.proxy)} & reached
+        and not {each.proxy.pk, group_key(each.proxy)} & reached
     ]
 
 

@@ -31,7 +31,7 @@ REREAD_AFTER_S = (0.3, 0.7, 1.5)
 """Pauses before members of a cluster are read again that do not hold the state yet."""
 
 MOST_S = CALLS_S + LIMIT_S + 2 * LIMIT_S + sum(REREAD_AFTER_S) + len(REREAD_AFTER_S) * 2 * LIMIT_S
-"""The calls, the last of them still under way, and each list (asked for twice where `full` is too large)."""
+"""The calls, the last of them still under way, and each list (read twice where `full` is too large)."""
 
 _MI_STATES = {
     KnownState.ACTIVE: DestinationState.ACTIVE,
@@ -45,7 +45,7 @@ Key = tuple[int, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Circle:
+class ReplicationGroup:
     """One proxy, or the members of one cluster in the order in which they are tried.
 
     `results` are those to send, by proxy id: each names its destination and the state that is wanted.
@@ -60,8 +60,8 @@ class Circle:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What came of one result; `through` is the id of the member that was told in its place."""
+class CallOutcome:
+    """The outcome of one result; `through` is the id of the member that got the call in its place."""
 
     outcome: StateOutcome
     message: str = ""
@@ -69,58 +69,60 @@ class Fate:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a circle said to its calls, by result id, and what each member holds after them."""
+class GroupReply:
+    """The outcome of each call to a group, by result id, and what each member holds after them."""
 
-    circle: Circle
-    fates: Mapping[int, Fate]
+    group: ReplicationGroup
+    outcomes: Mapping[int, CallOutcome]
     read_back: Sequence[Answer[Poll]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Settled:
+class _Delivered:
     """The member that a destination's call was sent to and may have reached."""
 
     target: Target
-    fate: Fate
+    outcome: CallOutcome
 
 
-def tell(circle: Circle) -> Told:
-    """Send each destination's state to one member of the circle, then read all members back.
+def send_to_group(group: ReplicationGroup) -> GroupReply:
+    """Send each destination's state to one member of the group, then read all members back.
 
-    The next member is tried only with what surely did not run on the one before.
+    The next member is tried only with what certainly did not run on the one before.
     """
     until = time.monotonic() + CALLS_S
-    fates: dict[int, Fate] = {}
-    settled: dict[Key, _Settled] = {}
-    for target in circle.targets:
-        due = [each for each in circle.results.get(target.proxy.pk, ()) if _key(each) not in settled]
+    outcomes: dict[int, CallOutcome] = {}
+    delivered: dict[Key, _Delivered] = {}
+    for target in group.targets:
+        due = [each for each in group.results.get(target.proxy.pk, ()) if _key(each) not in delivered]
         sent = _set_all(target, due, until)
-        fates |= sent
-        settled |= {
-            _key(each): _Settled(target, sent[each.pk])
+        outcomes |= sent
+        delivered |= {
+            _key(each): _Delivered(target, sent[each.pk])
             for each in due
             if each.pk in sent and sent[each.pk].outcome is not StateOutcome.FAILED
         }
-    for target in circle.targets:
-        for result in circle.results.get(target.proxy.pk, ()):
-            fates[result.pk] = _fate(target, fates.get(result.pk), settled.get(_key(result)))
-    return Told(circle, fates, _read_back(circle, settled))
+    for target in group.targets:
+        for result in group.results.get(target.proxy.pk, ()):
+            outcomes[result.pk] = _outcome(target, outcomes.get(result.pk), delivered.get(_key(result)))
+    return GroupReply(group, outcomes, _read_back(group, delivered))
 
 
-def _fate(target: Target, own: Fate | None, settled: _Settled | None) -> Fate:
-    """What came of a result, told of its own call or of the one to another member of its cluster."""
-    if settled is None:
-        return own or Fate(StateOutcome.NOT_TRIED, _UNSENT)
-    sender = settled.target.proxy
+def _outcome(target: Target, own: CallOutcome | None, delivered: _Delivered | None) -> CallOutcome:
+    """The outcome of a result, by its own call or by the one to another member of its cluster."""
+    if delivered is None:
+        return own or CallOutcome(StateOutcome.NOT_TRIED, _UNSENT)
+    sender = delivered.target.proxy
     if sender.pk == target.proxy.pk:
-        return settled.fate
-    if settled.fate.outcome is StateOutcome.REFUSED:
-        return Fate(StateOutcome.NOT_TRIED, f"Not sent: {sender.name}, of the same cluster, refused it.")
-    return Fate(StateOutcome.THROUGH, own.message if own else "", sender.pk)
+        return delivered.outcome
+    if delivered.outcome.outcome is StateOutcome.REFUSED:
+        return CallOutcome(
+            StateOutcome.NOT_TRIED, f"Not sent: {sender.name}, of the same cluster, refused it."
+        )
+    return CallOutcome(StateOutcome.THROUGH, own.message if own else "", sender.pk)
 
 
-def _set_all(target: Target, results: Sequence[StateResult], until: float) -> dict[int, Fate]:
+def _set_all(target: Target, results: Sequence[StateResult], until: float) -> dict[int, CallOutcome]:
     """What came of each call, by result id; absent is what was not sent.
 
     The first that gets no answer lets no further one begin, so that a silent proxy costs one limit and not
@@ -130,41 +132,41 @@ def _set_all(target: Target, results: Sequence[StateResult], until: float) -> di
         return {}
     endpoint = target.endpoint
     if isinstance(endpoint, NotAskedError):
-        return {result.pk: Fate(StateOutcome.FAILED, str(endpoint)) for result in results}
+        return {result.pk: CallOutcome(StateOutcome.FAILED, str(endpoint)) for result in results}
     client = MiClient(endpoint, timeout=LIMIT_S)
     is_silent = threading.Event()
 
-    def set_one(result: StateResult) -> Fate | None:
+    def set_one(result: StateResult) -> CallOutcome | None:
         if is_silent.is_set() or time.monotonic() > until:
             return None
-        fate = _set(client, target, result)
-        if fate.outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
+        outcome = _set(client, target, result)
+        if outcome.outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
             is_silent.set()
-        return fate
+        return outcome
 
     with ThreadPoolExecutor(min(len(results), CALLS_AT_ONCE), thread_name_prefix="mi") as pool:
-        told = zip(results, pool.map(set_one, results), strict=True)
-        return {result.pk: fate for result, fate in told if fate is not None}
+        sent = zip(results, pool.map(set_one, results), strict=True)
+        return {result.pk: outcome for result, outcome in sent if outcome is not None}
 
 
-def _set(client: MiClient, target: Target, result: StateResult) -> Fate:
+def _set(client: MiClient, target: Target, result: StateResult) -> CallOutcome:
     state = _MI_STATES[KnownState(result.state_wanted)]
     try:
         client.ds_set_state(state, result.setid, result.uri, partition=target.partition)
     except RefusedError as error:
-        return Fate(StateOutcome.REFUSED, str(error))
+        return CallOutcome(StateOutcome.REFUSED, str(error))
     except MiError as error:
-        return Fate(StateOutcome.UNKNOWN if error.may_have_run else StateOutcome.FAILED, str(error))
-    return Fate(StateOutcome.DONE)
+        return CallOutcome(StateOutcome.UNKNOWN if error.may_have_run else StateOutcome.FAILED, str(error))
+    return CallOutcome(StateOutcome.DONE)
 
 
-def _read_back(circle: Circle, settled: Mapping[Key, _Settled]) -> list[Answer[Poll]]:
-    """The list of each member; again, a few times, of those that the cluster has not told the state yet."""
-    answers = dict(zip(circle.targets, _read(circle.targets), strict=True))
-    if len(circle.targets) == 1:
+def _read_back(group: ReplicationGroup, delivered: Mapping[Key, _Delivered]) -> list[Answer[Poll]]:
+    """The list of each member; read again, a few times, where the state was not replicated yet."""
+    answers = dict(zip(group.targets, _read(group.targets), strict=True))
+    if len(group.targets) == 1:
         return list(answers.values())
     for pause_s in REREAD_AFTER_S:
-        behind = _behind(answers, settled)
+        behind = _behind(answers, delivered)
         if not behind:
             break
         time.sleep(pause_s)
@@ -182,13 +184,13 @@ def _read(targets: Sequence[Target]) -> list[Answer[Poll]]:
         return list(pool.map(read, targets))
 
 
-def _behind(answers: Mapping[Target, Answer[Poll]], settled: Mapping[Key, _Settled]) -> list[Target]:
-    """The members that hold another state of some destination than the member that was told it."""
+def _behind(answers: Mapping[Target, Answer[Poll]], delivered: Mapping[Key, _Delivered]) -> list[Target]:
+    """The members that hold another state of some destination than the member that got the call."""
     held = {target: _states(answer) for target, answer in answers.items()}
     expected = {
         key: held[each.target][key]
-        for key, each in settled.items()
-        if each.fate.outcome is StateOutcome.DONE and key in held[each.target]
+        for key, each in delivered.items()
+        if each.outcome.outcome is StateOutcome.DONE and key in held[each.target]
     }
     return [
         target

@@ -14,10 +14,10 @@ from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.services import subject
 from efcp.audit.services import Actor, Subject, record, stored_despite
-from efcp.operations.runs import this_process
+from efcp.operations.runs import RunHandle, this_process
 from efcp.operations.states import results, sending
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
-from efcp.operations.states.selectors import circle_key, circles
+from efcp.operations.states.selectors import group_key, replication_groups
 from efcp.proxies.fan_out import fan_out, in_background, target_of
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import KnownState, Proxy, ProxyContact
@@ -30,17 +30,8 @@ DEADLINE = timedelta(seconds=sending.MOST_S + 5)
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """The run, whether this call began it, and an event that is set when every proxy was read back."""
-
-    run: StateRun
-    is_new: bool
-    ended: threading.Event
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """The state that a destination is to have on a proxy; `left` says why it is left as it is."""
+class _TargetState:
+    """The state that a destination is to have on a proxy; `left` is why it is left as it is."""
 
     row: Destination
     proxy: Proxy
@@ -55,14 +46,14 @@ def begin(
     actor: Actor,
     reason: str = "",
     form_key: str = "",
-) -> Begun:
+) -> RunHandle[StateRun]:
     """Set `state` of these rows on these proxies: all proxies at once, each call under a limit of its own.
 
     Of rows with one set and URI the proxy changes the first: they count as one. A row without an id stands
-    for a destination that only proxies hold. A destination that a proxy is known not to hold is told, not
-    sent. Of a cluster one member is told, whichever are named, and all are read back. `form_key` names the
-    form that was shown: where the very same was sent from it before, that run is returned and nothing is
-    sent again. Returns at once.
+    for a destination that only proxies hold. A destination that a proxy is known not to hold is
+    reported, not sent. We send to one member of a cluster, whichever are named, and read back all.
+    `form_key` names the form that was shown: where the very same was sent from it before, that run is
+    returned and nothing is sent again. Returns at once.
     """
     distinct = _distinct(rows)
     sent_key = _sent_key(form_key, distinct, state, proxies) if form_key else None
@@ -74,17 +65,17 @@ def begin(
         sent_key=sent_key,
         process=this_process(),
     )
-    reached = [proxy for circle in circles(proxies) for proxy in circle]
-    wishes = [_Wish(row, proxy, state) for row in distinct for proxy in reached]
+    reached = [proxy for group in replication_groups(proxies) for proxy in group]
+    targets = [_TargetState(row, proxy, state) for row in distinct for proxy in reached]
     return _begin(
         run,
-        wishes,
+        targets,
         actor,
         lambda: StateRun.objects.filter(sent_key=sent_key).first() if sent_key else None,
     )
 
 
-def undo(run: StateRun, actor: Actor, reason: str = "") -> Begun:
+def undo(run: StateRun, actor: Actor, reason: str = "") -> RunHandle[StateRun]:
     """Put back the states that were before `run`, where it set them and nothing else changed them since.
 
     A run is undone once: the run that did so is returned for every further call. Returns at once.
@@ -94,23 +85,25 @@ def undo(run: StateRun, actor: Actor, reason: str = "") -> Begun:
     )
     return _begin(
         undoing_run,
-        _wishes_to_undo(results.undo_steps(run)),
+        _targets_of_undo(results.undo_steps(run)),
         actor,
         lambda: StateRun.objects.filter(undoes=run).first(),
     )
 
 
-def _wishes_to_undo(steps: Sequence[results.UndoStep]) -> list[_Wish]:
+def _targets_of_undo(steps: Sequence[results.UndoStep]) -> list[_TargetState]:
     """Each step, with the other members of its proxy's cluster, which are read back with it."""
     rows = _rows_of(steps)
-    members = {circle_key(circle[0]): circle for circle in circles(step.result.proxy for step in steps)}
-    found: dict[tuple[int, str, int], _Wish] = {}
+    members = {
+        group_key(group[0]): group for group in replication_groups(step.result.proxy for step in steps)
+    }
+    found: dict[tuple[int, str, int], _TargetState] = {}
     for step in steps:
         proxy, key = step.result.proxy, uri_key(step.result.uri)
-        reached = [proxy] if step.left else members.get(circle_key(proxy), [proxy])
+        reached = [proxy] if step.left else members.get(group_key(proxy), [proxy])
         for member in reached:
             row = rows[step.result.setid, step.result.uri]
-            found.setdefault((row.setid, key, member.pk), _Wish(row, member, step.wanted, step.left))
+            found.setdefault((row.setid, key, member.pk), _TargetState(row, member, step.wanted, step.left))
     return list(found.values())
 
 
@@ -128,35 +121,35 @@ def _rows_of(steps: Iterable[results.UndoStep]) -> dict[tuple[int, str], Destina
 
 
 def _begin(
-    run: StateRun, wishes: Sequence[_Wish], actor: Actor, former: Callable[[], StateRun | None]
-) -> Begun:
-    """Store the run and carry it out; return the `former` one where this was asked for before."""
+    run: StateRun, targets: Sequence[_TargetState], actor: Actor, former: Callable[[], StateRun | None]
+) -> RunHandle[StateRun]:
+    """Store the run and execute it; return the `former` one where this was requested before."""
     try:
-        _create(run, wishes, actor)
+        _create(run, targets, actor)
     except IntegrityError:
         sent_before = former()
         if sent_before is None:
             raise
-        return Begun(sent_before, False, threading.Event())
+        return RunHandle(sent_before, False, threading.Event())
     except (OperationalError, InterfaceError) as error:
         if stored_despite(error, actor) is None:
             raise
     # Nothing is read between COMMIT and this: a connection lost there would leave the run without its work.
-    return Begun(run, True, in_background(lambda: _carry_out(run), "set-state"))
+    return RunHandle(run, True, in_background(lambda: _execute(run), "set-state"))
 
 
-def _carry_out(run: StateRun) -> None:
-    fan_out(_circles_to_tell(run), sending.tell, _store)
+def _execute(run: StateRun) -> None:
+    fan_out(_groups_to_send(run), sending.send_to_group, _store)
 
 
-def _circles_to_tell(run: StateRun) -> list[sending.Circle]:
-    """What is to be sent, in circles of proxies of which one is told in the place of all."""
+def _groups_to_send(run: StateRun) -> list[sending.ReplicationGroup]:
+    """What is to be sent, by replication group."""
     results: dict[int, list[StateResult]] = defaultdict(list)
     for result in run.results.filter(outcome=StateOutcome.WAITING).select_related("proxy"):
         results[result.proxy_id].append(result)
     return [
-        sending.Circle(tuple(target_of(proxy) for proxy in circle if proxy.pk in results), results)
-        for circle in circles(of_proxy[0].proxy for of_proxy in results.values())
+        sending.ReplicationGroup(tuple(target_of(proxy) for proxy in group if proxy.pk in results), results)
+        for group in replication_groups(of_proxy[0].proxy for of_proxy in results.values())
     ]
 
 
@@ -176,29 +169,29 @@ def _sent_key(form_key: str, rows: Sequence[Destination], state: KnownState, pro
 
 
 @retried_on_lock
-def _create(run: StateRun, wishes: Sequence[_Wish], actor: Actor) -> None:
-    held = live_states((wish.row.setid, uri_key(wish.row.destination)) for wish in wishes)
+def _create(run: StateRun, targets: Sequence[_TargetState], actor: Actor) -> None:
+    held = live_states((target.row.setid, uri_key(target.row.destination)) for target in targets)
     listed = set(
         ProxyContact.objects.filter(
-            proxy__in={wish.proxy.pk for wish in wishes}, asked_at__isnull=False
+            proxy__in={target.proxy.pk for target in targets}, asked_at__isnull=False
         ).values_list("proxy_id", flat=True)
     )
     run.pk = None  # an attempt that was rolled back left its id behind
     with transaction.atomic():
         run.save(force_insert=True)
-        by_row: dict[tuple[int, str], list[tuple[_Wish, StateResult]]] = defaultdict(list)
-        for wish in wishes:
-            result = _result(run, wish, held, listed)
-            by_row[wish.row.setid, wish.row.destination].append((wish, result))
+        by_row: dict[tuple[int, str], list[tuple[_TargetState, StateResult]]] = defaultdict(list)
+        for target in targets:
+            result = _result(run, target, held, listed)
+            by_row[target.row.setid, target.row.destination].append((target, result))
         for of_row in by_row.values():
             _record(of_row[0][0].row, [result for _wish, result in of_row], actor)
         results = [result for of_row in by_row.values() for _wish, result in of_row]
         StateResult.objects.bulk_create(results, batch_size=500)
 
 
-def _result(run: StateRun, wish: _Wish, held: LiveStates, listed: set[int]) -> StateResult:
+def _result(run: StateRun, target: _TargetState, held: LiveStates, listed: set[int]) -> StateResult:
     """The result to be: left as it is, waiting, or not held by a proxy whose list is known."""
-    row, proxy = wish.row, wish.proxy
+    row, proxy = target.row, target.proxy
     here = held.get((row.setid, uri_key(row.destination)), {}).get(proxy.pk)
     is_sent = here is not None or proxy.pk not in listed
     outcome = StateOutcome.WAITING if is_sent else StateOutcome.NOT_HELD
@@ -207,10 +200,10 @@ def _result(run: StateRun, wish: _Wish, held: LiveStates, listed: set[int]) -> S
         proxy=proxy,
         setid=row.setid,
         uri=row.destination,
-        state_wanted=wish.state,
+        state_wanted=target.state,
         state_before=here[0].state if here else "",
-        outcome=StateOutcome.LEFT if wish.left else outcome,
-        message=wish.left,
+        outcome=StateOutcome.LEFT if target.left else outcome,
+        message=target.left,
         deadline=run.started_at + DEADLINE,
         partition=proxy.partition,
         column_before=row.state if row.pk else None,
@@ -239,16 +232,16 @@ def _subject(row: Destination) -> Subject:
 
 
 @retried_on_lock
-def _store(told: sending.Told) -> None:
-    """Store what a circle said, and the states that its proxies hold after it."""
-    read_back = {answer.proxy.pk for answer in told.read_back if not store_answer(answer).problem}
-    results, now = told.circle.all_results(), timezone.now()
+def _store(reply: sending.GroupReply) -> None:
+    """Store the outcomes of a group's calls, and the states that its proxies hold after them."""
+    read_back = {answer.proxy.pk for answer in reply.read_back if not store_answer(answer).problem}
+    results, now = reply.group.all_results(), timezone.now()
     after = live_states((result.setid, uri_key(result.uri)) for result in results) if read_back else {}
     for result in results:
-        fate = told.fates[result.pk]
+        outcome = reply.outcomes[result.pk]
         held = after.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id)
-        result.outcome, result.message = fate.outcome, fate.message[:255]
-        result.through_id = fate.through
+        result.outcome, result.message = outcome.outcome, outcome.message[:255]
+        result.through_id = outcome.through
         result.state_after = held[0].state if held and result.proxy_id in read_back else ""
         result.ended_at = now
     fields = ["outcome", "message", "through", "state_after", "ended_at"]

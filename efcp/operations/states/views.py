@@ -9,10 +9,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dispatcher.selectors import find
 from efcp.accounts.form_recovery import NOTICE, recover_form
 from efcp.audit.services import actor_of
+from efcp.operations.runs import RunHandle
 from efcp.operations.states import results, selectors, services
 from efcp.operations.states.forms import StateForm
 from efcp.operations.states.models import StateRun
-from efcp.operations.states.search import SHORTEST_SEARCH, Place, destinations_at, suggestions
+from efcp.operations.states.search import SHORTEST_SEARCH, HostQuery, destinations_at, suggestions
 from efcp.operations.states.selectors import Chosen, set_effects
 from efcp.proxies.context import watched_on
 from efcp.proxies.memory import MAX_TEXT
@@ -23,7 +24,7 @@ WAIT_S = 1.0
 """How long the request waits for quick proxies, so that most results show at once."""
 
 MOST_CHIPS = 1_000
-"""States shown one by one; of more, each line tells how many proxies hold it in which state."""
+"""States shown one by one; beyond that, each line counts the proxies by state."""
 
 MOST_SETS = 100
 """Sets whose effect is shown; those that would be left empty come first."""
@@ -96,15 +97,15 @@ def undo_run(request: HttpRequest, run_id: int) -> HttpResponse:
         messages.warning(request, f"Nothing was put back: {why}.")
         return redirect("operations:state-run", run.pk)
     reason = f"Undo: {run.reason}" if run.reason else "Undo"
-    begun = services.undo(run, actor_of(request), reason[:MAX_TEXT])
-    return _to_run(request, begun)
+    handle = services.undo(run, actor_of(request), reason[:MAX_TEXT])
+    return _to_run(request, handle)
 
 
 def _set_or_ask_again(request: HttpRequest, chosen: Chosen) -> HttpResponse:
     form = StateForm(request.POST, watched_on(request))
     if not chosen.rows or not form.is_valid():
         return _ask(request, chosen, form)
-    begun = services.begin(
+    handle = services.begin(
         chosen.rows,
         form.chosen_state(),
         form.proxies(),
@@ -112,15 +113,15 @@ def _set_or_ask_again(request: HttpRequest, chosen: Chosen) -> HttpResponse:
         form.cleaned_data["reason"],
         form.cleaned_data["form_key"],
     )
-    return _to_run(request, begun)
+    return _to_run(request, handle)
 
 
-def _to_run(request: HttpRequest, begun: services.Begun) -> HttpResponse:
-    if begun.is_new:
-        begun.ended.wait(WAIT_S)
+def _to_run(request: HttpRequest, handle: RunHandle[StateRun]) -> HttpResponse:
+    if handle.is_new:
+        handle.ended.wait(WAIT_S)
     else:
         messages.info(request, "This was sent twice and done once: here is what came of it.")
-    return redirect("operations:state-run", begun.run.pk)
+    return redirect("operations:state-run", handle.run.pk)
 
 
 def _ask(request: HttpRequest, chosen: Chosen, form: StateForm, notice: str = "") -> HttpResponse:
@@ -145,5 +146,5 @@ def _ask(request: HttpRequest, chosen: Chosen, form: StateForm, notice: str = ""
     return render(request, "operations/state.html", context, status=422 if form.errors else 200)
 
 
-def _place(request: HttpRequest) -> Place | None:
-    return Place.asked(*(request.GET.get(name, "") for name in ("setid", "host", "address")))
+def _place(request: HttpRequest) -> HostQuery | None:
+    return HostQuery.parse(*(request.GET.get(name, "") for name in ("setid", "host", "address")))

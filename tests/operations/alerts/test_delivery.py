@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from efcp.operations.alerts.delivery import LOST_AFTER, PAUSES, carry_out, sealed
+from efcp.operations.alerts.delivery import LOST_AFTER, PAUSES, encrypted_secret, run_due
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.models import KnownDestination, Proxy, StateChange
 from tests.factories import ProxyFactory
@@ -53,7 +53,7 @@ def rule_to(hook: HookServer | None = None, **more: Any) -> NotificationRule:
         "after_s": 60,
         "channel": Channel.WEBHOOK,
         "url": hook.url if hook else "",
-        "secret_encrypted": sealed(SECRET),
+        "secret_encrypted": encrypted_secret(SECRET),
         "since": NOW - timedelta(hours=1),
     }
     return NotificationRule.objects.create(**given | more)
@@ -78,7 +78,7 @@ def test_one_that_stays_down_is_told_once_after_its_time(proxy: Proxy, hook: Hoo
     rule_to(hook)
     become("probing", after(0))
     for seconds in (1, 59, 61, 63, 600):
-        carry_out(after(seconds))
+        run_due(after(seconds))
         assert len(hook.received) == (0 if seconds < 60 else 1)
     (message,) = told(hook)
     assert (message["kind"], message["rule"]) == ("down", "night shift")
@@ -100,56 +100,56 @@ def test_an_outage_that_begins_in_the_second_in_which_its_rule_was_saved_is_told
 ) -> None:
     rule_to(hook, since=NOW.replace(microsecond=400_000))
     become("probing", NOW.replace(microsecond=0))
-    carry_out(after(62))
+    run_due(after(62))
     assert [message["kind"] for message in told(hook)] == ["down"]
 
 
 def test_it_is_told_when_it_is_back_if_it_was_told_that_it_was_down(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook)
     become("probing", after(0))
-    carry_out(after(61))
+    run_due(after(61))
     become("active", after(90))
-    carry_out(after(91))
-    carry_out(after(93))
+    run_due(after(91))
+    run_due(after(93))
     assert [message["kind"] for message in told(hook)] == ["down", "back"]
 
 
 def test_a_short_outage_is_told_in_neither_way(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook)
     become("probing", after(0))
-    carry_out(after(30))
+    run_due(after(30))
     become("active", after(31))
-    carry_out(after(90))
+    run_due(after(90))
     assert not hook.received
 
 
 def test_from_probing_to_inactive_is_one_outage(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook)
     become("probing", after(0))
-    carry_out(after(59))
+    run_due(after(59))
     become("inactive", after(60))
-    carry_out(after(61))
+    run_due(after(61))
     become("probing", after(200))
-    carry_out(after(300))
+    run_due(after(300))
     assert [message["kind"] for message in told(hook)] == ["down"]
 
 
 def test_a_second_outage_is_told_again(proxy: Proxy, hook: HookServer) -> None:
-    rule_to(hook, tells_back=False)
+    rule_to(hook, notify_recovery=False)
     for begin in (0, 1000):
         become("probing", after(begin))
-        carry_out(after(begin + 61))
+        run_due(after(begin + 61))
         become("active", after(begin + 500))
-        carry_out(after(begin + 501))
+        run_due(after(begin + 501))
     assert [message["kind"] for message in told(hook)] == ["down", "down"]
 
 
 def test_what_was_down_before_the_rule_is_not_told(proxy: Proxy, hook: HookServer) -> None:
     become("probing", after(-7200))
     rule_to(hook)
-    carry_out(after(61))
+    run_due(after(61))
     become("active", after(70))
-    carry_out(after(71))
+    run_due(after(71))
     assert not hook.received
 
 
@@ -162,8 +162,8 @@ def test_a_rule_tells_of_what_it_looks_after(
 ) -> None:
     rule_to(hook, **scope)
     become("probing", after(0))
-    carry_out(after(1))
-    carry_out(after(61))
+    run_due(after(1))
+    run_due(after(61))
     assert len(hook.received) == count
 
 
@@ -171,7 +171,7 @@ def test_a_rule_of_other_proxies_tells_nothing(proxy: Proxy, hook: HookServer) -
     other = ProxyFactory.create(name="edge-2")
     rule_to(hook).proxies.add(other)
     become("probing", after(0))
-    carry_out(after(61))
+    run_due(after(61))
     assert not hook.received
 
 
@@ -187,7 +187,7 @@ def test_one_that_is_gone_from_memory_can_count_as_down(proxy: Proxy, hook: Hook
         at=after(0),
         state_before="active",
     )
-    carry_out(after(5))
+    run_due(after(5))
     assert told(hook)[0]["destinations"][0]["state"] == "absent"
 
 
@@ -207,7 +207,7 @@ def test_many_that_fail_at_once_are_one_message(proxy: Proxy, hook: HookServer) 
         )
         for number in range(150)
     )
-    carry_out(after(61))
+    run_due(after(61))
     (message,) = told(hook)
     assert (len(message["destinations"]), message["further"]) == (100, 50)
 
@@ -218,7 +218,7 @@ def test_two_watchers_at_once_tell_it_once(proxy: Proxy, hook: HookServer) -> No
 
     def once(_number: int) -> None:
         try:
-            carry_out(after(61))
+            run_due(after(61))
         finally:
             connection.close()
 
@@ -230,7 +230,7 @@ def test_two_watchers_at_once_tell_it_once(proxy: Proxy, hook: HookServer) -> No
 def test_the_receiver_can_tell_that_it_is_the_panel(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook)
     become("probing", after(0))
-    carry_out(after(61))
+    run_due(after(61))
     headers, body = hook.received[0]
     moment, _, digest = headers["EFCP-Signature"].partition(",v1=")
     signed = f"{moment.removeprefix('t=')}.".encode() + body
@@ -244,12 +244,12 @@ def test_what_was_not_taken_is_sent_again_later_under_the_same_id(
     rule_to(hook)
     hook.status = status
     become("probing", after(0))
-    carry_out(after(61))
+    run_due(after(61))
     notice = Notice.objects.get()
     assert (notice.state, notice.tries, str(status) in notice.error) == (NoticeState.WAITING, 1, True)
     hook.status = 200
     Notice.objects.update(next_try_at=after(62))
-    carry_out(after(62))
+    run_due(after(62))
     assert Notice.objects.get().state == NoticeState.SENT
     assert len({message["id"] for message in told(hook)}) == 1
     assert set(hook.paths) == {"/hook"}
@@ -259,10 +259,10 @@ def test_after_the_last_try_it_is_given_up(proxy: Proxy, hook: HookServer) -> No
     rule_to(hook)
     hook.stop()
     become("probing", after(0))
-    carry_out(after(61))
+    run_due(after(61))
     for _again in PAUSES:
         Notice.objects.update(next_try_at=after(62))
-        carry_out(after(62))
+        run_due(after(62))
     notice = Notice.objects.get()
     assert (notice.state, notice.tries) == (NoticeState.GIVEN_UP, 1 + len(PAUSES))
     hook.start()
@@ -275,11 +275,11 @@ def test_what_was_being_sent_when_the_panel_died_is_not_sent_again(proxy: Proxy,
         key="k",
         kind="down",
         content={},
-        made_at=NOW,
+        created_at=NOW,
         state=NoticeState.SENDING,
         next_try_at=NOW - 2 * LOST_AFTER,
     )
-    carry_out(NOW)
+    run_due(NOW)
     assert Notice.objects.get().state == NoticeState.UNKNOWN
     assert not hook.received
 
@@ -287,7 +287,7 @@ def test_what_was_being_sent_when_the_panel_died_is_not_sent_again(proxy: Proxy,
 def test_by_e_mail_to_every_recipient(proxy: Proxy, mail: MailServer) -> None:
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org, bob@example.org")
     become("probing", after(0))
-    carry_out(after(61))
+    run_due(after(61))
     (received,) = mail.received
     message = email.message_from_string(received, policy=email.policy.default)
     assert message["To"] == "ann@example.org, bob@example.org"
@@ -298,7 +298,7 @@ def test_by_e_mail_to_every_recipient(proxy: Proxy, mail: MailServer) -> None:
 def test_a_hostile_uri_adds_no_header(proxy: Proxy, mail: MailServer) -> None:
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
     KnownDestination.objects.update(uri="sip:x\r\nBcc: eve@example.org", state="probing", since=after(0))
-    carry_out(after(61))
+    run_due(after(61))
     message = email.message_from_string(mail.received[0], policy=email.policy.default)
     assert message["Bcc"] is None
     assert Notice.objects.get().state == NoticeState.SENT
@@ -308,7 +308,7 @@ def test_a_mail_server_that_refuses_is_tried_again(proxy: Proxy, mail: MailServe
     mail.refuses = True
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
     become("probing", after(0))
-    carry_out(after(61))
+    run_due(after(61))
     notice = Notice.objects.get()
     assert (notice.state, "nobody of that name" in notice.error) == (NoticeState.WAITING, True)
 
@@ -318,7 +318,7 @@ def test_a_mail_that_may_have_been_taken_is_not_sent_again(proxy: Proxy, mail: M
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
     become("probing", after(0))
     for seconds in (61, 600, 7200):
-        carry_out(after(seconds))
+        run_due(after(seconds))
     assert Notice.objects.get().state == NoticeState.UNKNOWN
     assert len(mail.received) == 1
 
@@ -327,5 +327,5 @@ def test_without_a_mail_server_it_says_so(proxy: Proxy, settings: Settings) -> N
     settings.EMAIL_HOST = ""
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
     become("probing", after(0))
-    carry_out(after(61))
+    run_due(after(61))
     assert Notice.objects.get().error == "EFCP_SMTP_URL is not set."

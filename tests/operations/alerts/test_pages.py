@@ -46,7 +46,7 @@ def typed(**more: Any) -> dict[str, Any]:
         "setids": "2, 1,1",
         "states": ["probing", "absent"],
         "after_s": "60",
-        "tells_back": "on",
+        "notify_recovery": "on",
         "channel": "webhook",
         "url": "https://hooks.example.org/efcp",
         "secret": SECRET,

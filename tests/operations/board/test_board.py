@@ -12,20 +12,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from efcp.accounts.roles import Role
 from efcp.operations.board.selectors import Board, Level
-from efcp.proxies.models import (
-    KnownDestination,
-    KnownSet,
-    Proxy,
-    ProxyContact,
-    TryOutcome,
-    WatcherHeartbeat,
-)
+from efcp.proxies.models import KnownDestination, KnownSet, Proxy, ProxyContact, TryOutcome, WatcherHeartbeat
 from tests.operations.conftest import URI, ClientAs
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
 OTHER = "sip:10.0.0.2:5060"
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 
 
 @pytest.fixture
@@ -48,7 +41,7 @@ def polled(client: Client, version: str) -> Any:
     )
 
 
-def hold(edge: PlayingProxy, name: str = "edge-1", **states: str) -> Proxy:
+def hold(edge: FakeProxy, name: str = "edge-1", **states: str) -> Proxy:
     """Have the panel know a proxy that holds set 1 in these states (a: URI, b: OTHER)."""
     uris = {"a": URI, "b": OTHER}
     edge.sets = {1: [listed(uris[letter], state) for letter, state in states.items()]}
@@ -56,7 +49,7 @@ def hold(edge: PlayingProxy, name: str = "edge-1", **states: str) -> Proxy:
     return edge.remembered(known or edge.row(name))
 
 
-def test_a_silent_proxy_is_named_above_the_board(edge: PlayingProxy, viewer: Client) -> None:
+def test_a_silent_proxy_is_named_above_the_board(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active")
     assert "No proxy is known yet" not in viewer.get(reverse("operations:board")).content.decode()
     falls_silent("edge-1")
@@ -69,7 +62,7 @@ def test_proxies_that_serve_a_set_alike_share_one_chip(play: Play, viewer: Clien
     assert "edge-1, edge-2 1 of 2" in shown_text(viewer)
 
 
-def test_a_set_in_full_is_quiet(edge: PlayingProxy, viewer: Client) -> None:
+def test_a_set_in_full_is_quiet(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active", b="Active")
     board = shown(viewer)
     assert [(each.setid, each.level) for each in board.quiet] == [(1, Level.GOOD)]
@@ -84,7 +77,7 @@ def test_a_set_in_full_is_quiet(edge: PlayingProxy, viewer: Client) -> None:
     ],
 )
 def test_a_set_that_lost_destinations_is_told_with_them(
-    edge: PlayingProxy, viewer: Client, states: dict[str, str], level: Level
+    edge: FakeProxy, viewer: Client, states: dict[str, str], level: Level
 ) -> None:
     hold(edge, **states)
     [told] = shown(viewer).troubled
@@ -94,7 +87,7 @@ def test_a_set_that_lost_destinations_is_told_with_them(
     }
 
 
-def test_the_worst_sets_come_first(edge: PlayingProxy, viewer: Client) -> None:
+def test_the_worst_sets_come_first(edge: FakeProxy, viewer: Client) -> None:
     edge.sets = {
         1: [listed(URI), listed(OTHER, "Inactive")],
         2: [listed(URI)],
@@ -163,7 +156,7 @@ def test_a_proxy_that_does_not_answer_and_one_of_another_partition_differ_from_n
     assert told.differing is None
 
 
-def test_what_a_silent_proxy_holds_is_unknown_and_told_as_old(edge: PlayingProxy, viewer: Client) -> None:
+def test_what_a_silent_proxy_holds_is_unknown_and_told_as_old(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active")
     long_ago = timezone.now() - timedelta(minutes=5)
     ProxyContact.objects.update(seen_at=long_ago, failing_since=long_ago)
@@ -181,6 +174,17 @@ def falls_silent(name: str) -> None:
     WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
 
 
+def test_several_silent_proxies_are_one_notice_with_a_list(play: Play, viewer: Client) -> None:
+    for number in (1, 2, 3):
+        hold(play(), f"edge-{number}", a="Active")
+    falls_silent("edge-2")
+    falls_silent("edge-3")
+    page = " ".join(viewer.get(reverse("operations:board")).content.decode().split())
+    assert page.count('class="notice notice-warning" role="status"') == 2
+    assert "<b>2 of 3 proxies do not answer.</b>" in page
+    assert "<li><b>edge-2</b>" in page
+
+
 def test_a_dead_proxy_is_never_counted_as_in_full(play: Play, viewer: Client) -> None:
     hold(play(), "edge-1", a="Active")
     hold(play(), "edge-2", a="Active")
@@ -193,7 +197,7 @@ def test_a_dead_proxy_is_never_counted_as_in_full(play: Play, viewer: Client) ->
     assert "edge-2</b> refuses the connection" in page
 
 
-def test_a_trouble_on_a_silent_proxy_is_last_known(edge: PlayingProxy, viewer: Client) -> None:
+def test_a_trouble_on_a_silent_proxy_is_last_known(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active", b="Probing")
     falls_silent("edge-1")
     page = viewer.get(reverse("operations:board")).text
@@ -210,14 +214,14 @@ def test_a_count_of_sets_says_on_which_proxies(play: Play, viewer: Client) -> No
     assert "1 set takes no calls on edge-4 (1 of 5 proxies)" in page
 
 
-def test_every_set_is_counted_beyond_those_that_are_shown(edge: PlayingProxy, viewer: Client) -> None:
+def test_every_set_is_counted_beyond_those_that_are_shown(edge: FakeProxy, viewer: Client) -> None:
     edge.sets = {setid: [listed(URI, "Inactive")] for setid in range(70)}
     edge.remembered(edge.row())
     assert "70 sets take no calls on edge-1" in viewer.get(reverse("operations:board")).text
 
 
 def test_a_proxy_that_never_answered_leaves_every_set_unknown(
-    play: Play, edge: PlayingProxy, viewer: Client
+    play: Play, edge: FakeProxy, viewer: Client
 ) -> None:
     edge.row("edge-2")
     assert "edge-2 never answered, so what is held there is unknown" in shown_text(viewer)
@@ -228,7 +232,7 @@ def test_a_proxy_that_never_answered_leaves_every_set_unknown(
     assert "not held" not in page
 
 
-def test_what_is_active_is_counted_by_whether_it_is_checked(edge: PlayingProxy, viewer: Client) -> None:
+def test_what_is_active_is_counted_by_whether_it_is_checked(edge: FakeProxy, viewer: Client) -> None:
     proxy = hold(edge, a="Active", b="Active")
     Proxy.objects.update(probing="marked")
     KnownDestination.objects.filter(proxy=proxy).update(probe_mode=0)
@@ -241,7 +245,7 @@ def test_what_is_active_is_counted_by_whether_it_is_checked(edge: PlayingProxy, 
     assert '<strong class="chip chip-active">' not in page
 
 
-def test_a_word_on_what_a_proxy_probes_is_a_change(edge: PlayingProxy, viewer: Client) -> None:
+def test_a_word_on_what_a_proxy_probes_is_a_change(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active")
     version = shown(viewer).version
     Proxy.objects.update(probing="all")
@@ -257,12 +261,12 @@ def shown_text(client: Client) -> str:
     return client.get(reverse("operations:board")).text
 
 
-def test_nothing_is_sent_while_nothing_changed(edge: PlayingProxy, viewer: Client) -> None:
+def test_nothing_is_sent_while_nothing_changed(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active")
     assert polled(viewer, shown(viewer).version).status_code == 304
 
 
-def test_a_change_is_sent(edge: PlayingProxy, viewer: Client) -> None:
+def test_a_change_is_sent(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active")
     version = shown(viewer).version
     hold(edge, a="Probing")
@@ -272,7 +276,7 @@ def test_a_change_is_sent(edge: PlayingProxy, viewer: Client) -> None:
     assert "<html" not in answer.text
 
 
-def test_a_proxy_that_falls_silent_is_a_change(edge: PlayingProxy, viewer: Client) -> None:
+def test_a_proxy_that_falls_silent_is_a_change(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active")
     version = shown(viewer).version
     ProxyContact.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
@@ -280,7 +284,7 @@ def test_a_proxy_that_falls_silent_is_a_change(edge: PlayingProxy, viewer: Clien
 
 
 def test_looking_whether_anything_changed_costs_the_same_few_queries(
-    edge: PlayingProxy, viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    edge: FakeProxy, viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     edge.sets = {setid: [listed(URI)] for setid in range(200)}
     edge.remembered(edge.row())
@@ -290,7 +294,7 @@ def test_looking_whether_anything_changed_costs_the_same_few_queries(
 
 
 def test_the_board_reads_the_same_few_queries_at_any_size(
-    edge: PlayingProxy, viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+    edge: FakeProxy, viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     edge.sets = {setid: [listed(URI, "Inactive"), listed(OTHER)] for setid in range(200)}
     edge.remembered(edge.row())

@@ -15,14 +15,14 @@ from dispatcher.routing.rows import DestinationRow
 from dispatcher.services import subject
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor, record
+from efcp.modules.registry import ReloadOutcome
 from efcp.operations.history.selectors import DestinationHistory
-from efcp.operations.reloads.models import ReloadOutcome
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import HistoryGap, Proxy, ProxyContact, StateChange
 from efcp.proxies.reconcile import Cause
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import URI, ClientAs
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
 AddRow = Callable[..., int]
@@ -117,7 +117,7 @@ def test_the_proxys_own_word_counts_before_what_the_panel_was_asked_for(
     assert [each.cause for each in shown(viewer, add_row(URI)).changes] == [told]
 
 
-def asked(
+def request_state(
     proxy: Proxy,
     at: datetime,
     state: str,
@@ -156,7 +156,7 @@ def test_a_change_by_hand_right_after_the_panels_is_not_the_panels(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
-    asked(proxy, at, "inactive", "admin", before="active")
+    request_state(proxy, at, "inactive", "admin", before="active")
     seen(proxy, "active", "inactive", at)
     seen(proxy, "inactive", "active", at + timedelta(seconds=3))
     seen(proxy, "active", "inactive", at + timedelta(seconds=5))
@@ -168,7 +168,7 @@ def test_a_request_that_a_hanging_proxy_carried_out_later_may_be_the_panels(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
-    asked(proxy, at, "inactive", "admin", StateOutcome.UNKNOWN, "active")
+    request_state(proxy, at, "inactive", "admin", StateOutcome.UNKNOWN, "active")
     seen(proxy, "active", "inactive", at + timedelta(seconds=45))
     [cause] = causes(viewer, add_row(URI))
     assert cause.startswith("Set by admin, or by others over MI: the request of ")
@@ -179,8 +179,8 @@ def test_two_people_who_asked_for_the_same_at_once_are_both_named(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
-    asked(proxy, at, "inactive", "ann", before="active")
-    asked(proxy, at + timedelta(seconds=1), "inactive", "bob", before="active")
+    request_state(proxy, at, "inactive", "ann", before="active")
+    request_state(proxy, at + timedelta(seconds=1), "inactive", "bob", before="active")
     seen(proxy, "active", "inactive", at + timedelta(seconds=1))
     [cause] = causes(viewer, add_row(URI))
     assert cause.startswith("Set by ann or bob:")
@@ -194,7 +194,7 @@ def test_a_request_for_something_else_explains_nothing(
     proxy: Proxy, add_row: AddRow, viewer: Client, other: dict[str, Any]
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
-    StateResult.objects.filter(pk=asked(proxy, at, "inactive").pk).update(**other)
+    StateResult.objects.filter(pk=request_state(proxy, at, "inactive").pk).update(**other)
     seen(proxy, "active", "inactive", at + timedelta(seconds=1))
     assert causes(viewer, add_row(URI)) == ["Set over MI, not by this panel"]
 
@@ -203,7 +203,7 @@ def test_what_was_inactive_before_the_request_may_be_others_doing(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
-    asked(proxy, at, "inactive", "ann", before="inactive")
+    request_state(proxy, at, "inactive", "ann", before="inactive")
     seen(proxy, "active", "inactive", at + timedelta(seconds=2))
     assert causes(viewer, add_row(URI)) == ["Set by ann, or by others over MI at about the same time"]
 
@@ -274,7 +274,7 @@ def test_what_a_silent_proxy_holds_is_unknown_since_its_last_answer(
 
 
 def test_twenty_proxies_cost_as_many_queries_as_one(
-    play: Callable[..., PlayingProxy],
+    play: Callable[..., FakeProxy],
     add_row: AddRow,
     viewer: Client,
     django_assert_max_num_queries: DjangoAssertNumQueries,

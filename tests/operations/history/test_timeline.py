@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from efcp.operations.history.timeline import Change, Timeline, timeline
+from efcp.operations.history.timeline import Timeline, TimelineChange, timeline
 
 BEGIN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 END = BEGIN + timedelta(hours=10)
@@ -28,14 +28,14 @@ def test_a_state_that_never_changed_fills_the_line() -> None:
 
 
 def test_a_change_divides_the_line() -> None:
-    changes = [Change(at(4), "active", "probing"), Change(at(5), "probing", "active")]
+    changes = [TimelineChange(at(4), "active", "probing"), TimelineChange(at(5), "probing", "active")]
     line = timeline(BEGIN, END, at(-20), changes, None, "active")
     assert told(line) == [("active", 4), ("probing", 1), ("active", 5)]
     assert line.availability == 90
 
 
 def test_the_change_before_the_period_tells_how_it_began() -> None:
-    line = timeline(BEGIN, END, at(-20), [], Change(at(-1), "active", "inactive"), "inactive")
+    line = timeline(BEGIN, END, at(-20), [], TimelineChange(at(-1), "active", "inactive"), "inactive")
     assert told(line) == [("inactive", 10)]
     assert line.availability == 0
 
@@ -47,18 +47,18 @@ def test_before_anybody_looked_the_state_is_unknown_and_counts_for_nothing() -> 
 
 
 def test_a_destination_that_came_with_a_reload_was_absent_before() -> None:
-    line = timeline(BEGIN, END, at(-20), [Change(at(2), "", "active")], None, "active")
+    line = timeline(BEGIN, END, at(-20), [TimelineChange(at(2), "", "active")], None, "active")
     assert told(line) == [("absent", 2), ("active", 8)]
     assert line.availability == 80
 
 
 def test_a_destination_that_vanished_is_absent_after() -> None:
-    line = timeline(BEGIN, END, at(-20), [Change(at(7.5), "active", "")], None, None)
+    line = timeline(BEGIN, END, at(-20), [TimelineChange(at(7.5), "active", "")], None, None)
     assert told(line) == [("active", 7.5), ("absent", 2.5)]
 
 
 def test_a_change_after_the_first_look_does_not_tell_what_was_before_it() -> None:
-    changes = [Change(at(8), "active", "inactive")]
+    changes = [TimelineChange(at(8), "active", "inactive")]
     assert told(timeline(BEGIN, END, at(6), changes, None, "inactive")) == [
         ("", 6),
         ("active", 2),
@@ -79,8 +79,8 @@ STATES = st.sampled_from(["active", "probing", "inactive", ""])
 def test_the_line_has_no_hole_and_no_overlap(
     drawn: list[tuple[float, str, str]], before: tuple[str, str] | None
 ) -> None:
-    changes = [Change(at(hours), one, other) for hours, one, other in sorted(drawn)]
-    earlier = Change(at(-1), *before) if before else None
+    changes = [TimelineChange(at(hours), one, other) for hours, one, other in sorted(drawn)]
+    earlier = TimelineChange(at(-1), *before) if before else None
     line = timeline(BEGIN, END, at(-20), changes, earlier, "active")
     ends = [BEGIN, *(each.end for each in line.segments)]
     assert [each.begin for each in line.segments] == ends[:-1]

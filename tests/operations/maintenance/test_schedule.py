@@ -14,13 +14,13 @@ from django.utils import timezone
 from dispatcher.models import Destination
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
-from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Step
-from efcp.operations.maintenance.schedule import CLAIMED_FOR, GIVEN_UP_AFTER, carry_out
+from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Phase
+from efcp.operations.maintenance.schedule import CLAIMED_FOR, GIVEN_UP_AFTER, run_due
 from efcp.operations.states.models import StateRun
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange
 from efcp.proxies.reconcile import Cause
 from tests.operations.conftest import URI, ClientAs
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 from tests.tokens import fresh
 
@@ -29,7 +29,7 @@ OTHER = "sip:10.0.0.2:5060"
 
 
 @pytest.fixture
-def pair(edge: PlayingProxy, add_row: AddRow) -> Proxy:
+def pair(edge: FakeProxy, add_row: AddRow) -> Proxy:
     """A proxy that holds URI and OTHER in set 1, as the table does."""
     for uri in (URI, OTHER):
         add_row(uri)
@@ -42,7 +42,7 @@ def first_row() -> Destination:
     return Destination.objects.get(destination=URI)
 
 
-def asked(proxy: Proxy, **more: Any) -> dict[str, Any]:
+def maintenance_form(proxy: Proxy, **more: Any) -> dict[str, Any]:
     """What the form sends."""
     return {"proxy": [str(proxy.pk)], "reason": "new board", "minutes": "60"} | more
 
@@ -50,11 +50,11 @@ def asked(proxy: Proxy, **more: Any) -> dict[str, Any]:
 def plan(client: Client, proxy: Proxy, **more: Any) -> MaintenanceOnProxy:
     """Have the first row taken out now."""
     address = reverse("operations:maintenance-begin", args=[first_row().pk])
-    assert client.post(address, asked(proxy, **more)).status_code == 302
+    assert client.post(address, maintenance_form(proxy, **more)).status_code == 302
     return MaintenanceOnProxy.objects.latest("pk")
 
 
-def state_of(edge: PlayingProxy, uri: str = URI) -> str:
+def state_of(edge: FakeProxy, uri: str = URI) -> str:
     """What the proxy itself holds."""
     return next(str(each["state"]) for each in edge.sets[1] if each["URI"] == uri)
 
@@ -71,16 +71,16 @@ def end_it(out: MaintenanceOnProxy, **ago: float) -> None:
 
 
 def test_it_is_taken_out_at_once_and_put_back_at_its_end(
-    edge: PlayingProxy, pair: Proxy, operator: Client
+    edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     out = plan(operator, pair)
-    carry_out(later())
+    run_due(later())
     out.refresh_from_db()
-    assert (out.step, out.state_before, state_of(edge)) == (Step.OUT, "active", "Inactive")
+    assert (out.step, out.state_before, state_of(edge)) == (Phase.OUT, "active", "Inactive")
     end_it(out, seconds=1)
-    carry_out(later())
+    run_due(later())
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.BACK, "Active")
+    assert (out.step, state_of(edge)) == (Phase.BACK, "Active")
     assert [run.actor for run in StateRun.objects.order_by("pk")] == [
         f"maintenance of {out.maintenance.actor}"
     ] * 2
@@ -92,24 +92,24 @@ def test_who_reads_the_audit_finds_why(pair: Proxy, operator: Client) -> None:
     assert (found.subject_id, found.reason) == (str(first_row().pk), "new board")
 
 
-def test_nothing_happens_before_its_time(edge: PlayingProxy, pair: Proxy, operator: Client) -> None:
+def test_nothing_happens_before_its_time(edge: FakeProxy, pair: Proxy, operator: Client) -> None:
     begins_at = later(hours=2).strftime("%Y-%m-%dT%H:%M")
     out = plan(operator, pair, begins_at=begins_at)
-    carry_out(later(hours=1))
+    run_due(later(hours=1))
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.PLANNED, "Active")
-    carry_out(later(hours=2, minutes=1))
+    assert (out.step, state_of(edge)) == (Phase.PLANNED, "Active")
+    run_due(later(hours=2, minutes=1))
     out.refresh_from_db()
-    assert out.step == Step.OUT
+    assert out.step == Phase.OUT
 
 
-def test_two_watchers_at_once_do_each_act_once(edge: PlayingProxy, pair: Proxy, operator: Client) -> None:
+def test_two_watchers_at_once_do_each_act_once(edge: FakeProxy, pair: Proxy, operator: Client) -> None:
     out = plan(operator, pair)
     now = later()
 
     def once(_number: int) -> None:
         try:
-            carry_out(now)
+            run_due(now)
         finally:
             connection.close()
 
@@ -122,162 +122,163 @@ def test_two_watchers_at_once_do_each_act_once(edge: PlayingProxy, pair: Proxy, 
 
 
 def test_what_a_process_claimed_and_did_not_do_is_done_later(
-    edge: PlayingProxy, pair: Proxy, operator: Client
+    edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     out = plan(operator, pair)
     MaintenanceOnProxy.objects.update(claimed_until=later(seconds=30))
-    carry_out(later())
+    run_due(later())
     assert state_of(edge) == "Active"
-    carry_out(later() + CLAIMED_FOR)
+    run_due(later() + CLAIMED_FOR)
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.OUT, "Inactive")
+    assert (out.step, state_of(edge)) == (Phase.OUT, "Inactive")
 
 
-def test_what_somebody_set_meanwhile_is_left_as_it_is(
-    edge: PlayingProxy, pair: Proxy, operator: Client
-) -> None:
+def test_what_somebody_set_meanwhile_is_left_as_it_is(edge: FakeProxy, pair: Proxy, operator: Client) -> None:
     out = plan(operator, pair)
-    carry_out(later())
+    run_due(later())
     for state in ("active", "inactive"):
         address = reverse("operations:state", args=[first_row().pk])
         operator.post(address, {"proxy": [str(pair.pk)], "state": state, "id": [str(first_row().pk)]})
     end_it(out, seconds=1)
-    carry_out(later())
+    run_due(later())
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.LEFT, "Inactive")
+    assert (out.step, state_of(edge)) == (Phase.LEFT, "Inactive")
     assert "set its state meanwhile" in out.message
 
 
-def without_an_answer(edge: PlayingProxy, proxy: Proxy, then: str) -> None:
+def without_an_answer(edge: FakeProxy, proxy: Proxy, then: str) -> None:
     """Let what is due get no answer, although the proxy carries it out: it holds `then` afterwards."""
     edge.closes = True
-    carry_out(later())
+    run_due(later())
     edge.closes = False
     edge.sets[1][0]["state"] = then
     edge.remembered(proxy)
 
 
 def test_what_was_taken_out_without_an_answer_is_put_back(
-    edge: PlayingProxy, pair: Proxy, operator: Client
+    edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     out = plan(operator, pair)
     without_an_answer(edge, pair, "Inactive")
-    carry_out(later(seconds=30))
+    run_due(later(seconds=30))
     out.refresh_from_db()
-    assert (out.step, out.state_before) == (Step.OUT, "active")
+    assert (out.step, out.state_before) == (Phase.OUT, "active")
     end_it(out, seconds=1)
-    carry_out(later())
+    run_due(later())
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.BACK, "Active")
+    assert (out.step, state_of(edge)) == (Phase.BACK, "Active")
 
 
 def test_what_somebody_set_after_a_request_without_an_answer_is_left_as_it_is(
-    edge: PlayingProxy, pair: Proxy, operator: Client
+    edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     out = plan(operator, pair)
     without_an_answer(edge, pair, "Inactive")
     address = reverse("operations:state", args=[first_row().pk])
     for state in ("active", "inactive"):
         operator.post(address, {"proxy": [str(pair.pk)], "state": state, "id": [str(first_row().pk)]})
-    carry_out(later(seconds=30))
+    run_due(later(seconds=30))
     end_it(out, seconds=1)
-    carry_out(later())
+    run_due(later())
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.LEFT, "Inactive")
+    assert (out.step, state_of(edge)) == (Phase.LEFT, "Inactive")
 
 
 def test_what_was_put_back_without_an_answer_is_not_called_somebodys_doing(
-    edge: PlayingProxy, pair: Proxy, operator: Client
+    edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     out = plan(operator, pair)
-    carry_out(later())
+    run_due(later())
     end_it(out, seconds=1)
     without_an_answer(edge, pair, "Active")
-    carry_out(later(seconds=30))
+    run_due(later(seconds=30))
     out.refresh_from_db()
-    assert (out.step, "no answer" in out.message) == (Step.BACK, True)
+    assert (out.step, "no answer" in out.message) == (Phase.BACK, True)
 
 
 def test_what_is_active_again_already_is_left_as_it_is(
-    edge: PlayingProxy, pair: Proxy, operator: Client
+    edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     out = plan(operator, pair)
-    carry_out(later())
+    run_due(later())
     KnownDestination.objects.filter(uri=URI).update(state="probing")
     end_it(out, seconds=1)
-    carry_out(later())
+    run_due(later())
     out.refresh_from_db()
-    assert (out.step, out.message) == (Step.LEFT, "It was probing already: somebody or a reload set it so.")
+    assert (out.step, out.message) == (
+        Phase.LEFT,
+        "It was probing already: somebody or a reload set it so.",
+    )
 
 
-def test_what_was_inactive_before_stays_inactive(edge: PlayingProxy, pair: Proxy, operator: Client) -> None:
+def test_what_was_inactive_before_stays_inactive(edge: FakeProxy, pair: Proxy, operator: Client) -> None:
     edge.sets[1][0]["state"] = "Inactive"
     edge.remembered(pair)
     out = plan(operator, pair)
-    carry_out(later())
+    run_due(later())
     end_it(out, seconds=1)
-    carry_out(later())
+    run_due(later())
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.LEFT, "Inactive")
+    assert (out.step, state_of(edge)) == (Phase.LEFT, "Inactive")
 
 
-def test_a_late_answer_to_a_probe_does_not_end_it(edge: PlayingProxy, pair: Proxy, operator: Client) -> None:
+def test_a_late_answer_to_a_probe_does_not_end_it(edge: FakeProxy, pair: Proxy, operator: Client) -> None:
     out = plan(operator, pair)
-    carry_out(later())
+    run_due(later())
     edge.sets[1][0]["state"] = "Active"
     edge.remembered(pair)
     StateChange.objects.update(cause=Cause.PROBING)
-    carry_out(later(seconds=3))
+    run_due(later(seconds=3))
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.OUT, "Inactive")
+    assert (out.step, state_of(edge)) == (Phase.OUT, "Inactive")
     assert "was taken out again" in out.message
 
 
 def test_a_proxy_that_does_not_answer_is_asked_again_for_a_day(
-    edge: PlayingProxy, pair: Proxy, operator: Client
+    edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     out = plan(operator, pair)
-    carry_out(later())
+    run_due(later())
     end_it(out, seconds=1)
     ProxyContact.objects.update(seen_at=timezone.now() - timedelta(hours=1))
-    carry_out(later())
+    run_due(later())
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.OUT, "Inactive")
-    carry_out(later() + GIVEN_UP_AFTER + timedelta(minutes=1))
+    assert (out.step, state_of(edge)) == (Phase.OUT, "Inactive")
+    run_due(later() + GIVEN_UP_AFTER + timedelta(minutes=1))
     out.refresh_from_db()
-    assert (out.step, "by hand" in out.message) == (Step.LEFT, True)
+    assert (out.step, "by hand" in out.message) == (Phase.LEFT, True)
 
 
 def test_one_that_is_planned_is_not_begun_where_nothing_active_is_left_by_then(
-    edge: PlayingProxy, pair: Proxy, operator: Client
+    edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     out = plan(operator, pair)
     KnownDestination.objects.filter(uri=OTHER).update(state="probing")
-    carry_out(later())
+    run_due(later())
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.NOT_TAKEN, "Active")
+    assert (out.step, state_of(edge)) == (Phase.NOT_TAKEN, "Active")
 
 
 def test_it_is_refused_where_nothing_active_is_left_unless_told_so_twice(
-    edge: PlayingProxy, proxy: Proxy, add_row: AddRow, operator: Client
+    edge: FakeProxy, proxy: Proxy, add_row: AddRow, operator: Client
 ) -> None:
     add_row(URI)
     address = reverse("operations:maintenance-begin", args=[first_row().pk])
-    first = operator.post(address, asked(proxy))
+    first = operator.post(address, maintenance_form(proxy))
     assert (first.status_code, "Refused" in first.content.decode()) == (422, True)
-    second = operator.post(address, asked(proxy, anyway="y"))
+    second = operator.post(address, maintenance_form(proxy, anyway="y"))
     assert (second.status_code, "type the set" in second.content.decode()) == (422, True)
-    wrong = operator.post(address, asked(proxy, anyway="y", typed_set="2"))
+    wrong = operator.post(address, maintenance_form(proxy, anyway="y", typed_set="2"))
     assert wrong.status_code == 422
     assert not Maintenance.objects.exists()
     plan(operator, proxy, anyway="y", typed_set="1")
-    carry_out(later())
+    run_due(later())
     assert state_of(edge) == "Inactive"
 
 
-def test_it_can_be_ended_and_moved(edge: PlayingProxy, pair: Proxy, operator: Client) -> None:
+def test_it_can_be_ended_and_moved(edge: FakeProxy, pair: Proxy, operator: Client) -> None:
     out = plan(operator, pair)
-    carry_out(later())
+    run_due(later())
     operator.post(
         reverse("operations:maintenance-extend", args=[out.maintenance_id]),
         fresh(Maintenance, out.maintenance_id, minutes=600),
@@ -288,19 +289,19 @@ def test_it_can_be_ended_and_moved(edge: PlayingProxy, pair: Proxy, operator: Cl
         reverse("operations:maintenance-end", args=[out.maintenance_id]),
         fresh(Maintenance, out.maintenance_id),
     )
-    carry_out(later(seconds=1))
+    run_due(later(seconds=1))
     assert state_of(edge) == "Active"
 
 
-def test_one_that_did_not_begin_is_cancelled(edge: PlayingProxy, pair: Proxy, operator: Client) -> None:
+def test_one_that_did_not_begin_is_cancelled(edge: FakeProxy, pair: Proxy, operator: Client) -> None:
     out = plan(operator, pair, begins_at=later(hours=2).strftime("%Y-%m-%dT%H:%M"))
     operator.post(
         reverse("operations:maintenance-end", args=[out.maintenance_id]),
         fresh(Maintenance, out.maintenance_id),
     )
-    carry_out(later(hours=3))
+    run_due(later(hours=3))
     out.refresh_from_db()
-    assert (out.step, state_of(edge)) == (Step.NOT_TAKEN, "Active")
+    assert (out.step, state_of(edge)) == (Phase.NOT_TAKEN, "Active")
 
 
 @pytest.mark.parametrize(
@@ -319,13 +320,13 @@ def test_one_that_did_not_begin_is_cancelled(edge: PlayingProxy, pair: Proxy, op
 )
 def test_a_wrong_value_plans_nothing(pair: Proxy, operator: Client, wrong: dict[str, Any]) -> None:
     address = reverse("operations:maintenance-begin", args=[first_row().pk])
-    assert operator.post(address, asked(pair) | wrong).status_code == 422
+    assert operator.post(address, maintenance_form(pair) | wrong).status_code == 422
     assert not Maintenance.objects.exists()
 
 
-def test_the_pages_say_what_is_out_and_why(edge: PlayingProxy, pair: Proxy, operator: Client) -> None:
+def test_the_pages_say_what_is_out_and_why(edge: FakeProxy, pair: Proxy, operator: Client) -> None:
     plan(operator, pair, reason="<b>new board</b>")
-    carry_out(later())
+    run_due(later())
     escaped = "&lt;b&gt;new board&lt;/b&gt;"
     for address in (
         reverse("operations:maintenance"),
@@ -336,7 +337,7 @@ def test_the_pages_say_what_is_out_and_why(edge: PlayingProxy, pair: Proxy, oper
 
 
 def test_the_board_is_sent_anew_when_a_maintenance_changes(
-    edge: PlayingProxy, pair: Proxy, operator: Client
+    edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     fragment = {"HX-Target": "board"}
     first = operator.get(reverse("operations:board"), headers=fragment)
@@ -353,7 +354,7 @@ def test_who_may(pair: Proxy, client_as: ClientAs, role: Role, may: bool) -> Non
     assert client.get(reverse("operations:maintenance")).status_code == 200
     begin = reverse("operations:maintenance-begin", args=[first_row().pk])
     assert client.get(begin).status_code == (200 if may else 403)
-    assert client.post(begin, asked(pair)).status_code == (302 if may else 403)
+    assert client.post(begin, maintenance_form(pair)).status_code == (302 if may else 403)
     planned = Maintenance.objects.create(
         destination_id=1, setid=1, uri=URI, reason="x", actor="x", begins_at=later(), ends_at=later(hours=1)
     )

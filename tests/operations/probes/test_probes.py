@@ -271,7 +271,7 @@ def test_a_get_sends_nothing(operator: Client, row_id: int) -> None:
 
 def under_way(uri: str, age: timedelta = timedelta()) -> ProbeRun:
     """A probe that was begun `age` ago and has no end."""
-    begun = timezone.now() - age
+    started_at = timezone.now() - age
     return ProbeRun.objects.create(
         setid=1,
         uri=uri,
@@ -282,8 +282,8 @@ def under_way(uri: str, age: timedelta = timedelta()) -> ProbeRun:
         address="127.0.0.1",
         port=5060,
         actor="somebody",
-        started_at=begun,
-        deadline=begun + timedelta(seconds=10),
+        started_at=started_at,
+        deadline=started_at + timedelta(seconds=10),
     )
 
 

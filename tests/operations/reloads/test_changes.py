@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 
 from dispatcher import services
 from dispatcher.changes import ProxyChanges, breaking_rows, compare, pending_changes
 from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
+from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.proxies.models import Proxy, ProxyContact
 from efcp.proxies.selectors import watched_proxies
@@ -230,3 +233,16 @@ def test_a_silent_proxy_has_no_pending_changes(db: None, add_row: AddRow) -> Non
     make_proxy("a", seen_s_ago=3600)
     add_row(URI)
     assert pending_changes(watched_proxies()).count == 0
+
+
+def test_a_warning_that_proxies_have_in_common_stands_once_with_their_names(
+    client_as: Callable[[Role | None], Client], add_row: AddRow
+) -> None:
+    add_row("no uri at all")
+    for number in (1, 2, 3):
+        make_proxy(f"edge-{number}")
+    page = client_as(Role.VIEWER).get(reverse("operations:reload"))
+    text = " ".join(page.content.decode().split())
+    assert text.count("<code>no uri at all</code>") == 1
+    assert "3 proxies: edge-1, edge-2, edge-3" in text
+    assert [card.warning_count for card in page.context["preview"].cards] == [0, 0, 0]

@@ -14,10 +14,12 @@ from dialplan.loaded import pending_rules
 from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.mi import Endpoint, MiClient
+from efcp.modules.registry import ReloadOutcome
 from efcp.operations.reloads import services
-from efcp.operations.reloads.loaded_rules import Holding
-from efcp.operations.reloads.models import Module, ReloadOutcome, ReloadResult, ReloadRun
-from efcp.operations.reloads.services import Started, Wanted
+from efcp.operations.reloads.loaded_rules import RulesOnProxy
+from efcp.operations.reloads.models import ReloadResult, ReloadRun
+from efcp.operations.reloads.services import ReloadRequest
+from efcp.operations.runs import RunHandle
 from efcp.proxies.fan_out import target_of
 from efcp.proxies.load_reports import LoadReports
 from efcp.proxies.loads import store_load_reports
@@ -68,19 +70,19 @@ def read_reports(proxy: Proxy) -> None:
     store_load_reports(proxy, "dialplan", "default", LoadReports(timezone.now(), ring))
 
 
-def holding_after_asking(client: Client) -> Holding:
+def loaded_after_asking(client: Client) -> RulesOnProxy:
     """What the page shows of the only proxy once it was asked for the test cases."""
     client.post(reverse("operations_dialplan:ask-cases"))
     address = reverse("operations_dialplan:loaded-rules")
     wait_until(lambda: not client.get(address).context["is_open"])
-    (holding,) = client.get(address).context["holdings"]
-    assert isinstance(holding, Holding)
-    return holding
+    (loaded,) = client.get(address).context["on_proxies"]
+    assert isinstance(loaded, RulesOnProxy)
+    return loaded
 
 
-def reload(*proxies: Proxy) -> Started:
+def reload(*proxies: Proxy) -> RunHandle[ReloadRun]:
     """Reload and wait until every proxy has answered."""
-    started = services.start(proxies, Wanted(module=Module.DIALPLAN), SOMEBODY)
+    started = services.start(proxies, ReloadRequest(module="dialplan"), SOMEBODY)
     assert started.ended.wait(15)
     return started
 
@@ -122,8 +124,8 @@ def test_nothing_is_sent_where_a_rule_would_break_the_whole_reload(box: Proxy) -
 
 
 def test_a_reload_of_the_dispatcher_that_is_under_way_is_no_reason_to_wait(box: Proxy) -> None:
-    dispatcher = services.start([box], Wanted(), SOMEBODY)
-    dialplan = services.start([box], Wanted(module=Module.DIALPLAN), SOMEBODY)
+    dispatcher = services.start([box], ReloadRequest(), SOMEBODY)
+    dialplan = services.start([box], ReloadRequest(module="dialplan"), SOMEBODY)
     assert dispatcher.ended.wait(15)
     assert dialplan.ended.wait(15)
     assert (dispatcher.is_new, dialplan.is_new, ReloadRun.objects.count()) == (True, True, 2)
@@ -143,7 +145,7 @@ def test_where_a_case_fails_the_reload_has_to_be_meant(box: Proxy, client_as: Cl
     operator = client_as(Role.OPERATOR)
     assert operator.post(reverse(RELOAD), sent(box)).status_code == 422
     assert not ReloadRun.objects.exists()
-    page = operator.post(reverse(RELOAD), sent(box, despite_failures="on"), follow=True)
+    page = operator.post(reverse(RELOAD), sent(box, allow_failures="on"), follow=True)
     assert [line.outcome for line in page.context["lines"]] == [ReloadOutcome.DONE]
 
 
@@ -161,15 +163,15 @@ def test_what_proxies_hold_is_told_by_counts_and_cases(
     add_rule("^0(.*)$", subst_exp="^0(.*)$", repl_exp="+49\\1")
     cases.save(1, "0301", "+49301", SOMEBODY)
     read_reports(box)
-    holding = holding_after_asking(client_as(Role.VIEWER))
-    assert holding.load is not None
-    assert (holding.load.loaded, holding.cases, len(holding.differing)) == (0, 1, 1)
+    loaded = loaded_after_asking(client_as(Role.VIEWER))
+    assert loaded.load is not None
+    assert (loaded.load.loaded, loaded.cases, len(loaded.differing)) == (0, 1, 1)
 
 
 def test_a_proxy_that_does_not_answer_is_told_so(box: Proxy, client_as: ClientAs) -> None:
     Proxy.objects.update(mi_url="http://127.0.0.1:9/mi")
     cases.save(1, "0301", "+49301", SOMEBODY)
-    assert holding_after_asking(client_as(Role.VIEWER)).problem
+    assert loaded_after_asking(client_as(Role.VIEWER)).problem
     result = reload(Proxy.objects.get()).run.results.get()
     assert (result.outcome, result.differs) == (ReloadOutcome.NOT_REACHED, None)
 

@@ -16,25 +16,25 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.operations.metrics import PanelMetrics
 from efcp.operations.reloads import services
 from efcp.operations.reloads.models import ReloadResult
-from efcp.operations.reloads.services import Wanted
+from efcp.operations.reloads.services import ReloadRequest
 from efcp.proxies.fan_out import ask, target_of
 from efcp.proxies.models import Proxy
 from efcp.proxies.polling import PollRequest
 from efcp.proxies.selectors import watched_proxies
 from efcp.proxies.visits import store_answer
 from tests.operations.conftest import SOMEBODY
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 
 URI = "sip:10.0.0.1:5060"
 OTHER = "sip:10.0.0.2:5060"
 SOCKET = "udp:10.0.0.9:5060"
 AddRow = Callable[..., int]
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 
 
 def reload(*proxies: Proxy, **how: Any) -> list[ReloadResult]:
     """Reload, wait for every proxy, and return the results by the proxies' names."""
-    started = services.start(proxies, Wanted(**how), SOMEBODY)
+    started = services.start(proxies, ReloadRequest(**how), SOMEBODY)
     assert started.ended.wait(15)
     return list(started.run.results.order_by("proxy__name"))
 
@@ -62,7 +62,7 @@ def row_id(add_row: AddRow) -> int:
 
 
 @pytest.fixture
-def proxy(edge: PlayingProxy, row_id: int) -> Proxy:
+def proxy(edge: FakeProxy, row_id: int) -> Proxy:
     """A proxy that this panel reloaded."""
     edge.table = {1: [URI]}
     proxy = edge.row()
@@ -97,7 +97,7 @@ def test_a_weight_of_freeswitch_that_was_edited_is_not_loaded(proxy: Proxy, row_
 
 
 def test_after_a_reload_by_other_hands_it_can_not_be_told(
-    proxy: Proxy, row_id: int, edge: PlayingProxy, operator: Client
+    proxy: Proxy, row_id: int, edge: FakeProxy, operator: Client
 ) -> None:
     edit(row_id, probe_mode=1)
     edge.load()
@@ -109,7 +109,7 @@ def test_after_a_reload_by_other_hands_it_can_not_be_told(
     assert "can't be told" in page
 
 
-def test_after_a_restart_it_can_not_be_told(proxy: Proxy, row_id: int, edge: PlayingProxy) -> None:
+def test_after_a_restart_it_can_not_be_told(proxy: Proxy, row_id: int, edge: FakeProxy) -> None:
     edit(row_id, probe_mode=1)
     edge.restart()
     look(proxy)
@@ -117,7 +117,7 @@ def test_after_a_restart_it_can_not_be_told(proxy: Proxy, row_id: int, edge: Pla
     assert "when it started" in changes(proxy).not_told
 
 
-def test_an_edit_after_a_load_by_other_hands_is_not_loaded(edge: PlayingProxy, row_id: int) -> None:
+def test_an_edit_after_a_load_by_other_hands_is_not_loaded(edge: FakeProxy, row_id: int) -> None:
     edge.table = {1: [URI]}
     for seconds_ago in (120, 60):
         edge.load(at=timezone.now().timestamp() - seconds_ago)
@@ -130,10 +130,10 @@ def test_an_edit_after_a_load_by_other_hands_is_not_loaded(edge: PlayingProxy, r
 
 
 def test_a_table_that_is_written_to_while_it_is_loaded_leaves_it_unknown(
-    proxy: Proxy, row_id: int, edge: PlayingProxy
+    proxy: Proxy, row_id: int, edge: FakeProxy
 ) -> None:
     edge.reload_waits = True
-    started = services.start([proxy], Wanted(), SOMEBODY)
+    started = services.start([proxy], ReloadRequest(), SOMEBODY)
     while not edge.commands_of("ds_reload")[1:]:
         pass
     edit(row_id, probe_mode=1)
@@ -142,7 +142,7 @@ def test_a_table_that_is_written_to_while_it_is_loaded_leaves_it_unknown(
     assert "written to while it was reloaded" in changes(proxy).not_told
 
 
-def test_a_socket_that_the_proxy_ignores_is_no_difference(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_a_socket_that_the_proxy_ignores_is_no_difference(edge: FakeProxy, add_row: AddRow) -> None:
     add_row(URI, socket=SOCKET)
     edge.table = {1: [URI]}
     proxy = edge.row()
@@ -165,7 +165,7 @@ def test_a_socket_that_was_edited_since_the_reload_is_a_difference(proxy: Proxy,
     assert [each.column for each in change.differences] == ["socket"]
 
 
-def test_a_socket_that_is_ignored_is_not_counted_in_the_metrics(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_a_socket_that_is_ignored_is_not_counted_in_the_metrics(edge: FakeProxy, add_row: AddRow) -> None:
     add_row(URI, socket=SOCKET)
     edge.table = {1: [URI]}
     proxy = edge.row()
@@ -181,7 +181,7 @@ def drift(_proxy: Proxy) -> dict[str, float]:
 
 
 @pytest.fixture
-def other_partition(edge: PlayingProxy, row_id: int) -> Proxy:
+def other_partition(edge: FakeProxy, row_id: int) -> Proxy:
     """A proxy whose partition loads another table."""
     edge.partition, edge.table = "west", {9: [OTHER]}
     edge.load()
@@ -202,7 +202,7 @@ def test_a_partition_with_a_table_of_its_own_is_not_compared(
 
 
 def test_a_reload_of_it_is_clean_and_says_why_nothing_is_compared(
-    other_partition: Proxy, play: Play, edge: PlayingProxy
+    other_partition: Proxy, play: Play, edge: FakeProxy
 ) -> None:
     second = play(table={1: [URI]}).row("edge-2")
     first_result, second_result = reload(other_partition, second, first=other_partition)
@@ -211,9 +211,7 @@ def test_a_reload_of_it_is_clean_and_says_why_nothing_is_compared(
     assert second_result.differs == 0
 
 
-def test_a_partition_that_shares_the_table_is_compared(
-    edge: PlayingProxy, row_id: int, add_row: AddRow
-) -> None:
+def test_a_partition_that_shares_the_table_is_compared(edge: FakeProxy, row_id: int, add_row: AddRow) -> None:
     edge.partition, edge.table = "west", {1: [URI]}
     edge.load()
     proxy = edge.remembered(edge.row(partition="west"))
@@ -222,7 +220,7 @@ def test_a_partition_that_shares_the_table_is_compared(
 
 
 def test_after_a_reload_that_fits_even_a_small_overlap_is_compared(
-    edge: PlayingProxy, row_id: int, add_row: AddRow
+    edge: FakeProxy, row_id: int, add_row: AddRow
 ) -> None:
     edge.partition, edge.table = "west", {1: [URI]}
     proxy = edge.row(partition="west")
@@ -232,7 +230,7 @@ def test_after_a_reload_that_fits_even_a_small_overlap_is_compared(
     assert (changes(proxy).added.count, changes(proxy).removed.count) == (1, 1)
 
 
-def test_a_partition_that_loaded_nothing_is_not_compared(edge: PlayingProxy, row_id: int) -> None:
+def test_a_partition_that_loaded_nothing_is_not_compared(edge: FakeProxy, row_id: int) -> None:
     edge.partition, edge.table = "west", {}
     edge.load()
     proxy = edge.row(partition="west")

@@ -7,10 +7,10 @@ from django.urls import reverse
 
 from efcp.accounts.roles import Role
 from tests.operations.conftest import URI, ClientAs
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 
 WRONG = ("not held", "does not hold", "not in memory", "Not in memory", "not loaded", "0 of 0")
 """What nobody knows of it."""

@@ -17,7 +17,7 @@ from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.polling import PollRequest
 from efcp.proxies.reconcile import ProxyIdentity
 from tests.operations.conftest import ClientAs
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.operations.reloads.test_loaded_rows import OTHER, URI, edit, look, reload
 
 AddRow = Callable[..., int]
@@ -36,7 +36,7 @@ def row_ids(add_row: AddRow) -> tuple[int, int]:
 
 
 @pytest.fixture
-def proxy(edge: PlayingProxy, row_ids: tuple[int, int]) -> Proxy:
+def proxy(edge: FakeProxy, row_ids: tuple[int, int]) -> Proxy:
     """A proxy that this panel reloaded, and that probes what is marked for it."""
     edge.table = {1: [URI, OTHER]}
     proxy = edge.row(probing="marked")
@@ -59,14 +59,14 @@ def test_an_edit_that_is_not_loaded_checks_nothing(proxy: Proxy, row_ids: tuple[
     assert modes() == {URI: 1, OTHER: 1}
 
 
-def test_after_a_reload_by_other_hands_it_is_not_known(proxy: Proxy, edge: PlayingProxy) -> None:
+def test_after_a_reload_by_other_hands_it_is_not_known(proxy: Proxy, edge: FakeProxy) -> None:
     assert modes() == {URI: 0, OTHER: 1}
     edge.load()
     look(proxy)
     assert modes() == {URI: None, OTHER: None}
 
 
-def test_after_a_restart_it_is_not_known(proxy: Proxy, edge: PlayingProxy) -> None:
+def test_after_a_restart_it_is_not_known(proxy: Proxy, edge: FakeProxy) -> None:
     assert modes() == {URI: 0, OTHER: 1}
     text, now = edge.up_since, timezone.now()
     poll = ask(target_of(proxy), PollRequest("default")).value
@@ -75,7 +75,7 @@ def test_after_a_restart_it_is_not_known(proxy: Proxy, edge: PlayingProxy) -> No
     assert set(KnownDestination.objects.values_list("probe_mode", flat=True)) == {None}
 
 
-def test_a_change_of_state_keeps_it(proxy: Proxy, edge: PlayingProxy) -> None:
+def test_a_change_of_state_keeps_it(proxy: Proxy, edge: FakeProxy) -> None:
     assert modes() == {URI: 0, OTHER: 1}
     edge.sets[1][0]["state"] = "Probing"
     edge.remembered(proxy)

@@ -10,31 +10,34 @@ from django.utils import timezone
 
 from dispatcher.changes import compare
 from efcp.audit.models import AuditRecord
-from efcp.operations.reloads import asking, services
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult
-from efcp.operations.reloads.services import Started, Wanted
+from efcp.modules import reloading
+from efcp.modules.registry import ReloadOutcome
+from efcp.operations.reloads import services
+from efcp.operations.reloads.models import ReloadResult, ReloadRun
+from efcp.operations.reloads.services import ReloadRequest
+from efcp.operations.runs import RunHandle
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.selectors import watched_proxies
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import SOMEBODY
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed, wait_until
 
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 AddRow = Callable[..., int]
 
 URI = "sip:10.0.0.1:5060"
 OTHER = "sip:10.0.0.2:5060"
 
 
-def reload(*proxies: Proxy, **how: object) -> Started:
+def reload(*proxies: Proxy, **how: object) -> RunHandle[ReloadRun]:
     """Reload and wait until every proxy has answered."""
-    started = services.start(proxies, Wanted(**how), SOMEBODY)  # type: ignore[arg-type]
+    started = services.start(proxies, ReloadRequest(**how), SOMEBODY)  # type: ignore[arg-type]
     assert started.ended.wait(15)
     return started
 
 
-def result_of(started: Started, proxy: Proxy) -> ReloadResult:
+def result_of(started: RunHandle[ReloadRun], proxy: Proxy) -> ReloadResult:
     return started.run.results.get(proxy=proxy)
 
 
@@ -42,7 +45,7 @@ def has_ended(proxy: Proxy) -> bool:
     return ReloadResult.objects.filter(proxy=proxy, ended_at__isnull=False).exists()
 
 
-def test_a_reload_tells_what_was_loaded_and_that_nothing_differs(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_a_reload_tells_what_was_loaded_and_that_nothing_differs(edge: FakeProxy, add_row: AddRow) -> None:
     add_row(URI)
     edge.table, edge.discarded = {1: [URI]}, 2
     proxy = edge.row()
@@ -52,20 +55,20 @@ def test_a_reload_tells_what_was_loaded_and_that_nothing_differs(edge: PlayingPr
     assert result.took_ms is not None
 
 
-def test_what_the_proxy_holds_after_the_reload_is_stored(edge: PlayingProxy) -> None:
+def test_what_the_proxy_holds_after_the_reload_is_stored(edge: FakeProxy) -> None:
     edge.table = {1: [URI]}
     reload(edge.row())
     assert [held.uri for held in KnownDestination.objects.all()] == [URI]
 
 
-def test_what_still_differs_after_a_reload_is_counted(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_what_still_differs_after_a_reload_is_counted(edge: FakeProxy, add_row: AddRow) -> None:
     add_row(URI)
     proxy = edge.row()
     assert result_of(reload(proxy), proxy).differs == 1
 
 
 def test_a_row_that_was_predicted_to_be_dropped_leaves_no_difference(
-    edge: PlayingProxy, add_row: AddRow
+    edge: FakeProxy, add_row: AddRow
 ) -> None:
     add_row("no uri at all")
     proxy = edge.row()
@@ -74,14 +77,14 @@ def test_a_row_that_was_predicted_to_be_dropped_leaves_no_difference(
 
 @pytest.mark.parametrize(("inherit_state", "sent"), [(True, "y"), (False, "n")])
 def test_the_proxy_is_told_its_partition_and_whether_to_inherit_states(
-    edge: PlayingProxy, inherit_state: bool, sent: str
+    edge: FakeProxy, inherit_state: bool, sent: str
 ) -> None:
     edge.partition = "west"
     reload(edge.row(partition="west"), inherit_state=inherit_state)
     assert edge.commands_of("ds_reload") == [{"partition": "west", "inherit_state": sent}]
 
 
-def test_a_refused_reload_is_read_back_too(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_a_refused_reload_is_read_back_too(edge: FakeProxy, add_row: AddRow) -> None:
     add_row(URI)
     edge.reload_refusal, edge.sets = "ERROR Reloading data", {1: [listed(OTHER)]}
     proxy = edge.row()
@@ -91,7 +94,7 @@ def test_a_refused_reload_is_read_back_too(edge: PlayingProxy, add_row: AddRow) 
     assert result.differs == 2
 
 
-def test_a_refused_reload_counts_as_loaded_nothing_that_an_older_load_reported(edge: PlayingProxy) -> None:
+def test_a_refused_reload_counts_as_loaded_nothing_that_an_older_load_reported(edge: FakeProxy) -> None:
     edge.reload_refusal = "ERROR Reloading data"
     proxy = edge.row()
     result = result_of(reload(proxy), proxy)
@@ -109,9 +112,9 @@ def test_a_proxy_that_can_not_be_reached_was_not_reloaded(play: Play) -> None:
 
 
 def test_past_its_limit_a_reload_is_unknown_and_not_sent_again(
-    edge: PlayingProxy, monkeypatch: pytest.MonkeyPatch
+    edge: FakeProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(asking, "RELOAD_LIMIT_S", 0.3)
+    monkeypatch.setattr(reloading, "RELOAD_LIMIT_S", 0.3)
     edge.reload_waits = True
     proxy = edge.row()
     result = result_of(reload(proxy), proxy)
@@ -122,7 +125,7 @@ def test_past_its_limit_a_reload_is_unknown_and_not_sent_again(
 def test_a_hanging_proxy_delays_the_others_by_nothing(play: Play) -> None:
     hanging, good = play(reload_waits=True), play()
     slow, quick = hanging.row("a-hanging"), good.row("b-good")
-    started = services.start([slow, quick], Wanted(), SOMEBODY)
+    started = services.start([slow, quick], ReloadRequest(), SOMEBODY)
     assert wait_until(lambda: has_ended(quick))
     assert not has_ended(slow)
     hanging.released.set()
@@ -130,13 +133,13 @@ def test_a_hanging_proxy_delays_the_others_by_nothing(play: Play) -> None:
     assert result_of(started, slow).outcome == ReloadOutcome.DONE
 
 
-def test_two_who_reload_at_once_share_one_reload(edge: PlayingProxy) -> None:
+def test_two_who_reload_at_once_share_one_reload(edge: FakeProxy) -> None:
     edge.reload_waits = True
     proxy = edge.row()
 
-    def start(_person: int) -> Started:
+    def start(_person: int) -> RunHandle[ReloadRun]:
         try:
-            return services.start([proxy], Wanted(), SOMEBODY)
+            return services.start([proxy], ReloadRequest(), SOMEBODY)
         finally:
             connection.close()
 
@@ -152,7 +155,7 @@ def test_two_who_reload_at_once_share_one_reload(edge: PlayingProxy) -> None:
 def test_a_reload_under_way_on_one_proxy_does_not_keep_the_others_from_a_new_one(play: Play) -> None:
     hanging, good = play(reload_waits=True), play()
     slow, quick = hanging.row("a-hanging"), good.row("b-good")
-    first = services.start([slow, quick], Wanted(), SOMEBODY)
+    first = services.start([slow, quick], ReloadRequest(), SOMEBODY)
     assert wait_until(lambda: has_ended(quick))
     second = reload(slow, quick)
     assert result_of(second, slow).outcome == ReloadOutcome.NOT_SENT
@@ -165,7 +168,7 @@ def test_a_reload_under_way_on_one_proxy_does_not_keep_the_others_from_a_new_one
 def test_who_asks_for_proxies_that_two_others_reload_is_told_so_of_each(play: Play) -> None:
     one, other = play(reload_waits=True), play(reload_waits=True)
     proxies = [one.row("a"), other.row("b")]
-    under_way = [services.start([proxy], Wanted(), SOMEBODY) for proxy in proxies]
+    under_way = [services.start([proxy], ReloadRequest(), SOMEBODY) for proxy in proxies]
     third = reload(*proxies)
     assert [result.outcome for result in third.run.results.all()] == [ReloadOutcome.NOT_SENT] * 2
     one.released.set()
@@ -173,14 +176,14 @@ def test_who_asks_for_proxies_that_two_others_reload_is_told_so_of_each(play: Pl
     assert all(each.ended.wait(15) for each in under_way)
 
 
-def test_a_reload_can_follow_one_that_has_ended(edge: PlayingProxy) -> None:
+def test_a_reload_can_follow_one_that_has_ended(edge: FakeProxy) -> None:
     proxy = edge.row()
     assert reload(proxy).run != reload(proxy).run
     assert len(edge.commands_of("ds_reload")) == 2
 
 
 @pytest.fixture
-def abandoned(edge: PlayingProxy) -> ReloadResult:
+def abandoned(edge: FakeProxy) -> ReloadResult:
     """A result whose process died an hour ago."""
     long_ago = timezone.now() - timedelta(hours=1)
     proxy = edge.row()
@@ -213,7 +216,7 @@ def test_a_process_that_died_keeps_nobody_from_reloading(abandoned: ReloadResult
 
 @pytest.mark.parametrize(("version", "sent"), [("3.4.18", 1), ("3.6.8", 0), ("4.0.1", 0)])
 def test_a_row_that_would_break_the_reload_keeps_it_from_being_sent(
-    edge: PlayingProxy, add_row: AddRow, version: str, sent: int
+    edge: FakeProxy, add_row: AddRow, version: str, sent: int
 ) -> None:
     add_row(URI, weight="heavy")
     edge.version = f"OpenSIPS ({version} (x86_64/linux))"
@@ -221,7 +224,7 @@ def test_a_row_that_would_break_the_reload_keeps_it_from_being_sent(
     assert len(edge.commands_of("ds_reload")) == sent
 
 
-def test_a_reload_that_was_not_sent_names_the_row(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_a_reload_that_was_not_sent_names_the_row(edge: FakeProxy, add_row: AddRow) -> None:
     row_id = add_row("")
     proxy = edge.remembered(edge.row())
     result = result_of(reload(proxy), proxy)
@@ -231,9 +234,9 @@ def test_a_reload_that_was_not_sent_names_the_row(edge: PlayingProxy, add_row: A
 
 def test_the_rest_is_reloaded_once_the_first_came_back_clean(play: Play) -> None:
     later, first = play(), play()
-    rest, begun = later.row("a"), first.row("b")
+    others, head = later.row("a"), first.row("b")
     first.reload_waits = True
-    started = services.start([rest, begun], Wanted(first=begun), SOMEBODY)
+    started = services.start([others, head], ReloadRequest(first=head), SOMEBODY)
     assert wait_until(lambda: first.commands_of("ds_reload") != [])
     assert later.commands_of("ds_reload") == []
     first.released.set()
@@ -244,8 +247,8 @@ def test_the_rest_is_reloaded_once_the_first_came_back_clean(play: Play) -> None
 def test_the_rest_is_left_alone_where_the_first_did_not_come_back_clean(play: Play, add_row: AddRow) -> None:
     add_row(URI)
     first, second = play(), play(table={1: [URI]})
-    begun, later = first.row("a"), second.row("b")
-    started = reload(begun, later, first=begun)
+    head, later = first.row("a"), second.row("b")
+    started = reload(head, later, first=head)
     assert second.commands_of("ds_reload") == []
     assert result_of(started, later).outcome == ReloadOutcome.NOT_SENT
 
@@ -261,27 +264,27 @@ def test_the_rest_is_left_alone_where_the_first_is_not_sent(play: Play, add_row:
 
 def test_a_proxy_that_is_not_to_be_reloaded_can_not_be_the_first(play: Play) -> None:
     with pytest.raises(ValueError, match="begin with"):
-        services.start([play().row("a")], Wanted(first=play().row("b")), SOMEBODY)
+        services.start([play().row("a")], ReloadRequest(first=play().row("b")), SOMEBODY)
 
 
-def test_a_reload_is_recorded_with_who_asked_for_it_and_why(edge: PlayingProxy) -> None:
+def test_a_reload_is_recorded_with_who_asked_for_it_and_why(edge: FakeProxy) -> None:
     reload(edge.row(), reason="new gateway")
     record = AuditRecord.objects.get(subject_kind="reload")
     assert (record.actor, record.address, record.reason) == ("somebody", "192.0.2.7", "new gateway")
     assert record.after == {"proxies": ["edge-1"], "inherit_state": True, "first": None}
 
 
-def test_nothing_is_recorded_where_the_reload_under_way_is_joined(edge: PlayingProxy) -> None:
+def test_nothing_is_recorded_where_the_reload_under_way_is_joined(edge: FakeProxy) -> None:
     edge.reload_waits = True
     proxy = edge.row()
-    first = services.start([proxy], Wanted(), SOMEBODY)
-    services.start([proxy], Wanted(), SOMEBODY)
+    first = services.start([proxy], ReloadRequest(), SOMEBODY)
+    services.start([proxy], ReloadRequest(), SOMEBODY)
     edge.released.set()
     assert first.ended.wait(15)
     assert AuditRecord.objects.filter(subject_kind="reload").count() == 1
 
 
-def test_a_proxy_without_a_readable_list_is_told_as_not_read_back(edge: PlayingProxy) -> None:
+def test_a_proxy_without_a_readable_list_is_told_as_not_read_back(edge: FakeProxy) -> None:
     edge.refusal = "no list today"
     proxy = edge.row()
     result = result_of(reload(proxy), proxy)
@@ -290,7 +293,7 @@ def test_a_proxy_without_a_readable_list_is_told_as_not_read_back(edge: PlayingP
     assert result.differs is None
 
 
-def test_after_a_reload_the_comparison_finds_nothing(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_after_a_reload_the_comparison_finds_nothing(edge: FakeProxy, add_row: AddRow) -> None:
     add_row(URI)
     edge.table = {1: [URI]}
     reload(edge.row())

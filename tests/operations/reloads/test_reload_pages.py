@@ -9,12 +9,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from efcp.accounts.roles import Role
+from efcp.modules.registry import ReloadOutcome
 from efcp.operations.reloads import views
-from efcp.operations.reloads.models import ReloadOutcome, ReloadResult
+from efcp.operations.reloads.models import ReloadResult
 from efcp.proxies.models import Proxy
 from tests.factories import ProxyFactory, ReloadResultFactory, ReloadRunFactory
+from tests.operations.fake_proxy import FakeProxy
 from tests.operations.forms import sent
-from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import wait_until
 
 ClientAs = Callable[[Role | None], Client]
@@ -42,7 +43,7 @@ def test_a_reload_shows_its_result_at_once_where_the_proxy_is_quick(
 
 
 def test_while_a_proxy_works_the_page_looks_again_by_itself(
-    operator: Client, edge: PlayingProxy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    operator: Client, edge: FakeProxy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "WAIT_S", 0.05)
     edge.reload_waits = True
@@ -62,7 +63,7 @@ def test_while_a_proxy_works_the_page_looks_again_by_itself(
 def test_the_second_who_reloads_is_led_to_the_reload_under_way_and_told_so(
     operator: Client,
     client_as: ClientAs,
-    edge: PlayingProxy,
+    edge: FakeProxy,
     proxy: Proxy,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -75,7 +76,7 @@ def test_the_second_who_reloads_is_led_to_the_reload_under_way_and_told_so(
 
 
 def test_the_second_who_reloads_otherwise_is_told_what_the_reload_under_way_does(
-    operator: Client, edge: PlayingProxy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    operator: Client, edge: FakeProxy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "WAIT_S", 0.05)
     edge.reload_waits = True
@@ -85,7 +86,7 @@ def test_the_second_who_reloads_otherwise_is_told_what_the_reload_under_way_does
 
 
 def test_a_proxy_to_begin_with_has_to_be_among_the_chosen(
-    operator: Client, edge: PlayingProxy, proxy: Proxy
+    operator: Client, edge: FakeProxy, proxy: Proxy
 ) -> None:
     other = ProxyFactory.create(name="other")
     response = operator.post(reverse("operations:reload"), sent(proxy, first=str(other.pk)))
@@ -106,12 +107,12 @@ def test_a_reload_whose_process_died_reads_as_unknown(operator: Client, proxy: P
     run = ReloadRunFactory.create(started_at=long_ago, actor="somebody")
     ReloadResultFactory.create(run=run, proxy=proxy, outcome=ReloadOutcome.RUNNING, deadline=long_ago)
     page = operator.get(reverse("operations:run", args=[run.pk])).content.decode()
-    assert "Unknown, still running" in page
+    assert 'chip-unknown">Unknown<' in page
     assert "hx-trigger" not in page.split('id="results"')[1]
 
 
 def test_a_row_that_would_break_a_reload_is_told_before(
-    operator: Client, edge: PlayingProxy, add_row: AddRow
+    operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     add_row(URI, weight="heavy")
     edge.version = "OpenSIPS (3.6.8 (x86_64/linux))"
@@ -119,7 +120,7 @@ def test_a_row_that_would_break_a_reload_is_told_before(
     assert "Its whole reload would fail" in operator.get(reverse("operations:reload")).content.decode()
 
 
-def test_without_a_proxy_chosen_nothing_is_sent(operator: Client, edge: PlayingProxy, proxy: Proxy) -> None:
+def test_without_a_proxy_chosen_nothing_is_sent(operator: Client, edge: FakeProxy, proxy: Proxy) -> None:
     response = operator.post(reverse("operations:reload"), {"inherit_state": "y"})
     assert response.status_code == 422
     assert "Choose a proxy." in response.content.decode()
@@ -138,7 +139,7 @@ def test_without_a_proxy_chosen_nothing_is_sent(operator: Client, edge: PlayingP
     ],
 )
 def test_a_wrong_value_reloads_nothing(
-    operator: Client, edge: PlayingProxy, proxy: Proxy, wrong: dict[str, str]
+    operator: Client, edge: FakeProxy, proxy: Proxy, wrong: dict[str, str]
 ) -> None:
     response = operator.post(reverse("operations:reload"), sent(proxy) | wrong)
     assert response.status_code == 422

@@ -12,25 +12,25 @@ from django.utils import timezone
 from dispatcher.models import Destination
 from efcp.operations.states import results, sending, services
 from efcp.operations.states.models import StateOutcome, StateRun
-from efcp.operations.states.selectors import left_out
+from efcp.operations.states.selectors import omitted_proxies
 from efcp.proxies.models import KnownState, Proxy, ProxyContact
 from efcp.proxies.selectors import watched_proxies
 from tests.factories import ProxyFactory
 from tests.operations.conftest import SOMEBODY
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import JSON, listed
 
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 AddRow = Callable[..., int]
 
 URI = "sip:10.0.0.1:5060"
 
 
 @dataclass
-class Member(PlayingProxy):
+class Member(FakeProxy):
     """A playing proxy that tells the state it was set to `others`, as members of a cluster do."""
 
-    others: list[PlayingProxy] = field(default_factory=list)
+    others: list[FakeProxy] = field(default_factory=list)
 
     def result_of(self, method: str, params: JSON) -> JSON:
         """The reply's `result` or `error`."""
@@ -55,7 +55,7 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(edge: PlayingProxy, add_row: AddRow) -> Iterator[Cluster]:
+def cluster(edge: FakeProxy, add_row: AddRow) -> Iterator[Cluster]:
     """Two proxies of cluster "east" that hold URI, which is in the table."""
     members = [Member(sets={1: [listed(URI)]}) for _name in "ab"]
     for member, other in zip(members, reversed(members), strict=True):
@@ -74,12 +74,12 @@ def cluster(edge: PlayingProxy, add_row: AddRow) -> Iterator[Cluster]:
 
 def set_state(state: KnownState, *proxies: Proxy) -> StateRun:
     """Set a state of every row, and wait until every proxy has answered."""
-    begun = services.begin(list(Destination.objects.all()), state, proxies, SOMEBODY)
-    assert begun.ended.wait(30)
-    return begun.run
+    handle = services.begin(list(Destination.objects.all()), state, proxies, SOMEBODY)
+    assert handle.ended.wait(30)
+    return handle.run
 
 
-def lines_of(run: StateRun) -> dict[str, results.ResultLine]:
+def lines_of(run: StateRun) -> dict[str, results.StateLine]:
     """By proxy."""
     return {line.result.proxy.name: line for line in results.result_lines(run, watched_proxies())}
 
@@ -161,10 +161,10 @@ def test_a_refusal_is_the_clusters_answer(cluster: Cluster) -> None:
 
 
 def test_an_undo_goes_through_one_member_too(cluster: Cluster) -> None:
-    begun = services.undo(set_state(KnownState.INACTIVE, *cluster.rows), SOMEBODY)
-    assert begun.ended.wait(30)
+    handle = services.undo(set_state(KnownState.INACTIVE, *cluster.rows), SOMEBODY)
+    assert handle.ended.wait(30)
     assert cluster.calls() == (2, 0)
-    assert {result.state_after for result in begun.run.results.all()} == {KnownState.ACTIVE}
+    assert {result.state_after for result in handle.run.results.all()} == {KnownState.ACTIVE}
 
 
 def test_members_of_another_partition_are_no_members(play: Play, add_row: AddRow) -> None:
@@ -191,4 +191,4 @@ def test_those_left_out_share_the_table_and_no_cluster_with_the_chosen() -> None
     known("member", cluster="east")
     known("other")
     known("elsewhere", partition="west")
-    assert [proxy.name for proxy in left_out([chosen], watched_proxies())] == ["other"]
+    assert [proxy.name for proxy in omitted_proxies([chosen], watched_proxies())] == ["other"]

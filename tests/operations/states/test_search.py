@@ -12,14 +12,14 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.operations.states import selectors
 from efcp.operations.states.models import StateRun
-from efcp.operations.states.search import Place, Suggestion, destinations_at, suggestions
+from efcp.operations.states.search import HostQuery, Suggestion, destinations_at, suggestions
 from efcp.proxies.models import KnownDestination, KnownState, Proxy
 from efcp.proxies.selectors import watched_proxies
+from tests.operations.fake_proxy import FakeProxy
 from tests.operations.forms import sent
-from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
 
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 AddRow = Callable[..., int]
 ClientAs = Callable[[Role | None], Client]
 
@@ -30,11 +30,11 @@ CHOOSE, SET = "operations:choose", "operations:set-state"
 
 def at(setid: str = "", host: str = "", address: str = "") -> list[tuple[int, str]]:
     """Set and URI of what is found there."""
-    rows = destinations_at(Place.asked(setid, host, address)).rows
+    rows = destinations_at(HostQuery.parse(setid, host, address)).rows
     return [(row.setid, row.destination) for row in rows]
 
 
-def named_in_memory(edge: PlayingProxy) -> Proxy:
+def named_in_memory(edge: FakeProxy) -> Proxy:
     """A proxy that holds NAMED in sets 1 and 2, resolved to two addresses, and URI in set 3."""
     resolved = ["10.0.0.1:5060", "10.0.0.9:5060"]
     edge.sets = {
@@ -46,7 +46,7 @@ def named_in_memory(edge: PlayingProxy) -> Proxy:
 
 
 def test_everything_on_one_host_is_found_across_sets_whatever_its_port(
-    edge: PlayingProxy, add_row: AddRow
+    edge: FakeProxy, add_row: AddRow
 ) -> None:
     add_row("sip:gw.example:5060")
     add_row("sip:GW.example:5080", setid=2)
@@ -54,15 +54,13 @@ def test_everything_on_one_host_is_found_across_sets_whatever_its_port(
     assert at(host="gw.example") == [(1, "sip:gw.example:5060"), (2, "sip:GW.example:5080")]
 
 
-def test_a_host_can_be_asked_for_within_one_set(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_a_host_can_be_asked_for_within_one_set(edge: FakeProxy, add_row: AddRow) -> None:
     for uri, setid in ((NAMED, 1), (NAMED, 2), ("sip:other.example:5060", 2)):
         add_row(uri, setid)
     assert at("2", "gw.example") == [(2, NAMED)]
 
 
-def test_a_resolved_address_finds_names_and_literals_of_all_ports(
-    edge: PlayingProxy, add_row: AddRow
-) -> None:
+def test_a_resolved_address_finds_names_and_literals_of_all_ports(edge: FakeProxy, add_row: AddRow) -> None:
     named_in_memory(edge)
     for uri, setid in ((NAMED, 1), (NAMED, 2), (URI, 3), ("sip:10.0.0.1:5099", 4), ("sip:10.0.0.10:5060", 2)):
         add_row(uri, setid)
@@ -72,7 +70,7 @@ def test_a_resolved_address_finds_names_and_literals_of_all_ports(
 
 @pytest.mark.parametrize("written", ["2001:db8::1", "[2001:DB8:0:0:0:0:0:1]"])
 def test_an_ipv6_address_is_found_however_it_is_written(
-    edge: PlayingProxy, add_row: AddRow, written: str
+    edge: FakeProxy, add_row: AddRow, written: str
 ) -> None:
     edge.sets = {1: [listed(NAMED, resolved_addresses=["[2001:DB8:0:0:0:0:0:1]:5060"])]}
     edge.remembered(edge.row())
@@ -83,16 +81,16 @@ def test_an_ipv6_address_is_found_however_it_is_written(
 
 @pytest.mark.parametrize("place", [{"host": "gw.example"}, {"address": "10.0.0.9"}, {"setid": "1"}])
 def test_what_only_a_proxy_holds_is_found_beside_the_rows(
-    edge: PlayingProxy, add_row: AddRow, place: dict[str, str]
+    edge: FakeProxy, add_row: AddRow, place: dict[str, str]
 ) -> None:
     named_in_memory(edge)
     add_row(NAMED, 2)
-    found = destinations_at(Place.asked(*(place.get(part, "") for part in ("setid", "host", "address"))))
+    found = destinations_at(HostQuery.parse(*(place.get(part, "") for part in ("setid", "host", "address"))))
     assert (1, NAMED, False) in [(row.setid, row.destination, bool(row.pk)) for row in found.rows]
-    assert found.any_is_only_held
+    assert found.any_is_memory_only
 
 
-def test_what_another_partition_or_a_disabled_proxy_holds_is_not_found(edge: PlayingProxy) -> None:
+def test_what_another_partition_or_a_disabled_proxy_holds_is_not_found(edge: FakeProxy) -> None:
     proxy = named_in_memory(edge)
     KnownDestination.objects.filter(setid=1).update(partition="west")
     assert at(host="gw.example") == [(2, NAMED)]
@@ -114,7 +112,7 @@ def test_what_another_partition_or_a_disabled_proxy_holds_is_not_found(edge: Pla
     ],
 )
 def test_a_place_that_is_none_chooses_nothing(
-    edge: PlayingProxy, add_row: AddRow, place: tuple[str, str, str]
+    edge: FakeProxy, add_row: AddRow, place: tuple[str, str, str]
 ) -> None:
     add_row(URI)
     assert at(*place) == []
@@ -123,11 +121,11 @@ def test_a_place_that_is_none_chooses_nothing(
 @pytest.mark.parametrize(
     "form", ["id=x", "id=-1", "id=" + "9" * 40, "id=999999", "id=%C2%B2", "held=x", "held=1+sip:a", "held=+"]
 )
-def test_a_form_that_names_no_destination_chooses_nothing(edge: PlayingProxy, form: str) -> None:
+def test_a_form_that_names_no_destination_chooses_nothing(edge: FakeProxy, form: str) -> None:
     assert selectors.chosen_in(QueryDict(form)).rows == ()
 
 
-def test_suggestions_count_destinations_and_sets(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_suggestions_count_destinations_and_sets(edge: FakeProxy, add_row: AddRow) -> None:
     named_in_memory(edge)
     add_row("sip:gw.example:5080", 2)
     assert suggestions("GW.example").suggestions == (
@@ -138,7 +136,7 @@ def test_suggestions_count_destinations_and_sets(edge: PlayingProxy, add_row: Ad
     assert suggestions("10.0.0.1").suggestions[0] == Suggestion("10.0.0.1", True, 3, 3)
 
 
-def test_what_is_too_much_to_show_is_said(operator: Client, edge: PlayingProxy) -> None:
+def test_what_is_too_much_to_show_is_said(operator: Client, edge: FakeProxy) -> None:
     edge.sets = {1: [listed(f"sip:gw-{number}.example:5060") for number in range(31)]}
     edge.remembered(edge.row())
     assert suggestions("gw-").is_partial
@@ -146,12 +144,12 @@ def test_what_is_too_much_to_show_is_said(operator: Client, edge: PlayingProxy) 
 
 
 @pytest.mark.parametrize("text", ["", "g", "%%", "__", "nowhere"])
-def test_what_is_too_short_or_nowhere_suggests_nothing(edge: PlayingProxy, text: str) -> None:
+def test_what_is_too_short_or_nowhere_suggests_nothing(edge: FakeProxy, text: str) -> None:
     named_in_memory(edge)
     assert suggestions(text).suggestions == ()
 
 
-def test_the_search_page_leads_to_the_confirmation(operator: Client, edge: PlayingProxy) -> None:
+def test_the_search_page_leads_to_the_confirmation(operator: Client, edge: FakeProxy) -> None:
     named_in_memory(edge)
     page = operator.get(reverse("operations:everything"), {"q": "gw.ex"}).content.decode()
     assert f"{reverse(CHOOSE)}?host=gw.example" in page
@@ -187,7 +185,7 @@ def test_the_effect_is_told_per_set_and_proxy(play: Play, add_row: AddRow) -> No
 
 
 def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
-    edge: PlayingProxy, add_row: AddRow
+    edge: FakeProxy, add_row: AddRow
 ) -> None:
     edge.sets = {1: [listed(URI), listed(URI)]}
     edge.remembered(edge.row())
@@ -198,7 +196,7 @@ def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
 
 
 def test_everything_at_an_address_is_confirmed_once_and_set_on_each_proxy(
-    operator: Client, edge: PlayingProxy, add_row: AddRow
+    operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     proxy = named_in_memory(edge)
     add_row(NAMED, 2)
@@ -217,7 +215,7 @@ def test_everything_at_an_address_is_confirmed_once_and_set_on_each_proxy(
     assert f"{NAMED} in set 1, in memory only" in labels
 
 
-def test_a_destination_that_is_in_memory_only_can_be_set_alone(operator: Client, edge: PlayingProxy) -> None:
+def test_a_destination_that_is_in_memory_only_can_be_set_alone(operator: Client, edge: FakeProxy) -> None:
     proxy = named_in_memory(edge)
     page = operator.get(reverse(CHOOSE), {"setid": "3"}).content.decode()
     assert f'action="{reverse(SET)}"' in page
@@ -226,7 +224,7 @@ def test_a_destination_that_is_in_memory_only_can_be_set_alone(operator: Client,
 
 
 def test_a_thousand_are_set_at_once_and_more_are_said_to_stay(
-    operator: Client, edge: PlayingProxy, add_row: AddRow
+    operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     uris = [f"sip:gw.example:{6000 + number}" for number in range(1001)]
     edge.sets = {number: [listed(uri)] for number, uri in enumerate(uris, 1)}
@@ -270,7 +268,7 @@ def test_proxies_of_other_partitions_do_not_share_the_table(
 
 @pytest.mark.parametrize(("role", "is_offered"), [(Role.VIEWER, False), (Role.OPERATOR, True)])
 def test_the_board_and_a_destination_lead_to_all_on_its_host(
-    client_as: ClientAs, edge: PlayingProxy, add_row: AddRow, role: Role, is_offered: bool
+    client_as: ClientAs, edge: FakeProxy, add_row: AddRow, role: Role, is_offered: bool
 ) -> None:
     edge.sets = {1: [listed(NAMED, "Probing")]}
     edge.remembered(edge.row())

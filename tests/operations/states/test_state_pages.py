@@ -15,8 +15,8 @@ from efcp.accounts.roles import Role
 from efcp.operations.states import results
 from efcp.operations.states.models import StateOutcome
 from efcp.proxies.models import Proxy, ProxyContact, WatcherHeartbeat
+from tests.operations.fake_proxy import FakeProxy
 from tests.operations.forms import sent
-from tests.operations.playing_proxy import PlayingProxy
 from tests.proxies.mi_server import listed
 
 ClientAs = Callable[[Role | None], Client]
@@ -26,7 +26,7 @@ URI = "sip:10.0.0.1:5060"
 
 
 def test_a_state_form_that_is_sent_twice_is_done_once(
-    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow
+    operator: Client, edge: FakeProxy, proxy: Proxy, add_row: AddRow
 ) -> None:
     address = reverse("operations:state", args=[add_row(URI)])
     form_key = operator.get(address).context["form"]["form_key"].value()
@@ -38,7 +38,7 @@ def test_a_state_form_that_is_sent_twice_is_done_once(
 
 
 def test_each_state_form_can_be_sent(
-    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow
+    operator: Client, edge: FakeProxy, proxy: Proxy, add_row: AddRow
 ) -> None:
     address = reverse("operations:state", args=[add_row(URI)])
     for _time in range(2):
@@ -53,7 +53,7 @@ def test_each_state_form_can_be_sent(
     "wrong", [{"proxy": "4711"}, {"state": "asleep"}, {"state": ""}, {"reason": "r" * 256}]
 )
 def test_a_wrong_value_sets_nothing(
-    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow, wrong: dict[str, str]
+    operator: Client, edge: FakeProxy, proxy: Proxy, add_row: AddRow, wrong: dict[str, str]
 ) -> None:
     address = reverse("operations:state", args=[add_row(URI)])
     assert operator.post(address, sent(proxy) | wrong).status_code == 422
@@ -127,7 +127,7 @@ def test_the_warning_says_where_it_goes_by_last_known_states(
 
 
 def test_a_proxy_of_which_nothing_is_known_is_not_said_to_lack_a_destination(
-    operator: Client, edge: PlayingProxy, add_row: AddRow
+    operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     edge.row()
     page = operator.get(reverse("operations:state", args=[add_row(URI)])).content.decode()
@@ -136,7 +136,7 @@ def test_a_proxy_of_which_nothing_is_known_is_not_said_to_lack_a_destination(
 
 
 def test_a_destination_that_is_held_twice_is_said_to_be_ambiguous(
-    operator: Client, edge: PlayingProxy, add_row: AddRow
+    operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     edge.sets = {1: [listed(URI), listed(URI)]}
     edge.remembered(edge.row())
@@ -145,7 +145,7 @@ def test_a_destination_that_is_held_twice_is_said_to_be_ambiguous(
 
 
 def test_a_page_counts_the_outcomes_and_shows_first_what_needs_a_look(
-    operator: Client, edge: PlayingProxy, proxy: Proxy, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
+    operator: Client, edge: FakeProxy, proxy: Proxy, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "MOST_LINES", 1)
     add_row(URI)

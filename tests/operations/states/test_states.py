@@ -11,19 +11,19 @@ from django.utils import timezone
 
 from dispatcher.models import Destination
 from efcp.audit.models import AuditRecord
+from efcp.operations.runs import RunHandle
 from efcp.operations.states import results, selectors, sending, services
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
-from efcp.operations.states.services import Begun
 from efcp.proxies.models import KnownState, Proxy, StateChange
 from efcp.proxies.reconcile import Cause
 from efcp.proxies.selectors import watched_proxies
 from efcp.sip.uri import uri_key
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import SOMEBODY
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed, wait_until
 
-Play = Callable[..., PlayingProxy]
+Play = Callable[..., FakeProxy]
 AddRow = Callable[..., int]
 
 URI = "sip:10.0.0.1:5060"
@@ -36,13 +36,13 @@ def rows_of(*ids: int) -> list[Destination]:
 
 def set_state(state: KnownState, ids: list[int], *proxies: Proxy, reason: str = "") -> StateRun:
     """Set a state and wait until every proxy has answered."""
-    begun = services.begin(rows_of(*ids), state, proxies, SOMEBODY, reason)
-    assert begun.ended.wait(15)
-    return begun.run
+    handle = services.begin(rows_of(*ids), state, proxies, SOMEBODY, reason)
+    assert handle.ended.wait(15)
+    return handle.run
 
 
 @pytest.fixture
-def held(edge: PlayingProxy) -> Proxy:
+def held(edge: FakeProxy) -> Proxy:
     """The row of a proxy that holds URI and OTHER in set 1, and the panel knows it."""
     edge.sets = {1: [listed(URI), listed(OTHER)]}
     return edge.remembered(edge.row())
@@ -65,7 +65,7 @@ def test_a_result_waits_for_its_whole_time_and_is_unknown_after_it(held: Proxy, 
     assert result.known_outcome(later) == StateOutcome.UNKNOWN
 
 
-def test_the_proxy_is_told_partition_set_and_uri(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_the_proxy_is_told_partition_set_and_uri(edge: FakeProxy, add_row: AddRow) -> None:
     edge.partition, edge.sets = "west", {7: [listed(URI)]}
     proxy = edge.remembered(edge.row(partition="west"))
     set_state(KnownState.PROBING, [add_row(URI, setid=7)], proxy)
@@ -73,14 +73,14 @@ def test_the_proxy_is_told_partition_set_and_uri(edge: PlayingProxy, add_row: Ad
 
 
 def test_what_a_proxy_does_not_hold_is_told_and_not_sent(
-    edge: PlayingProxy, held: Proxy, add_row: AddRow
+    edge: FakeProxy, held: Proxy, add_row: AddRow
 ) -> None:
     result = set_state(KnownState.INACTIVE, [add_row("sip:10.9.9.9:5060")], held).results.get()
     assert result.outcome == StateOutcome.NOT_HELD
     assert edge.commands_of("ds_set_state") == []
 
 
-def test_a_proxy_of_which_nothing_is_known_is_asked_all_the_same(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_a_proxy_of_which_nothing_is_known_is_asked_all_the_same(edge: FakeProxy, add_row: AddRow) -> None:
     edge.sets = {1: [listed(URI)]}
     result = set_state(KnownState.INACTIVE, [add_row(URI)], edge.row()).results.get()
     assert (result.outcome, result.state_after) == (StateOutcome.DONE, KnownState.INACTIVE)
@@ -99,7 +99,7 @@ def test_each_destination_and_proxy_has_a_result_of_its_own(play: Play, add_row:
     }
 
 
-def test_a_refusal_is_told_in_the_proxys_words(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
+def test_a_refusal_is_told_in_the_proxys_words(edge: FakeProxy, held: Proxy, add_row: AddRow) -> None:
     edge.sets = {}
     result = set_state(KnownState.INACTIVE, [add_row(URI)], held).results.get()
     assert result.outcome == StateOutcome.REFUSED
@@ -111,20 +111,20 @@ def test_a_hanging_proxy_delays_the_others_by_nothing(play: Play, add_row: AddRo
     slow, quick = hanging.remembered(hanging.row("a")), good.remembered(good.row("b"))
     hanging.hangs = True
     rows = rows_of(add_row(URI))
-    begun = services.begin(rows, KnownState.INACTIVE, [slow, quick], SOMEBODY)
+    handle = services.begin(rows, KnownState.INACTIVE, [slow, quick], SOMEBODY)
 
     def outcome_on(proxy: Proxy) -> str:
-        return StateResult.objects.get(run=begun.run, proxy=proxy).outcome
+        return StateResult.objects.get(run=handle.run, proxy=proxy).outcome
 
     assert wait_until(lambda: outcome_on(quick) == StateOutcome.DONE)
     assert outcome_on(slow) == StateOutcome.WAITING
     hanging.stop()
-    assert begun.ended.wait(15)
+    assert handle.ended.wait(15)
     hanging.start()
 
 
 def test_a_proxy_that_does_not_answer_is_sent_no_further_calls_than_those_under_way(
-    edge: PlayingProxy, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
+    edge: FakeProxy, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "LIMIT_S", 2.0)
     uris = [f"sip:10.0.1.{number}:5060" for number in range(sending.CALLS_AT_ONCE + 3)]
@@ -136,7 +136,7 @@ def test_a_proxy_that_does_not_answer_is_sent_no_further_calls_than_those_under_
     assert outcomes == {StateOutcome.UNKNOWN: sending.CALLS_AT_ONCE, StateOutcome.NOT_TRIED: 3}
 
 
-def test_two_rows_of_one_set_and_uri_are_set_once(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
+def test_two_rows_of_one_set_and_uri_are_set_once(edge: FakeProxy, held: Proxy, add_row: AddRow) -> None:
     first = add_row(URI)
     Destination.objects.create(setid=1, destination=URI.upper(), attrs="", description="")
     run = set_state(KnownState.PROBING, list(Destination.objects.values_list("pk", flat=True)), held)
@@ -145,23 +145,23 @@ def test_two_rows_of_one_set_and_uri_are_set_once(edge: PlayingProxy, held: Prox
     assert [record.subject_id for record in AuditRecord.objects.filter(action="state")] == [str(first)]
 
 
-def test_one_form_that_many_send_at_once_is_one_run(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
+def test_one_form_that_many_send_at_once_is_one_run(edge: FakeProxy, held: Proxy, add_row: AddRow) -> None:
     rows = rows_of(add_row(URI))
 
-    def begin(_time: int) -> Begun:
+    def begin(_time: int) -> RunHandle[StateRun]:
         try:
             return services.begin(rows, KnownState.PROBING, [held], SOMEBODY, form_key="form-1")
         finally:
             connection.close()
 
     with ThreadPoolExecutor(8) as clicks:
-        begun = list(clicks.map(begin, range(8)))
-    assert all(each.ended.wait(15) for each in begun if each.is_new)
-    assert len({each.run.pk for each in begun}) == 1
+        handles = list(clicks.map(begin, range(8)))
+    assert all(each.ended.wait(15) for each in handles if each.is_new)
+    assert len({each.run.pk for each in handles}) == 1
     assert len(edge.commands_of("ds_set_state")) == 1
 
 
-def test_another_choice_from_the_same_form_is_sent(edge: PlayingProxy, held: Proxy, add_row: AddRow) -> None:
+def test_another_choice_from_the_same_form_is_sent(edge: FakeProxy, held: Proxy, add_row: AddRow) -> None:
     rows = rows_of(add_row(URI))
     for state in (KnownState.INACTIVE, KnownState.ACTIVE):
         assert services.begin(rows, state, [held], SOMEBODY, form_key="form-1").ended.wait(15)
@@ -267,7 +267,7 @@ def test_what_was_set_inactive_is_watched_for_a_transactions_time(set_inactive: 
 
 
 def test_the_sets_that_would_be_left_without_an_active_destination_are_named(
-    edge: PlayingProxy, add_row: AddRow
+    edge: FakeProxy, add_row: AddRow
 ) -> None:
     edge.sets = {1: [listed(URI), listed(OTHER)], 2: [listed(URI), listed(OTHER, "Inactive")]}
     proxy = edge.remembered(edge.row())
@@ -277,7 +277,7 @@ def test_the_sets_that_would_be_left_without_an_active_destination_are_named(
 
 
 def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
-    edge: PlayingProxy, add_row: AddRow
+    edge: FakeProxy, add_row: AddRow
 ) -> None:
     edge.sets = {1: [listed(URI), listed(URI)]}
     proxy = edge.remembered(edge.row())

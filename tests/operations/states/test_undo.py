@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from dispatcher.models import Destination
 from efcp.audit.models import AuditRecord
+from efcp.operations.runs import RunHandle
 from efcp.operations.states import results, services
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
-from efcp.operations.states.services import Begun
 from efcp.proxies.models import KnownState, Proxy, StateChange
 from efcp.sip.uri import uri_key
 from tests.operations.conftest import SOMEBODY
-from tests.operations.playing_proxy import PlayingProxy
+from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
 AddRow = Callable[..., int]
@@ -27,10 +27,10 @@ URI = "sip:10.0.0.1:5060"
 OTHER = "sip:10.0.0.2:5060"
 
 
-def done(begun: Begun) -> StateRun:
+def done(handle: RunHandle[StateRun]) -> StateRun:
     """Wait for the end of a run."""
-    assert begun.ended.wait(15)
-    return begun.run
+    assert handle.ended.wait(15)
+    return handle.run
 
 
 def set_state(state: KnownState, *proxies: Proxy) -> StateRun:
@@ -45,14 +45,14 @@ def outcome_of_undoing(run: StateRun) -> tuple[str, str, str]:
 
 
 @pytest.fixture
-def held(edge: PlayingProxy, add_row: AddRow) -> Proxy:
+def held(edge: FakeProxy, add_row: AddRow) -> Proxy:
     """The row of a proxy that holds URI, active, in set 1; the table has it too."""
     edge.sets = {1: [listed(URI)]}
     add_row(URI)
     return edge.remembered(edge.row())
 
 
-def test_different_former_states_are_put_back_in_one_run(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_different_former_states_are_put_back_in_one_run(edge: FakeProxy, add_row: AddRow) -> None:
     edge.sets = {1: [listed(URI)], 2: [listed(OTHER, "Inactive"), listed(URI, "Probing")]}
     proxy = edge.remembered(edge.row())
     for uri, setid in ((URI, 1), (OTHER, 2), (URI, 2)):
@@ -64,7 +64,7 @@ def test_different_former_states_are_put_back_in_one_run(edge: PlayingProxy, add
     assert run.results.get(setid=1).outcome == StateOutcome.LEFT
 
 
-def test_only_what_was_set_is_put_back(play: Callable[..., PlayingProxy], add_row: AddRow) -> None:
+def test_only_what_was_set_is_put_back(play: Callable[..., FakeProxy], add_row: AddRow) -> None:
     first, second = play(sets={1: [listed(URI)]}), play(sets={1: [listed(URI)]})
     proxies = [first.remembered(first.row("a")), second.remembered(second.row("b"))]
     add_row(URI)
@@ -75,10 +75,10 @@ def test_only_what_was_set_is_put_back(play: Callable[..., PlayingProxy], add_ro
     assert len(second.commands_of("ds_set_state")) == 1
 
 
-def test_what_somebody_set_since_is_left(edge: PlayingProxy, held: Proxy) -> None:
+def test_what_somebody_set_since_is_left(edge: FakeProxy, held: Proxy) -> None:
     run = set_state(KnownState.INACTIVE, held)
     set_state(KnownState.INACTIVE, held)
-    edge.said.clear()
+    edge.calls.clear()
     assert outcome_of_undoing(run)[:2] == (StateOutcome.LEFT, results.CHANGED)
     assert edge.commands_of("ds_set_state") == []
 
@@ -98,14 +98,14 @@ def test_what_left_its_state_and_came_back_to_it_is_left(held: Proxy) -> None:
     assert outcome_of_undoing(run)[1] == results.CHANGED
 
 
-def test_what_is_in_its_former_state_already_is_left(edge: PlayingProxy, held: Proxy) -> None:
+def test_what_is_in_its_former_state_already_is_left(edge: FakeProxy, held: Proxy) -> None:
     run = set_state(KnownState.INACTIVE, held)
     edge.sets = {1: [listed(URI)]}
     edge.remembered(held)
     assert outcome_of_undoing(run)[1] == results.IS_BACK
 
 
-def test_what_a_proxy_holds_no_more_is_left(edge: PlayingProxy, held: Proxy) -> None:
+def test_what_a_proxy_holds_no_more_is_left(edge: FakeProxy, held: Proxy) -> None:
     run = set_state(KnownState.INACTIVE, held)
     edge.sets = {1: [listed(OTHER)]}
     edge.remembered(held)
@@ -113,36 +113,36 @@ def test_what_a_proxy_holds_no_more_is_left(edge: PlayingProxy, held: Proxy) -> 
 
 
 def test_what_was_probing_and_is_inactive_now_does_not_get_calls_by_an_undo(
-    edge: PlayingProxy, add_row: AddRow
+    edge: FakeProxy, add_row: AddRow
 ) -> None:
     edge.sets = {1: [listed(URI, "Probing")]}
     add_row(URI)
     run = set_state(KnownState.INACTIVE, edge.remembered(edge.row()))
-    edge.said.clear()
+    edge.calls.clear()
     assert outcome_of_undoing(run)[1] == results.NO_WAY_TO_PROBING
     assert edge.commands_of("ds_set_state") == []
 
 
-def test_an_unknown_former_state_is_left(edge: PlayingProxy, add_row: AddRow) -> None:
+def test_an_unknown_former_state_is_left(edge: FakeProxy, add_row: AddRow) -> None:
     edge.sets = {1: [listed(URI)]}
     add_row(URI)
     run = set_state(KnownState.INACTIVE, edge.row())
     assert outcome_of_undoing(run)[1] == results.NOT_KNOWN
 
 
-def test_an_undo_that_many_send_at_once_is_one_run(edge: PlayingProxy, held: Proxy) -> None:
+def test_an_undo_that_many_send_at_once_is_one_run(edge: FakeProxy, held: Proxy) -> None:
     run = set_state(KnownState.INACTIVE, held)
 
-    def undo(_time: int) -> Begun:
+    def undo(_time: int) -> RunHandle[StateRun]:
         try:
             return services.undo(run, SOMEBODY)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(8) as clicks:
-        begun = list(clicks.map(undo, range(8)))
-    assert all(each.ended.wait(15) for each in begun if each.is_new)
-    assert len({each.run.pk for each in begun}) == 1
+        handles = list(clicks.map(undo, range(8)))
+    assert all(each.ended.wait(15) for each in handles if each.is_new)
+    assert len({each.run.pk for each in handles}) == 1
     assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a"]
 
 
@@ -156,7 +156,7 @@ def test_an_undo_is_recorded_with_both_states(held: Proxy) -> None:
     assert record.reason == "it is back"
 
 
-def test_the_page_offers_an_undo_once(operator: Client, edge: PlayingProxy, held: Proxy) -> None:
+def test_the_page_offers_an_undo_once(operator: Client, edge: FakeProxy, held: Proxy) -> None:
     run = set_state(KnownState.INACTIVE, held)
     page, undo = (reverse(f"operations:{name}", args=[run.pk]) for name in ("state-run", "undo-state"))
     assert "1 back to active" in operator.get(page).content.decode()
@@ -196,7 +196,7 @@ def test_nothing_is_undone_while_an_answer_may_still_come(operator: Client, held
 
 
 def test_putting_back_to_probing_is_said_to_count_a_failure(
-    operator: Client, edge: PlayingProxy, add_row: AddRow
+    operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     edge.sets = {1: [listed(URI, "Probing")]}
     add_row(URI)
@@ -215,7 +215,7 @@ def test_a_run_of_long_ago_is_not_undone(operator: Client, held: Proxy) -> None:
     assert not StateRun.objects.filter(undoes=run).exists()
 
 
-def test_an_undo_can_itself_be_undone(edge: PlayingProxy, held: Proxy) -> None:
+def test_an_undo_can_itself_be_undone(edge: FakeProxy, held: Proxy) -> None:
     undo = done(services.undo(set_state(KnownState.INACTIVE, held), SOMEBODY))
     assert outcome_of_undoing(undo) == (StateOutcome.DONE, "", KnownState.INACTIVE)
     assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a", "i"]

@@ -1,4 +1,4 @@
-"""A proxy played on loopback: it loads, keeps states, and says so over MI, as slowly or wrongly as told."""
+"""A proxy stand-in on loopback: it loads, keeps states and reports over MI, slowly or wrongly if set."""
 
 import threading
 import time
@@ -19,25 +19,25 @@ STATES = {"a": "Active", "i": "Inactive", "p": "Probing"}
 
 
 @dataclass
-class PlayingProxy(MiServer):
+class FakeProxy(MiServer):
     """An MI server with a memory of its own.
 
     ds_reload takes over `table` (with `discarded` rows dropped), is refused with `reload_refusal`, or waits
     while `reload_waits`; each load is reported, and `load` is one by other hands. ds_set_state changes the
-    first destination of that URI. `said` keeps every command with its parameters.
+    first destination of that URI. `calls` keeps every command with its parameters.
     """
 
     table: dict[int, list[str]] = field(default_factory=dict)
     discarded: int = 0
     reload_refusal: str = ""
     reload_waits: bool = False
-    said: list[tuple[str, JSON]] = field(default_factory=list)
+    calls: list[tuple[str, JSON]] = field(default_factory=list)
     load_reports: list[JSON] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
 
     def result_of(self, method: str, params: JSON) -> JSON:
         """The reply's `result` or `error`."""
-        self.said.append((method, params))
+        self.calls.append((method, params))
         match method:
             case "ds_reload":
                 return self._reload()
@@ -49,7 +49,7 @@ class PlayingProxy(MiServer):
 
     def commands_of(self, method: str) -> list[JSON]:
         """The parameters of every command of this name that came."""
-        return [params for said, params in self.said if said == method]
+        return [params for name, params in self.calls if name == method]
 
     def row(self, name: str = "edge-1", **columns: Any) -> Proxy:
         """Store the proxy as a row of the panel."""

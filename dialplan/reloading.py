@@ -14,9 +14,14 @@ from dialplan.load_prediction import LoadPrediction, predict_load
 from dialplan.loaded import RuleColumns, read_rules
 from dialplan.proxy_check import Agreement, TranslationAnswer, ask_cases
 from efcp.mi import MiClient
-from efcp.operations.reloads.asking import Exchange, Reloaded, record_load, reload_and_read_back
-from efcp.operations.reloads.kinds import ReadBack
-from efcp.operations.reloads.models import Module, ReloadOutcome
+from efcp.modules.registry import ReloadOutcome
+from efcp.modules.reloading import (
+    ReadBack,
+    ReloadCommand,
+    ReloadReply,
+    record_load,
+    reload_and_read_back,
+)
 from efcp.proxies.fan_out import Target
 from efcp.proxies.loads import MAX_ROWS
 from efcp.proxies.models import Proxy
@@ -32,12 +37,14 @@ IDENTIFIER = "default"
 class DialplanReload:
     """dp_reload, held against the table as it is when the run begins."""
 
-    def __init__(self) -> None:
+    read_back_limit_s = CASES_LIMIT_S
+
+    def __init__(self, _inherit_state: bool = True) -> None:
         self._checked: tuple[CheckedCase, ...] = ()
         self._prediction: LoadPrediction | None = None
         self._rules: dict[int, RuleColumns] | None = None
 
-    def not_to_send(self, proxies: Iterable[Proxy]) -> dict[int, str]:
+    def blocked(self, proxies: Iterable[Proxy]) -> dict[int, str]:
         """The row over which every proxy's whole reload would fail, or which would crash it."""
         prediction = predict_load()
         if prediction is None or prediction.breaking is None:
@@ -52,27 +59,27 @@ class DialplanReload:
         self._prediction = predict_load()
         self._rules = read_rules()
 
-    def ask(self, target: Target) -> Reloaded[list[TranslationAnswer | None]]:
+    def reload(self, target: Target) -> ReloadReply[list[TranslationAnswer | None]]:
         """Send dp_reload, then ask for the test cases and the reports."""
 
-        def reload(client: MiClient, limit_s: float) -> object:
+        def send(client: MiClient, limit_s: float) -> object:
             return client.dp_reload(timeout=limit_s)
 
         def question(client: MiClient) -> list[TranslationAnswer | None]:
             return ask_cases(client, self._checked, CASES_LIMIT_S)
 
-        return reload_and_read_back(target, Exchange(Module.DIALPLAN, IDENTIFIER, reload, question))
+        return reload_and_read_back(target, ReloadCommand("dialplan", IDENTIFIER, send, question))
 
-    def store(self, reloaded: Reloaded[list[TranslationAnswer | None]]) -> ReadBack:
+    def store(self, reply: ReloadReply[list[TranslationAnswer | None]]) -> ReadBack:
         """Compare the answers and the counts with the table; nothing is stored but that."""
-        if reloaded.outcome is ReloadOutcome.DONE:
-            self._record(reloaded)
-        if reloaded.read_back.error is not None:
-            return ReadBack(None, str(reloaded.read_back.error))
-        said = reloaded.read_back.value
-        if not said and reloaded.reports.count is None:
+        if reply.outcome is ReloadOutcome.DONE:
+            self._record(reply)
+        if reply.read_back.error is not None:
+            return ReadBack(None, str(reply.read_back.error))
+        said = reply.read_back.value
+        if not said and reply.reports.count is None:
             return ReadBack(None, "No test case is saved, and no count reported: nothing was compared.")
-        differing = [*differing_cases(self._checked, said), *self._counted(reloaded)]
+        differing = [*differing_cases(self._checked, said), *self._counted(reply)]
         shown = tuple(differing[:MAX_NOTES])
         if len(differing) > MAX_NOTES:
             shown += (f"{len(differing) - MAX_NOTES} more differ.",)
@@ -80,18 +87,18 @@ class DialplanReload:
         problem = f"{unasked} of {len(said)} test cases were not asked." if unasked else ""
         return ReadBack(len(differing), problem, shown)
 
-    def _record(self, reloaded: Reloaded[Any]) -> None:
+    def _record(self, reply: ReloadReply[Any]) -> None:
         """Remember the rules that the proxy loaded: those of the table, if they are the same as before."""
         rules = self._rules
         if rules is None:
-            record_load(reloaded, Module.DIALPLAN, None, f"There are more than {MAX_ROWS:,} rules.")
+            record_load(reply, "dialplan", None, f"There are more than {MAX_ROWS:,} rules.")
             return
         unchanged = read_rules() == rules
-        record_load(reloaded, Module.DIALPLAN, list(rules.values()) if unchanged else None)
+        record_load(reply, "dialplan", list(rules.values()) if unchanged else None)
 
-    def _counted(self, reloaded: Reloaded[list[TranslationAnswer | None]]) -> Iterator[str]:
-        count, prediction = reloaded.reports.count, self._prediction
-        if reloaded.outcome is not ReloadOutcome.DONE or count is None or prediction is None:
+    def _counted(self, reply: ReloadReply[list[TranslationAnswer | None]]) -> Iterator[str]:
+        count, prediction = reply.reports.count, self._prediction
+        if reply.outcome is not ReloadOutcome.DONE or count is None or prediction is None:
             return
         if not prediction.allows(count.loaded, count.discarded):
             chance = f" ({prediction.uncertain} of them may be dropped)" if prediction.uncertain else ""

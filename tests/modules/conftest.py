@@ -1,0 +1,5 @@
+"""The proxies of the operations' tests."""
+
+from tests.operations.conftest import play
+
+__all__ = ["play"]
