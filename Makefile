@@ -82,8 +82,9 @@ $(VENV)/.run: requirements/run.lock | $(VENV)/bin/python
 	touch $@
 
 # Python itself may be among what is installed first, so that it can't be a prerequisite here.
-$(VENV)/.dev: requirements/dev.lock tests/install
+$(VENV)/.dev: requirements/dev.lock requirements/axe.lock tests/install
 	@PYTHON='$(PYTHON)' tests/install
 	$(MAKE) --no-print-directory $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/axe.lock
 	touch $@ $(VENV)/.run

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -34,6 +37,13 @@ return JSON.stringify({
   counts: text("main .pager, .page-head > p"),
 });
 """
+RUN_AXE = """
+const [options, done] = arguments;
+axe.run(document, options).then((result) => done(result.violations.map(
+  (each) => [each.id, each.impact, each.nodes[0].html.slice(0, 200), each.nodes[0].failureSummary])));
+"""
+EVERYTHING: dict[str, Any] = {"resultTypes": ["violations"]}
+COLOURS = EVERYTHING | {"runOnly": ["color-contrast", "link-in-text-block"]}
 SEARCH = "main [role=search] input[type=search]"
 LINKS = "main thead a, main nav[aria-label=Pages] a"
 Act = Callable[[], None]
@@ -60,14 +70,48 @@ def come_to_rest(browser: Browser) -> None:
 
 
 @pytest.mark.browser
-def test_no_page_complains_in_the_console(samples: Samples) -> None:
-    browser, pages = samples.browser, list(samples.pages())
+def test_every_page_is_quiet_accessible_and_fits_a_phone(samples: Samples) -> None:
+    """Each page is opened once: on a desktop in light, then as it stands on a phone in dark."""
+    browser, pages, axe = samples.browser, list(samples.pages()), axe_core()
     browser.problems()  # those of asking pages that answer only POST
-    complaints = []
-    for page in pages:
-        open_page(samples.panel, browser, page)
-        complaints += [(page, problem) for problem in browser.problems()]
-    assert complaints == []
+    found: list[tuple[Any, ...]] = []
+    try:
+        for page in pages:
+            emulate(browser, 1280, "light")
+            open_page(samples.panel, browser, page)
+            found += [(page, problem) for problem in browser.problems()]
+            browser.driver.execute_script(axe)
+            found += [(page, "light", each) for each in violations(browser, EVERYTHING)]
+            emulate(browser, 390, "dark")
+            found += [(page, "dark", each) for each in violations(browser, COLOURS)]
+            if browser.driver.execute_script("return document.documentElement.scrollWidth > innerWidth"):
+                found.append((page, "is wider than a phone"))
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    assert found == []
+
+
+def axe_core() -> str:
+    """The script of axe-core, out of a package that is installed for it alone (requirements/axe.lock)."""
+    package = find_spec("axe_playwright_python")
+    assert package is not None, "make dev installs it"
+    assert package.origin is not None
+    return Path(package.origin).with_name("axe.min.js").read_text()
+
+
+def emulate(browser: Browser, width: int, scheme: str) -> None:
+    """Show the page at a width, in a colour scheme."""
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+
+def violations(browser: Browser, options: dict[str, Any]) -> list[Any]:
+    """What axe-core finds wrong on the page as it is shown: rule, impact, and the first place."""
+    found: list[Any] = browser.driver.execute_async_script(RUN_AXE, options)
+    return found
 
 
 def ways_to_narrow(browser: Browser) -> Iterator[tuple[str, Act]]:
