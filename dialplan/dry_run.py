@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from django.utils import timezone
 
 from dialplan import selectors
+from dialplan.models import Rule
 from dialplan.translation.loading import LoadBroken, load
 from dialplan.translation.outcomes import Possibilities, possibilities
 from dialplan.translation.rules import DialplanEnvironment, LoadedRule, RuleRow
@@ -132,10 +133,18 @@ def try_input(dpid: int, text: str, unsaved: RuleRow | None = None, rule_id: int
 
 
 def try_inputs(
-    dpid: int, texts: Sequence[str], unsaved: RuleRow | None = None, rule_id: int | None = None
+    dpid: int,
+    texts: Sequence[str],
+    unsaved: RuleRow | None = None,
+    rule_id: int | None = None,
+    stored: Iterable[Rule] | None = None,
 ) -> tuple[DryRun, ...]:
-    """Translate each of `texts` as `try_input` does; the rules are loaded once."""
-    loaded = load(_rows(dpid, texts, unsaved, rule_id), DialplanEnvironment())
+    """Translate each of `texts` as `try_input` does; the rules are loaded once.
+
+    `stored` are the dialplan's rows that these texts can meet, where they were read before.
+    """
+    rules = selectors.rules_for(dpid, texts) if stored is None else stored
+    loaded = load(_rows(rules, dpid, unsaved, rule_id), DialplanEnvironment())
     if isinstance(loaded, LoadBroken):
         words = f"The whole reload would fail: {loaded.cause.text}"
         return tuple(DryRun(text, words, is_certain=False) for text in texts)
@@ -145,9 +154,9 @@ def try_inputs(
     return tuple(_dry_run(text, each, edited) for text, each in zip(texts, found, strict=True))
 
 
-def _rows(dpid: int, texts: Sequence[str], unsaved: RuleRow | None, rule_id: int | None) -> list[RuleRow]:
+def _rows(stored: Iterable[Rule], dpid: int, unsaved: RuleRow | None, rule_id: int | None) -> list[RuleRow]:
     """The rows by id; `unsaved` has the place of the row that it is for."""
-    rows = [RuleRow.of(row) for row in selectors.rules_for(dpid, texts)]
+    rows = [RuleRow.of(row) for row in stored]
     if unsaved is not None:
         rows = [row for row in rows if row.id != rule_id]
         rows += [replace(unsaved, id=rule_id)] if unsaved.dpid == dpid else []

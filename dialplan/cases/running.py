@@ -6,7 +6,7 @@ from itertools import groupby
 
 from dialplan.dry_run import DryRun, try_inputs
 from dialplan.models import SavedCase
-from dialplan.selectors import TooManyRulesError
+from dialplan.selectors import TooManyRulesError, rules_for_each
 from dialplan.translation.rules import RuleRow
 
 
@@ -35,14 +35,17 @@ def run_cases(
 ) -> tuple[CheckedCase, ...]:
     """Run cases that stand by dialplan; `unsaved` stands for the row `rule_id`, or behind the others.
 
-    Each dialplan is loaded once. A dialplan too large to be tried makes its cases fail, and says so.
+    Each dialplan is loaded once, all from a few queries. One that is too large to be tried makes its cases
+    fail, and says so.
     """
     checked: list[CheckedCase] = []
-    for dpid, group in groupby(cases, key=lambda case: case.dpid):
-        of_one = list(group)
-        texts = [case.input for case in of_one]
+    grouped = [(dpid, list(group)) for dpid, group in groupby(cases, key=lambda case: case.dpid)]
+    inputs = {dpid: [case.input for case in of_one] for dpid, of_one in grouped}
+    stored = rules_for_each(inputs) if len(inputs) > 1 else {}
+    for dpid, of_one in grouped:
+        texts = inputs[dpid]
         try:
-            tried = try_inputs(dpid, texts, unsaved, rule_id)
+            tried = try_inputs(dpid, texts, unsaved, rule_id, stored.get(dpid))
         except TooManyRulesError as error:
             tried = tuple(DryRun(text, str(error), is_certain=False) for text in texts)
         checked += map(CheckedCase, of_one, tried)

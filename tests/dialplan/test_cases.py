@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from dialplan.cases import services
@@ -41,6 +43,25 @@ def test_a_case_passes_where_exactly_the_expected_comes_out() -> None:
 def test_a_case_can_expect_that_nothing_comes_out(national: int) -> None:
     services.save(1, "112", None, SOMEBODY)
     assert all(each.passes for each in run_cases(cases_of(1)))
+
+
+def test_the_cases_of_many_dialplans_take_no_more_queries_than_those_of_two(add_rule: AddRule) -> None:
+    """Of 148 dialplans the reload page took 3 seconds, in 297 queries."""
+    counts = []
+    for dpid in range(2, 14):
+        # A rule that its case meets, one that another's meets, or none but a plain one.
+        matches = {0: f"^{dpid}$", 1: "5", 2: "77"}[dpid % 3]
+        add_rule(matches, dpid=dpid, match_op=1 if dpid % 3 == 0 else 0, repl_exp=str(dpid))
+        services.save(dpid, str(dpid), str(dpid), SOMEBODY)
+        with CaptureQueriesContext(connection) as queries:
+            checked = run_cases(all_cases())
+        counts.append(len(queries))
+        alone = [each for pk in range(2, dpid + 1) for each in run_cases(cases_of(pk))]
+        assert [(each.case.dpid, each.passes, each.words) for each in checked] == [
+            (each.case.dpid, each.passes, each.words) for each in alone
+        ]
+    assert {each.case.dpid for each in checked if each.passes} == {3, 6, 9, 12}
+    assert max(counts[1:]) <= 4
 
 
 def test_what_is_left_to_chance_does_not_pass(add_rule: AddRule) -> None:
