@@ -24,7 +24,7 @@ _TOP = {path.name for path in PROJECT_DIR.iterdir()}
 def _files() -> set[str]:
     skipped = {".git", ".venv", "var", "node_modules"}
     return {
-        path.name
+        str(path.relative_to(PROJECT_DIR))
         for top in PROJECT_DIR.iterdir()
         if top.name not in skipped
         for path in ([top] if top.is_file() else top.rglob("*"))
@@ -49,9 +49,8 @@ def _named(document: Path) -> Iterator[str]:
 
 
 def _exists(name: str) -> bool:
-    if "/" in name.rstrip("/"):
-        return (PROJECT_DIR / name).exists()
-    return name.rstrip("/") in FILES
+    """A path from the top, or the end of one where the text has named its folder."""
+    return (PROJECT_DIR / name).exists() or any(f"/{path}".endswith(f"/{name.rstrip('/')}") for path in FILES)
 
 
 def _module_exists(name: str) -> bool:
