@@ -176,8 +176,8 @@ def answer(body: bytes, call: Call) -> bytes | Unanswered:
         request = _read(members)
     except MiRefusalError as refusal:
         return _encode({"error": refusal.as_object(), "id": request_id})
-    members = _outcome(call, request)
-    return _encode(members | {"id": request_id}) if "id" in members else Unanswered.NOTIFICATION
+    outcome = _outcome(call, request)
+    return _encode(outcome | {"id": request_id}) if "id" in members else Unanswered.NOTIFICATION
 
 
 def _members(parsed: object) -> dict[str, Any]:
