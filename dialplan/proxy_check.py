@@ -148,6 +148,10 @@ def _decoded(answer: SharedAnswer, still_open: bool) -> ComparedAnswer:
         problem = "" if still_open else "The panel ended before it answered."
         return ComparedAnswer(answer.proxy, None, Agreement.UNKNOWN, problem, is_awaited=still_open)
     found = json.loads(answer.text)
+    if "answer" not in found:
+        # What an answer is stored as belongs to one version of the panel; this one is from before an upgrade.
+        problem = "Another version of the panel asked this. Ask again."
+        return ComparedAnswer(answer.proxy, None, Agreement.UNKNOWN, problem)
     return ComparedAnswer(
         answer.proxy,
         None if found["answer"] is None else TranslationAnswer(*found["answer"]),

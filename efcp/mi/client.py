@@ -60,7 +60,7 @@ class MiClient:
     `timeout` is the limit in seconds on the whole of a call, from the name lookup to the last byte of the
     answer; each call takes another one.
 
-    Every method raises the MiErrors: UnreachableError, TooSlowError, TooLargeError, NotMiError (with
+    Every method raises the MiErrors: UnreachableError, TooSlowError, ReplyTooLargeError, NotMiError (with
     WrongShapeError for a result of another shape), RefusedError. They raise ValueError for a timeout that is
     not positive and for a NUL in a parameter. Nothing is ever sent twice.
 

@@ -38,8 +38,9 @@ def post(
 ) -> None:
     """Send `body`, which is JSON, and have `take` take the body of the answer, which says that it is JSON.
 
-    Raises UnreachableError, TooSlowError, TooLargeError for an answer of more than `max_bytes`, NotMiError
-    for any other answer than HTTP 200 with JSON, UnfinishedReplyError for an HTTP error that never ends.
+    Raises UnreachableError, TooSlowError, ReplyTooLargeError for an answer of more than `max_bytes`,
+    NotMiError for any other answer than HTTP 200 with JSON, UnfinishedReplyError for an HTTP error that never
+    ends.
     """
     with open_stream(endpoint, deadline, tls_context) as stream:
         try:

@@ -56,7 +56,7 @@ class ListReader:
         self.cut: dict[str, list[ListedDestination | JsonValue]] = {}
 
     def feed(self, part: bytes) -> None:
-        """Take further bytes. Raises TooLargeError, BadReplyError for a destination that is no JSON."""
+        """Take further bytes. Raises ReplyTooLargeError, BadReplyError for a destination that is no JSON."""
         self._size += len(part)
         if self._size > self._max_bytes:
             raise ReplyTooLargeError(self._max_bytes)

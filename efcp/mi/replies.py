@@ -218,7 +218,7 @@ def _state(shape: Shape) -> DestinationState:
 class TranslationReply:
     """What `dp_translate` returned for an input: the output, and the attributes of the rule that matched.
 
-    Either may be empty. No match is no Translation but a RefusedError (404 "No translation").
+    Either may be empty. No match is no translation but a RefusedError (404 "No translation").
     """
 
     output: str

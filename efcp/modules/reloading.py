@@ -1,4 +1,4 @@
-"""How a proxy is reply over MI and read back, and what a module adds to that.
+"""How a proxy is reloaded over MI and read back, and what a module adds to that.
 
 Proxies are asked in threads without the database; the thread that stores the result stores what was loaded.
 """
@@ -28,7 +28,7 @@ T = TypeVar("T")
 class ReloadCommand(Generic[T]):
     """What is sent to a proxy: `reload` within the seconds given, `question` after it, whatever came of it.
 
-    `partition` is the one that is reply; the module's reports of loading have its name.
+    `partition` is the one that is reloaded; the module's reports of loading have its name.
     """
 
     module: str
@@ -114,7 +114,9 @@ def _reports(
     return ReloadReports(newest=after.ring.reports[-1].text, before=before, after=after)
 
 
-WRITTEN_MEANWHILE = "The table was written to while it was reply, so that it is not known which rows it read."
+WRITTEN_MEANWHILE = (
+    "The table was written to while it was reloaded, so that it is not known which rows it read."
+)
 
 
 def record_load(
@@ -158,7 +160,7 @@ class ReadBack:
 
 
 class ReloadStrategy(Protocol):
-    """How a module is reply; one object for each run.
+    """How a module is reloaded; one object for each run.
 
     `read_back_limit_s` bounds the question after the reload.
     """

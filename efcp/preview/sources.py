@@ -1,4 +1,4 @@
-"""SourceKind table a preview goes by: the rows of the database, or what a proxy holds in memory."""
+"""Which table a preview goes by: the rows of the database, or what a proxy holds in memory."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""FormRecovery the routes of a script, with the audit record."""
+"""Keep the routes of a script, with the audit record."""
 
 from collections.abc import Sequence
 

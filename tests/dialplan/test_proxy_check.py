@@ -12,7 +12,7 @@ from dialplan.proxy_check import Agreement, ComparedAnswer
 from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
-from efcp.proxies.models import Proxy
+from efcp.proxies.models import Proxy, SharedAnswer
 from tests.dialplan.conftest import AddRule, ClientAs
 from tests.factories import ProxyFactory
 from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox, wait_until
@@ -122,6 +122,16 @@ def test_a_proxy_is_not_asked_for_what_would_crash_it(administrator: Client, add
     add_rule("^1$", timerec="20240101T000000||P1D|daily||0")
     told = asked(administrator, "1")
     assert (told.answer, told.problem[:9]) == (None, "Not asked")
+
+
+@pytest.mark.usefixtures("edge")
+def test_an_answer_that_another_version_stored_counts_as_none(administrator: Client) -> None:
+    asked(administrator, "0301")
+    stored = SharedAnswer.objects.latest("pk")
+    stored.text = stored.text.replace('"answer"', '"said"')
+    stored.save()
+    (told,) = context_of(administrator, reverse("dialplan:answers", args=[stored.question_id]))["told"]
+    assert (told.answer, told.agreement, told.problem[:15]) == (None, Agreement.UNKNOWN, "Another version")
 
 
 @pytest.mark.usefixtures("edge")

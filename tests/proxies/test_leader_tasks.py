@@ -1,4 +1,4 @@
-"""LeaderTasks of the leading watcher: done while it leads, whatever becomes of another."""
+"""Tasks of the leading watcher: done while it leads, whatever becomes of another."""
 
 import logging
 import threading

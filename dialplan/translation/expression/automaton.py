@@ -45,7 +45,7 @@ class Automaton:
     final: int = -1
 
     def state(self) -> int:
-        """A new state; raises TooLargeError."""
+        """A new state; raises AutomatonTooLargeError."""
         if len(self.steps) >= MAX_STATES:
             raise AutomatonTooLargeError
         self.steps.append(None)
@@ -93,7 +93,7 @@ class Automaton:
 
 
 def automaton(node: Node) -> Automaton:
-    """The automaton of an expression; raises TooLargeError."""
+    """The automaton of an expression; raises AutomatonTooLargeError."""
     machine = Automaton()
     start = machine.state()
     machine.final = _build(machine, node, start)
@@ -157,12 +157,12 @@ def includes(earlier: Automaton, later: Automaton) -> bool | None:
 
 
 def left_out(earlier: Automaton, later: Automaton) -> bytes | None:
-    """A shortest input that `later` matches and `earlier` does not. Raises TooLargeError."""
+    """A shortest input that `later` matches and `earlier` does not. Raises AutomatonTooLargeError."""
     return _walk(earlier, later, expected=(False, True))
 
 
 def common(one: Automaton, other: Automaton) -> bytes | None:
-    """A shortest input that both match, None where there is none. Raises TooLargeError."""
+    """A shortest input that both match, None where there is none. Raises AutomatonTooLargeError."""
     return _walk(one, other, expected=(True, True))
 
 

@@ -28,7 +28,7 @@ MEANINGS = {
     407: "Asks for credentials.",
     408: "Waited for something behind it in vain.",
     480: "Knows the address, and nobody is there.",
-    483: "Too many hops: the request runs in a group, or its Max-Forwards was used up on the way.",
+    483: "Too many hops: the request runs in a circle, or its Max-Forwards was used up on the way.",
     500: "Failed by its own fault.",
     503: "Takes no calls at present.",
 }
