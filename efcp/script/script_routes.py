@@ -5,6 +5,7 @@ What a variable says is not known, and is None: nothing is guessed.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from efcp.script.checking.overview import Overview, RouteKey, Site, key_of
 from efcp.script.findings import Location
@@ -55,6 +56,18 @@ class ScriptRoute:
     maximum: int | None
     threshold: int
     handling: Handling | None
+
+    @property
+    def preview_query(self) -> str:
+        """The arguments as a URL's query, by the names of the fields of the preview of a call."""
+        return urlencode(
+            {
+                "setid": self.set_id,
+                "algorithm": self.algorithm,
+                "flags": self.flags or "",
+                "threshold": self.threshold,
+            }
+        )
 
 
 def script_routes(overview: Overview) -> tuple[ScriptRoute, ...]:

@@ -50,6 +50,12 @@ def told(client: Client, route: KeptRoute) -> list[tuple[str, ...]]:
     return [step.then for step in page.context["explained"].steps]
 
 
+def test_a_checked_route_leads_to_its_preview(operator: Client, media: None) -> None:
+    script = {"version": "3.4", "text": SELECT.format(ARMED) + ONCE}
+    page = operator.post(reverse("script:check"), script).content.decode()
+    assert f"{reverse('preview:call')}?setid=3&amp;algorithm=8&amp;flags=f&amp;threshold=1" in page
+
+
 def test_a_picked_route_fills_the_question(operator: Client, media: None) -> None:
     form = operator.get(reverse("preview:call"), {"route": kept(operator).pk}).context["form"]
     assert [form[name].value() for name in ("setid", "algorithm", "flags")] == ["3", "8", "f"]
