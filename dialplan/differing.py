@@ -21,7 +21,7 @@ _VERBS = {"add": "added", "edit": "changed", "delete": "deleted"}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class TableChange:
     """A rule was `verb` ("added", "changed", "deleted") in the panel."""
 
     rule: str
@@ -66,14 +66,14 @@ def loads_of(reports: IdentifierReports | None) -> Loads:
     return loads
 
 
-def newest_change(dpid: int) -> Change | None:
+def newest_change(dpid: int) -> TableChange | None:
     """The newest change of a rule of `dpid` among the last changes of all; None where none is there."""
     records = AuditRecord.objects.filter(subject_kind="dialplan").order_by("-pk")[:_LOOKED_THROUGH]
     for record in records:
         for values in (record.after, record.before):
             if values and values.get("dpid") == dpid:
                 verb = _VERBS.get(record.action, "changed")
-                return Change(str(values.get("match_exp", "")), verb, record.at, record.actor)
+                return TableChange(str(values.get("match_exp", "")), verb, record.at, record.actor)
     return None
 
 
@@ -93,7 +93,9 @@ def panel_reload(proxy: str, loads: Loads) -> str:
     return ""
 
 
-def explained(loads: Loads, change: Change | None, tried: DryRun, now: datetime, by: str = "") -> Explanation:
+def explained(
+    loads: Loads, change: TableChange | None, tried: DryRun, now: datetime, by: str = ""
+) -> Explanation:
     """What is known of a proxy that differs, and every cause that fits; none of them is a verdict.
 
     A proxy tells whole seconds, by its clock: a change in one of them may have come after the load.
@@ -101,7 +103,7 @@ def explained(loads: Loads, change: Change | None, tried: DryRun, now: datetime,
     return Explanation(tuple(_known(loads, change, now, by)), tuple(_causes(loads, change, tried)))
 
 
-def _known(loads: Loads, change: Change | None, now: datetime, by: str) -> Iterator[str]:
+def _known(loads: Loads, change: TableChange | None, now: datetime, by: str) -> Iterator[str]:
     if loads.begun_at is None:
         yield "It does not report when it loaded its rules."
     else:
@@ -115,7 +117,7 @@ def _known(loads: Loads, change: Change | None, now: datetime, by: str) -> Itera
         yield f"Last change here: the rule {change.rule} was {change.verb} {age} ago by {change.actor}."
 
 
-def _causes(loads: Loads, change: Change | None, tried: DryRun) -> Iterator[str]:
+def _causes(loads: Loads, change: TableChange | None, tried: DryRun) -> Iterator[str]:
     if change is not None and (loads.begun_at is None or loads.begun_at <= change.at):
         yield "it was not reloaded since that change"
     elif loads.failed_at is not None:

@@ -10,7 +10,15 @@ from enum import StrEnum
 from django.utils import timezone
 
 from dialplan.cases.running import CheckedCase
-from dialplan.differing import Change, Explanation, Loads, explained, loads_of, newest_change, panel_reload
+from dialplan.differing import (
+    Explanation,
+    Loads,
+    TableChange,
+    explained,
+    loads_of,
+    newest_change,
+    panel_reload,
+)
 from dialplan.dry_run import DryRun
 from efcp.mi import MiClient, MiError, RefusedError
 from efcp.proxies.fan_out import Answer, target_of
@@ -177,7 +185,7 @@ def _ask(client: MiClient, dpid: int, tried: DryRun) -> tuple[TranslationAnswer,
 
 
 def _compared(
-    result: Answer[tuple[TranslationAnswer, Loads]], tried: DryRun, change: Change | None, now: datetime
+    result: Answer[tuple[TranslationAnswer, Loads]], tried: DryRun, change: TableChange | None, now: datetime
 ) -> ComparedAnswer:
     if result.error is not None:
         return ComparedAnswer(result.proxy, None, Agreement.UNKNOWN, str(result.error))

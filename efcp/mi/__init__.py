@@ -22,7 +22,6 @@ from efcp.mi.errors import (
 from efcp.mi.jsonrpc import as_text
 from efcp.mi.replies import (
     CommandNames,
-    DestinationState,
     DialplanPartition,
     DialplanPartitions,
     Done,
@@ -30,6 +29,7 @@ from efcp.mi.replies import (
     IdentifierReports,
     ListedDestination,
     ListedSet,
+    ListedState,
     LoadCount,
     Partition,
     Reply,
@@ -47,7 +47,6 @@ __all__ = [
     "RELOAD_TIMEOUT_S",
     "TIMEOUT_S",
     "CommandNames",
-    "DestinationState",
     "DialplanPartition",
     "DialplanPartitions",
     "Done",
@@ -57,6 +56,7 @@ __all__ = [
     "IdentifierReports",
     "ListedDestination",
     "ListedSet",
+    "ListedState",
     "LoadCount",
     "MiClient",
     "MiError",

@@ -13,10 +13,10 @@ from efcp.mi.jsonrpc import BadReplyError, JsonValue, Params, decode_reply, enco
 from efcp.mi.listing import ListReader
 from efcp.mi.replies import (
     CommandNames,
-    DestinationState,
     DialplanPartitions,
     Done,
     DsList,
+    ListedState,
     Reply,
     ReportList,
     TranslationReply,
@@ -118,7 +118,7 @@ class MiClient:
 
     def ds_set_state(
         self,
-        state: DestinationState,
+        state: ListedState,
         set_id: int,
         address: str,
         *,

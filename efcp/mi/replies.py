@@ -95,7 +95,7 @@ def parse_command_names(reply: Reply) -> CommandNames:
 _UINT16 = range(2**16)
 
 
-class DestinationState(Enum):
+class ListedState(Enum):
     """A destination's state, by ds_list's own word. Its first letter in lower case is ds_set_state's."""
 
     ACTIVE = "Active"
@@ -103,7 +103,7 @@ class DestinationState(Enum):
     PROBING = "Probing"
 
 
-_STATES = {state.value: state for state in DestinationState}
+_STATES = {state.value: state for state in ListedState}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class ListedDestination:
     """
 
     uri: str
-    state: DestinationState
+    state: ListedState
     first_hit_counter: int
     socket: str
     attrs: str
@@ -207,7 +207,7 @@ def destination_of(shape: Shape, same: Callable[[str], str] = str) -> ListedDest
     )
 
 
-def _state(shape: Shape) -> DestinationState:
+def _state(shape: Shape) -> ListedState:
     state = _STATES.get(shape.text("state"))
     if state is None:
         raise shape.wrong("state", "Active, Inactive or Probing")

@@ -39,7 +39,7 @@ def shown(client: Client, **parameters: Any) -> list[int]:
     return [int(number) for number in re.findall(r'href="/cp/audit/(\d+)/"', page)]
 
 
-class TestWhoMay:
+class TestWhoMayReadTheAudit:
     @pytest.mark.parametrize("role", list(Role))
     def test_every_role_sees_the_audit(self, role: Role, client_as: ClientAs) -> None:
         client = client_as(role)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from efcp.mi import DestinationState, Endpoint, MiClient
+from efcp.mi import Endpoint, ListedState, MiClient
 from tests.browser.conftest import Browser, Panel, free_port, running_panel
 from tests.browser.test_pages import sign_in
 
@@ -36,14 +36,14 @@ def test_the_board_follows_the_proxy_and_keeps_place_and_focus(
     )
     held = next(each for each in proxy.ds_list().partitions[0].sets if each.id == 2).destinations
     for destination in held:
-        proxy.ds_set_state(DestinationState.INACTIVE, 2, destination.uri)
+        proxy.ds_set_state(ListedState.INACTIVE, 2, destination.uri)
     browser.wait_for("1 set takes no calls")
     kept = browser.driver.execute_script(
         "return [document.activeElement.id, scrollY, document.body.dataset.same]"
     )
     assert kept == ["set-2", 90, "yes"]
     for destination in held:
-        proxy.ds_set_state(DestinationState.ACTIVE, 2, destination.uri)
+        proxy.ds_set_state(ListedState.ACTIVE, 2, destination.uri)
     browser.wait_for("2 · Recording 2 of 2")
     assert "takes no calls" not in browser.text
     assert browser.problems() == []

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from dialplan.differing import Change, Loads, explained, loads_of, newest_change, panel_reload
+from dialplan.differing import Loads, TableChange, explained, loads_of, newest_change, panel_reload
 from dialplan.dry_run import DryRun, try_input
 from efcp.audit.services import Actor, Subject, record
 from efcp.mi import IdentifierReports
@@ -60,7 +60,7 @@ def test_a_proxy_without_reports_has_no_load() -> None:
     assert loads_of(None) == Loads()
 
 
-CHANGE = Change("^1$", "changed", ago(5), "mia")
+CHANGE = TableChange("^1$", "changed", ago(5), "mia")
 AGO = " min ago by its clock"
 NOT_RELOADED = "it was not reloaded since that change"
 
@@ -101,7 +101,7 @@ NOT_RELOADED = "it was not reloaded since that change"
     ],
 )
 def test_what_is_known_comes_before_the_possible_causes(
-    loads: Loads, change: Change | None, by: str, known: str, cause: str
+    loads: Loads, change: TableChange | None, by: str, known: str, cause: str
 ) -> None:
     found = explained(loads, change, PLAIN, NOW, by)
     assert any(text.startswith(known) for text in found.known)

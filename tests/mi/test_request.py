@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from efcp.mi import DestinationState, Endpoint, MiClient
+from efcp.mi import Endpoint, ListedState, MiClient
 from tests.mi.misbehaving import MisbehavingServer, Peer, Play
 
 Serve = Callable[[Play], MisbehavingServer]
@@ -61,7 +61,7 @@ def test_proxies_of_the_environment_are_not_used(serve: Serve, monkeypatch: pyte
 def test_a_nul_in_a_parameter_is_never_sent(serve: Serve) -> None:
     server = serve(ok)
     with pytest.raises(ValueError, match="NUL"):
-        MiClient(Endpoint(server.url)).ds_set_state(DestinationState.ACTIVE, 1, "sip:10.0.0.1\0.example")
+        MiClient(Endpoint(server.url)).ds_set_state(ListedState.ACTIVE, 1, "sip:10.0.0.1\0.example")
     assert not server.requests
 
 
@@ -73,9 +73,9 @@ def test_a_timeout_must_be_positive_and_finite(timeout: float) -> None:
 
 @pytest.mark.parametrize(
     ("state", "letter"),
-    [(DestinationState.ACTIVE, "a"), (DestinationState.INACTIVE, "i"), (DestinationState.PROBING, "p")],
+    [(ListedState.ACTIVE, "a"), (ListedState.INACTIVE, "i"), (ListedState.PROBING, "p")],
 )
-def test_ds_set_state_sends_the_states_letter(serve: Serve, state: DestinationState, letter: str) -> None:
+def test_ds_set_state_sends_the_states_letter(serve: Serve, state: ListedState, letter: str) -> None:
     server = serve(ok)
     MiClient(Endpoint(server.url)).ds_set_state(state, 5, "sip:10.0.0.1")
     assert sent(server) == ("ds_set_state", {"state": letter, "group": "5", "address": "sip:10.0.0.1"})
@@ -84,7 +84,7 @@ def test_ds_set_state_sends_the_states_letter(serve: Serve, state: DestinationSt
 def test_ds_set_state_names_the_partition_before_the_set(serve: Serve) -> None:
     server = serve(ok)
     client = MiClient(Endpoint(server.url))
-    client.ds_set_state(DestinationState.ACTIVE, 5, "sip:10.0.0.1", partition="trunks")
+    client.ds_set_state(ListedState.ACTIVE, 5, "sip:10.0.0.1", partition="trunks")
     method, params = sent(server)
     assert (method, params) == (
         "ds_set_state",

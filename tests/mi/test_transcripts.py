@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from efcp.mi import (
-    DestinationState,
     Endpoint,
     ListedDestination,
+    ListedState,
     LoadCount,
     MiClient,
     RefusedError,
@@ -108,7 +108,7 @@ def test_a_full_list_has_weight_priority_and_description(version: str) -> None:
     assert default is not None
     assert default.sets[1].destinations[1] == ListedDestination(
         uri="sip:127.0.0.1:6001",
-        state=DestinationState.ACTIVE,
+        state=ListedState.ACTIVE,
         first_hit_counter=0,
         socket="",
         attrs="a=1",

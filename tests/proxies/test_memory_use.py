@@ -42,7 +42,7 @@ KINDS: dict[str, Callable[[], str]] = {
 }
 
 
-class _Server(ThreadingHTTPServer):
+class _LargeServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_args: object) -> None:
@@ -75,7 +75,7 @@ class LargeReplies:
             def log_message(self, *_args: object) -> None:
                 """Stay silent."""
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _LargeServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property

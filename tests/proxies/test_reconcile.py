@@ -69,7 +69,7 @@ def reported(flags: list[tuple[int, int, bool, str]], asked_at: datetime) -> Dis
     return DispatcherReports(asked_at, ring, IdentifierReports("dispatcher", "default", ()))
 
 
-class Panel:
+class StoringPanel:
     """What a panel stores, with plans applied to plain values as `storing` applies them to rows."""
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ visits = st.lists(st.tuples(lists, st.none() | flag_lists), min_size=1, max_size
 def test_after_each_visit_the_rows_are_the_proxys_memory(
     answers: list[tuple[MemoryList, list[tuple[int, int, bool, str]] | None]],
 ) -> None:
-    panel = Panel()
+    panel = StoringPanel()
     for number, (found, flags) in enumerate(answers):
         panel.visit(10 * number, found, flags)
         assert {row.destination for row in panel.rows.values()} == set(found.destinations)
@@ -136,7 +136,7 @@ def test_after_each_visit_the_rows_are_the_proxys_memory(
 def test_the_history_leads_from_each_list_to_the_next(
     answers: list[tuple[MemoryList, list[tuple[int, int, bool, str]] | None]],
 ) -> None:
-    panel = Panel()
+    panel = StoringPanel()
     for number, (found, flags) in enumerate(answers):
         before = {key: row.destination.state for key, row in panel.rows.items()}
         plan = panel.visit(10 * number, found, flags)
@@ -157,7 +157,7 @@ def test_the_history_leads_from_each_list_to_the_next(
 def test_no_state_began_after_the_list_that_shows_it_or_before_the_first(
     answers: list[tuple[MemoryList, list[tuple[int, int, bool, str]] | None]],
 ) -> None:
-    panel = Panel()
+    panel = StoringPanel()
     for number, (found, flags) in enumerate(answers):
         panel.visit(10 * number, found, flags)
         for row in panel.rows.values():
@@ -168,7 +168,7 @@ def test_no_state_began_after_the_list_that_shows_it_or_before_the_first(
 def test_the_same_answer_once_more_writes_nothing_but_the_contact(
     found: MemoryList, flags: list[tuple[int, int, bool, str]]
 ) -> None:
-    panel = Panel()
+    panel = StoringPanel()
     panel.visit(0, found, flags)
     panel.visit(2, found, flags)
     rows = panel.rows
@@ -179,7 +179,7 @@ def test_the_same_answer_once_more_writes_nothing_but_the_contact(
 
 @given(lists, lists, st.integers(1, 3600))
 def test_an_older_answer_is_dropped(newer: MemoryList, older: MemoryList, seconds: int) -> None:
-    panel = Panel()
+    panel = StoringPanel()
     panel.visit(seconds, newer)
     contact, rows = panel.contact, panel.rows
     assert panel.visit(0, older).outcome is StoreOutcome.OUTDATED
@@ -190,7 +190,7 @@ def test_an_older_answer_is_dropped(newer: MemoryList, older: MemoryList, second
 def test_a_time_without_lists_and_reports_is_a_gap(
     first: MemoryList, second: MemoryList, pause: int, flags: list[tuple[int, int, bool, str]] | None
 ) -> None:
-    panel = Panel()
+    panel = StoringPanel()
     panel.visit(0, first, None if flags is None else [])
     plan = panel.visit(pause, second, flags)
     is_covered = pause <= 16 or flags is not None
@@ -203,7 +203,7 @@ def test_a_time_without_lists_and_reports_is_a_gap(
 def test_a_restart_forgets_probes_and_leaves_a_gap(
     before: MemoryList, after: MemoryList, flags: list[tuple[int, int, bool, str]]
 ) -> None:
-    panel = Panel()
+    panel = StoringPanel()
     panel.visit(0, before, flags, ProxyIdentity("3.4.18", at(-100), "first"))
     plan = panel.visit(50, after, [], ProxyIdentity(None, at(45), "second"))
     assert (plan.started_at, plan.reloaded) == (at(45), True)
@@ -217,7 +217,7 @@ def test_a_restart_forgets_probes_and_leaves_a_gap(
 def test_another_proxy_at_the_address_changes_nothing_until_it_answers_twice(
     mine: MemoryList, theirs: MemoryList
 ) -> None:
-    panel = Panel()
+    panel = StoringPanel()
     panel.visit(0, mine, None, ProxyIdentity("3.4.18", at(-100), "mine"))
     rows = panel.rows
     other = ProxyIdentity("4.0.1", at(-5000), "theirs")
@@ -229,7 +229,7 @@ def test_another_proxy_at_the_address_changes_nothing_until_it_answers_twice(
 
 
 def test_a_report_contradicted_by_two_lists_is_dropped() -> None:
-    panel, found = Panel(), memory([(1, 0, 0)])
+    panel, found = StoringPanel(), memory([(1, 0, 0)])
     panel.visit(0, found, [])
     late = [(1, 0, False, PROBE_FAILED)]
     assert not panel.visit(2, found, late).history
@@ -252,7 +252,7 @@ def test_a_failed_probe_of_an_unmarked_destination_shows_that_all_are_probed() -
 
 
 def test_what_is_known_of_probes_stays_with_a_changed_row() -> None:
-    panel = Panel()
+    panel = StoringPanel()
     panel.visit(0, memory([(1, 0, 0)]))
     [key] = panel.rows
     panel.rows[key] = panel.rows[key]._replace(probes=Probes(1, True, at(-1)))

@@ -16,7 +16,7 @@ from efcp.audit.selectors import AuditFilter, audit_page
 from efcp.clock import moment_text
 from efcp.modules.registry import ReloadOutcome, modules_with_live_states
 from efcp.operations.history.causes import ExplainedChange, with_causes
-from efcp.operations.history.timeline import Gap, Period, Segment, Timeline, TimelineChange, timeline
+from efcp.operations.history.timeline import Period, Segment, Timeline, TimelineChange, TimelineGap, timeline
 from efcp.operations.maintenance.models import Maintenance
 from efcp.operations.maintenance.selectors import open_of
 from efcp.operations.reloads.models import ReloadResult
@@ -63,7 +63,7 @@ class OnProxy:
     watched: WatchedProxy
     known: KnownDestination | None
     timeline: Timeline
-    gaps: tuple[Gap, ...]
+    gaps: tuple[TimelineGap, ...]
     hits_per_hour: float | None
 
     @property
@@ -129,7 +129,7 @@ class _Past:
     begin: datetime
     changes: Mapping[int, Sequence[TimelineChange]]
     earlier: Mapping[int, TimelineChange]
-    gaps: Mapping[int, Sequence[Gap]]
+    gaps: Mapping[int, Sequence[TimelineGap]]
     reloaded_at: Mapping[int, datetime]
 
     @classmethod
@@ -182,13 +182,13 @@ def _on_proxy(each: WatchedProxy, held: Sequence[KnownDestination], past: _Past,
     return OnProxy(each, known, whole, gaps[:SHOWN_GAPS], hits_per_hour)
 
 
-def _gaps(partitions: Mapping[int, str], begin: datetime) -> dict[int, list[Gap]]:
+def _gaps(partitions: Mapping[int, str], begin: datetime) -> dict[int, list[TimelineGap]]:
     """By proxy, oldest first."""
-    found: dict[int, list[Gap]] = defaultdict(list)
+    found: dict[int, list[TimelineGap]] = defaultdict(list)
     rows = HistoryGap.objects.filter(proxy__in=partitions, end__gte=begin).order_by("-end")[:MAX_GAPS]
     for one in reversed(list(rows)):
         if partitions[one.proxy_id] == one.partition:
-            found[one.proxy_id].append(Gap(one.begin, one.end, one.why))
+            found[one.proxy_id].append(TimelineGap(one.begin, one.end, one.why))
     return found
 
 

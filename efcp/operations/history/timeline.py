@@ -72,7 +72,7 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class TimelineGap:
     """A time of which nothing is known, and why."""
 
     begin: datetime
@@ -87,7 +87,7 @@ def timeline(
     changes: Sequence[TimelineChange],
     earlier: TimelineChange | None,
     now: str | None,
-    gaps: Sequence[Gap] = (),
+    gaps: Sequence[TimelineGap] = (),
 ) -> Timeline:
     """The line from `begin` to `end`, out of the changes within it (oldest first).
 
@@ -117,7 +117,7 @@ def _state_at_begin(
     return now or ABSENT
 
 
-def _without(segments: Sequence[Segment], gaps: Sequence[Gap]) -> tuple[Segment, ...]:
+def _without(segments: Sequence[Segment], gaps: Sequence[TimelineGap]) -> tuple[Segment, ...]:
     """The segments, with what lies in a gap as unknown."""
     left = list(segments)
     for gap in gaps:

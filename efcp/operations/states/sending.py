@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from efcp.mi import DestinationState, MiClient, MiError, RefusedError
+from efcp.mi import ListedState, MiClient, MiError, RefusedError
 from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.proxies.fan_out import Answer, NotAskedError, Target, ask
 from efcp.proxies.models import KnownState
@@ -34,9 +34,9 @@ MOST_S = CALLS_S + LIMIT_S + 2 * LIMIT_S + sum(REREAD_AFTER_S) + len(REREAD_AFTE
 """The calls, the last of them still under way, and each list (read twice where `full` is too large)."""
 
 _MI_STATES = {
-    KnownState.ACTIVE: DestinationState.ACTIVE,
-    KnownState.INACTIVE: DestinationState.INACTIVE,
-    KnownState.PROBING: DestinationState.PROBING,
+    KnownState.ACTIVE: ListedState.ACTIVE,
+    KnownState.INACTIVE: ListedState.INACTIVE,
+    KnownState.PROBING: ListedState.PROBING,
 }
 _UNSENT = "Not sent: the proxy did not answer the calls before this one in time."
 

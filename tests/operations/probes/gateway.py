@@ -38,9 +38,9 @@ class Gateway:
         """Listen on a free port of 127.0.0.1."""
         place = ("127.0.0.1", 0)
         self._server: socketserver.ThreadingUDPServer | socketserver.ThreadingTCPServer = (
-            socketserver.ThreadingUDPServer(place, _Datagrams)
+            socketserver.ThreadingUDPServer(place, _ProbeDatagrams)
             if self.transport == "udp"
-            else socketserver.ThreadingTCPServer(place, _Streams)
+            else socketserver.ThreadingTCPServer(place, _ProbeStreams)
         )
         self._server.daemon_threads = True
         vars(self._server)["gateway"] = self
@@ -65,14 +65,14 @@ class Gateway:
         return [each.encode() for each in self.answer(request)]
 
 
-class _Datagrams(socketserver.BaseRequestHandler):
+class _ProbeDatagrams(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         data, sock = self.request
         for each in cast(Any, self.server).gateway.replies(data.decode()):
             sock.sendto(each, self.client_address)
 
 
-class _Streams(socketserver.BaseRequestHandler):
+class _ProbeStreams(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         gateway: Gateway = cast(Any, self.server).gateway
         stream = self.request
