@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import reduce
+from functools import cache, lru_cache, reduce
 from math import ceil
 from operator import or_
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -62,8 +62,7 @@ class RowQuery:
     @property
     def sort_urls(self) -> dict[str, str]:
         """By column, the query string of the list sorted by it; the one it is sorted by now is reversed."""
-        turned = {name: f"-{name}" if self.sort == name else name for name in self.SORTS}
-        return {name: replace(self, sort=sort, page=1).query_string() for name, sort in turned.items()}
+        return _sort_urls(self)
 
     def with_page(self, page: int) -> str:
         """The query string for another page of the same list."""
@@ -71,15 +70,30 @@ class RowQuery:
 
     def query_string(self) -> str:
         """The shortest query string that means this list; `?` alone for the plain one."""
-        plain = type(self)(sort=self.SORTS[0])
-        names = (*self._added(), *(each.name for each in fields(RowQuery)))
-        given = {name: value for name in names if (value := getattr(self, name)) != getattr(plain, name)}
+        # A class hashes by its identity, which typeshed does not see where its instances have a hash.
+        plain = _plain_values(type(self))  # type: ignore[arg-type]
+        given = {name: value for name in plain if (value := getattr(self, name)) != plain[name]}
         return "?" + urlencode(given)
 
     @classmethod
     def _added(cls) -> tuple[str, ...]:
         common = {each.name for each in fields(RowQuery)}
         return tuple(each.name for each in fields(cls) if each.name not in common)
+
+
+@cache
+def _plain_values(query: type[RowQuery]) -> dict[str, Any]:
+    """What each parameter is on the plain list, in the order of a URL: those that a list adds come first."""
+    plain = query(sort=query.SORTS[0])
+    names = (*query._added(), *(each.name for each in fields(RowQuery)))
+    return {name: getattr(plain, name) for name in names}
+
+
+@lru_cache(maxsize=64)
+def _sort_urls(query: RowQuery) -> dict[str, str]:
+    """Kept by the query, since the head of each of a page's tables looks at every one of them."""
+    turned = {name: f"-{name}" if query.sort == name else name for name in query.SORTS}
+    return {name: replace(query, sort=sort, page=1).query_string() for name, sort in turned.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

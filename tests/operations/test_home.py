@@ -347,3 +347,18 @@ def test_after_adding_a_reload_is_one_click_away(db: None, client_as: ClientAs) 
         reverse("dispatcher:add"), row | {"destination": "sip:10.0.0.78", "and_reload": "1"}
     )
     assert landed.headers["Location"] == reverse("operations:reload")
+
+
+def test_a_changed_role_changes_the_links_at_once(client_as: ClientAs) -> None:
+    """The links are kept from page to page, by what they show."""
+    client = client_as(Role.VIEWER)
+    assert reverse("accounts:users") not in _links(client)
+    User.objects.update(role=Role.ADMINISTRATOR)
+    assert reverse("accounts:users") in _links(client)
+    User.objects.update(role=Role.VIEWER)
+    assert reverse("accounts:users") not in _links(client)
+
+
+def _links(client: Client) -> str:
+    page = client.get(reverse("audit:list")).content.decode()
+    return page.partition('<nav id="navigation"')[2].partition("</nav>")[0]

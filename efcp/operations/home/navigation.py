@@ -1,13 +1,14 @@
 """The links on every page: what is where, and which one the page belongs to."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.http import HttpRequest
-from django.urls import reverse
+from django.template.loader import render_to_string
+from django.urls import get_script_prefix, reverse
 from django.utils.functional import SimpleLazyObject
 
-from efcp.modules.registry import all_modules
+from efcp.modules.registry import PanelModule, all_modules
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,11 @@ class LinkGroup:
     links: tuple[Link, ...]
 
 
+PlaceGroup = tuple[str, tuple[Place, ...]]
+
 BOARD_PAGES = ("board", "everything", "choose", "set-state", "state-run", "undo-state")
 USER_PAGES = ("users", "add-user", "edit-user", "user-password", "delete-user")
-GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
+GROUPS: tuple[PlaceGroup, ...] = (
     ("", (Place("home", "Home", ("home", "panel:")),)),
     (
         "System",
@@ -81,13 +84,22 @@ GROUPS: tuple[tuple[str, tuple[Place, ...]], ...] = (
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
-    """The variables `navigation`, the groups of links, and `current_place`, the label of the page's own."""
-    groups = SimpleLazyObject(lambda: tuple(_groups(request)))
-    return {"navigation": groups, "current_place": SimpleLazyObject(lambda: _current_label(groups))}
+    """The variables `navigation`, the groups of links; `sidebar`, their HTML; `current_place`, its label."""
+    groups = SimpleLazyObject(lambda: _groups(request))
+    return {
+        "navigation": groups,
+        "sidebar": SimpleLazyObject(lambda: _sidebar(_groups(request))),
+        "current_place": SimpleLazyObject(lambda: _current_label(_groups(request))),
+    }
 
 
-def place_groups() -> Iterator[tuple[str, tuple[Place, ...]]]:
+def place_groups() -> tuple[PlaceGroup, ...]:
     """The places by heading; the registered modules come first under "System"."""
+    return _place_groups(all_modules())
+
+
+@lru_cache(maxsize=16)
+def _place_groups(registered: tuple[PanelModule, ...]) -> tuple[PlaceGroup, ...]:
     modules = tuple(
         Place(
             module.list_url,
@@ -95,10 +107,11 @@ def place_groups() -> Iterator[tuple[str, tuple[Place, ...]]]:
             tuple(f"{each}:" for each in module.namespaces),
             module.view_permission,
         )
-        for module in all_modules()
+        for module in registered
     )
-    for heading, places in GROUPS:
-        yield heading, (*modules, *places) if heading == "System" else places
+    return tuple(
+        (heading, (*modules, *places) if heading == "System" else places) for heading, places in GROUPS
+    )
 
 
 def place_of(view_name: str) -> Place | None:
@@ -107,14 +120,34 @@ def place_of(view_name: str) -> Place | None:
     return max(places, key=lambda place: place.longest(view_name), default=None)
 
 
-def _groups(request: HttpRequest) -> Iterator[LinkGroup]:
+def _groups(request: HttpRequest) -> tuple[LinkGroup, ...]:
     view_name = request.resolver_match.view_name if request.resolver_match else ""
+    needed = {place.permission for _heading, places in place_groups() for place in places}
+    permissions = frozenset(each for each in needed if request.user.has_perm(each))
+    return _link_groups(place_groups(), view_name, permissions, get_script_prefix())
+
+
+@lru_cache(maxsize=512)
+def _link_groups(
+    groups: tuple[tuple[str, tuple[Place, ...]], ...],
+    view_name: str,
+    permissions: frozenset[str],
+    _prefix: str,
+) -> tuple[LinkGroup, ...]:
+    """The links that these permissions give; `_prefix`, under which the panel is mounted, is in every URL."""
     mine = place_of(view_name)
-    for heading, places in place_groups():
-        permitted = (place for place in places if request.user.has_perm(place.permission))
-        links = tuple(_link(place, mine, view_name) for place in permitted)
+    found = []
+    for heading, places in groups:
+        links = tuple(_link(place, mine, view_name) for place in places if place.permission in permissions)
         if links:
-            yield LinkGroup(heading, links)
+            found.append(LinkGroup(heading, links))
+    return tuple(found)
+
+
+@lru_cache(maxsize=512)
+def _sidebar(groups: tuple[LinkGroup, ...]) -> str:
+    """The links' HTML, which shows nothing but `groups`."""
+    return render_to_string("sidebar.html", {"navigation": groups})
 
 
 def _link(place: Place, mine: Place | None, view_name: str) -> Link:
@@ -122,9 +155,5 @@ def _link(place: Place, mine: Place | None, view_name: str) -> Link:
     return Link(place.label, reverse(place.view), current)
 
 
-def _current_label(groups: object) -> str:
-    for group in groups:  # type: ignore[attr-defined]
-        for link in group.links:
-            if link.current:
-                return str(link.label)
-    return "Menu"
+def _current_label(groups: tuple[LinkGroup, ...]) -> str:
+    return next((link.label for group in groups for link in group.links if link.current), "Menu")
