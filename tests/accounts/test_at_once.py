@@ -101,7 +101,7 @@ def test_wrong_tries_at_once_all_count_and_no_more_are_let_through_than_one_afte
     tries = """
 now = datetime(2026, 3, 1, tzinfo=UTC)
 results = [throttle.count_attempt("ada", "192.0.2.1", now) for _ in range(5)]
-print(sum(isinstance(each, throttle.Counted) for each in results))
+print(sum(isinstance(each, throttle.LoginAttempt) for each in results))
 """
     let_through = installation.at_once(*[tries] * 4)
     (count,) = installation.at_once('print(FailedLogins.objects.get(key__startswith="account:").count)')

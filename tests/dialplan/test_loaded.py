@@ -74,7 +74,9 @@ def pending() -> ProxyRules:
 def markers(client: Client) -> list[tuple[str, ...]]:
     """What is said of each rule of the list."""
     page = client.get(reverse("dialplan:list")).context["page"]
-    return [tuple(each.words for each in rule.not_loaded) for band in page.bands for rule in band.rules]
+    return [
+        tuple(each.words for each in rule.not_loaded) for section in page.sections for rule in section.rules
+    ]
 
 
 def test_after_a_reload_nothing_is_pending(proxy: Proxy, add_rule: AddRule, administrator: Client) -> None:
