@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 from pytest_django.fixtures import Settings
 
 from efcp.accounts.models import FailedLogins
 from efcp.jobs import cleanup
 from efcp.jobs.cleanup import run_cleanup
+from efcp.jobs.management.commands import work
 from efcp.operations.reloads.models import ReloadRun
 from efcp.operations.states.models import StateRun
 from efcp.proxies.models import HistoryGap, StateChange
@@ -109,3 +111,19 @@ def test_expired_sessions_are_deleted() -> None:
     Session.objects.create(session_key="new", session_data="", expire_date=days_ago(-1))
     run_cleanup.func()
     assert Session.objects.get().session_key == "new"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cleanup_that_the_version_before_queued_fails_once_and_the_next_works(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run_cleanup.enqueue()
+    DBTaskResult.objects.update(task_path="efcp.jobs.housekeeping.keep_house")
+    with caplog.at_level(logging.ERROR):
+        work._look(work._worker())
+    done = DBTaskResult.objects.order_by("enqueued_at").values_list("task_path", "status")
+    assert list(done) == [
+        ("efcp.jobs.housekeeping.keep_house", "FAILED"),
+        (run_cleanup.module_path, "SUCCESSFUL"),
+    ]
+    assert len(caplog.records) == 1
