@@ -259,6 +259,14 @@ def test_a_number_without_sense_is_not_followed(administrator: Client, asked: di
     assert (page.status_code, "trace" in page.context) == (200, False)
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("query", [{}, {"dpid": "2"}, {"of": "1"}])
+def test_no_field_is_wrong_before_a_number_is_followed(administrator: Client, query: dict[str, str]) -> None:
+    form = administrator.get(reverse(ROUTES), query).context["form"]
+    assert not form.errors
+    assert form["dpid"].value() == query.get("dpid", "1")
+
+
 @pytest.mark.parametrize(
     ("role", "seen", "said"),
     [(None, 302, 302), (Role.VIEWER, 200, 403), (Role.OPERATOR, 200, 403), (Role.ADMINISTRATOR, 200, 302)],

@@ -92,7 +92,8 @@ class TraceForm(forms.Form):
 @permission_required("efcp.view", raise_exception=True)
 def routes(request: HttpRequest) -> HttpResponse:
     """The route map; with `number`, its path along it; with `of`, the form for that dialplan's target."""
-    form = TraceForm(with_defaults(request.GET, _TRACE_DEFAULTS))
+    values = with_defaults(request.GET, _TRACE_DEFAULTS)
+    form = TraceForm(values) if "number" in request.GET else TraceForm(initial=values)
     of = integer(request.GET.get("of"), 0, MAX_SET)
     initial = {"dpid": of, "attributes": request.GET.get("attributes", "")}
     context: dict[str, object] = {
@@ -128,7 +129,7 @@ def save(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"Dialplan {target.dpid} leads to {target.where}.")
             return redirect("preview:routes")
-    trace_form = TraceForm(_TRACE_DEFAULTS)
+    trace_form = TraceForm(initial=_TRACE_DEFAULTS)
     context = {"form": trace_form, "target_form": form, "former_target": former}
     return _show(request, context, status=422)
 
