@@ -32,8 +32,8 @@ test: $(VENV)/.dev ## Run every test: on SQLite, on MariaDB, in Chromium
 coverage: $(VENV)/.dev ## Print branch coverage of the tests on SQLite; fail below the floor in pyproject.toml
 	@EFCP_SECRET_KEY=$(TEST_KEY) $(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(COVERAGE)
 
-mutants: $(VENV)/.dev ## Change the pure cores and see which tests fail: make mutants MUTANTS='dispatcher/routing/*'
-	@$(BIN)/python -m tests.mutants $(MUTANTS)
+mutants: $(VENV)-mutants/.done ## Change the pure cores and see which tests fail: make mutants MUTANTS='dispatcher/routing/*'
+	@$(VENV)-mutants/bin/python -m tests.mutants $(MUTANTS)
 
 fuzz: $(VENV)/.dev ## Run the property tests on random input; pin what fails with @example
 	@EFCP_SECRET_KEY=$(TEST_KEY) $(BIN)/python -m pytest --hypothesis-profile=fuzz -m hypothesis $(FUZZ)
@@ -61,9 +61,10 @@ lock: $(VENV)/.dev ## Renew the lock files from pyproject.toml
 	$(COMPILE) --extra replay pyproject.toml -o requirements/run.lock
 	$(COMPILE) --extra mysql --extra replay pyproject.toml -o requirements/site.lock
 	$(COMPILE) --extra mysql --extra replay --group dev pyproject.toml -o requirements/dev.lock
+	$(COMPILE) --extra mysql --extra replay --group dev --group mutants pyproject.toml -o requirements/mutants.lock
 
 clean: ## Remove the virtual environment (the data under var/ stays)
-	@rm -rf $(VENV)
+	@rm -rf $(VENV) $(VENV)-mutants
 
 $(VENV)/bin/python:
 	@if ! command -v $(PYTHON) >/dev/null; then
@@ -79,6 +80,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: requirements/run.lock | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
+	touch $@
+
+$(VENV)-mutants/.done: requirements/mutants.lock $(VENV)/.dev
+	@$(PYTHON) -m venv $(VENV)-mutants
+	$(VENV)-mutants/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 # Python itself may be among what is installed first, so that it can't be a prerequisite here.

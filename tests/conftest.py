@@ -1,11 +1,11 @@
 """Fixtures for every test: people of each role, and clients signed in as them."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
-from django.db import connections
+from django.db import connection, connections
 from django.db.models.signals import post_migrate
 from django.http import HttpResponse
 from django.test import Client
@@ -27,6 +27,7 @@ settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples
 settings.load_profile("ci" if os.environ.get("CI") else "efcp")
 
 LONG_DIRECTORIES = {"browser", "database", "launch"}
+EMPTIED = {"dispatcher": "DELETE FROM dispatcher", "dialplan": "DELETE FROM dialplan"}
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_serialized_rollback", "live_server"}
 
 
@@ -67,13 +68,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     wanted = [item for item in items if is_wanted(item)]
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
-    # The long tests first, or the last of them would run while the other workers have nothing left to do.
-    items[:] = sorted(wanted, key=lambda item: not _is_long(item))
+    # Each worker begins with an equal part of the list. Its share of the long tests comes first,
+    # or the last of them would run while the others have nothing left to do.
+    long = [item for item in wanted if _is_long(item)]
+    short = [item for item in wanted if not _is_long(item)]
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    parts = ((*long[worker::workers], *short[worker::workers]) for worker in range(workers))
+    items[:] = [item for part in parts for item in part]
 
 
 def _is_long(item: pytest.Item) -> bool:
     """Whether a test takes seconds, most of them waiting for processes that it starts."""
     return item.get_closest_marker("long") is not None or not LONG_DIRECTORIES.isdisjoint(item.path.parts)
+
+
+@pytest.fixture(autouse=True)
+def _opensips_tables_are_left_empty(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Empty OpenSIPS's tables after a test that commits: Django empties only those that it manages."""
+    marker = request.node.get_closest_marker("django_db")
+    commits = marker is not None and bool(marker.kwargs.get("transaction"))
+    if not commits and "transactional_db" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    yield
+    with connection.cursor() as cursor:
+        present = connection.introspection.table_names(cursor)
+        for table, statement in EMPTIED.items():
+            if table in present:
+                cursor.execute(statement)
 
 
 @pytest.fixture(autouse=True)

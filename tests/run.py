@@ -22,7 +22,7 @@ _SETTINGS_OF_A_SITE = ("DATABASE_URL", "EFCP_")
 """How the names begin that are never handed to a test: it might be run on a database that is in use."""
 ENDS_WITHIN_S = 60.0
 _CORES = len(os.sched_getaffinity(0))
-_WORKERS = {"SQLite": 2 * _CORES}
+_WORKERS = {"SQLite": 3 * _CORES // 2}
 """More workers than cores where browsers and processes are waited for; one for each core elsewhere."""
 
 
