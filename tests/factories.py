@@ -23,6 +23,8 @@ from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.modules.registry import ReloadOutcome
 from efcp.operations.reloads.models import ReloadResult, ReloadRun
+from efcp.proxies.load_reports import LoadReports, read_on
+from efcp.proxies.loads import stored_load, write_load
 from efcp.proxies.memory import MemoryList, Snapshot
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
 from efcp.proxies.selectors import FRESH_FOR
@@ -170,3 +172,9 @@ class RuleFactory(Factory[Rule]):
     @classmethod
     def _create(cls, model_class: type[Rule], *_args: Any, **columns: Any) -> Rule:
         return model_class.objects.get(pk=dialplan.add(RuleRow(**columns), SOMEBODY))
+
+
+def store_load_reports(proxy: Proxy, module: str, partition: str, reports: LoadReports) -> None:
+    """Store what a visit of the watcher stores of a module's reports of loading."""
+    load = read_on(stored_load(proxy.pk, module, partition), reports)
+    write_load(proxy.pk, module, partition, load)

@@ -80,10 +80,6 @@ class Translated:
     output: bytes
     attributes: bytes
 
-    def number_after(self, subject: bytes) -> bytes:
-        """What a script holds afterwards that has its number translated in place."""
-        return self.output or subject
-
 
 @dataclass(frozen=True, slots=True)
 class UndefinedOutput:

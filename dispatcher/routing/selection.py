@@ -117,11 +117,6 @@ class Selection:
         """The chosen destination."""
         return self.destinations[self.chosen.index]
 
-    @property
-    def next_hops(self) -> tuple[str, ...]:
-        """Where the call is sent, one after the other as each fails."""
-        return tuple(self.destinations[index].next_hop for index in (self.chosen.index, *self.failover))
-
 
 @dataclass(frozen=True, slots=True)
 class NoSelection:

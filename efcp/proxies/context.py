@@ -1,5 +1,6 @@
 """What every page's top bar shows of the proxies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,11 +34,16 @@ class ProxyDots:
         return sum(dot.good for dot in self.dots)
 
 
-def watched_on(request: HttpRequest) -> tuple[WatchedProxy, ...]:
-    """The enabled proxies, read once for the whole request, by its page and its top bar alike."""
+def watched_on(
+    request: HttpRequest, read: Callable[[], tuple[WatchedProxy, ...]] = watched_proxies
+) -> tuple[WatchedProxy, ...]:
+    """The enabled proxies, read once for the whole request, by its page and its top bar alike.
+
+    A page that needs more of them than others do hands in how it reads them.
+    """
     watched: tuple[WatchedProxy, ...] | None = getattr(request, "watched_proxies", None)
     if watched is None:
-        watched = watched_proxies()
+        watched = read()
         request.watched_proxies = watched  # type: ignore[attr-defined]
     return watched
 

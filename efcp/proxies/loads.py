@@ -12,16 +12,15 @@ from django.db import transaction
 from efcp.clock import in_words
 from efcp.proxies.load_reports import (
     LastLoad,
-    LoadReports,
     LoadSource,
     PanelLoad,
     Row,
     panel_load,
     partition_of,
-    read_on,
 )
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import LoadedRows, Proxy, ProxyLoad
+from efcp.proxies.storing import lock_proxy
 
 MAX_ROWS = 100_000
 """Rows that are kept of one load; a larger table is compared by its counts alone."""
@@ -42,20 +41,12 @@ LAST_LOAD = (
 
 
 @retried_on_lock
-def store_load_reports(proxy: Proxy, module: str, partition: str, reports: LoadReports) -> None:
-    """Read a module's reports on, in a transaction of their own."""
-    with transaction.atomic():
-        load = _locked(proxy, module, partition)
-        if load is not None:
-            write_load(proxy.pk, module, partition, read_on(load, reports))
-
-
-@retried_on_lock
 def record_panel_load(proxy: Proxy, module: str, partition: str, asked: PanelLoad) -> None:
     """Store what this panel's reload loaded, unless a later load was reported already."""
     with transaction.atomic():
-        before = _locked(proxy, module, partition)
-        load = panel_load(before, asked) if before else None
+        if not lock_proxy(proxy):
+            return
+        load = panel_load(stored_load(proxy.pk, module, partition), asked)
         if load is not None:
             rows = None if load.problem or asked.rows is None else _stored(asked.rows)
             write_load(proxy.pk, module, partition, load, rows)
@@ -117,14 +108,6 @@ def why_unknown(load: LastLoad, now: datetime) -> str:
         case LoadSource.OTHER:
             return f"It was reloaded {age}, not by this panel."
     return "It does not report its loads."
-
-
-def _locked(proxy: Proxy, module: str, partition: str) -> LastLoad | None:
-    """The last load, under the proxy's lock; None where the proxy is another one by now."""
-    same_proxy = Proxy.objects.filter(pk=proxy.pk, mi_url=proxy.mi_url, partition=proxy.partition)
-    if not same_proxy.select_for_update().values_list("pk").first():
-        return None
-    return stored_load(proxy.pk, module, partition)
 
 
 def _stored(rows: Sequence[Row]) -> LoadedRows:

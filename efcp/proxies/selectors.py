@@ -123,6 +123,11 @@ _WATCHED = (
 _WATCHED_ENABLED = _WATCHED.filter(enabled=True)
 
 
+def silent_proxies(watched: Iterable[WatchedProxy]) -> tuple[WatchedProxy, ...]:
+    """Those that do not answer now, or never did: of their memory nothing is known now."""
+    return tuple(each for each in watched if not each.fresh)
+
+
 def watched_proxies(
     *, enabled_only: bool = True, now: datetime | None = None, marks: Mapping[str, Subquery] | None = None
 ) -> tuple[WatchedProxy, ...]:

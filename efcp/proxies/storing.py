@@ -16,7 +16,7 @@ from django.db import connection
 
 from efcp.proxies.flag_reports import FlagReport
 from efcp.proxies.memory import Identity, MemoryDestination, MemoryList, Probes, StoredDestination
-from efcp.proxies.models import HistoryGap, KnownDestination, KnownSet, ProxyContact, StateChange
+from efcp.proxies.models import HistoryGap, KnownDestination, KnownSet, Proxy, ProxyContact, StateChange
 from efcp.proxies.reconcile import (
     ContactState,
     HistoryEntry,
@@ -56,6 +56,12 @@ _CHANGE_COLUMNS = (
     "state_after",
     "cause",
 )
+
+
+def lock_proxy(proxy: Proxy) -> bool:
+    """Lock the row until the transaction ends; False where it no longer is the proxy that was asked."""
+    same_proxy = Proxy.objects.filter(pk=proxy.pk, mi_url=proxy.mi_url, partition=proxy.partition)
+    return same_proxy.select_for_update().values_list("pk").first() is not None
 
 
 def contact_state(contact: ProxyContact) -> ContactState:

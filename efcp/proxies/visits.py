@@ -26,7 +26,7 @@ from efcp.proxies.models import (
 )
 from efcp.proxies.polling import Poll, Pulse
 from efcp.proxies.reconcile import Met, ProxyAnswer, StoreOutcome, read, reconcile
-from efcp.proxies.storing import apply, contact_state, stored_rows
+from efcp.proxies.storing import apply, contact_state, lock_proxy, stored_rows
 
 _STRANGER = "Another proxy answers at this address in turn with the one that is known."
 
@@ -144,8 +144,7 @@ def forget(proxy: Proxy) -> None:
 
 def _lock_contact(proxy: Proxy) -> ProxyContact | None:
     """Lock the proxy's row and return its contact; None where it is not the proxy that was asked any more."""
-    same_proxy = Proxy.objects.filter(pk=proxy.pk, mi_url=proxy.mi_url, partition=proxy.partition)
-    if not same_proxy.select_for_update().values_list("pk").first():
+    if not lock_proxy(proxy):
         return None
     contact, _created = ProxyContact.objects.get_or_create(proxy_id=proxy.pk)
     return contact

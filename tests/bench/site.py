@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests import mariadb
+from tests.ports import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 PASSWORD = "a-long-enough-one"
@@ -88,7 +88,7 @@ def running_site() -> Iterator[Site]:
 @contextlib.contextmanager
 def _served(module: str, environment: dict[str, str], sign_of_life: str) -> Iterator[str]:
     """Serve the application of `module` as the panel is served; yield its origin."""
-    port = _free_port()
+    port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--config", "efcp/launch/gunicorn_config.py", module],
         cwd=PROJECT,
@@ -138,12 +138,6 @@ def _quick_proxy() -> Iterator[int]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(url: str) -> None:

@@ -15,11 +15,12 @@ from dialplan.translation.rules import RuleRow
 from efcp.audit.services import Actor
 from efcp.mi.replies import IdentifierReports, StatusReport
 from efcp.proxies.load_reports import LoadReports, PanelLoad
-from efcp.proxies.loads import record_panel_load, store_load_reports
+from efcp.proxies.loads import record_panel_load
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
 from tests.dialplan.conftest import AddRule
 from tests.dispatcher.conftest import make_proxy
+from tests.factories import store_load_reports
 
 SOMEBODY = Actor("somebody")
 

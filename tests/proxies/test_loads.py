@@ -6,9 +6,10 @@ import pytest
 
 from efcp.mi.replies import IdentifierReports, StatusReport
 from efcp.proxies.load_reports import LastLoad, LoadReports, LoadSource, PanelLoad
-from efcp.proxies.loads import last_loads, loaded_rows, record_panel_load, store_load_reports
+from efcp.proxies.loads import last_loads, loaded_rows, record_panel_load
 from efcp.proxies.models import Proxy
 from tests.dispatcher.conftest import make_proxy
+from tests.factories import store_load_reports
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ROWS = ((1, "one"), (2, "zwei"))

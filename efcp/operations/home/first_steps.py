@@ -76,22 +76,22 @@ def _steps(watched: tuple[WatchedProxy, ...]) -> Iterator[FirstStep]:
         "Add destination",
         Destination.objects.exists(),
     )
-    reloads = ReloadResult.objects.filter(
+    is_reloaded = ReloadResult.objects.filter(
         run__module__in=modules_with_live_states(), outcome=ReloadOutcome.DONE
-    )
+    ).exists()
     yield FirstStep(
         "Reload the proxies",
         "Proxies use a change only after a reload.",
         reverse("operations:reload"),
         "Reload",
-        reloads.exists(),
+        is_reloaded,
     )
     yield FirstStep(
         "See its state",
         "Active, probing or inactive on each proxy, with problems first.",
         reverse("operations:board"),
         "State board",
-        reloads.exists() and KnownDestination.objects.exists(),
+        is_reloaded and KnownDestination.objects.exists(),
     )
     yield FirstStep(
         "Get notified",

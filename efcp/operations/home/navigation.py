@@ -1,7 +1,7 @@
 """The links on every page: what is where, and which one the page belongs to."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -85,11 +85,11 @@ GROUPS: tuple[PlaceGroup, ...] = (
 
 def navigation(request: HttpRequest) -> dict[str, object]:
     """The variables `navigation`, the groups of links; `sidebar`, their HTML; `current_place`, its label."""
-    groups = SimpleLazyObject(lambda: _groups(request))
+    groups = cache(lambda: _groups(request))
     return {
-        "navigation": groups,
-        "sidebar": SimpleLazyObject(lambda: _sidebar(_groups(request))),
-        "current_place": SimpleLazyObject(lambda: _current_label(_groups(request))),
+        "navigation": SimpleLazyObject(groups),
+        "sidebar": SimpleLazyObject(lambda: _sidebar(groups())),
+        "current_place": SimpleLazyObject(lambda: _current_label(groups())),
     }
 
 
@@ -129,7 +129,7 @@ def _groups(request: HttpRequest) -> tuple[LinkGroup, ...]:
 
 @lru_cache(maxsize=512)
 def _link_groups(
-    groups: tuple[tuple[str, tuple[Place, ...]], ...],
+    groups: tuple[PlaceGroup, ...],
     view_name: str,
     permissions: frozenset[str],
     _prefix: str,

@@ -24,7 +24,7 @@ from efcp.operations.maintenance.selectors import running
 from efcp.operations.reloads.models import ReloadResult, ReloadRun
 from efcp.proxies.models import StateChange
 from efcp.proxies.probing import Check
-from efcp.proxies.selectors import WatchedProxy, watched_proxies, watcher_is_silent
+from efcp.proxies.selectors import WatchedProxy, silent_proxies, watched_proxies, watcher_is_silent
 from efcp.proxies.set_counts import listed_names
 
 SHOWN_SETS = 12
@@ -154,7 +154,7 @@ class Home:
     @property
     def silent(self) -> tuple[WatchedProxy, ...]:
         """Proxies of whose memory nothing is known now."""
-        return tuple(each for each in self.board.watched if not each.fresh)
+        return silent_proxies(self.board.watched)
 
     @property
     def unprobed(self) -> int:
@@ -238,7 +238,7 @@ def _processes(watched: Sequence[WatchedProxy], now: datetime) -> Iterator[Probl
 
 
 def _silent(watched: Sequence[WatchedProxy]) -> Iterator[Problem]:
-    silent = [each for each in watched if not each.fresh]
+    silent = silent_proxies(watched)
     url = reverse("proxies:list")
     if len(silent) > SHOWN_SILENT:
         title = f"{len(silent)} of {len(watched)} proxies do not answer"

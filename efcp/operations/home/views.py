@@ -15,26 +15,16 @@ from efcp.audit.services import actor_of
 from efcp.operations.home.first_steps import first_steps
 from efcp.operations.home.selectors import home, version_of, watched_with_marks
 from efcp.proxies.context import watched_on
-from efcp.proxies.selectors import WatchedProxy
 
 NOW = "now"
 """The id of the part that refreshes itself."""
-
-
-def _watched(request: HttpRequest) -> tuple[WatchedProxy, ...]:
-    """The proxies with the marks of this page, read once for the whole request."""
-    watched: tuple[WatchedProxy, ...] | None = getattr(request, "watched_proxies", None)
-    if watched is None:
-        watched = watched_with_marks()
-        request.watched_proxies = watched  # type: ignore[attr-defined]
-    return watched
 
 
 def _fragment_version(request: HttpRequest) -> str | None:
     """The version of the part that refreshes itself; the page around it is somebody's own, and has none."""
     if request.headers.get("HX-Target") != NOW:
         return None
-    return f'"{version_of(_watched(request))}"'
+    return f'"{version_of(watched_on(request, watched_with_marks))}"'
 
 
 @require_safe
@@ -42,7 +32,7 @@ def _fragment_version(request: HttpRequest) -> str | None:
 @condition(etag_func=_fragment_version)
 def home_page(request: HttpRequest) -> HttpResponse:
     """What is wrong now, and what happened last; `?wall` is the same for a screen on a wall."""
-    watched = _watched(request)
+    watched = watched_on(request, watched_with_marks)
     context = {"home": home(watched), "is_wall": "wall" in request.GET}
     if request.headers.get("HX-Target") == NOW:
         return render(request, "home/now.html", context)

@@ -22,10 +22,9 @@ from efcp.operations.reloads.services import ReloadRequest
 from efcp.operations.runs import RunHandle
 from efcp.proxies.fan_out import target_of
 from efcp.proxies.load_reports import LoadReports
-from efcp.proxies.loads import store_load_reports
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
-from tests.factories import ProxyFactory
+from tests.factories import ProxyFactory, store_load_reports
 from tests.operations.conftest import SOMEBODY
 from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox, wait_until
 
