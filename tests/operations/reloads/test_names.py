@@ -57,9 +57,11 @@ def shown(client: Client) -> str:
     return " ".join(unescape(client.get(reverse("operations:reload")).content.decode()).split())
 
 
-def test_a_name_that_resolves_as_loaded_is_no_change(held: Proxy, name_server: NameServer) -> None:
+def test_a_name_that_resolves_as_loaded_is_no_change(
+    held: Proxy, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name_server.addresses["gw.example.test"] = ["127.0.0.5"]
-    changes = found()
+    changes = found(looked_up_in_peace(monkeypatch))
     assert (changes.count, changes.names.moved.count, changes.unknown_names) == (0, 0, 0)
 
 
@@ -70,9 +72,11 @@ def test_a_name_that_does_not_resolve_would_be_removed(held: Proxy, name_server:
     assert "gw.example.test does not resolve here" in drop.why
 
 
-def test_a_name_that_moved_is_told_with_both_addresses(held: Proxy, name_server: NameServer) -> None:
+def test_a_name_that_moved_is_told_with_both_addresses(
+    held: Proxy, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name_server.addresses["gw.example.test"] = ["127.0.0.6"]
-    changes = found()
+    changes = found(looked_up_in_peace(monkeypatch))
     (move,) = changes.names.moved.shown
     assert [(each.memory, each.table) for each in move.differences] == [("127.0.0.5:5060", "127.0.0.6")]
 
