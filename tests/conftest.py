@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import chain, groupby
 
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
@@ -68,12 +69,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     wanted = [item for item in items if is_wanted(item)]
     config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
-    # Each worker begins with an equal part of the list. Its share of the long tests comes first,
-    # or the last of them would run while the others have nothing left to do.
-    long = [item for item in wanted if _is_long(item)]
+    # Each worker begins with an equal part of the list. Its share of the long tests comes first, or the last
+    # of them would run while the others have nothing left to do. A module's tests stay together, since each
+    # worker that runs some of them starts the module's panel again.
+    long = groupby((item for item in wanted if _is_long(item)), key=lambda item: item.path)
+    modules = [list(tests) for _path, tests in long]
     short = [item for item in wanted if not _is_long(item)]
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    parts = ((*long[worker::workers], *short[worker::workers]) for worker in range(workers))
+    parts = ((*chain(*modules[worker::workers]), *short[worker::workers]) for worker in range(workers))
     items[:] = [item for part in parts for item in part]
 
 
