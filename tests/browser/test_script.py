@@ -11,6 +11,9 @@ SCRIPT = (
     'failure_route[again] { ds_mark_dst("i"); if (ds_next_dst()) t_relay(); }\n'
 )
 
+LINES = "return [...document.querySelectorAll('.script code')].map(line => line.textContent).join('\\n')"
+"""The written script, read at once: an answer that comes meanwhile replaces every line."""
+
 
 @pytest.mark.browser
 def test_what_is_written_follows_the_answers_and_passes_the_check(panel: Panel, browser: Browser) -> None:
@@ -23,8 +26,7 @@ def test_what_is_written_follows_the_answers_and_passes_the_check(panel: Panel, 
     browser.choose("minimal", "a whole proxy that runs")
     browser.wait_for('modparam("dispatcher", "ds_probing_threshold", 3)')
     browser.wait_for("route[to_media_vbb]")
-    lines = browser.driver.find_elements(By.CSS_SELECTOR, ".script code")
-    text = "\n".join(str(line.get_property("textContent")) for line in lines)
+    text = browser.driver.execute_script(LINES)
     browser.see(panel.url("system/script/"))
     browser.driver.execute_script("document.getElementsByName('text')[0].value = arguments[0]", text)
     browser.press("Check it")
