@@ -34,11 +34,6 @@ class Outage:
     down_after_s: float
     up_after_s: float
 
-    @property
-    def is_in_time(self) -> bool:
-        """Whether both were shown as soon as the settings of the proxies allow, and two seconds."""
-        return self.down_after_s <= DOWN_WITHIN_S and self.up_after_s <= UP_WITHIN_S
-
 
 @contextlib.contextmanager
 def watched_gateway(proxies: int, browser: Browser) -> Iterator[int]:
