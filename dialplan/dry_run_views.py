@@ -51,13 +51,13 @@ def ask(request: HttpRequest) -> HttpResponse:
     proxies = proxies_for_all()[:MAX_ASKED]
     context: dict[str, object]
     if tried.crashes:
-        context = {"told": not_asked(proxies)}
+        context = {"answers": not_asked(proxies)}
     else:
         try:
             context = _answers(ask_proxies(proxies, dpid, tried, actor_of(request).name))
         except QuestionsBusyError as error:
-            context = {"told": [], "problem": str(error)}
-    return _show(request, dpid, tried, "dialplan/asked.html", **context)
+            context = {"answers": [], "problem": str(error)}
+    return _show(request, dpid, tried, "dialplan/dry_run_with_answers.html", **context)
 
 
 @require_safe
@@ -66,12 +66,12 @@ def answers(request: HttpRequest, question_id: int) -> HttpResponse:
     """What the proxies answered so far: a fragment that asks again while answers are awaited, or a page."""
     question = get_object_or_404(SharedQuestion, pk=question_id, key__startswith="translation:")
     is_fragment = request.headers.get("HX-Request") == "true"
-    template = "dialplan/asked_answers.html" if is_fragment else "dialplan/asked_page.html"
+    template = "dialplan/proxy_answers.html" if is_fragment else "dialplan/proxy_answers_page.html"
     return render(request, template, _answers(question))
 
 
 def _answers(question: SharedQuestion) -> dict[str, object]:
-    return {"question": question, "told": answers_to(question), "is_open": is_open(question)}
+    return {"question": question, "answers": answers_to(question), "is_open": is_open(question)}
 
 
 def _question(posted: QueryDict) -> tuple[int | None, str]:
@@ -93,4 +93,4 @@ def _show(
     """The answer as a fragment, or without htmx as a page around it."""
     context = {"dpid": dpid, "tried": tried, "answer": template, **more}
     is_fragment = request.headers.get("HX-Request") == "true"
-    return render(request, template if is_fragment else "dialplan/tried_page.html", context)
+    return render(request, template if is_fragment else "dialplan/dry_run_page.html", context)

@@ -23,30 +23,30 @@ def hints(values: RuleRow) -> Iterator[Finding]:
     yield from _expression("match_exp", values.match_exp, is_regex=is_regex)
     yield from _expression("subst_exp", values.subst_exp or "", is_regex=True)
     if found := _DOLLAR_GROUP.search(values.repl_exp or ""):
-        told = f"A group is written \\{found[1]} here, not {found[0]}."
-        yield _hint("repl_exp", told, "dollar_group", found.start())
+        message = f"A group is written \\{found[1]} here, not {found[0]}."
+        yield _hint("repl_exp", message, "dollar_group", found.start())
     if column := column_named_in(values.attrs or "", _OWN_COLUMNS):
-        told = f"OpenSIPS does not read attributes: {column} is a field of its own."
-        yield _hint("attrs", told, "attribute_is_column")
+        message = f"OpenSIPS does not read attributes: {column} is a field of its own."
+        yield _hint("attrs", message, "attribute_is_column")
 
 
 def _expression(column: str, text: str, *, is_regex: bool) -> Iterator[Finding]:
     if variable := _VARIABLE.search(text):
         what = "an expression, in which $ is the end of the input" if is_regex else "compared as written"
-        told = f"No variable is put in here: it is {what}."
-        yield _hint(column, told, "variable_in_expression", variable.start())
+        message = f"No variable is put in here: it is {what}."
+        yield _hint(column, message, "variable_in_expression", variable.start())
     if not is_regex:
         if found := _REGEX_IN_TEXT.search(text):
-            told = f"“{found[0]}” is no special character in an equal rule: only this very text matches."
-            yield _hint(column, told, "expression_in_equal_rule", found.start())
+            message = f"“{found[0]}” is no special character in an equal rule: only this very text matches."
+            yield _hint(column, message, "expression_in_equal_rule", found.start())
     elif _SED.fullmatch(text):
-        told = "The slashes are part of the expression: leave them out, and give the rest its own field."
-        yield _hint(column, told, "slashes")
+        message = "The slashes are part of the expression: leave them out, and give the rest its own field."
+        yield _hint(column, message, "slashes")
     elif _ASTERISK.fullmatch(text):
-        told = "A pattern of Asterisk’s? Here it is a PCRE2 expression: such as ^0049[0-9]+$ for _0049X."
-        yield _hint(column, told, "asterisk_pattern")
-    elif text and column == "match_exp" and (told := _open_ends(text)):
-        yield _hint(column, told, "not_anchored")
+        message = "A pattern of Asterisk’s? Here it is a PCRE2 expression: such as ^0049[0-9]+$ for _0049X."
+        yield _hint(column, message, "asterisk_pattern")
+    elif text and column == "match_exp" and (message := _open_ends(text)):
+        yield _hint(column, message, "not_anchored")
 
 
 def _open_ends(expression: str) -> str:
@@ -65,5 +65,5 @@ def _open_ends(expression: str) -> str:
     return "Open at both ends (no ^, no $): it matches any text that holds a match."
 
 
-def _hint(column: str, told: str, code: str, position: int | None = None) -> Finding:
-    return Finding(column, Severity.WARNING, told, code, position)
+def _hint(column: str, message: str, code: str, position: int | None = None) -> Finding:
+    return Finding(column, Severity.WARNING, message, code, position)

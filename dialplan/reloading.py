@@ -76,15 +76,15 @@ class DialplanReload:
             self._record(reply)
         if reply.read_back.error is not None:
             return ReadBack(None, str(reply.read_back.error))
-        said = reply.read_back.value
-        if not said and reply.reports.count is None:
+        answers = reply.read_back.value
+        if not answers and reply.reports.count is None:
             return ReadBack(None, "No test case is saved, and no count reported: nothing was compared.")
-        differing = [*differing_cases(self._checked, said), *self._counted(reply)]
+        differing = [*differing_cases(self._checked, answers), *self._counted(reply)]
         shown = tuple(differing[:MAX_NOTES])
         if len(differing) > MAX_NOTES:
             shown += (f"{len(differing) - MAX_NOTES} more differ.",)
-        unasked = sum(each is None for each in said)
-        problem = f"{unasked} of {len(said)} test cases were not asked." if unasked else ""
+        unasked = sum(each is None for each in answers)
+        problem = f"{unasked} of {len(answers)} test cases were not asked." if unasked else ""
         return ReadBack(len(differing), problem, shown)
 
     def _record(self, reply: ReloadReply[Any]) -> None:
@@ -109,10 +109,10 @@ class DialplanReload:
 
 
 def differing_cases(
-    checked: Sequence[CheckedCase], said: Sequence[TranslationAnswer | None]
+    checked: Sequence[CheckedCase], answers: Sequence[TranslationAnswer | None]
 ) -> Iterator[str]:
     """Say of each case that a proxy does not answer as the table would, what it answers."""
-    for each, answer in zip(checked, said, strict=True):
+    for each, answer in zip(checked, answers, strict=True):
         if answer is not None and answer.agreement(each.tried) is Agreement.DIFFERENT:
             yield (
                 f"“{each.case.input}” in dialplan {each.case.dpid}: the proxy gives {_quoted(answer.output)},"

@@ -43,14 +43,14 @@ def check(values: RuleRow, unstorable: Unstorable | None = None) -> Iterator[Fin
         return
     loaded, found = read_rule(values, DialplanEnvironment())
     for finding in found:
-        yield _as_told(finding, values)
+        yield _form_finding(finding, values)
     yield from hints(values)
     if isinstance(loaded, LoadedRule):
         today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
         yield from _surprises(loaded, int(today.timestamp()))
 
 
-def _as_told(finding: RuleFinding, values: RuleRow) -> Finding:
+def _form_finding(finding: RuleFinding, values: RuleRow) -> Finding:
     severity = Severity.WARNING if finding.effect is RuleEffect.SURPRISE else Severity.ERROR
     if finding.code is RuleCode.RECURRENCE_CRASHES:
         severity = Severity.ERROR
@@ -67,8 +67,8 @@ def _character_at(text: str, offset: int | None) -> int | None:
 def _surprises(loaded: LoadedRule, today: int) -> Iterator[Finding]:
     recurrence = loaded.recurrence
     if recurrence is not None and not recurrence.can_crash and applies_again(recurrence, today) is False:
-        told = f"Never applies: at no time in the next {LOOKED_FOR_YEARS} years."
-        yield Finding("timerec", Severity.WARNING, told, "never_applies")
+        message = f"Never applies: at no time in the next {LOOKED_FOR_YEARS} years."
+        yield Finding("timerec", Severity.WARNING, message, "never_applies")
     yield from _risks(loaded)
 
 
@@ -76,21 +76,23 @@ def _risks(loaded: LoadedRule) -> Iterator[Finding]:
     """What goes wrong for some inputs, each with one that shows it."""
     length = longest_output(loaded)
     if length is not None and length > MAX_OUTPUT:
-        told = f"The output can have {length} bytes: beyond {MAX_OUTPUT} the translation fails, or worse."
-        yield Finding("repl_exp", Severity.WARNING, told, "long_output")
+        message = f"The output can have {length} bytes: beyond {MAX_OUTPUT} the translation fails, or worse."
+        yield Finding("repl_exp", Severity.WARNING, message, "long_output")
     if missed := input_not_substituted(loaded):
         text, always = missed
         amount = "nothing" if always else "not all"
-        told = f"It matches {amount} of what the rule matches: for {_quoted(text)} the translation fails, and"
-        told += " no later rule is tried."
-        yield Finding("subst_exp", Severity.WARNING, told, "not_substituted")
+        message = (
+            f"It matches {amount} of what the rule matches: for {_quoted(text)} the translation fails, and"
+        )
+        message += " no later rule is tried."
+        yield Finding("subst_exp", Severity.WARNING, message, "not_substituted")
     if undefined := input_of_undefined(loaded):
-        told = f"For {_quoted(undefined)} a group is unset: what comes out is left to chance."
-        yield Finding("repl_exp", Severity.WARNING, told, "undefined_output")
+        message = f"For {_quoted(undefined)} a group is unset: what comes out is left to chance."
+        yield Finding("repl_exp", Severity.WARNING, message, "undefined_output")
     for column, pattern in (("match_exp", loaded.pattern), ("subst_exp", loaded.substitution)):
         if pattern and (attack := input_that_backtracks(pattern, loaded.caseless)):
-            told = f"Backtracks badly: {_quoted(attack)} takes the proxy very long, for each call."
-            yield Finding(column, Severity.WARNING, told, "backtracks")
+            message = f"Backtracks badly: {_quoted(attack)} takes the proxy very long, for each call."
+            yield Finding(column, Severity.WARNING, message, "backtracks")
 
 
 def order_findings(loaded: LoadedRule, others: Sequence[LoadedRule]) -> Iterator[Finding]:
@@ -100,18 +102,18 @@ def order_findings(loaded: LoadedRule, others: Sequence[LoadedRule]) -> Iterator
         if each.rests_on_order:
             continue
         if each.rule is loaded:
-            told = f"Never reached: {_named(each.earlier)} matches first, whatever this one matches."
+            message = f"Never reached: {_named(each.earlier)} matches first, whatever this one matches."
         else:
-            told = f"With it {_named(each.rule)} is never reached: this one matches first."
-        yield Finding("match_exp", Severity.WARNING, told, "never_reached")
+            message = f"With it {_named(each.rule)} is never reached: this one matches first."
+        yield Finding("match_exp", Severity.WARNING, message, "never_reached")
     for clash in order.clashes:
         other = clash.other if clash.one is loaded else clash.one
-        told = f"{_named(other)} has the same priority and matches {_quoted(clash.example)} too: which of"
-        told += " them is used depends on the database's order, which nothing promises."
+        message = f"{_named(other)} has the same priority and matches {_quoted(clash.example)} too: which of"
+        message += " them is used depends on the database's order, which nothing promises."
         for hidden in clash.hidden:
             whose = "this rule" if hidden is loaded else _named(hidden)
-            told += f" If the other comes first, {whose} is never reached."
-        yield Finding("pr", Severity.WARNING, told, "same_priority")
+            message += f" If the other comes first, {whose} is never reached."
+        yield Finding("pr", Severity.WARNING, message, "same_priority")
 
 
 def _named(rule: LoadedRule) -> str:

@@ -82,7 +82,7 @@ class Comparison:
         listeners = listeners_of([each.proxy for each in fresh]) if with_socket else {}
         return cls(loaded_tables(fresh), listeners, separate)
 
-    def not_told(self, watched: Sequence[WatchedProxy]) -> tuple[tuple[str, str], ...]:
+    def modes_unknown(self, watched: Sequence[WatchedProxy]) -> tuple[tuple[str, str], ...]:
         """The names of the proxies of which it is not known what they loaded, and why."""
         return tuple(
             (each.proxy.name, self.loaded[each.proxy.pk].why)

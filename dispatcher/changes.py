@@ -56,12 +56,12 @@ def _known(identity: Identity, texts: Texts) -> KnownDestination:
 class ProxyChanges:
     """What a reload would do to one proxy.
 
-    Rows that it would drop are no additions: `warnings` says so of them, and of those that it would load
-    otherwise than written (the first SHOWN_AT_MOST; `warning_count` counts all). Over `breaking` its whole
-    reload would fail. Where `is_known` is False, nothing is known of its memory; `not_compared` says why it
-    is not compared with this table. `not_told` says why it is not known which probe modes (and whatever else
-    ds_list does not tell) it loaded, empty where that is known. `names` are destinations whose names resolve
-    otherwise now, and `unknown_names` counts those that could not be looked up.
+    Rows that it would drop are no additions: `warnings` names them, and those that it would load otherwise
+    than written (the first SHOWN_AT_MOST; `warning_count` counts all). `breaking` rows fail its whole reload.
+    Where `is_known` is False, its memory is unknown. `not_compared` is the reason why it is not compared with
+    this table, `modes_unknown` why it is unknown which probe modes (and other columns that ds_list lacks) it
+    loaded; both are empty otherwise. `names` are destinations whose names resolve to other addresses now,
+    `unknown_names` counts those that could not be looked up.
     """
 
     watched: WatchedProxy
@@ -75,7 +75,7 @@ class ProxyChanges:
     names: NameChanges = field(default_factory=NameChanges)
     unknown_names: int = 0
     not_compared: str = ""
-    not_told: str = ""
+    modes_unknown: str = ""
     ignored_sockets: tuple[IgnoredSocket, ...] = ()
 
     @property
@@ -333,7 +333,7 @@ def _changes_of(
         breaking=breaking,
         names=name_changes(each, rows, names),
         unknown_names=len(names.unknown),
-        not_told=side.loaded.table.why,
+        modes_unknown=side.loaded.table.why,
         ignored_sockets=tuple(
             IgnoredSocket(socket, count, known)
             for (socket, known), count in compared.ignored_sockets.most_common(SHOWN_SOCKETS)

@@ -125,9 +125,9 @@ class SetSection:
 class DestinationPage(PageLinks):
     """Everything that the list page shows.
 
-    `watched` are the proxies with a column, `without_column` the further ones. `not_compared` and `not_told`
-    are names of proxies with why their memory is not compared with the table, and why it is unknown what they
-    loaded of it.
+    `watched` are the proxies with a column, `without_column` the others. `not_compared` has names of proxies
+    with why their memory is not compared with the table, `modes_unknown` with why it is unknown which probe
+    modes they loaded.
     """
 
     query: DestinationQuery
@@ -138,7 +138,7 @@ class DestinationPage(PageLinks):
     reference: str
     set_names: dict[int, str]
     not_compared: tuple[tuple[str, str], ...] = ()
-    not_told: tuple[tuple[str, str], ...] = ()
+    modes_unknown: tuple[tuple[str, str], ...] = ()
 
     @property
     def folds(self) -> bool:
@@ -223,7 +223,7 @@ def build(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> Destinati
         not_compared=tuple(
             (each.name, separate[each.pk]) for each in _proxies(watched) if each.pk in separate
         ),
-        not_told=comparison.not_told(watched),
+        modes_unknown=comparison.modes_unknown(watched),
     )
 
 

@@ -20,7 +20,7 @@ from efcp.editing.findings import Finding, Severity, Unstorable, column_named_in
 from efcp.releases import STRICTEST
 from efcp.sip.uri import same_uri
 
-WRONG_SHARES_TOLD = 4
+MAX_WRONG_SHARES = 4
 NOTICEABLE_PERCENT = 1.0
 PLACEHOLDER = "sip:192.0.2.1"
 """Stands for a destination that was refused already, so that the other columns can be judged."""
@@ -115,8 +115,8 @@ def _fs_weight(weight: str) -> Iterator[Finding]:
 
 def _attributes(attributes: str) -> Iterator[Finding]:
     if column := column_named_in(attributes, ("weight", "socket", "priority", "probe_mode", "state")):
-        told = f"OpenSIPS does not read attributes: {column} is a field of its own."
-        yield Finding("attrs", Severity.WARNING, told, "attribute_is_column")
+        message = f"OpenSIPS does not read attributes: {column} is a field of its own."
+        yield Finding("attrs", Severity.WARNING, message, "attribute_is_column")
 
 
 def _set(
@@ -218,7 +218,7 @@ def _wrong_shares(values: Mapping[str, Any], rows: Sequence[DestinationRow], own
     wrong.sort(key=lambda each: -each[0])
     sentences = [
         f"{row.destination or 'this one'} gets {percent_text(gets)} % instead of {percent_text(asked)} %"
-        for difference, row, gets, asked in wrong[:WRONG_SHARES_TOLD]
+        for difference, row, gets, asked in wrong[:MAX_WRONG_SHARES]
         if difference >= NOTICEABLE_PERCENT
     ]
     return "; ".join(sentences) or "by less than one percent each"

@@ -282,7 +282,7 @@ def administrator(client_as: Callable[[Role | None], Client]) -> Client:
     return client_as(Role.ADMINISTRATOR)
 
 
-def test_each_form_is_guarded_or_says_why_not(administrator: Client) -> None:
+def test_each_form_is_guarded_or_has_a_reason(administrator: Client) -> None:
     addresses = {name: reverse(name, args=[1] * numbers) for name, numbers in ADDRESSES}
     take_posts = {
         name

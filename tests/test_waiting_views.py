@@ -145,7 +145,7 @@ def test_tests_beyond_the_limit_are_refused() -> None:
     assert limited(request).status_code == 200
 
 
-def test_a_question_is_asked_once_for_all_and_only_so_many_at_once(opensips_tables: None) -> None:
+def test_a_question_is_sent_once_for_all_and_only_so_many_at_once(opensips_tables: None) -> None:
     Proxy.objects.all().delete()
     proxy = ProxyFactory.create(name="edge")
     may_end = threading.Event()

@@ -513,11 +513,11 @@ def _history(
         for gone in found.vanished
     ]
     late: list[FlagReport] = []
-    for before, now, new, told_late in _to_explain(found, memory, reports):
-        way = transitions(before, now.state, [*told_late, *new])
+    for before, now, new, late_reports in _to_explain(found, memory, reports):
+        way = transitions(before, now.state, [*late_reports, *new])
         changes.extend(_entry(now, step, interval, unexplained) for step in way.steps)
         # What was late already gets no third chance.
-        late.extend(new[max(0, way.used - len(told_late)) :])
+        late.extend(new[max(0, way.used - len(late_reports)) :])
     return tuple(changes), tuple(late)
 
 

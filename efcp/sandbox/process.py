@@ -45,7 +45,7 @@ class Prober:
         self._clients = {family: OptionsClient(fr_timeout_s) for family in (socket.AF_INET, socket.AF_INET6)}
         self._answers: list[tuple[Probe, int | None]] = []
         self._answered = asyncio.Event()
-        self._said_not_probed: set[tuple[int, str]] = set()
+        self._reported_not_probed: set[tuple[int, str]] = set()
         # The memory's guard may be held for long by a reload: waiting for it is not the loop's to do.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sandbox-probing")
 
@@ -94,8 +94,8 @@ class Prober:
             client.ask(probe.uri, (host, port), lambda code: self._note(probe, code))
 
     def _say_not_probed(self, probe: Probe) -> None:
-        if (probe.setid, probe.uri) not in self._said_not_probed:
-            self._said_not_probed.add((probe.setid, probe.uri))
+        if (probe.setid, probe.uri) not in self._reported_not_probed:
+            self._reported_not_probed.add((probe.setid, probe.uri))
             self._proxy.reports.tell_not_probed(probe.uri, probe.setid)
 
     def _note(self, probe: Probe, code: int | None) -> None:

@@ -86,7 +86,7 @@ def test_what_may_come_from_another_site_is_not_kept(origin: dict[str, str], bro
     assert not Session.objects.exists()
 
 
-def test_the_page_says_what_to_do(browser: Client) -> None:
+def test_the_page_shows_what_to_do(browser: Client) -> None:
     page = browser.post(FORM, {}).content.decode()
 
     assert "reload the page, and send it once more" in page

@@ -46,7 +46,7 @@ class TestFirstSignIn:
 
         assert client.get("/cp/audit/").headers["Location"] == "/cp/accounts/password/"
 
-    def test_the_launcher_is_told_until_it_is_changed(self) -> None:
+    def test_the_first_password_is_printed_until_it_is_changed(self) -> None:
         before = first_password_is_unchanged()
         create_first_administrator("opensips", must_change=True)
         created = first_password_is_unchanged()

@@ -45,7 +45,7 @@ def test_the_form_is_not_carried_out_and_the_sign_in_page_leads_back(client: Cli
     assert not User.objects.filter(username="carol").exists()
 
 
-def test_the_sign_in_page_says_that_nothing_is_lost(client: Client, ada: User) -> None:
+def test_the_sign_in_page_shows_that_nothing_is_lost(client: Client, ada: User) -> None:
     page = client.post(FORM, TYPED, follow=True).content.decode()
 
     assert "What you typed comes back after you sign in." in page
@@ -132,15 +132,13 @@ def test_a_polled_fragment_is_never_the_sign_in_form(client: Client, db: None) -
     assert response.headers["HX-Redirect"] == SIGN_IN + "?next=%2Fcp%2Faudit%2F%3Fq%3Da"
 
 
-def test_a_page_that_is_asked_for_leads_back_to_itself_and_not_to_the_page_before(
-    client: Client, db: None
-) -> None:
+def test_a_requested_page_leads_back_to_itself_and_not_to_the_page_before(client: Client, db: None) -> None:
     response = client.get("/cp/audit/?q=a", headers={"Referer": "http://testserver/cp/system/dispatcher/"})
 
     assert response.headers["Location"] == SIGN_IN + "?next=%2Fcp%2Faudit%2F%3Fq%3Da"
 
 
-def test_what_is_too_large_is_not_kept_and_that_is_told(client: Client, ada: User) -> None:
+def test_what_is_too_large_is_dropped_with_a_message(client: Client, ada: User) -> None:
     page = client.post(FORM, TYPED | {"username": "x" * LARGEST}, follow=True).content.decode()
 
     assert "too large to be kept" in page
@@ -180,7 +178,7 @@ def test_a_form_of_another_site_leaves_nothing_behind(ada: User) -> None:
     assert not Session.objects.exists()
 
 
-def test_a_browser_that_nobody_has_signed_in_with_has_nothing_kept_and_is_told(ada: User) -> None:
+def test_a_browser_without_a_sign_in_keeps_nothing_and_gets_a_message(ada: User) -> None:
     page = Client().post(FORM, TYPED, headers={"Origin": "http://testserver"}, follow=True).content.decode()
 
     assert "what you sent was not kept" in page

@@ -131,7 +131,7 @@ class TestPolicy:
         newcomer.refresh_from_db()
         assert newcomer.check_password(PASSWORD)
 
-    def test_a_slip_in_the_repetition_is_told(self, signed_in: Client) -> None:
+    def test_a_slip_in_the_repetition_is_reported(self, signed_in: Client) -> None:
         assert self.faults(change(signed_in, NEW, "three green kettle")) == ["The two new passwords differ."]
 
     @pytest.mark.parametrize("password", ["ten chars!", "пароль-длинный", "  spaces around  ", "🐍" * 10])

@@ -50,7 +50,7 @@ def test_a_request_costs_one_query_for_the_session_and_one_for_the_user(
         client.get("/cp/api/probe")
 
 
-def test_the_sign_in_page_asks_the_database_nothing(
+def test_the_sign_in_page_makes_no_query(
     client: Client, db: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(0):

@@ -34,7 +34,7 @@ def test_a_right_password_opens_the_panel(
     assert is_signed_in(client)
 
 
-def test_a_wrong_password_is_told(try_sign_in: Try, make_user: MakeUser) -> None:
+def test_a_wrong_password_is_reported(try_sign_in: Try, make_user: MakeUser) -> None:
     make_user(Role.VIEWER, "ada")
 
     assert WRONG in try_sign_in("ada", "wrong").content.decode()
@@ -93,9 +93,7 @@ def test_an_endless_password_is_not_hashed(try_sign_in: Try) -> None:
 
 
 @pytest.mark.parametrize("target", ["/cp/audit/", "/cp/audit/?kind=user&id=1", "http://testserver/cp/audit/"])
-def test_signing_in_leads_to_the_page_that_was_asked_for(
-    target: str, try_sign_in: Try, make_user: MakeUser
-) -> None:
+def test_signing_in_leads_to_the_requested_page(target: str, try_sign_in: Try, make_user: MakeUser) -> None:
     make_user(Role.VIEWER, "ada")
 
     assert try_sign_in("ada", PASSWORD, target=target).headers["Location"] == target

@@ -49,7 +49,7 @@ def from_everywhere(number: int, username: str = "ada") -> None:
 
 @pytest.mark.django_db
 class TestWhatIsStored:
-    def test_however_many_names_are_tried_the_rows_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_rows_are_limited_for_any_number_of_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(throttle, "ACCOUNTS", 16)
         for number in range(200):
             count_attempt(f"name-{number}", f"198.51.100.{number % 5}", NOW)
@@ -220,7 +220,7 @@ class TestPages:
         return response.content.decode()
 
     @pytest.mark.parametrize("name", ["ada", "eve"])
-    def test_the_last_free_try_tells_how_long_to_wait(
+    def test_the_last_free_attempt_shows_how_long_to_wait(
         self, name: str, try_sign_in: Try, make_user: Callable[..., User]
     ) -> None:
         make_user(Role.VIEWER, "ada")
@@ -306,7 +306,7 @@ class TestPages:
         assert attempt("ada", "203.0.113.6") == 422
 
     @pytest.mark.parametrize("name", ["ada", "eve"])
-    def test_one_record_tells_that_an_account_is_slowed_down(
+    def test_one_record_shows_that_an_account_is_slowed_down(
         self, name: str, try_sign_in: Try, make_user: Callable[..., User]
     ) -> None:
         make_user(Role.VIEWER, "ada")

@@ -34,7 +34,7 @@ PLAIN = "%Y-%m-%d %H:%M"
         ("America/Sao_Paulo", "2026-07-01 09:00:00 UTC-03"),
     ],
 )
-def test_a_moment_is_said_with_its_zone(zone: str, text: str) -> None:
+def test_a_time_is_shown_with_its_zone(zone: str, text: str) -> None:
     with timezone.override(ZoneInfo(zone)):
         assert moment_text(datetime(2026, 7, 1, 12, tzinfo=UTC)) == text
 
@@ -46,7 +46,7 @@ def test_without_a_known_zone_times_are_in_utc(client_as: Callable[[Role | None]
     assert "Times in UTC" in client.get(ZONE).content.decode()
 
 
-def test_the_browser_tells_its_zone_with_the_sign_in(make_user: Callable[..., User]) -> None:
+def test_the_browser_sends_its_zone_with_the_sign_in(make_user: Callable[..., User]) -> None:
     make_user(Role.VIEWER)
     client = Client()
     client.post(
@@ -58,13 +58,13 @@ def test_the_browser_tells_its_zone_with_the_sign_in(make_user: Callable[..., Us
 
 def test_the_browser_may_move_to_another_zone(client_as: Callable[[Role | None], Client]) -> None:
     client = client_as(Role.VIEWER)
-    for told, kept in (
+    for sent, kept in (
         ("Asia/Tokyo", "Asia/Tokyo"),
         ("", "Asia/Tokyo"),
         ("../etc/passwd", "Asia/Tokyo"),
         ("UTC", "UTC"),
     ):
-        assert client.post(BROWSER, {"time_zone": told}).status_code == 204
+        assert client.post(BROWSER, {"time_zone": sent}).status_code == 204
         assert User.objects.get().time_zone == kept
     assert client.get(BROWSER).status_code == 405
 

@@ -285,7 +285,7 @@ class TestPassword:
 
 
 class TestRemoving:
-    def test_it_asks_first(self, administrator: Client, bob: User) -> None:
+    def test_it_needs_confirmation(self, administrator: Client, bob: User) -> None:
         assert "Remove bob?" in administrator.get(f"{USERS}{bob.pk}/delete/").content.decode()
 
     def test_the_user_s_sessions_end_and_his_records_stay(
@@ -301,7 +301,7 @@ class TestRemoving:
         assert not is_signed_in(theirs)
         assert AuditRecord.objects.filter(actor="bob").exists()
 
-    def test_twice_is_told_and_no_error(self, administrator: Client, bob: User) -> None:
+    def test_twice_gives_a_message_and_no_error(self, administrator: Client, bob: User) -> None:
         administrator.post(f"{USERS}{bob.pk}/delete/", fresh(User, bob.pk))
 
         page = administrator.post(

@@ -167,7 +167,7 @@ class TestList:
 
         assert "weight, socket" in viewer.get(LIST).content.decode()
 
-    def test_an_empty_page_says_so(self, viewer: Client) -> None:
+    def test_an_empty_page_reports_it(self, viewer: Client) -> None:
         assert "Every change of a table" in viewer.get(LIST).content.decode()
         assert "Show all" in viewer.get(LIST, {"kind": "none"}).content.decode()
 
@@ -196,7 +196,7 @@ class TestRecord:
 
         assert rows == [(' class="differs"', "weight"), ("", "state")]
 
-    def test_null_is_told_from_empty_and_from_no_value(self, viewer: Client) -> None:
+    def test_null_is_distinguished_from_empty_and_from_no_value(self, viewer: Client) -> None:
         stored = store(before={"socket": None, "attrs": ""}, after={"socket": "", "attrs": "", "priority": 3})
 
         cells = re.findall(r'<td class="mono[^"]*">(.*?)</td>', self.page(viewer, stored))
@@ -210,7 +210,7 @@ class TestRecord:
             "3",
         ]
 
-    def test_the_reason_the_actor_and_the_address_are_told(self, viewer: Client) -> None:
+    def test_the_reason_the_actor_and_the_address_are_reported(self, viewer: Client) -> None:
         page = self.page(viewer, store(reason="Maintenance", actor="bob", address="2001:db8::1"))
 
         assert all(text in page for text in ("Maintenance", "bob", "2001:db8::1"))

@@ -75,7 +75,7 @@ def timed(count: int, act: Callable[[int], object]) -> list[float]:
     return times
 
 
-def told(name: str, size: int, times: list[float]) -> None:
+def report(name: str, size: int, times: list[float]) -> None:
     """Print one line."""
     median = statistics.median(times)
     p95 = statistics.quantiles(times, n=20)[-1]
@@ -94,7 +94,7 @@ def bare_page(site: Site, size: int, requests: int) -> None:
         if answer.status != 200:
             raise SystemExit(f"the bare page: {answer.status}")
 
-    told("a bare Django page", size, timed(requests, ask))
+    report("a bare Django page", size, timed(requests, ask))
 
 
 def measure(site: Site, person: Person, size: int, requests: int) -> None:
@@ -107,17 +107,21 @@ def measure(site: Site, person: Person, size: int, requests: int) -> None:
     bare_page(site, size, requests)
     # So is the interpreter, which makes code quicker while it runs.
     timed(4 * requests, lambda _n: person.get(f"{DISPATCHER}?page={dice.randint(1, pages)}"))
-    told("list", size, timed(requests, lambda _n: person.get(f"{DISPATCHER}?page={dice.randint(1, pages)}")))
-    told("list, one page polled", size, timed(requests, lambda _n: person.get(f"{DISPATCHER}?page=2")))
+    report(
+        "list", size, timed(requests, lambda _n: person.get(f"{DISPATCHER}?page={dice.randint(1, pages)}"))
+    )
+    report("list, one page polled", size, timed(requests, lambda _n: person.get(f"{DISPATCHER}?page=2")))
     found = timed(requests, lambda _n: person.get(f"{DISPATCHER}?q=gateway+{dice.randrange(size)}"))
-    told("search", size, found)
-    told("add", size, timed(requests, lambda n: person.post(f"{DISPATCHER}add/", _new_row(size, n))))
-    told("edit", size, _edits(person, requests))
-    told("pending (fragment)", size, timed(min(requests, 20), lambda _n: person.get(f"{DISPATCHER}pending/")))
+    report("search", size, found)
+    report("add", size, timed(requests, lambda n: person.post(f"{DISPATCHER}add/", _new_row(size, n))))
+    report("edit", size, _edits(person, requests))
+    report(
+        "pending (fragment)", size, timed(min(requests, 20), lambda _n: person.get(f"{DISPATCHER}pending/"))
+    )
     sent, took = _reloads(person, min(requests, 10))
-    told("reload", size, took)
-    told("reload, its form sent", size, sent)
-    told("reload, its page", size, timed(min(requests, 10), lambda _n: person.get(f"{DISPATCHER}reload/")))
+    report("reload", size, took)
+    report("reload, its form sent", size, sent)
+    report("reload, its page", size, timed(min(requests, 10), lambda _n: person.get(f"{DISPATCHER}reload/")))
 
 
 def _read(person: Person, path: str, _number: int) -> None:
@@ -164,9 +168,9 @@ def _reloads(person: Person, requests: int) -> tuple[list[float], list[float]]:
         time.sleep(0.2)
         recent = re.search(rf"{DISPATCHER}reload/(\d+)/", person.get(f"{DISPATCHER}reload/"))
         run = person.get(f"{DISPATCHER}reload/{recent[1]}/") if recent else ""
-        told_ms = re.search(r"([\d.]+)(?:&nbsp;|\s)ms", run)
-        if told_ms:
-            took.append(float(told_ms[1]))
+        reported_ms = re.search(r"([\d.]+)(?:&nbsp;|\s)ms", run)
+        if reported_ms:
+            took.append(float(reported_ms[1]))
     return sent, took or [float("nan")] * 2
 
 
@@ -195,7 +199,7 @@ def main() -> None:
     with running_site() as site:
         person = Person(site)
         for name, path in (("healthz", "/cp/healthz"), ("own password page", "/cp/accounts/password/")):
-            told(name, 0, timed(arguments.requests, partial(_read, person, path)))
+            report(name, 0, timed(arguments.requests, partial(_read, person, path)))
         for size in (int(text) for text in arguments.sizes.split(",")):
             measure(site, person, size, arguments.requests)
             if size in {1_000, 10_000}:

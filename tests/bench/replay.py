@@ -58,7 +58,7 @@ def measure() -> None:
         ("two keys (a URI)", lambda: Replay(live, Algorithm.TO_URI).choose(Calls(keys, hosts))),
         ("round robin", lambda: Replay(live, Algorithm.ROUND_ROBIN).choose_unkeyed(CALLS)),
     ):
-        _told(name, act)
+        _report(name, act)
     _compiled(keys)
 
 
@@ -73,7 +73,7 @@ def _set(inactive: list[int]) -> LiveSet:
     return memory.sets[1]
 
 
-def _told(name: str, act: Callable[[], object]) -> None:
+def _report(name: str, act: Callable[[], object]) -> None:
     best = min(_seconds(act) for _ in range(TIMES))
     print(f"       {name:<24}{CALLS / best / 1e6:8.1f} million selections a second", flush=True)
 
@@ -97,7 +97,7 @@ def _compiled(keys: Keys) -> None:
         per = np.zeros(55, np.uint32)
         pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (keys.data, keys.offsets, per)]
         count, total = ctypes.c_int64(CALLS), ctypes.c_uint32(len(per))
-        _told("a compiled loop", lambda: loop(pointers[0], pointers[1], count, total, pointers[2]))
+        _report("a compiled loop", lambda: loop(pointers[0], pointers[1], count, total, pointers[2]))
 
 
 if __name__ == "__main__":

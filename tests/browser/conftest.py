@@ -216,8 +216,8 @@ class Browser:
 
     def press(self, label: str) -> None:
         """Press the button or link that says `label`, or is labelled so."""
-        says = f"starts-with(normalize-space(), '{label}') or @aria-label='{label}'"
-        path = f"//main//*[self::button or self::a][{says}]"
+        label_is = f"starts-with(normalize-space(), '{label}') or @aria-label='{label}'"
+        path = f"//main//*[self::button or self::a][{label_is}]"
 
         def pressed() -> bool:
             self.driver.find_element(By.XPATH, path).click()
@@ -244,10 +244,12 @@ class Browser:
             lambda: self.live_state(words).startswith(state), f"{words} is not live {state!r}", patience_s
         )
 
-    def wait_for_row(self, words: str, says: str, patience_s: float = PATIENCE_S) -> None:
-        """Wait until the row that says `words` also says `says`."""
+    def wait_for_row(self, words: str, expected: str, patience_s: float = PATIENCE_S) -> None:
+        """Wait until the row that says `words` also says `expected`."""
         self.wait_until(
-            lambda: says in self.row_of(words), f"the row of {words} does not say {says!r}", patience_s
+            lambda: expected in self.row_of(words),
+            f"the row of {words} does not say {expected!r}",
+            patience_s,
         )
 
     def problems(self, invalid: Collection[str] = ()) -> list[str]:

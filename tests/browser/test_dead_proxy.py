@@ -34,9 +34,7 @@ def dying(panel: Panel, browser: Browser) -> Iterator[MiServer]:
 
 
 @pytest.mark.browser
-def test_a_page_that_is_open_tells_a_dead_proxy_by_itself(
-    panel: Panel, browser: Browser, dying: MiServer
-) -> None:
+def test_an_open_page_shows_a_dead_proxy_by_itself(panel: Panel, browser: Browser, dying: MiServer) -> None:
     browser.see(panel.url("system/dispatcher/state/?"))
     browser.wait_for("77 ")
     browser.driver.execute_script("document.body.dataset.same = 'yes'")

@@ -17,7 +17,7 @@ def panel() -> Iterator[Panel]:
 
 
 @pytest.mark.browser
-def test_a_rule_is_broken_mended_tried_and_added(panel: Panel, browser: Browser) -> None:
+def test_a_rule_is_broken_mended_run_and_added(panel: Panel, browser: Browser) -> None:
     sign_in(panel, browser)
     browser.see(panel.url("system/dialplan/add/"))
     browser.type("match_exp", "^7([0-9]+")

@@ -133,7 +133,7 @@ def test_a_field_that_is_found_wrong_while_it_is_typed_is_marked_until_it_is_rig
 
 
 @pytest.mark.browser
-def test_a_field_tells_its_findings_while_it_is_typed(panel: Panel, browser: Browser) -> None:
+def test_a_field_shows_its_findings_while_it_is_typed(panel: Panel, browser: Browser) -> None:
     sign_in(panel, browser)
     browser.see(panel.url("system/dispatcher/add/"))
     browser.type("destination", "sip:u@10.0.0.1;lr")

@@ -13,7 +13,7 @@ NUMBERS = 10_000
 
 
 @pytest.mark.browser
-def test_a_number_is_followed_to_a_destination_once_it_is_said_where_its_dialplan_leads(
+def test_a_number_is_followed_to_a_destination_once_its_dialplan_is_mapped(
     panel: Panel, browser: Browser
 ) -> None:
     sign_in(panel, browser)
@@ -31,7 +31,7 @@ def test_a_number_is_followed_to_a_destination_once_it_is_said_where_its_dialpla
 
 
 @pytest.mark.browser
-def test_a_log_of_numbers_tells_which_rules_are_never_hit(
+def test_a_log_of_numbers_shows_which_rules_are_never_hit(
     panel: Panel, browser: Browser, tmp_path: Path
 ) -> None:
     sign_in(panel, browser)

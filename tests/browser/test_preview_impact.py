@@ -9,7 +9,7 @@ from tests.browser.test_pages import sign_in
 
 
 @pytest.mark.browser
-def test_an_edit_tells_its_effect_while_it_is_typed(panel: Panel, browser: Browser) -> None:
+def test_an_edit_shows_its_effect_while_it_is_typed(panel: Panel, browser: Browser) -> None:
     sign_in(panel, browser)
     browser.see(panel.url("system/dispatcher/5/edit/"))
     browser.type("weight", "3").send_keys(Keys.TAB)

@@ -50,7 +50,7 @@ def test_the_board_follows_the_proxy_and_keeps_place_and_focus(
 
 
 @pytest.mark.browser
-def test_the_board_says_when_the_panel_no_longer_answers(browser: Browser) -> None:
+def test_the_board_shows_when_the_panel_no_longer_answers(browser: Browser) -> None:
     with running_panel() as panel:
         sign_in(panel, browser)
         browser.see(panel.url("system/dispatcher/state/"))

@@ -60,7 +60,7 @@ def test_production_settings_leave_the_deployment_check_nothing_to_say(tmp_path:
     assert ended.returncode == 0
 
 
-def test_a_database_that_does_not_answer_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_database_that_does_not_answer_is_reported_in_one_line(tmp_path: Path) -> None:
     away = {"DATABASE_URL": "mysql://u:hush@127.0.0.1:9/opensips", "EFCP_SECRET_KEY": KEY}
     ended = manage("prepare", away, folder=tmp_path)
     assert ended.returncode == 1

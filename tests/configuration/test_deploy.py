@@ -83,7 +83,7 @@ def test_the_shipped_proxy_fits_the_readme_and_any_architecture() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_written_proxy_has_what_the_readme_asks_for(version: str) -> None:
+def test_the_written_proxy_has_what_the_readme_requires(version: str) -> None:
     written = write(Answers(version=version, minimal=True)).text
     asked_for = re.findall(r'^ *(loadmodule "\w+\.so")', README, re.MULTILINE)
     assert len(asked_for) == 3

@@ -169,7 +169,7 @@ def proxy(transactional_db: None) -> Iterator[CuttingProxy]:
 @pytest.mark.mariadb
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("statement", [b"INSERT INTO dispatcher", b"INSERT INTO `efcp_audit`", b"COMMIT"])
-def test_a_connection_that_is_cut_is_told_as_what_it_did(
+def test_a_cut_connection_is_reported_by_whether_it_wrote(
     proxy: CuttingProxy, administrator: Client, statement: bytes, moment: str
 ) -> None:
     administrator.get(reverse("dispatcher:list"))

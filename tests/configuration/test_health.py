@@ -64,7 +64,7 @@ def test_the_health_check_is_never_cached(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("no_database")
-def test_the_health_check_tells_that_the_database_is_away(client: Client) -> None:
+def test_the_health_check_shows_that_the_database_is_away(client: Client) -> None:
     answer = client.get("/cp/healthz")
     assert (answer.status_code, answer.content) == (503, b"the database does not answer\n")
 

@@ -33,7 +33,7 @@ def test_what_an_untrusted_peer_claims_is_ignored() -> None:
     assert seen("192.0.2.1", "203.0.113.9") == "192.0.2.1"
 
 
-def test_a_trusted_proxy_tells_its_client() -> None:
+def test_a_trusted_proxy_names_its_client() -> None:
     assert seen("10.0.0.1", "203.0.113.9") == "203.0.113.9"
 
 
@@ -62,7 +62,7 @@ def test_spellings_that_proxies_and_attackers_send(forwarded: str, address: str)
     assert seen("10.0.0.1", forwarded) == address
 
 
-def test_a_trusted_proxy_may_be_seen_as_a_mapped_address() -> None:
+def test_a_trusted_proxy_may_have_a_mapped_address() -> None:
     assert seen("::ffff:10.0.0.1", "203.0.113.9") == "203.0.113.9"
 
 

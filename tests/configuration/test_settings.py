@@ -113,13 +113,13 @@ def refusal(environ: dict[str, str]) -> str:
 @pytest.mark.parametrize(
     ("name", "value", "line"), BAD, ids=[f"{name}={value[:20]}" for name, value, _ in BAD]
 )
-def test_a_bad_value_is_told_in_one_line_that_begins_with_the_setting(
+def test_a_bad_value_is_reported_in_one_line_that_begins_with_the_setting(
     name: str, value: str, line: str, trial: dict[str, str]
 ) -> None:
-    told = refusal(trial | {"EFCP_SECRET_KEY": KEY} | {name: value})
-    assert told.startswith(line)
-    assert "\n" not in told
-    assert "hush" not in told
+    message = refusal(trial | {"EFCP_SECRET_KEY": KEY} | {name: value})
+    assert message.startswith(line)
+    assert "\n" not in message
+    assert "hush" not in message
 
 
 @pytest.mark.parametrize("name", sorted({name for name, _value, _line in BAD}))
@@ -130,19 +130,23 @@ def test_every_setting_is_also_read_from_a_file(name: str, trial: dict[str, str]
 
 
 def test_a_file_that_is_missing_is_named(trial: dict[str, str]) -> None:
-    told = refusal(trial | {"EFCP_SECRET_KEY_FILE": "/nowhere/key"})
-    assert told == "EFCP_SECRET_KEY_FILE names /nowhere/key, which can't be read: No such file or directory."
+    message = refusal(trial | {"EFCP_SECRET_KEY_FILE": "/nowhere/key"})
+    assert (
+        message == "EFCP_SECRET_KEY_FILE names /nowhere/key, which can't be read: No such file or directory."
+    )
 
 
 def test_a_file_that_is_no_text_is_named(trial: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"\xff" * 40)
-    told = refusal(trial | {"EFCP_SECRET_KEY_FILE": str(tmp_path / "key")})
-    assert told == f"EFCP_SECRET_KEY_FILE names {tmp_path / 'key'}, which can't be read: it is no UTF-8 text."
+    message = refusal(trial | {"EFCP_SECRET_KEY_FILE": str(tmp_path / "key")})
+    assert (
+        message == f"EFCP_SECRET_KEY_FILE names {tmp_path / 'key'}, which can't be read: it is no UTF-8 text."
+    )
 
 
 def test_a_setting_that_is_given_in_both_ways_is_refused(trial: dict[str, str]) -> None:
-    told = refusal(trial | {"EFCP_SECRET_KEY": KEY, "EFCP_SECRET_KEY_FILE": "/run/secrets/key"})
-    assert told == "EFCP_SECRET_KEY and EFCP_SECRET_KEY_FILE are both set; set one of them."
+    message = refusal(trial | {"EFCP_SECRET_KEY": KEY, "EFCP_SECRET_KEY_FILE": "/run/secrets/key"})
+    assert message == "EFCP_SECRET_KEY and EFCP_SECRET_KEY_FILE are both set; set one of them."
 
 
 @pytest.mark.parametrize("url", [SITE["DATABASE_URL"], "sqlite:////var/lib/efcp/efcp.sqlite3"])
@@ -150,7 +154,7 @@ def test_outside_the_trial_nothing_starts_without_a_secret_key(url: str, trial: 
     assert refusal(trial | {"DATABASE_URL": url}).startswith("EFCP_SECRET_KEY is not set.")
 
 
-def test_a_data_folder_that_cannot_be_made_is_named() -> None:
+def test_a_data_folder_that_cannot_be_created_is_named() -> None:
     assert refusal({"EFCP_DATA_DIR": "/proc/efcp"}).startswith("EFCP_DATA_DIR: /proc/efcp can't be written:")
 
 
@@ -215,13 +219,13 @@ def test_without_a_setting_uploads_may_have_2_gigabytes(trial: dict[str, str]) -
     assert load(trial).upload_max == 2_000_000_000
 
 
-def test_a_site_s_sandbox_runs_only_when_asked_for(trial: dict[str, str]) -> None:
+def test_a_site_s_sandbox_runs_only_when_enabled(trial: dict[str, str]) -> None:
     assert not load(trial | SITE).sandbox.enabled
     asked_for = load(trial | SITE | {"EFCP_SANDBOX": "1"}).sandbox
     assert (asked_for.enabled, asked_for.fr_timeout_s) == (True, 30)
 
 
-def test_the_trial_keeps_the_key_that_it_made_up(trial: dict[str, str], tmp_path: Path) -> None:
+def test_the_trial_keeps_the_key_that_it_generated(trial: dict[str, str], tmp_path: Path) -> None:
     key = load(trial).secret_key
     assert load(trial).secret_key == key
     assert (tmp_path / "secret-key").stat().st_mode & 0o777 == 0o600
@@ -273,7 +277,7 @@ def test_without_a_public_address_no_proxy_is_trusted(trial: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize("more", [{"EFCP_URL": "https://panel.example.org"}, {"EFCP_INSECURE_HTTP": "yes"}])
-def test_beyond_loopback_it_listens_behind_https_or_when_told_to_do_without(
+def test_beyond_loopback_it_needs_https_or_an_explicit_setting(
     more: dict[str, str], trial: dict[str, str]
 ) -> None:
     assert load(trial | {"EFCP_HOST": "0.0.0.0"} | more).listens_beyond_loopback

@@ -85,14 +85,14 @@ def _compare_step(port: int, step: dict[str, Any], subscriber: socket.socket) ->
     if status != http.HTTPStatus.OK:
         return f"{step['method']} {step['params']}: HTTP {status}"
     mine = json.loads(body.replace(LISTENER, "udp:127.0.0.1:SIP"))
-    told = {name: mine[name] for name in ("result", "error") if name in mine}
+    answer = {name: mine[name] for name in ("result", "error") if name in mine}
     if step["method"] in VALUE_LEFT_OUT and "result" in step["reply"]:
-        same = type(told.get("result")) is type(step["reply"]["result"])
+        same = type(answer.get("result")) is type(step["reply"]["result"])
     else:
-        same = _comparable(told) == _comparable(step["reply"])
+        same = _comparable(answer) == _comparable(step["reply"])
     if same:
         return None
-    return f"{step['method']} {step['params']}: {json.dumps(told)} for {json.dumps(step['reply'])}"
+    return f"{step['method']} {step['params']}: {json.dumps(answer)} for {json.dumps(step['reply'])}"
 
 
 def _own_socket(step: dict[str, Any], subscriber: socket.socket) -> Any:
@@ -113,10 +113,10 @@ def _comparable(value: Any) -> Any:
         return value
     left_out = LEFT_OUT | ({"id"} if str(value.get("name", "")).startswith("E_") else set())
     left_out |= {"socket"} if "expire" in value else set()
-    told = {name: None if name in left_out else _comparable(each) for name, each in value.items()}
+    answer = {name: None if name in left_out else _comparable(each) for name, each in value.items()}
     if isinstance(value.get("ttl"), int):
-        told["ttl"] = value["expire"] - value["ttl"] <= COUNTDOWN_S
-    return told
+        answer["ttl"] = value["expire"] - value["ttl"] <= COUNTDOWN_S
+    return answer
 
 
 def _compare_events(received: list[str], expected: list[str]) -> Iterator[str | None]:

@@ -63,7 +63,7 @@ def test_every_migration_leaves_an_existing_table_and_its_rows_as_they_are(
 
 
 @pytest.mark.parametrize("table", [DISPATCHER, DIALPLAN], ids=lambda table: table.name)
-def test_a_missing_table_is_made_with_its_version_row(schema: Schema, table: OpenSIPSTable) -> None:
+def test_a_missing_table_is_created_with_its_version_row(schema: Schema, table: OpenSIPSTable) -> None:
     migrate(schema, table)
     assert schema.rows("SELECT * FROM version") == [(table.name, table.version)]
     assert schema.rows(f"SELECT * FROM {table.name}") == []  # noqa: S608 - our own names
@@ -76,11 +76,11 @@ def test_the_version_row_of_a_table_that_was_dropped_is_renewed(schema: Schema) 
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "message"),
     [(8, "version 8 (OpenSIPS 2.3 to 3.3)"), (10, "version 10"), (4, "version 4")],
 )
 def test_a_table_of_another_version_is_refused_with_both_versions_and_the_release(
-    schema: Schema, found: int, told: str
+    schema: Schema, found: int, message: str
 ) -> None:
     schema.execute(
         releases.version(schema.connection),
@@ -90,7 +90,7 @@ def test_a_table_of_another_version_is_refused_with_both_versions_and_the_releas
     with pytest.raises(UnusableTableError) as caught:
         migrate(schema, DISPATCHER)
     assert str(caught.value) == (
-        f"The table dispatcher has {told}; this panel needs version 9 (OpenSIPS 3.4 to 4.0)."
+        f"The table dispatcher has {message}; this panel needs version 9 (OpenSIPS 3.4 to 4.0)."
     )
 
 
@@ -133,7 +133,7 @@ def test_tables_of_a_newer_panel_are_refused_at_start(schema: Schema) -> None:
     )
 
 
-def test_a_table_of_the_panel_that_is_missing_is_told_at_start(schema: Schema) -> None:
+def test_a_table_of_the_panel_that_is_missing_is_reported_at_start(schema: Schema) -> None:
     assert schema.manage("prepare").returncode == 0
     schema.execute("DROP TABLE efcp_audit")
     ended = schema.manage("prepare")
@@ -153,7 +153,7 @@ def test_a_table_without_a_version_row_is_refused(schema: Schema, with_version_t
         migrate(schema, DISPATCHER)
 
 
-def test_a_table_that_vanished_is_told(schema: Schema) -> None:
+def test_a_table_that_vanished_is_reported(schema: Schema) -> None:
     with pytest.raises(UnusableTableError, match=r"^The table dispatcher does not exist: run"):
         verify_version(schema.connection, DISPATCHER)
 

@@ -103,12 +103,12 @@ def test_a_right_that_the_database_user_lacks_on_opensips_s_table_is_named_at_st
     with user_with(*own, f"{rights} ON {name}.dispatcher") as user:
         ended = schema.manage("prepare", url=mysql_url(name, user, "hush"))
     assert ended.returncode == 1
-    told = f"The database user lacks the right {lacking} on the table dispatcher: {lacking} command denied"
-    assert ended.stderr.startswith(f"CommandError: {told}")
+    message = f"The database user lacks the right {lacking} on the table dispatcher: {lacking} command denied"
+    assert ended.stderr.startswith(f"CommandError: {message}")
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_database_user_who_may_not_make_tables_is_told_so_in_one_line(schema: Schema) -> None:
+def test_lacking_rights_to_create_tables_are_reported_in_one_line(schema: Schema) -> None:
     name = schema.connection.settings_dict["NAME"]
     with user_with(f"SELECT ON {name}.*") as user:
         ended = schema.manage("prepare", url=mysql_url(name, user, "hush"))

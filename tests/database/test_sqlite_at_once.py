@@ -33,8 +33,8 @@ def test_panel_watcher_worker_and_sandbox_write_at_once_without_a_lock_error(
     panel = start(EFCP_SANDBOX_PING_INTERVAL="1")
     panel.wait_for_line(RUNS)
     writers = [begin(panel, kind) for kind in WRITERS]
-    told = [writer.communicate(timeout=SECONDS + 60)[0] for writer in writers]
+    outputs = [writer.communicate(timeout=SECONDS + 60)[0] for writer in writers]
     panel.end()
-    assert [writer.returncode for writer in writers] == [0] * len(WRITERS), "\n".join(told)
-    assert all(int(turns) >= SECONDS for turns in told), dict(zip(WRITERS, told, strict=True))
+    assert [writer.returncode for writer in writers] == [0] * len(WRITERS), "\n".join(outputs)
+    assert all(int(turns) >= SECONDS for turns in outputs), dict(zip(WRITERS, outputs, strict=True))
     assert "locked" not in panel.output, panel.output

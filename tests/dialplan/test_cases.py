@@ -22,7 +22,7 @@ from tests.tokens import fresh
 SOMEBODY = Actor("somebody")
 
 
-def told(answer: Any) -> list[str]:
+def messages(answer: Any) -> list[str]:
     """The messages that an answer leaves for the next page."""
     return [str(message) for message in get_messages(answer.wsgi_request)]
 
@@ -70,7 +70,7 @@ def test_what_is_left_to_chance_does_not_pass(add_rule: AddRule) -> None:
     assert [each.passes for each in run_cases(cases_of(1))] == [False]
 
 
-def test_an_edit_says_which_cases_fail_now(administrator: Client, national: int) -> None:
+def test_an_edit_shows_which_cases_fail_now(administrator: Client, national: int) -> None:
     original = (
         administrator.get(reverse("dialplan:edit", args=[national])).context["form"].initial["original"]
     )
@@ -78,33 +78,33 @@ def test_an_edit_says_which_cases_fail_now(administrator: Client, national: int)
         reverse("dialplan:edit", args=[national]), typed(repl_exp="0049\\1", original=original)
     )
     words = "Test case “0301” fails: “0049301” comes out. Expected: “+49301”. It passed before."
-    assert words in told(answer)
+    assert words in messages(answer)
 
 
 def test_a_case_that_failed_before_is_no_news(administrator: Client, national: int) -> None:
     services.save(1, "0302", "never", SOMEBODY)
     answer = administrator.post(reverse("dialplan:add"), typed(match_exp="^9$", subst_exp="^(9)$", pr="9"))
-    assert [text for text in told(answer) if "fail" in text] == ["1 test case fails as before."]
+    assert [text for text in messages(answer) if "fail" in text] == ["1 test case fails as before."]
 
 
-def test_a_rule_that_goes_to_another_dialplan_is_held_against_the_cases_that_it_leaves(
+def test_a_rule_that_moves_to_another_dialplan_is_checked_by_the_cases_that_it_leaves(
     administrator: Client, national: int
 ) -> None:
     address = reverse("dialplan:edit", args=[national])
     original = administrator.get(address).context["form"].initial["original"]
     answer = administrator.post(address, typed(dpid="2", original=original))
-    assert any(text.startswith("Test case “0301” fails") for text in told(answer))
+    assert any(text.startswith("Test case “0301” fails") for text in messages(answer))
 
 
-def test_moving_a_rule_says_which_cases_fail_now(
+def test_moving_a_rule_shows_which_cases_fail_now(
     administrator: Client, national: int, add_rule: AddRule
 ) -> None:
     later = add_rule("^0", pr=5, repl_exp="other")
     answer = administrator.post(reverse("dialplan:move", args=[later]), fresh(Rule, later, before=national))
-    assert any(text.startswith("Test case “0301” fails") for text in told(answer))
+    assert any(text.startswith("Test case “0301” fails") for text in messages(answer))
 
 
-def test_the_question_before_a_rule_is_deleted_says_what_breaks(administrator: Client, national: int) -> None:
+def test_the_confirmation_of_a_delete_shows_what_breaks(administrator: Client, national: int) -> None:
     page = administrator.get(reverse("dialplan:delete", args=[national])).content.decode()
     assert "1 of 1 would fail that passes now" in page
 
@@ -113,12 +113,12 @@ def test_disabling_and_deleting_a_rule_run_the_cases_too(administrator: Client, 
     answer = administrator.post(
         reverse("dialplan:disabled", args=[national]), fresh(Rule, national, disabled=1)
     )
-    assert any("fails" in text for text in told(answer))
+    assert any("fails" in text for text in messages(answer))
     original = (
         administrator.get(reverse("dialplan:delete", args=[national])).context["form"].initial["original"]
     )
     answer = administrator.post(reverse("dialplan:delete", args=[national]), {"original": original})
-    assert any("fails" in text for text in told(answer))
+    assert any("fails" in text for text in messages(answer))
     assert not Rule.objects.exists()
 
 

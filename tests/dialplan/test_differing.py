@@ -108,7 +108,7 @@ def test_what_is_known_comes_before_the_possible_causes(
     assert any(text.startswith(cause) for text in found.causes)
 
 
-def test_several_causes_that_fit_are_all_told() -> None:
+def test_several_causes_that_fit_are_all_reported() -> None:
     assert len(explained(Loads(ago(9)), CHANGE, PLAIN, NOW).causes) == 3
     assert NOT_RELOADED not in explained(Loads(ago(3)), CHANGE, PLAIN, NOW).causes
 

@@ -40,8 +40,10 @@ def ring(*seconds_ago: int, rules: int | None = None) -> LoadReports:
         "DB data loading successfully completed",
         f"{count} rules loaded (0 discarded)",
     )
-    told = [StatusReport(now - timedelta(seconds=second), text) for second in seconds_ago for text in texts]
-    return LoadReports(now, IdentifierReports("dialplan", "default", tuple(told)))
+    reports = [
+        StatusReport(now - timedelta(seconds=second), text) for second in seconds_ago for text in texts
+    ]
+    return LoadReports(now, IdentifierReports("dialplan", "default", tuple(reports)))
 
 
 def reload(proxy: Proxy) -> None:
@@ -150,7 +152,7 @@ def test_a_disabled_rule_may_change_as_it_likes(proxy: Proxy, add_rule: AddRule)
     assert pending().count == 0
 
 
-def test_what_was_loaded_by_other_hands_can_not_be_told(
+def test_what_was_loaded_from_elsewhere_is_unknown(
     proxy: Proxy, add_rule: AddRule, administrator: Client
 ) -> None:
     reload(proxy)
@@ -195,9 +197,7 @@ def test_proxies_that_differ_are_named(proxy: Proxy, add_rule: AddRule, administ
     assert "not loaded on edge-1" in page
 
 
-def test_nothing_is_said_of_a_proxy_that_does_not_answer(
-    db: None, add_rule: AddRule, administrator: Client
-) -> None:
+def test_a_silent_proxy_is_not_compared(db: None, add_rule: AddRule, administrator: Client) -> None:
     silent = make_proxy("edge-1", seen_s_ago=600)
     reload(silent)
     add_rule("^0")

@@ -24,7 +24,7 @@ def errors(client: Client, **more: Any) -> dict[str, list[str]]:
     answer = client.post(reverse("dialplan:add"), typed(**more))
     assert answer.status_code == 422
     assert not Rule.objects.exists()
-    return {field: list(told) for field, told in answer.context["form"].errors.items()}
+    return {field: list(messages) for field, messages in answer.context["form"].errors.items()}
 
 
 def warnings(client: Client, **more: Any) -> set[str]:
@@ -88,8 +88,8 @@ def test_what_a_proxy_would_drop_or_break_over_is_refused_at_its_field(
 
 
 def test_the_place_of_an_error_is_named(administrator: Client) -> None:
-    (told,) = errors(administrator, match_exp="^äb(")["match_exp"]
-    assert "(at character 4)" in told
+    (messages,) = errors(administrator, match_exp="^äb(")["match_exp"]
+    assert "(at character 4)" in messages
 
 
 def test_the_place_of_an_error_is_marked(administrator: Client) -> None:
@@ -167,7 +167,9 @@ def test_a_clone_and_former_values_fill_the_form_and_save_nothing(
     assert not Rule.objects.exists()
 
 
-def test_deleting_asks_first_and_deletes_only_what_was_seen(administrator: Client, add_rule: AddRule) -> None:
+def test_deleting_needs_confirmation_and_deletes_only_what_was_shown(
+    administrator: Client, add_rule: AddRule
+) -> None:
     rule_id = add_rule("^1$")
     address = reverse("dialplan:delete", args=[rule_id])
     original = administrator.get(address).context["form"]["original"].value()
@@ -213,7 +215,7 @@ def test_the_list_is_filtered_and_paged_by_its_address(administrator: Client, ad
     ]
 
 
-def test_a_rule_that_a_proxy_drops_says_so_in_the_list(administrator: Client, add_rule: AddRule) -> None:
+def test_a_rule_that_a_proxy_drops_reports_it_in_the_list(administrator: Client, add_rule: AddRule) -> None:
     add_rule("(")
     assert "drops the rule" in administrator.get(reverse("dialplan:list")).content.decode()
 
@@ -227,7 +229,7 @@ def test_the_list_costs_as_many_queries_for_many_as_for_one(
         administrator.get(reverse("dialplan:list") + "?size=100")
 
 
-def test_an_input_is_tried_on_the_table(administrator: Client, add_rule: AddRule) -> None:
+def test_an_input_is_run_on_the_table(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^9$", pr=0)
     add_rule("^0([1-9]+)$", pr=1, subst_exp="^0(.*)$", repl_exp="+49\\1", attrs="pstn")
     tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "0123"}).context["tried"]
@@ -238,7 +240,7 @@ def test_an_input_is_tried_on_the_table(administrator: Client, add_rule: AddRule
     ]
 
 
-def test_an_input_is_tried_with_the_rule_of_the_form(administrator: Client, add_rule: AddRule) -> None:
+def test_an_input_is_run_with_the_rule_of_the_form(administrator: Client, add_rule: AddRule) -> None:
     rule_id = add_rule("^0$", repl_exp="old")
     edited = typed(match_exp="^0$", subst_exp="", repl_exp="new", input="0")
     address = f"{reverse('dialplan:try')}?row={rule_id}"
@@ -258,7 +260,7 @@ def test_an_input_is_tried_with_the_rule_of_the_form(administrator: Client, add_
         (typed(match_exp="(", input="5"), "The rule has errors"),
     ],
 )
-def test_what_does_not_come_out_is_said(
+def test_a_failing_translation_is_reported(
     administrator: Client, add_rule: AddRule, posted: dict[str, str], words: str
 ) -> None:
     add_rule("^1$")
@@ -298,7 +300,7 @@ def test_of_many_equal_rules_those_are_found_that_the_input_meets(
     assert tried.output == f"+{text}"
 
 
-def test_an_equal_rule_without_a_text_breaks_the_load_whatever_is_tried(
+def test_an_equal_rule_without_a_text_breaks_the_load_for_any_input(
     administrator: Client, add_rule: AddRule
 ) -> None:
     add_rule("", match_op=0)
@@ -308,7 +310,7 @@ def test_an_equal_rule_without_a_text_breaks_the_load_whatever_is_tried(
 
 
 @pytest.mark.parametrize("text", ["é", "💥"])
-def test_any_character_can_be_tried(administrator: Client, add_rule: AddRule, text: str) -> None:
+def test_any_character_can_be_an_input(administrator: Client, add_rule: AddRule, text: str) -> None:
     add_rule("5", match_op=0)
     tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": text}).context["tried"]
     assert tried.words == "No rule matches."
@@ -319,7 +321,7 @@ def test_trying_needs_an_input_and_a_dialplan(administrator: Client) -> None:
         assert administrator.post(reverse("dialplan:try"), posted).content == b""
 
 
-def test_of_a_dialplan_too_large_to_be_loaded_that_is_said(
+def test_a_dialplan_too_large_to_be_loaded_is_reported(
     administrator: Client, add_rule: AddRule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for bound in ("dialplan.selectors.MAX_RULES", "dialplan.selectors.MAX_ALL_RULES"):
@@ -395,7 +397,7 @@ def test_what_does_not_exist_is_not_found(administrator: Client, name: str) -> N
         ("nonsense", ["^b$", "^c$", "^a$"]),
     ],
 )
-def test_the_list_is_sorted_as_its_address_says(
+def test_the_list_is_sorted_by_its_query_string(
     administrator: Client, add_rule: AddRule, sort: str, expressions: list[str]
 ) -> None:
     for pr, expression in ((3, "^a$"), (1, "^b$"), (2, "^c$")):
@@ -416,8 +418,8 @@ def test_rules_are_moved_only_where_they_stand_in_their_order(
 def test_a_rule_that_is_never_reached_is_warned_of(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^0", pr=-1)
     checked = administrator.post(reverse("dialplan:check"), typed(), headers={"HX-Trigger-Name": "match_exp"})
-    told = {finding.code: finding.text for finding in checked.context["field"].form.all_warnings()}
-    assert told["never_reached"].startswith("Never reached: “^0” (priority -1)")
+    messages = {finding.code: finding.text for finding in checked.context["field"].form.all_warnings()}
+    assert messages["never_reached"].startswith("Never reached: “^0” (priority -1)")
 
 
 def test_a_rule_of_the_same_priority_that_matches_the_same_is_warned_of(
@@ -473,8 +475,8 @@ def test_what_means_something_else_than_it_seems_is_warned_of(
     administrator: Client, columns: dict[str, str], code: str, words: str
 ) -> None:
     form = checked_form(administrator, **columns)
-    told = {finding.code: finding.text for finding in form.all_warnings()}
-    assert told[code].startswith(words)
+    messages = {finding.code: finding.text for finding in form.all_warnings()}
+    assert messages[code].startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -496,7 +498,7 @@ def test_what_is_meant_so_is_not_warned_of(administrator: Client, columns: dict[
     assert code not in warnings(administrator, **columns)
 
 
-def test_a_group_written_as_elsewhere_is_told_how_it_is_written_here(administrator: Client) -> None:
+def test_a_group_in_foreign_notation_gets_a_hint(administrator: Client) -> None:
     form = checked_form(administrator, repl_exp="+49$1")
     assert "A group is written \\1 here, not $1." in {finding.text for finding in form.all_warnings()}
     assert "repl_exp" in form.errors
@@ -509,7 +511,7 @@ def test_a_rule_that_may_be_dropped_is_not_saved(administrator: Client) -> None:
     assert "the proxy may drop the rule" in answer.content.decode()
 
 
-def test_a_rule_that_may_be_dropped_says_so_in_the_list(administrator: Client, add_rule: AddRule) -> None:
+def test_a_rule_that_may_be_dropped_reports_it_in_the_list(administrator: Client, add_rule: AddRule) -> None:
     add_rule("112", match_op=0, repl_exp="a\\1")
     assert "the proxy may drop the rule" in administrator.get(reverse("dialplan:list")).content.decode()
 
@@ -645,7 +647,7 @@ def test_a_rule_is_compared_in_a_large_dialplan_with_what_can_meet_it(
 
 
 @pytest.mark.parametrize("fragment", [True, False])
-def test_the_order_of_a_dialplan_is_told(client_as: ClientAs, add_rule: AddRule, fragment: bool) -> None:
+def test_the_order_of_a_dialplan_is_reported(client_as: ClientAs, add_rule: AddRule, fragment: bool) -> None:
     add_rule("^0", pr=1)
     add_rule("^00", pr=2)
     headers = {"HX-Request": "true"} if fragment else {}
@@ -704,7 +706,7 @@ def test_a_schedule_without_sense_is_refused_at_its_field(
 
 
 @pytest.mark.parametrize(
-    ("timerec", "told"),
+    ("timerec", "messages"),
     [
         ("20240101T090000||PT8H|daily", "every day, 09:00 to 17:00"),
         ("garbage", ""),
@@ -712,11 +714,11 @@ def test_a_schedule_without_sense_is_refused_at_its_field(
         ("x" * 300, ""),
     ],
 )
-def test_a_recurrence_is_told_in_words_while_it_is_typed(
-    administrator: Client, timerec: str, told: str
+def test_a_recurrence_is_reported_in_words_while_it_is_typed(
+    administrator: Client, timerec: str, messages: str
 ) -> None:
     page = administrator.post(reverse("dialplan:words"), {"timerec": timerec}).content.decode()
-    assert (told in page) if told else not page.strip()
+    assert (messages in page) if messages else not page.strip()
 
 
 @pytest.mark.parametrize(("role", "status"), [(None, 302), (Role.VIEWER, 200), (Role.ADMINISTRATOR, 200)])
@@ -724,12 +726,12 @@ def test_everybody_may_write_a_recurrence(client_as: ClientAs, role: Role | None
     assert client_as(role).get(reverse(SCHEDULE)).status_code == status
 
 
-def test_the_list_says_in_words_when_a_rule_applies(administrator: Client, add_rule: AddRule) -> None:
+def test_the_list_states_when_a_rule_applies(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^0", timerec="20240101T090000||PT8H|daily")
     assert "every day, 09:00 to 17:00" in administrator.get(reverse("dialplan:list")).content.decode()
 
 
-def test_rules_that_take_too_long_together_are_said_to(
+def test_rules_that_take_too_long_together_are_reported(
     administrator: Client, add_rule: AddRule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(20):
@@ -740,7 +742,7 @@ def test_rules_that_take_too_long_together_are_said_to(
     assert "No rule matches" not in page
 
 
-def test_rules_that_are_quick_are_not_said_to_take_long(administrator: Client, add_rule: AddRule) -> None:
+def test_quick_rules_are_not_reported_as_slow(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^1x")
     page = administrator.post(reverse("dialplan:try"), {"dpid": 1, "input": "b"}).content.decode()
     assert "These rules take too long to try" not in page

@@ -43,32 +43,36 @@ def asked(client: Client, text: str) -> ComparedAnswer:
     if "question" in context:
         address = reverse("dialplan:answers", args=[context["question"].pk])
         context = context_of(client, address)
-    (told,) = context["told"]
-    assert isinstance(told, ComparedAnswer)
-    return told
+    (compared,) = context["answers"]
+    assert isinstance(compared, ComparedAnswer)
+    return compared
 
 
 @pytest.mark.usefixtures("edge")
 def test_a_proxy_that_was_reloaded_gives_the_same(administrator: Client) -> None:
-    told = asked(administrator, "0301")
-    assert told.answer is not None
-    assert (told.answer.output, told.answer.attributes, told.agreement) == ("+49301", "pstn", Agreement.SAME)
+    compared = asked(administrator, "0301")
+    assert compared.answer is not None
+    assert (compared.answer.output, compared.answer.attributes, compared.agreement) == (
+        "+49301",
+        "pstn",
+        Agreement.SAME,
+    )
 
 
 @pytest.mark.usefixtures("edge")
 def test_no_translation_is_the_same_as_none(administrator: Client) -> None:
-    told = asked(administrator, "112")
-    assert told.answer is not None
-    assert (told.answer.output, told.agreement) == (None, Agreement.SAME)
+    compared = asked(administrator, "112")
+    assert compared.answer is not None
+    assert (compared.answer.output, compared.agreement) == (None, Agreement.SAME)
 
 
 @pytest.mark.usefixtures("edge")
 def test_a_proxy_that_was_not_reloaded_differs(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^112$", repl_exp="police")
-    told = asked(administrator, "112")
-    assert told.agreement is Agreement.DIFFERENT
-    assert "the rule ^112$ was added" in told.explanation.known[-1]
-    assert told.explanation.causes[0] == "it was not reloaded since that change"
+    compared = asked(administrator, "112")
+    assert compared.agreement is Agreement.DIFFERENT
+    assert "the rule ^112$ was added" in compared.explanation.known[-1]
+    assert compared.explanation.causes[0] == "it was not reloaded since that change"
 
 
 @pytest.mark.usefixtures("edge")
@@ -97,31 +101,31 @@ def test_a_character_that_a_rule_cuts_in_two_is_read_alike(
 ) -> None:
     add_rule("^z(.)", subst_exp="^z(.)", repl_exp="\\1")
     edge.call("dp_reload")
-    told = asked(administrator, "zä")
-    assert told.answer is not None
-    assert (told.answer.output, told.agreement) == ("\xc3", Agreement.SAME)
+    compared = asked(administrator, "zä")
+    assert compared.answer is not None
+    assert (compared.answer.output, compared.agreement) == ("\xc3", Agreement.SAME)
 
 
 @pytest.mark.usefixtures("edge")
 def test_what_the_preview_can_t_tell_is_no_difference(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^(a)?b$", subst_exp="^(a)?b$", repl_exp="\\1")
-    told = asked(administrator, "b")
-    assert (told.agreement, told.why[:7]) == (Agreement.UNKNOWN, "A group")
+    compared = asked(administrator, "b")
+    assert (compared.agreement, compared.why[:7]) == (Agreement.UNKNOWN, "A group")
 
 
-def test_a_proxy_that_does_not_answer_says_why(administrator: Client, edge: RunningSandbox) -> None:
+def test_a_proxy_that_does_not_answer_shows_why(administrator: Client, edge: RunningSandbox) -> None:
     Proxy.objects.update(mi_url="http://127.0.0.1:9/mi")
-    told = asked(administrator, "0301")
-    assert (told.answer, told.agreement) == (None, Agreement.UNKNOWN)
-    assert told.problem
+    compared = asked(administrator, "0301")
+    assert (compared.answer, compared.agreement) == (None, Agreement.UNKNOWN)
+    assert compared.problem
 
 
 @pytest.mark.usefixtures("edge")
-def test_a_proxy_is_not_asked_for_what_would_crash_it(administrator: Client, add_rule: AddRule) -> None:
+def test_a_proxy_is_not_sent_what_would_crash_it(administrator: Client, add_rule: AddRule) -> None:
     Rule.objects.all().delete()
     add_rule("^1$", timerec="20240101T000000||P1D|daily||0")
-    told = asked(administrator, "1")
-    assert (told.answer, told.problem[:9]) == (None, "Not asked")
+    compared = asked(administrator, "1")
+    assert (compared.answer, compared.problem[:9]) == (None, "Not asked")
 
 
 @pytest.mark.usefixtures("edge")
@@ -130,8 +134,12 @@ def test_an_answer_that_another_version_stored_counts_as_none(administrator: Cli
     stored = SharedAnswer.objects.latest("pk")
     stored.text = stored.text.replace('"answer"', '"said"')
     stored.save()
-    (told,) = context_of(administrator, reverse("dialplan:answers", args=[stored.question_id]))["told"]
-    assert (told.answer, told.agreement, told.problem[:15]) == (None, Agreement.UNKNOWN, "Another version")
+    (compared,) = context_of(administrator, reverse("dialplan:answers", args=[stored.question_id]))["answers"]
+    assert (compared.answer, compared.agreement, compared.problem[:15]) == (
+        None,
+        Agreement.UNKNOWN,
+        "Another version",
+    )
 
 
 @pytest.mark.usefixtures("edge")
@@ -151,5 +159,5 @@ def test_everybody_who_is_signed_in_may_ask(client_as: ClientAs, role: Role | No
 
 
 @pytest.mark.parametrize("question", [{}, {"of": "x", "input": "1"}, {"of": "99999999999", "input": "1"}])
-def test_a_question_without_sense_asks_nobody(administrator: Client, question: dict[str, str]) -> None:
+def test_an_invalid_question_is_sent_to_nobody(administrator: Client, question: dict[str, str]) -> None:
     assert not administrator.post(reverse("dialplan:ask"), question).content

@@ -142,17 +142,17 @@ def test_attributes_that_are_fields_of_their_own_are_warned_of(
 ) -> None:
     headers = {"HX-Trigger-Name": "attrs"}
     page = administrator.post(reverse("dispatcher:check"), NEW | {"attrs": attrs}, headers=headers)
-    told = f"{column} is a field of its own" if column else "is a field of its own"
-    assert (told in page.content.decode()) is (column is not None)
+    message = f"{column} is a field of its own" if column else "is a field of its own"
+    assert (message in page.content.decode()) is (column is not None)
 
 
 def test_weights_beyond_16_bits_are_a_warning(administrator: Client, add_row: AddRow) -> None:
     add_row("sip:10.0.0.1", setid=3, weight="40000")
     headers = {"HX-Trigger-Name": "weight"}
     checked = administrator.post(reverse("dispatcher:check"), NEW | {"weight": "40000"}, headers=headers)
-    told = unescape(checked.content.decode())
-    assert "sum to 80000" in told
-    assert "instead of 50 %" in told
+    message = unescape(checked.content.decode())
+    assert "sum to 80000" in message
+    assert "instead of 50 %" in message
 
 
 @pytest.mark.parametrize(("insists", "is_taken"), [(False, False), (True, True)])
@@ -234,7 +234,7 @@ def test_the_second_of_two_editors_sees_both_versions_and_may_insist(
     assert Destination.objects.get(pk=row_id).weight == "5"
 
 
-def test_an_edited_state_is_told_to_do_nothing_to_a_loaded_destination(
+def test_an_edited_state_is_reported_to_change_no_loaded_destination(
     administrator: Client, add_row: AddRow, proxy: Proxy
 ) -> None:
     row_id = add_row("sip:10.0.0.1")
@@ -250,7 +250,9 @@ def test_a_clone_is_the_form_filled_and_adds_a_second_row(administrator: Client,
     assert Destination.objects.filter(description="vbb-1", weight="4").count() == 2
 
 
-def test_deleting_asks_first_and_tells_what_the_set_loses(administrator: Client, add_row: AddRow) -> None:
+def test_deleting_needs_confirmation_and_shows_what_the_set_loses(
+    administrator: Client, add_row: AddRow
+) -> None:
     row_id = add_row("sip:10.0.0.1", weight="1")
     add_row("sip:10.0.0.2", weight="3")
     url = reverse("dispatcher:delete", args=[row_id])
@@ -259,7 +261,7 @@ def test_deleting_asks_first_and_tells_what_the_set_loses(administrator: Client,
     assert Destination.objects.count() == 1
 
 
-def test_deleting_the_last_one_is_told_to_leave_none(administrator: Client, add_row: AddRow) -> None:
+def test_deleting_the_last_one_is_reported_to_leave_none(administrator: Client, add_row: AddRow) -> None:
     url = reverse("dispatcher:delete", args=[add_row("sip:10.0.0.1")])
     assert "Its only destination" in administrator.get(url).content.decode()
 

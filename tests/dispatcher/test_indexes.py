@@ -23,7 +23,7 @@ def without_index(transactional_db: None) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("without_index")
-def test_the_index_is_suggested_for_a_large_table_until_it_was_made(
+def test_the_index_is_suggested_for_a_large_table_until_it_exists(
     client_as: Callable[[Role | None], Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(indexes, "PAYS_FROM_ROWS", 0)

@@ -35,7 +35,7 @@ def shown(client: Client, query: str = "") -> str:
     return client.get(reverse("dispatcher:list") + query).content.decode()
 
 
-def test_an_empty_table_says_what_to_do_next(client_as: ClientAs) -> None:
+def test_an_empty_table_shows_what_to_do_next(client_as: ClientAs) -> None:
     assert "Add the first destination" in shown(client_as(Role.ADMINISTRATOR))
 
 
@@ -149,18 +149,20 @@ def test_the_share_now_and_after_a_reload_differ_where_a_row_is_not_loaded(
     assert "0 → 50 %" in page
 
 
-def test_weights_beyond_16_bits_are_told(viewer: Client, add_row: AddRow) -> None:
+def test_weights_beyond_16_bits_are_reported(viewer: Client, add_row: AddRow) -> None:
     for number in (1, 2, 3):
         add_row(f"sip:10.0.0.{number}", weight="40000")
     assert "weights sum to 120000, above 65535" in shown(viewer)
 
 
-def test_a_row_says_that_it_is_not_loaded(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
+def test_a_row_shows_that_it_is_not_loaded(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
     add_row("sip:10.0.0.1")
     assert "not loaded" in shown(viewer)
 
 
-def test_a_row_says_which_column_changed_since_loading(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
+def test_a_row_shows_which_column_changed_since_loading(
+    viewer: Client, add_row: AddRow, proxy: Proxy
+) -> None:
     add_row("sip:10.0.0.1", weight="2")
     hold(proxy, "sip:10.0.0.1", weight=1)
     page = shown(viewer)
@@ -168,7 +170,7 @@ def test_a_row_says_which_column_changed_since_loading(viewer: Client, add_row: 
     assert "weight 1 → 2" in page
 
 
-def test_a_loaded_row_says_nothing_of_the_kind(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
+def test_a_loaded_row_shows_nothing_of_the_kind(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
     add_row("sip:10.0.0.1", socket="127.0.0.1", attrs="x", description="y")
     hold(proxy, "sip:10.0.0.1", socket="udp:127.0.0.1:5060", attrs="x", description="y")
     page = shown(viewer)
@@ -245,7 +247,7 @@ def test_rows_gone_from_the_table_are_left_out_of_filtered_lists(
         ("", "maybe-checked", "check unknown"),
     ],
 )
-def test_active_says_whether_it_is_checked(
+def test_active_shows_whether_it_is_checked(
     viewer: Client, add_row: AddRow, proxy: Proxy, probing: str, look: str, words: str
 ) -> None:
     Proxy.objects.update(probing=probing)
@@ -256,9 +258,7 @@ def test_active_says_whether_it_is_checked(
     assert f">{words}<" in page
 
 
-def test_the_header_says_of_which_proxies_its_count_speaks(
-    viewer: Client, add_row: AddRow, proxy: Proxy
-) -> None:
+def test_the_header_names_the_proxies_that_it_counts(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
     add_row("sip:10.0.0.1")
     assert "Not held by edge-1" in shown(viewer)
     hold(proxy, "sip:10.0.0.1")
@@ -276,7 +276,7 @@ def test_the_same_uri_in_two_sets_has_a_state_in_each(viewer: Client, add_row: A
     assert page.index("chip-inactive") < page.index("2</h2>") < page.index("chip-probing")
 
 
-def test_duplicates_of_other_hands_are_told(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
+def test_duplicates_of_other_hands_are_reported(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
     row_id = add_row("sip:10.0.0.1")
     other = add_row("sip:10.0.0.2")
     Destination.objects.filter(pk=other).update(destination="SIP:10.0.0.1")

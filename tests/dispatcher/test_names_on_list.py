@@ -85,7 +85,7 @@ def test_what_no_load_takes_is_named_with_its_reason_where_it_is_not_loaded(
     assert "The proxy would drop it:" in page
 
 
-def test_a_name_that_stopped_resolving_says_since_when_and_that_a_load_drops_it(
+def test_a_name_that_stopped_resolving_shows_since_when_and_that_a_load_drops_it(
     viewer: Client, proxy: Proxy, add_row: AddRow, name_server: NameServer
 ) -> None:
     add_row(URI)
@@ -98,7 +98,7 @@ def test_a_name_that_stopped_resolving_says_since_when_and_that_a_load_drops_it(
     assert re.search(rf'<time datetime="{re.escape(since)}" data-show="age"[^>]*>3 min</time>', page)
 
 
-def test_a_name_that_moved_says_both_addresses(
+def test_a_name_that_moved_shows_both_addresses(
     viewer: Client, proxy: Proxy, add_row: AddRow, name_server: NameServer
 ) -> None:
     add_row(URI)

@@ -106,7 +106,7 @@ def test_a_weight_for_one_gateway_is_never_given_to_another(add_row: AddRow) -> 
         services.update(row_id, before, replace(before, weight="5"), SOMEBODY)
 
 
-def test_editing_a_deleted_row_says_so(add_row: AddRow) -> None:
+def test_editing_a_deleted_row_reports_it(add_row: AddRow) -> None:
     row_id = add_row("sip:10.0.0.1")
     before = seen(row_id)
     services.delete(row_id, before, SOMEBODY)

@@ -36,5 +36,5 @@ def test_a_share_follows_the_weights_of_the_active_ones_or_their_number(
 
 
 @pytest.mark.parametrize(("share", "text"), [(25.0, "25"), (33.333, "33.3"), (0.04, "<0.1"), (0.0, "0")])
-def test_a_percentage_is_told_as_short_as_it_stays_true(share: float, text: str) -> None:
+def test_a_percentage_is_as_short_as_it_stays_true(share: float, text: str) -> None:
     assert percent_text(share) == text

@@ -68,7 +68,7 @@ def running(**values: object) -> JobRun:
     return JobRun.objects.create(title="a title", actor="anna", asked_at=now, **described)
 
 
-def test_a_job_that_is_asked_for_is_in_the_queue() -> None:
+def test_a_requested_job_is_in_the_queue() -> None:
     ask()
     assert [task.task_path for task in DBTaskResult.objects.all()] == [run_job.module_path]
 
@@ -81,7 +81,7 @@ def test_a_job_ends_with_its_result(run: Callable[..., JobRun]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "says"),
+    ("kind", "expected"),
     [
         ("refuse", "There is nothing to count."),
         ("eat", "It most likely needs more than the 400 MB that a job may take."),
@@ -89,10 +89,10 @@ def test_a_job_ends_with_its_result(run: Callable[..., JobRun]) -> None:
         ("break_down", "Its process broke (exit status 1); the panel's log tells more."),
     ],
 )
-def test_a_job_that_fails_says_why(run: Callable[..., JobRun], kind: str, says: str) -> None:
+def test_a_job_that_fails_shows_why(run: Callable[..., JobRun], kind: str, expected: str) -> None:
     job = run(kind)
     assert job.outcome == JobOutcome.FAILED
-    assert job.message.startswith(says)
+    assert job.message.startswith(expected)
 
 
 def test_a_job_that_takes_too_long_is_ended(run: Callable[..., JobRun]) -> None:
@@ -146,7 +146,7 @@ def test_no_job_outlives_its_worker(kind: str) -> None:
     assert until(lambda: not child.exists() or child.read_text().split()[2] == "Z", WITHIN_S)
 
 
-def test_a_waiting_job_that_is_cancelled_is_never_begun(run: Callable[..., JobRun]) -> None:
+def test_a_waiting_job_that_is_cancelled_never_starts(run: Callable[..., JobRun]) -> None:
     job = ask()
     assert jobs.cancel(job)
     run_job.func(job.pk)
@@ -176,7 +176,7 @@ def test_a_job_runs_once_though_the_queue_has_it_twice(run: Callable[..., JobRun
     assert job.outcome == JobOutcome.RUNNING
 
 
-def test_progress_is_told_in_parts_of_the_whole() -> None:
+def test_progress_is_reported_in_parts_of_the_whole() -> None:
     job = running()
     progress = Progress(job.pk, every_s=0)
     progress.expect(200, "rows")

@@ -32,7 +32,7 @@ def test_ctrl_c_ends_everything(start: Start) -> None:
     assert panel.processes() == {}
 
 
-def test_ctrl_c_while_the_tables_are_made_shows_no_trace_and_the_next_start_goes_on(
+def test_ctrl_c_while_tables_are_created_shows_no_trace_and_the_next_start_goes_on(
     start: Start, tmp_path: Path
 ) -> None:
     panel = start()
@@ -71,18 +71,18 @@ def test_a_second_run_from_another_folder_finds_the_first_one_s_data(start: Star
     assert (tmp_path / "var" / "efcp.sqlite3").exists()
 
 
-def test_a_busy_default_port_of_the_sandbox_is_replaced_and_said(start: Start) -> None:
+def test_a_busy_default_port_of_the_sandbox_is_replaced_with_a_message(start: Start) -> None:
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):  # then another holds it already
             holder.bind(("127.0.0.1", 8888))
             holder.listen()
         panel = start(without="EFCP_SANDBOX_MI_PORT")
-        said = panel.wait_for_line(
+        listening = panel.wait_for_line(
             r"Port 8888 is busy, so the sandbox takes (\d+) \(EFCP_SANDBOX_MI_PORT\)\."
         )
         panel.wait_for_line(RUNS)
-        assert until(lambda: answers_mi(int(said[1])), 20)
+        assert until(lambda: answers_mi(int(listening[1])), 20)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,9 @@ def test_a_busy_port_that_was_set_ends_the_start_with_one_line(
     assert panel.output.count("\n") == 1
 
 
-def test_a_data_folder_that_cannot_be_made_ends_the_start_with_one_line(start: Start, tmp_path: Path) -> None:
+def test_a_data_folder_that_cannot_be_created_ends_the_start_with_one_line(
+    start: Start, tmp_path: Path
+) -> None:
     (tmp_path / "var").touch()
     panel = start()
     assert panel.top.wait(ENDS_WITHIN_S) == 2

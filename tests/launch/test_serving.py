@@ -68,7 +68,7 @@ def test_a_head_that_does_not_end_is_given_up(panel: Served) -> None:
     assert exchange(panel.port, b"GET /cp/healthz HTTP/1.1\r\n" + HOST) == b""
 
 
-def test_a_body_that_does_not_come_is_given_up_and_told(panel: Served) -> None:
+def test_a_body_that_does_not_come_is_dropped_and_reported(panel: Served) -> None:
     head = f"POST {SIGN_IN} HTTP/1.1\r\n".encode() + HOST + FORM + b"Content-Length: 100\r\n\r\nuser"
     assert GRACE_S < 30
     assert exchange(panel.port, head).startswith(b"HTTP/1.1 408 ")

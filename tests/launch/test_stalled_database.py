@@ -41,7 +41,7 @@ def status_and_text(browser: Browser, path: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def test_a_stalled_database_is_told_as_such_and_forgotten(panel: Served, server: mariadb.Server) -> None:
+def test_a_stalled_database_is_reported_and_forgotten(panel: Served, server: mariadb.Server) -> None:
     browser = Browser(panel.origin)
     assert LIST in browser.get(LIST)
     pid = int((server.folder / "pid").read_text())

@@ -39,21 +39,21 @@ def supervise(tmp_path: Path) -> Iterator[Supervise]:
 
 
 def child(*statements: str) -> str:
-    """The code of a child; `tell_pid()` appends its pid to the file `pids`."""
-    return "\n".join(("import os, signal, time", TELL_PID, *statements))
+    """The code of a child; `print_pid()` appends its pid to the file `pids`."""
+    return "\n".join(("import os, signal, time", PRINT_PID, *statements))
 
 
-TELL_PID = """
-def tell_pid():
+PRINT_PID = """
+def print_pid():
     with open(os.environ["FOLDER"] + "/pids", "a") as file:
         file.write(f"{os.getpid()}\\n")
 """
 
 
 def pids(folder: Path) -> list[int]:
-    """The pids that children told so far."""
-    told = folder / "pids"
-    return [int(line) for line in told.read_text().splitlines()] if told.exists() else []
+    """The pids that the children wrote so far."""
+    pids = folder / "pids"
+    return [int(line) for line in pids.read_text().splitlines()] if pids.exists() else []
 
 
 def is_running(pid: int) -> bool:
@@ -64,17 +64,17 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_a_child_that_dies_is_started_again_and_it_is_said(supervise: Supervise, tmp_path: Path) -> None:
-    supervisor = supervise(child("tell_pid()", "raise SystemExit(7)"))
+def test_a_child_that_dies_is_restarted_and_reported(supervise: Supervise, tmp_path: Path) -> None:
+    supervisor = supervise(child("print_pid()", "raise SystemExit(7)"))
     assert until(lambda: len(pids(tmp_path)) == 2, ENDS_WITHIN_S)
     supervisor.terminate()
-    said, _ = supervisor.communicate(timeout=ENDS_WITHIN_S)
-    assert said.startswith("child ended with 7; it is started again in 1 s.\n")
+    output, _ = supervisor.communicate(timeout=ENDS_WITHIN_S)
+    assert output.startswith("child ended with 7; it is started again in 1 s.\n")
 
 
 def test_a_child_that_does_not_end_in_time_is_killed(supervise: Supervise, tmp_path: Path) -> None:
     deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
-    supervisor = supervise(child(deaf, "tell_pid()", "time.sleep(600)"))
+    supervisor = supervise(child(deaf, "print_pid()", "time.sleep(600)"))
     assert until(lambda: len(pids(tmp_path)) == 1, ENDS_WITHIN_S)
     supervisor.terminate()
     assert supervisor.wait(ENDS_WITHIN_S) == 0
@@ -82,7 +82,7 @@ def test_a_child_that_does_not_end_in_time_is_killed(supervise: Supervise, tmp_p
 
 
 def test_what_a_child_started_is_ended_with_it(supervise: Supervise, tmp_path: Path) -> None:
-    supervisor = supervise(child("os.fork()", "tell_pid()", "time.sleep(600)"))
+    supervisor = supervise(child("os.fork()", "print_pid()", "time.sleep(600)"))
     assert until(lambda: len(pids(tmp_path)) == 2, ENDS_WITHIN_S)
     supervisor.send_signal(signal.SIGHUP)
     assert supervisor.wait(ENDS_WITHIN_S) == 0
@@ -91,7 +91,7 @@ def test_what_a_child_started_is_ended_with_it(supervise: Supervise, tmp_path: P
 
 def test_a_child_goes_on_when_nobody_reads_any_more(supervise: Supervise, tmp_path: Path) -> None:
     more_than_a_pipe_holds = "for _ in range(3): print('x' * 100_000, flush=True)"
-    supervisor = supervise(child(more_than_a_pipe_holds, "tell_pid()", "time.sleep(600)"))
+    supervisor = supervise(child(more_than_a_pipe_holds, "print_pid()", "time.sleep(600)"))
     assert supervisor.stdout is not None
     supervisor.stdout.close()
     assert until(lambda: len(pids(tmp_path)) == 1, ENDS_WITHIN_S)

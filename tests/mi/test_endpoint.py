@@ -23,7 +23,7 @@ def test_an_address_is_taken_apart(text: str, host: str, port: int, target: str,
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("", "missing"),
         ("   ", "missing"),
@@ -52,8 +52,8 @@ def test_an_address_is_taken_apart(text: str, host: str, port: int, target: str,
         ("http://10.0.0.1/mü", "percent-encoded"),
     ],
 )
-def test_a_bad_address_is_refused_with_its_reason(text: str, says: str) -> None:
-    with pytest.raises(EndpointError, match=says):
+def test_a_bad_address_is_refused_with_its_reason(text: str, expected: str) -> None:
+    with pytest.raises(EndpointError, match=expected):
         Endpoint.parse(text)
 
 
@@ -68,13 +68,13 @@ def test_the_password_is_in_no_repr() -> None:
 
 
 @pytest.mark.parametrize(
-    ("username", "password", "says"),
+    ("username", "password", "expected"),
     [("a:b", "x", "colon"), ("a\r\nb", "x", "control"), ("a", "x\0", "control")],
 )
 def test_credentials_that_basic_auth_cannot_carry_are_refused(
-    username: str, password: str, says: str
+    username: str, password: str, expected: str
 ) -> None:
-    with pytest.raises(EndpointError, match=says):
+    with pytest.raises(EndpointError, match=expected):
         Endpoint("http://10.0.0.1/mi", username, password)
 
 

@@ -39,7 +39,7 @@ def with_error(literal: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "expected"),
     [
         (b"", "not valid JSON"),
         (b"OK", "not valid JSON"),
@@ -81,8 +81,8 @@ def with_error(literal: bytes) -> bytes:
         (b'{"jsonrpc":"2.0","id":8,"error":{"code":1,"message":"x"}}', "id is not the request's"),
     ],
 )
-def test_what_is_no_json_rpc_reply_is_not_mi(body: bytes, says: str) -> None:
-    with pytest.raises(NotMiError, match=says):
+def test_what_is_no_json_rpc_reply_is_not_mi(body: bytes, expected: str) -> None:
+    with pytest.raises(NotMiError, match=expected):
         decode(body)
 
 

@@ -34,7 +34,7 @@ def reset(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("play", "says"),
+    ("play", "expected"),
     [
         (lambda peer: None, "closed without an answer"),
         (reset, "closed without an answer"),
@@ -54,13 +54,13 @@ def reset(peer: Peer) -> None:
         (lambda peer: peer.answer(bytes(range(128, 256))), "not valid JSON"),
     ],
 )
-def test_garbage_is_not_mi(serve: Serve, play: Play, says: str) -> None:
+def test_garbage_is_not_mi(serve: Serve, play: Play, expected: str) -> None:
     server = serve(play)
-    with pytest.raises(NotMiError, match=says):
+    with pytest.raises(NotMiError, match=expected):
         ask(server)
 
 
-def test_a_body_shorter_than_it_says_is_not_mi(serve: Serve) -> None:
+def test_a_body_shorter_than_its_content_length_is_not_mi(serve: Serve) -> None:
     def play(peer: Peer) -> None:
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{}")
 
@@ -68,7 +68,7 @@ def test_a_body_shorter_than_it_says_is_not_mi(serve: Serve) -> None:
         ask(serve(play))
 
 
-def test_an_http_error_tells_status_content_type_and_excerpt(serve: Serve) -> None:
+def test_an_http_error_shows_status_content_type_and_excerpt(serve: Serve) -> None:
     def play(peer: Peer) -> None:
         peer.answer(b"<h1>\r\n\tNo such\x00page</h1>", "404 Not Found", "text/html")
 
@@ -86,7 +86,7 @@ def test_an_excerpt_is_short(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_told_and_not_followed(serve: Serve, status: int) -> None:
+def test_a_redirect_is_reported_and_not_followed(serve: Serve, status: int) -> None:
     elsewhere = serve(lambda peer: peer.reply(result="OK"))
     server = serve(
         lambda peer: peer.answer(b"", f"{status} Elsewhere", more=f"Location: {elsewhere.url}\r\n")
@@ -106,7 +106,7 @@ def test_only_errors_of_the_servers_side_may_have_run(serve: Serve, status: int,
     assert error.value.may_have_run is may_have_run
 
 
-def test_missing_credentials_are_told(serve: Serve) -> None:
+def test_missing_credentials_are_reported(serve: Serve) -> None:
     server = serve(lambda peer: peer.answer(b"", "401 Unauthorized", "text/plain"))
     with pytest.raises(NotMiError, match="user name and password are missing or wrong"):
         ask(server)
@@ -134,7 +134,9 @@ def hang(status: bytes) -> Play:
 
 
 @pytest.mark.parametrize("status", [b"500 Internal Server Error", b"400 Bad Request"])
-def test_an_error_whose_body_never_ends_is_told_with_its_usual_reason(serve: Serve, status: bytes) -> None:
+def test_an_error_whose_body_never_ends_is_reported_with_its_usual_reason(
+    serve: Serve, status: bytes
+) -> None:
     server = serve(hang(status))
     with pytest.raises(UnfinishedReplyError, match="raise httpd's buf_size") as error:
         ask(server)

@@ -28,7 +28,7 @@ def test_a_request_is_a_post_of_json_with_an_id(serve: Serve) -> None:
     assert server.requests[0].request.keys() == {"jsonrpc", "id", "method"}
 
 
-def test_no_compressed_answer_is_asked_for(serve: Serve) -> None:
+def test_no_compressed_answer_is_requested(serve: Serve) -> None:
     server = serve(ok)
     MiClient(Endpoint(server.url)).call("ds_reload")
     assert "Accept-Encoding: identity" in server.requests[0].head.split("\r\n")
@@ -93,7 +93,7 @@ def test_ds_set_state_names_the_partition_before_the_set(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(("inherit_state", "letter"), [(True, "y"), (False, "n")])
-def test_ds_reload_says_whether_states_are_inherited(serve: Serve, inherit_state: bool, letter: str) -> None:
+def test_ds_reload_sends_whether_states_are_inherited(serve: Serve, inherit_state: bool, letter: str) -> None:
     server = serve(ok)
     MiClient(Endpoint(server.url)).ds_reload(partition="default", inherit_state=inherit_state)
     assert sent(server) == ("ds_reload", {"partition": "default", "inherit_state": letter})

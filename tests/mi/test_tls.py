@@ -92,12 +92,12 @@ def https(server: MisbehavingServer, authority: str = "") -> Endpoint:
     return Endpoint(f"https://127.0.0.1:{server.port}/mi", authority=authority)
 
 
-def test_a_trusted_proxy_is_asked_over_tls(serve_tls: ServeTls, authority: str) -> None:
+def test_a_trusted_proxy_is_sent_requests_over_tls(serve_tls: ServeTls, authority: str) -> None:
     server = serve_tls(lambda peer: peer.reply(result={"Server": "OpenSIPS (3.6.8 (x86_64/linux))"}))
     assert MiClient(https(server, authority)).version().version == "3.6.8"
 
 
-def test_an_untrusted_certificate_is_unreachable_and_says_why(serve_tls: ServeTls) -> None:
+def test_an_untrusted_certificate_is_unreachable_with_the_reason(serve_tls: ServeTls) -> None:
     server = serve_tls(lambda peer: peer.reply(result="OK"))
     with pytest.raises(UnreachableError, match="certificate is not trusted: self-signed") as error:
         MiClient(https(server)).version()
@@ -123,7 +123,7 @@ def plain_http() -> Iterator[int]:
         thread.join()
 
 
-def test_plain_http_behind_an_https_address_is_told(plain_http: int) -> None:
+def test_plain_http_behind_an_https_address_is_reported(plain_http: int) -> None:
     with pytest.raises(UnreachableError, match=r"no TLS with it \(.*wrong version number") as error:
         MiClient(Endpoint(f"https://127.0.0.1:{plain_http}/mi"), GIVE_UP_S).version()
     assert error.value.obstacle is Obstacle.TLS

@@ -184,7 +184,7 @@ def test_reports_of_all_groups_name_their_group() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_last_load_tells_how_many_were_loaded_and_discarded(version: str) -> None:
+def test_the_last_load_shows_how_many_were_loaded_and_discarded(version: str) -> None:
     group = next(result for params, result in results("sr_list_reports", version) if len(params) == 1)
     found = parse_reports(given(group), "dispatcher").of("dispatcher", "default")
     assert found is not None
@@ -243,7 +243,7 @@ def test_which_names_commands(version: str, name: str) -> None:
     assert name in parse_command_names(given(result)).names
 
 
-def test_every_result_tells_its_round_trip(serve: Serve) -> None:
+def test_every_result_shows_its_round_trip(serve: Serve) -> None:
     server = serve(lambda peer: peer.reply(result="OK"))
     assert MiClient(Endpoint(server.url)).dp_reload().round_trip_s > 0
     ((_params, version),) = results("version", "3.4")

@@ -175,9 +175,9 @@ def test_events_name_who_changed_what_and_where_a_reload_failed(
 ) -> None:
     add_row("sip:10.0.0.9")
     reload_on(proxy, ReloadOutcome.NOT_REACHED)
-    told = {(each.who, each.words, each.what, each.where) for each in shown(viewer).events}
-    assert ("somebody", "added", "sip:10.0.0.9 in set 1", "") in told
-    assert ("ada", "reloaded", "Dispatcher", "failed on edge-1") in told
+    events = {(each.who, each.words, each.what, each.where) for each in shown(viewer).events}
+    assert ("somebody", "added", "sip:10.0.0.9 in set 1", "") in events
+    assert ("ada", "reloaded", "Dispatcher", "failed on edge-1") in events
 
 
 def test_looking_again_costs_one_query_while_nothing_changed(

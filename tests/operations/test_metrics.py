@@ -95,7 +95,7 @@ def test_proxies_their_age_and_latency(edge: Proxy, client: Client) -> None:
     assert found["efcp_watcher_beat_age_seconds"].keys() == {()}
 
 
-def test_what_a_silent_proxy_said_last_is_not_told_as_its_state_now(edge: Proxy, client: Client) -> None:
+def test_the_last_list_of_a_silent_proxy_is_not_its_state_now(edge: Proxy, client: Client) -> None:
     ProxyContact.objects.update(failing_since=timezone.now(), outcome="refused")
     found = read(client)
     assert found["efcp_proxy_up"] == {("edge-1",): 0}

@@ -77,7 +77,7 @@ def test_nothing_is_dated_into_the_future(odd: Proxy) -> None:
         assert moment is None or moment <= now
 
 
-def test_lists_in_turn_are_told_as_the_changes_that_they_are(odd: Proxy) -> None:
+def test_alternating_lists_are_recorded_as_changes(odd: Proxy) -> None:
     of_one = StateChange.objects.filter(uri_key=URI, setid=1, occurrence=0).order_by("pk")
     states = [(each.state_before, each.state_after) for each in of_one]
     assert ("", "inactive") in states

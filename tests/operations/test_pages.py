@@ -90,7 +90,7 @@ def test_a_page_is_open_to_its_roles_only(
 
 
 @pytest.mark.parametrize("name", [name for method, name, _ in PAGES.values() if method == "get"])
-def test_a_get_changes_nothing_and_asks_no_proxy(
+def test_a_get_changes_nothing_and_contacts_no_proxy(
     client_as: ClientAs, edge: FakeProxy, proxy: Proxy, address_of: Callable[[str], str], name: str
 ) -> None:
     client = client_as(Role.ADMINISTRATOR)

@@ -74,7 +74,7 @@ def test_a_request_without_an_answer_is_settled_by_a_later_list(hung: StateResul
     assert "No answer came" in result.message
 
 
-def test_a_list_that_was_asked_for_before_it_was_given_up_settles_nothing(hung: StateResult) -> None:
+def test_a_list_requested_before_the_timeout_settles_nothing(hung: StateResult) -> None:
     read_back(hung.proxy, "inactive", given_up_at(hung) - timedelta(seconds=1))
     assert settled(hung).outcome == StateOutcome.UNKNOWN
 
@@ -119,7 +119,7 @@ def test_the_undo_restores_what_was_settled(hung: StateResult) -> None:
     assert results.undo_plan(hung.run).back == (("active", 1),)
 
 
-def test_the_undo_says_that_it_leaves_what_is_not_settled(hung: StateResult) -> None:
+def test_the_undo_names_what_is_not_settled(hung: StateResult) -> None:
     assert results.undo_plan(hung.run).left == ((results.NOT_RECONCILED, 1),)
 
 
@@ -133,7 +133,7 @@ def test_a_proxy_that_answers_again_and_did_nothing_has_no_effect_only_after_a_w
     assert settled(hung).outcome == StateOutcome.NO_EFFECT
 
 
-def test_another_state_than_wanted_or_before_is_not_explained(hung: StateResult) -> None:
+def test_another_state_than_requested_or_before_is_not_explained(hung: StateResult) -> None:
     read_back(hung.proxy, "probing", timezone.now())
     result = settled(hung)
     assert result.outcome == StateOutcome.UNKNOWN
@@ -153,7 +153,7 @@ def test_the_runs_page_waits_for_the_proxy_and_shows_what_came_of_it(
     assert "back to active" in text
 
 
-def test_the_table_is_said_to_have_changed_where_the_proxy_wrote_into_it(
+def test_the_table_is_reported_as_changed_where_the_proxy_wrote_into_it(
     hung: StateResult, operator: Client
 ) -> None:
     page = reverse("operations:state-run", args=[hung.run_id])
@@ -257,7 +257,7 @@ def test_an_older_load_settles_nothing_until_the_proxy_has_had_time(silent_reloa
     assert reload_settled(silent_reload)[0] == ReloadOutcome.NO_EFFECT
 
 
-def test_a_load_that_failed_is_told(silent_reload: ReloadResult) -> None:
+def test_a_load_that_failed_is_reported(silent_reload: ReloadResult) -> None:
     report(silent_reload, 5, failed_at=silent_reload.run.started_at + timedelta(seconds=50))
     assert reload_settled(silent_reload)[0] == ReloadOutcome.REFUSED
 

@@ -78,7 +78,7 @@ def test_an_even_load_is_1_everywhere_and_one_for_all_is_n() -> None:
     assert one.peak == 400
 
 
-def test_generated_calls_have_the_rate_and_the_mean_that_were_asked_for() -> None:
+def test_generated_calls_have_the_requested_rate_and_mean() -> None:
     made = generated_traffic(20_000, rate=5, mean_s=120, sigma=1, seed=3)
     assert len(made) / made.starts[-1] == pytest.approx(5, rel=0.05)
     assert made.durations.mean() == pytest.approx(120, rel=0.1)
@@ -87,7 +87,7 @@ def test_generated_calls_have_the_rate_and_the_mean_that_were_asked_for() -> Non
     )
 
 
-def test_a_log_is_read_in_either_notation_and_broken_lines_are_told() -> None:
+def test_a_log_is_read_in_either_notation_and_broken_lines_are_reported() -> None:
     found, broken = parse_traffic(
         ["start,duration", "2026-11-23T10:00:10,5", '"2026-11-23T10:00:00Z";7', "", "nonsense", "1,-5", "1"]
     )
@@ -154,7 +154,7 @@ def test_a_full_load_balancer_refuses_calls_and_the_words_say_so(viewer: Client)
     assert any("refuses" in sentence for sentence in found.sentences)
 
 
-def test_a_pasted_log_takes_the_place_of_made_up_calls(viewer: Client) -> None:
+def test_a_pasted_log_replaces_generated_calls(viewer: Client) -> None:
     gateways(1, 1)
     page = viewer.post(reverse("preview:algorithms"), {"log": "0,10\n1,10\nbroken\n2,10"})
     assert sum(page.context["comparison"].results[0].evenness.calls) == 3
@@ -175,21 +175,21 @@ def test_a_pasted_log_takes_the_place_of_made_up_calls(viewer: Client) -> None:
         ("log", "nothing of a call"),
     ],
 )
-def test_a_wrong_field_is_told_there(viewer: Client, field: str, value: str) -> None:
+def test_a_wrong_field_is_reported_there(viewer: Client, field: str, value: str) -> None:
     page = viewer.post(reverse("preview:algorithms"), {field: value})
     assert page.status_code == 422
     assert list(page.context["form"].errors) == [field]
 
 
 @pytest.mark.parametrize(
-    ("weights", "state", "says"),
+    ("weights", "state", "expected"),
     [((), 0, "no destination there"), ((1,), 1, "is active"), ((1,) * 201, 0, "more than 200")],
 )
-def test_a_set_that_can_not_be_compared_says_why(
-    viewer: Client, weights: tuple[int, ...], state: int, says: str
+def test_a_set_that_can_not_be_compared_shows_why(
+    viewer: Client, weights: tuple[int, ...], state: int, expected: str
 ) -> None:
     gateways(*weights, state=state)
-    assert says in compared(viewer).problem
+    assert expected in compared(viewer).problem
 
 
 @pytest.mark.parametrize("role", [None, *Role], ids=str)

@@ -51,34 +51,34 @@ def result(client: Client, log: CallLog) -> dict[str, Any]:
     ask(client, log)
     job = JobRun.objects.get()
     JobRun.objects.update(outcome=JobOutcome.RUNNING)
-    told = translate_numbers(job.arguments, Progress(job.pk))
-    JobRun.objects.update(outcome=JobOutcome.DONE, result=told)
+    report = translate_numbers(job.arguments, Progress(job.pk))
+    JobRun.objects.update(outcome=JobOutcome.DONE, result=report)
     job.refresh_from_db()
     assert isinstance(job.result, dict)
     return job.result
 
 
-def test_the_report_tells_hits_and_rules_never_hit(operator: Client, log: CallLog) -> None:
+def test_the_report_shows_hits_and_rules_never_hit(operator: Client, log: CallLog) -> None:
     national = add_rule("^0([0-9]+)$", pr=1, subst_exp="^0(.*)$", repl_exp="+49\\1")
     never = add_rule("^00", pr=2)
     add_rule("^0", pr=0, disabled=1)
     add_rule("^0(", pr=0)
-    told = result(operator, log)
-    assert (told["discarded"], told["disabled"]) == (1, 1)
-    assert (told["numbers"], told["broken"]) == (5, 2)
-    assert told["outcomes"] == {"translated": 3, "no rule matches": 2}
-    assert told["rules"] == [
+    report = result(operator, log)
+    assert (report["discarded"], report["disabled"]) == (1, 1)
+    assert (report["numbers"], report["broken"]) == (5, 2)
+    assert report["outcomes"] == {"translated": 3, "no rule matches": 2}
+    assert report["rules"] == [
         [national, 1, "^0([0-9]+)$", 3, "0301", "+49301"],
         [never, 2, "^00", 0, "", ""],
     ]
-    assert told["misses"] == [["112", 2]]
+    assert report["misses"] == [["112", 2]]
 
 
 def test_a_number_that_a_rule_only_matches_stays_as_it_is(operator: Client, log: CallLog) -> None:
     own = add_rule("^112$", pr=1, attrs="emergency")
-    told = result(operator, log)
-    assert told["outcomes"]["matched, and kept as it is"] == 2
-    assert told["rules"] == [[own, 1, "^112$", 2, "112", "(kept as it is)"]]
+    report = result(operator, log)
+    assert report["outcomes"]["matched, and kept as it is"] == 2
+    assert report["rules"] == [[own, 1, "^112$", 2, "112", "(kept as it is)"]]
 
 
 def test_numbers_that_the_order_of_equal_priorities_decides_are_no_hits(
@@ -87,8 +87,8 @@ def test_numbers_that_the_order_of_equal_priorities_decides_are_no_hits(
     either = add_rule("^0", repl_exp="a")
     other = add_rule("^03", repl_exp="b")
     never = add_rule("^7")
-    told = result(operator, log)
-    assert [list(line) for line in told["rules"]] == [
+    report = result(operator, log)
+    assert [list(line) for line in report["rules"]] == [
         [either, 0, "^0", 0, "", "", 3],
         [other, 0, "^03", 0, "", "", 3],
         [never, 0, "^7", 0, "", ""],
@@ -100,8 +100,8 @@ def test_numbers_that_the_order_of_equal_priorities_decides_are_no_hits(
 
 def test_rules_that_a_proxy_may_drop_are_counted(operator: Client, log: CallLog) -> None:
     own = add_rule("112", match_op=0, repl_exp="x\\1")
-    told = result(operator, log)
-    assert (told["uncertain"], told["rules"][0]) == (1, [own, 0, "112", 0, "", "", 2])
+    report = result(operator, log)
+    assert (report["uncertain"], report["rules"][0]) == (1, [own, 0, "112", 0, "", "", 2])
     page = operator.get(
         reverse("preview:bulk-translation-run", args=[JobRun.objects.get().pk])
     ).content.decode()
@@ -127,8 +127,8 @@ def test_the_page_shows_the_report_and_gives_it_as_csv(operator: Client, log: Ca
     page = operator.get(reverse("preview:bulk-translation-run", args=[job.pk]))
     assert [line[3] for line in page.context["lines"]] == [3]
     assert page.context["never_count"] == 1
-    told = operator.get(reverse("preview:bulk-translation-download", args=[job.pk])).content.decode()
-    assert "^77,0" in told
+    report = operator.get(reverse("preview:bulk-translation-download", args=[job.pk])).content.decode()
+    assert "^77,0" in report
 
 
 FORMULAS = (
@@ -156,18 +156,18 @@ def test_no_cell_of_the_csv_is_a_formula(operator: Client, log: CallLog, number:
     own = add_rule("^")
     result(operator, log)
     JobRun.objects.update(result={"rules": [[own, 0, "^", 1, number, ""]]})
-    told = operator.get(reverse("preview:bulk-translation-download", args=[JobRun.objects.get().pk]))
-    assert told.content.decode().splitlines()[1] == f"{own},0,^,1,{cell},"
+    report = operator.get(reverse("preview:bulk-translation-download", args=[JobRun.objects.get().pk]))
+    assert report.content.decode().splitlines()[1] == f"{own},0,^,1,{cell},"
 
 
-def test_without_a_rule_that_loads_the_job_says_so(operator: Client, log: CallLog) -> None:
+def test_without_a_rule_that_loads_the_job_reports_it(operator: Client, log: CallLog) -> None:
     ask(operator, log)
     job = JobRun.objects.get()
     with pytest.raises(JobError, match="No rule of dialplan 1"):
         translate_numbers(job.arguments, Progress(job.pk))
 
 
-def test_of_a_log_that_was_deleted_the_job_says_so(operator: Client, log: CallLog) -> None:
+def test_a_deleted_log_is_reported_by_the_job(operator: Client, log: CallLog) -> None:
     ask(operator, log)
     job = JobRun.objects.get()
     CallLog.objects.all().delete()

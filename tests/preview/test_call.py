@@ -64,17 +64,17 @@ def errors(client: Client, **asked: Any) -> dict[str, list[str]]:
 
 def test_the_guides_example(viewer: Client) -> None:
     rows(FIRST, SECOND)
-    told = previewed(viewer, algorithm=2, flags="f", to_uri="sip:bob@example.org", failures=2)
-    assert told.keys == ("bob", "example.org")
-    assert told.chosen is not None
-    first, second = told.steps
-    assert first.next_hop == told.chosen.next_hop
+    preview = previewed(viewer, algorithm=2, flags="f", to_uri="sip:bob@example.org", failures=2)
+    assert preview.keys == ("bob", "example.org")
+    assert preview.chosen is not None
+    first, second = preview.steps
+    assert first.next_hop == preview.chosen.next_hop
     assert {first.next_hop, second.next_hop} == {FIRST, SECOND}
     assert "503" in second.then[-1]
-    assert [(each.before, each.after) for each in told.states_after] == [("active", "probing")] * 2
+    assert [(each.before, each.after) for each in preview.states_after] == [("active", "probing")] * 2
 
 
-def test_the_question_stands_there_as_the_script_asks_it(viewer: Client) -> None:
+def test_the_call_is_shown_as_the_script_selects_it(viewer: Client) -> None:
     rows(FIRST, SECOND)
     page = viewer.get(reverse("preview:call"), {"setid": "1", "algorithm": "2", "flags": "f"})
     assert "ds_select_dst(1, 2, &quot;f&quot;)" in page.text
@@ -82,36 +82,36 @@ def test_the_question_stands_there_as_the_script_asks_it(viewer: Client) -> None
 
 
 @pytest.mark.parametrize(("flags", "followers"), [("f", 1), ("", 0)])
-def test_who_follows_is_told_without_a_failure(viewer: Client, flags: str, followers: int) -> None:
+def test_followers_are_shown_without_a_failure(viewer: Client, flags: str, followers: int) -> None:
     rows(FIRST, SECOND)
-    told = previewed(viewer, call_id="abc", flags=flags)
-    assert told.chosen is not None
-    assert len(told.failover) == followers
-    assert told.chosen not in told.failover
+    preview = previewed(viewer, call_id="abc", flags=flags)
+    assert preview.chosen is not None
+    assert len(preview.failover) == followers
+    assert preview.chosen not in preview.failover
 
 
 def test_below_the_threshold_no_state_changes(viewer: Client) -> None:
     rows(FIRST, SECOND)
-    told = previewed(viewer, call_id="abc", flags="f", failures=1, threshold=2)
-    assert [step.failed for step in told.steps] == [True, False]
-    assert told.states_after == ()
+    preview = previewed(viewer, call_id="abc", flags="f", failures=1, threshold=2)
+    assert [step.failed for step in preview.steps] == [True, False]
+    assert preview.states_after == ()
 
 
 def test_without_the_flag_f_there_is_no_next(viewer: Client) -> None:
     rows(FIRST, SECOND)
-    told = previewed(viewer, call_id="abc", flags="", failures=1)
-    [step] = told.steps
+    preview = previewed(viewer, call_id="abc", flags="", failures=1)
+    [step] = preview.steps
     assert "503" in step.then[-1]
 
 
 def test_the_bar_shows_the_place_that_the_hash_means(viewer: Client) -> None:
     rows(FIRST, weight="1")
     rows(SECOND, weight="3")
-    told = previewed(viewer, call_id="abc")
-    [bar] = told.bars
+    preview = previewed(viewer, call_id="abc")
+    [bar] = preview.bars
     assert [round(span.width) for span in bar.spans] == [250, 750]
     assert bar.total == 4
-    number = next(each.number for each in told.members if each.part == "chosen")
+    number = next(each.number for each in preview.members if each.part == "chosen")
     span = bar.spans[number - 1]
     assert span.x <= bar.at <= span.x + span.width
 
@@ -120,10 +120,10 @@ def test_an_inactive_candidate_leaves_the_call_to_an_active_one(viewer: Client) 
     rows(FIRST, state=1)
     rows(SECOND)
     for call_id in ("a", "b", "c", "d", "e", "f"):
-        told = previewed(viewer, call_id=call_id)
-        assert told.chosen is not None
-        assert told.chosen.uri == SECOND
-    assert told.members[0].words in {"inactive", ""}
+        preview = previewed(viewer, call_id=call_id)
+        assert preview.chosen is not None
+        assert preview.chosen.uri == SECOND
+    assert preview.members[0].words in {"inactive", ""}
 
 
 def test_a_rule_of_the_table_that_is_dropped_is_remarked(viewer: Client) -> None:
@@ -131,19 +131,19 @@ def test_a_rule_of_the_table_that_is_dropped_is_remarked(viewer: Client) -> None
     assert previewed(viewer, call_id="abc").notes
 
 
-def test_an_unknown_algorithm_takes_the_first_entry_and_says_so(viewer: Client) -> None:
+def test_an_unknown_algorithm_takes_the_first_entry_and_reports_it(viewer: Client) -> None:
     rows(FIRST, SECOND)
-    told = previewed(viewer, algorithm=42)
-    assert told.chosen is not None
-    assert told.chosen.uri == FIRST
-    assert "No algorithm 42" in told.story[0]
+    preview = previewed(viewer, algorithm=42)
+    assert preview.chosen is not None
+    assert preview.chosen.uri == FIRST
+    assert "No algorithm 42" in preview.story[0]
 
 
-def test_without_an_auth_user_to_hash_the_last_used_stays_and_it_is_said(viewer: Client) -> None:
+def test_without_an_auth_user_to_hash_the_last_used_stays_with_a_reason(viewer: Client) -> None:
     rows(FIRST, SECOND)
-    told = previewed(viewer, algorithm=5)
-    assert told.story[0] == "The request has no auth user to hash: the last used destination stays."
-    assert told.chosen is not None
+    preview = previewed(viewer, algorithm=5)
+    assert preview.story[0] == "The request has no auth user to hash: the last used destination stays."
+    assert preview.chosen is not None
 
 
 def test_random_draws_the_same_for_the_same_seed(viewer: Client) -> None:
@@ -152,12 +152,12 @@ def test_random_draws_the_same_for_the_same_seed(viewer: Client) -> None:
 
 
 @pytest.mark.parametrize(("algorithm", "asks"), [(9, "the load"), (10, "the route's score")])
-def test_the_least_measure_is_taken_and_said_to_be_given(viewer: Client, algorithm: int, asks: str) -> None:
+def test_the_least_measure_is_taken_and_marked_as_given(viewer: Client, algorithm: int, asks: str) -> None:
     rows(FIRST, SECOND)
-    told = previewed(viewer, algorithm=algorithm, measures="5, 2")
-    assert told.chosen is not None
-    assert told.chosen.uri == SECOND
-    assert told.story[0] == f"The proxy asks for {asks}, given here as {FIRST}: 5, {SECOND}: 2."
+    preview = previewed(viewer, algorithm=algorithm, measures="5, 2")
+    assert preview.chosen is not None
+    assert preview.chosen.uri == SECOND
+    assert preview.story[0] == f"The proxy asks for {asks}, given here as {FIRST}: 5, {SECOND}: 2."
 
 
 def test_every_part_of_the_bar_is_labelled_with_its_share(viewer: Client) -> None:
@@ -174,24 +174,24 @@ def test_a_legend_of_many_holds_the_one_that_is_hit(viewer: Client) -> None:
     assert {len(bar.labelled) + bar.not_labelled for bar in bars} == {40}
 
 
-def test_who_was_passed_over_is_told_with_the_reason(viewer: Client) -> None:
+def test_who_was_passed_over_is_reported_with_the_reason(viewer: Client) -> None:
     rows(FIRST, state=2)
     rows(SECOND)
-    told = previewed(viewer, call_id="abc", flags="f")
-    assert [each.words for each in told.members] == ["probing", "takes the call"]
+    preview = previewed(viewer, call_id="abc", flags="f")
+    assert [each.words for each in preview.members] == ["probing", "takes the call"]
 
 
 def test_the_memory_of_a_proxy_counts_with_its_states_and_sockets(play: Play, viewer: Client) -> None:
     held = [listed(FIRST, "Inactive", weight=1, priority=0), listed(SECOND, weight=1, priority=0)]
     edge = play(sets={1: [each | {"socket": "udp:127.0.0.1:5060"} for each in held]})
     proxy = edge.remembered(edge.row())
-    told = previewed(viewer, call_id="abc", source=f"memory-{proxy.pk}")
-    assert told.chosen is not None
-    assert (told.chosen.uri, told.chosen.socket) == (SECOND, "udp:127.0.0.1:5060")
-    assert told.notes == ()
+    preview = previewed(viewer, call_id="abc", source=f"memory-{proxy.pk}")
+    assert preview.chosen is not None
+    assert (preview.chosen.uri, preview.chosen.socket) == (SECOND, "udp:127.0.0.1:5060")
+    assert preview.notes == ()
 
 
-def test_weights_that_the_proxy_did_not_tell_are_said_to_be_missing(play: Play, viewer: Client) -> None:
+def test_weights_that_the_proxy_did_not_list_are_reported_as_missing(play: Play, viewer: Client) -> None:
     edge = play(sets={1: [listed(FIRST), listed(SECOND)]})
     proxy = edge.row()
     listing = MiClient(Endpoint.parse(edge.url)).ds_list(partition="default")
@@ -200,7 +200,7 @@ def test_weights_that_the_proxy_did_not_tell_are_said_to_be_missing(play: Play, 
 
 
 @pytest.mark.parametrize(
-    ("asked", "columns", "says"),
+    ("asked", "columns", "expected"),
     [
         ({"setid": 9, "call_id": "a"}, {}, "Set 9 has no destination"),
         ({"call_id": "a"}, {"state": 1}, "No destination of the set is active"),
@@ -214,16 +214,16 @@ def test_weights_that_the_proxy_did_not_tell_are_said_to_be_missing(play: Play, 
         ({"algorithm": 7}, {}, "hash_pvar is empty"),
     ],
 )
-def test_a_call_that_gets_no_destination_says_why(
-    viewer: Client, asked: dict[str, Any], columns: dict[str, Any], says: str
+def test_a_call_that_gets_no_destination_shows_why(
+    viewer: Client, asked: dict[str, Any], columns: dict[str, Any], expected: str
 ) -> None:
     rows(FIRST, **columns)
-    told = previewed(viewer, **asked)
-    assert told.chosen is None
-    assert says in told.problem
+    preview = previewed(viewer, **asked)
+    assert preview.chosen is None
+    assert expected in preview.problem
 
 
-def test_a_reload_that_would_break_is_told(viewer: Client) -> None:
+def test_a_reload_that_would_break_is_reported(viewer: Client) -> None:
     rows(FIRST, "")
     assert "reload would fail" in previewed(viewer, call_id="a").problem
 
@@ -244,7 +244,7 @@ def test_a_reload_that_would_break_is_told(viewer: Client) -> None:
         ("source", "memory-99"),
     ],
 )
-def test_a_wrong_field_is_told_there(viewer: Client, field: str, value: str) -> None:
+def test_a_wrong_field_is_reported_there(viewer: Client, field: str, value: str) -> None:
     rows(FIRST)
     assert list(errors(viewer, **{field: value})) == [field]
 

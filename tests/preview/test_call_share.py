@@ -62,7 +62,7 @@ def test_one_that_is_down_takes_nothing_and_is_no_first_entry(
     assert (by_memory.now, by_memory.is_first) == (0.0, False)
 
 
-def test_a_proxy_that_does_not_hold_it_says_so(first: Destination, viewer: Client, play: Play) -> None:
+def test_a_proxy_that_does_not_hold_it_reports_it(first: Destination, viewer: Client, play: Play) -> None:
     edge = play(sets={1: [listed(B)]})
     edge.remembered(edge.row())
     assert shares(viewer, first)[0] == CallShare(

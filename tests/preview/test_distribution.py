@@ -56,7 +56,7 @@ def test_round_robin_takes_turns_by_weight(add_row: AddRow) -> None:
     assert [bar.calls for bar in of_table(Algorithm.ROUND_ROBIN).bars] == [3000, 1000]
 
 
-def test_the_first_entry_takes_all_and_no_weight_asks_for_it(add_row: AddRow) -> None:
+def test_the_first_entry_takes_all_and_no_weight_is_the_reason(add_row: AddRow) -> None:
     add_row("sip:10.0.0.1")
     add_row("sip:10.0.0.2", weight="9")
     bars = of_table(Algorithm.FIRST).bars
@@ -115,11 +115,11 @@ def test_generated_calls_have_the_key_of_their_algorithm(
     assert re.fullmatch(key, made)
 
 
-def test_a_set_without_destinations_says_so(db: None) -> None:
+def test_a_set_without_destinations_reports_it(db: None) -> None:
     assert "Set 1 has no destination" in of_table(Algorithm.CALL_ID).problem
 
 
-def test_a_set_of_which_nothing_is_active_says_so_and_shows_its_destinations(add_row: AddRow) -> None:
+def test_a_set_of_which_nothing_is_active_reports_it_and_shows_its_destinations(add_row: AddRow) -> None:
     add_row("sip:10.0.0.1", state=1)
     add_row("sip:10.0.0.2", state=2)
     found = of_table(Algorithm.CALL_ID)
@@ -127,7 +127,7 @@ def test_a_set_of_which_nothing_is_active_says_so_and_shows_its_destinations(add
     assert [(bar.state, bar.calls) for bar in found.bars] == [("inactive", 0), ("probing", 0)]
 
 
-def test_a_uri_that_no_proxy_parses_is_told_as_dropped(db: None) -> None:
+def test_a_uri_that_no_proxy_parses_is_reported_as_dropped(db: None) -> None:
     Destination.objects.create(setid=1, destination="sip:10.0.0.1:99999")
     Destination.objects.create(setid=1, destination="sip:10.0.0.2")
     found = of_table(Algorithm.CALL_ID)
@@ -139,7 +139,7 @@ def memory_and_table() -> list[Source]:
     return sources(watched_proxies())
 
 
-def test_calls_that_go_elsewhere_are_told_with_whence_and_whither(add_row: AddRow, proxy: Proxy) -> None:
+def test_calls_that_move_are_shown_with_both_destinations(add_row: AddRow, proxy: Proxy) -> None:
     add_row("sip:10.0.0.1")
     add_row("sip:10.0.0.2")
     hold(proxy, "SIP:10.0.0.1")
@@ -207,7 +207,7 @@ def test_memory_and_table_stand_side_by_side(client_as: ClientAs, add_row: AddRo
 
 
 @pytest.mark.parametrize(
-    ("question", "says"),
+    ("question", "expected"),
     [
         ({"algorithm": 42}, "There is no algorithm &#x27;42&#x27;: proxies take an unknown one as 8"),
         ({"algorithm": 9}, "Algorithm 9 goes by values of the running proxy"),
@@ -221,7 +221,7 @@ def test_memory_and_table_stand_side_by_side(client_as: ClientAs, add_row: AddRo
         ({"seed": "x" * 5000}, "Enter a whole number"),
     ],
 )
-def test_a_question_without_sense_is_told_at_its_field(
-    client_as: ClientAs, question: dict[str, Any], says: str
+def test_a_question_without_sense_is_reported_at_its_field(
+    client_as: ClientAs, question: dict[str, Any], expected: str
 ) -> None:
-    assert says in page(client_as(Role.VIEWER), **question)
+    assert expected in page(client_as(Role.VIEWER), **question)

@@ -89,7 +89,7 @@ def test_lines_that_an_open_quote_swallows_are_all_counted_as_broken(
     assert (job.result["rows"], job.result["broken"]["count"]) == (2, 3)
 
 
-def test_a_log_of_another_make_than_its_first_line_says_so(
+def test_a_log_of_another_make_than_its_first_line_reports_it(
     client_as: ClientAs, add_row: AddRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("efcp.preview.distribution.reading.HOPELESS_AFTER", 100)
@@ -100,7 +100,7 @@ def test_a_log_of_another_make_than_its_first_line_says_so(
     assert "another number of columns than the first line" in job.message
 
 
-def test_a_column_that_holds_no_texts_is_told(client_as: ClientAs, add_row: AddRow) -> None:
+def test_a_column_that_holds_no_texts_is_reported(client_as: ClientAs, add_row: AddRow) -> None:
     add_row("sip:10.0.0.1")
     client = client_as(Role.OPERATOR)
     job = counted(client, uploaded(client, as_parquet(call_id=[[1], [2]]), "calls.parquet"))
@@ -108,7 +108,9 @@ def test_a_column_that_holds_no_texts_is_told(client_as: ClientAs, add_row: AddR
     assert job.message.startswith("The column call_id holds list<")
 
 
-def test_a_parquet_column_whose_name_another_has_too_is_told(client_as: ClientAs, add_row: AddRow) -> None:
+def test_a_parquet_column_whose_name_another_has_too_is_reported(
+    client_as: ClientAs, add_row: AddRow
+) -> None:
     add_row("sip:10.0.0.1")
     client = client_as(Role.OPERATOR)
     written = io.BytesIO()
@@ -118,7 +120,7 @@ def test_a_parquet_column_whose_name_another_has_too_is_told(client_as: ClientAs
     assert job.message == "Several columns are called id, so that none can be chosen by it."
 
 
-def test_a_parquet_file_that_is_cut_is_told(client_as: ClientAs, add_row: AddRow) -> None:
+def test_a_parquet_file_that_is_cut_is_reported(client_as: ClientAs, add_row: AddRow) -> None:
     client = client_as(Role.OPERATOR)
     whole = as_parquet(call_id=["a", "b"])
     response = send(client, whole[:-20], "calls.parquet")
@@ -126,7 +128,7 @@ def test_a_parquet_file_that_is_cut_is_told(client_as: ClientAs, add_row: AddRow
     assert "begins like a Parquet file, but can&#x27;t be read" in response.content.decode()
 
 
-def test_a_log_that_was_deleted_meanwhile_is_told(client_as: ClientAs) -> None:
+def test_a_log_that_was_deleted_meanwhile_is_reported(client_as: ClientAs) -> None:
     client = client_as(Role.OPERATOR)
     log = uploaded(client)
     log.path.unlink()
@@ -134,7 +136,7 @@ def test_a_log_that_was_deleted_meanwhile_is_told(client_as: ClientAs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("question", "field", "says"),
+    ("question", "field", "expected"),
     [
         ({"call_id": ""}, "call_id", "Algorithm 0 goes by it: choose its column."),
         ({"algorithm": 1}, "from_uri", "Algorithm 1 goes by it"),
@@ -144,14 +146,14 @@ def test_a_log_that_was_deleted_meanwhile_is_told(client_as: ClientAs) -> None:
     ],
 )
 def test_a_question_without_sense_begins_no_count(
-    client_as: ClientAs, question: dict[str, Any], field: str, says: str
+    client_as: ClientAs, question: dict[str, Any], field: str, expected: str
 ) -> None:
     client = client_as(Role.OPERATOR)
     log = uploaded(client)
     asked: dict[str, Any] = {"setid": 1, "algorithm": 0, "source": "table", "call_id": 0} | question
     response = client.post(reverse("preview:distribution-log-count", args=[log.pk]), asked)
     assert response.status_code == 422
-    assert says in " ".join(response.context["form"].errors[field])
+    assert expected in " ".join(response.context["form"].errors[field])
     assert not JobRun.objects.exists()
 
 
@@ -195,7 +197,7 @@ def test_a_log_without_names_is_counted_from_its_first_line(client_as: ClientAs,
     assert job.result["rows"] == 2
 
 
-def test_a_first_line_that_looks_like_names_is_a_call_where_that_is_said(
+def test_a_first_line_that_looks_like_names_is_a_call_where_that_is_chosen(
     client_as: ClientAs, add_row: AddRow
 ) -> None:
     add_row("sip:10.0.0.1")
@@ -219,14 +221,14 @@ def test_a_uri_that_no_proxy_parses_is_a_broken_row(client_as: ClientAs, add_row
     ]
 
 
-def test_calls_without_a_custom_key_are_told_as_refused(client_as: ClientAs, add_row: AddRow) -> None:
+def test_calls_without_a_custom_key_are_reported_as_refused(client_as: ClientAs, add_row: AddRow) -> None:
     add_row("sip:10.0.0.1")
     client = client_as(Role.OPERATOR)
     job = counted(client, uploaded(client, b"key,x\na,1\n,2\n,3\n"), algorithm=7, call_id="", custom=0)
     assert job.result is not None
-    (told,) = CountResult.from_json(job.result["counted"]).distributions
-    assert (told.total, told.bars[0].calls) == (3, 1)
-    assert told.refusals == ((2, "the request has no key to hash"),)
+    (distribution,) = CountResult.from_json(job.result["counted"]).distributions
+    assert (distribution.total, distribution.bars[0].calls) == (3, 1)
+    assert distribution.refusals == ((2, "the request has no key to hash"),)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_a_log_is_counted_as_the_core_sends_call_by_call(
     assert [bar.calls for bar in bars] == [chosen[index] for index in range(5)]
 
 
-def test_while_a_count_is_under_way_its_page_polls_itself_and_tells_how_far_it_is(
+def test_while_a_count_is_under_way_its_page_polls_itself_and_shows_progress(
     client_as: ClientAs,
 ) -> None:
     job = JobRun.objects.create(

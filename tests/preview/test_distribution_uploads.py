@@ -43,7 +43,7 @@ def test_the_columns_are_guessed_by_their_names(client_as: ClientAs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "expected"),
     [
         (b"", "The file is empty."),
         (b" \n\n", "The file is empty."),
@@ -56,17 +56,17 @@ def test_the_columns_are_guessed_by_their_names(client_as: ClientAs) -> None:
         (b"a," * 600 + b"\n", "It has 601 columns; at most 500 can be read."),
     ],
 )
-def test_what_is_no_log_is_told_so_and_not_kept(
-    client_as: ClientAs, uploads: Path, content: bytes, says: str
+def test_what_is_no_log_is_refused_and_not_kept(
+    client_as: ClientAs, uploads: Path, content: bytes, expected: str
 ) -> None:
     response = send(client_as(Role.OPERATOR), content)
     assert response.status_code == 422
-    assert says in response.content.decode()
+    assert expected in response.content.decode()
     assert list(uploads.iterdir()) == []
     assert not CallLog.objects.exists()
 
 
-def test_a_form_without_a_file_is_told(client_as: ClientAs) -> None:
+def test_a_form_without_a_file_is_reported(client_as: ClientAs) -> None:
     response = client_as(Role.OPERATOR).post(reverse("preview:distribution-upload"), {"other": "x"})
     assert "Choose a file." in response.content.decode()
 
@@ -81,7 +81,7 @@ def test_what_is_larger_than_permitted_is_refused_unread(
     assert not uploads.exists()
 
 
-def test_a_disk_without_room_is_told(client_as: ClientAs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_without_room_is_reported(client_as: ClientAs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("efcp.preview.distribution.services.KEPT_FREE", 10**18)
     response = send(client_as(Role.OPERATOR), CSV)
     assert response.status_code == 413
@@ -104,7 +104,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(uploads: Path) -> None:
     assert list(uploads.iterdir()) == []
 
 
-def test_a_disk_that_fills_up_meanwhile_is_told(uploads: Path) -> None:
+def test_a_disk_that_fills_up_meanwhile_is_reported(uploads: Path) -> None:
     handler = receiving(uploads)
     assert handler._file is not None
     handler._file.close()

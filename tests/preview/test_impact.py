@@ -64,7 +64,7 @@ def test_nothing_moves_where_nothing_changes() -> None:
     assert impact_of(1, same, same).is_none
 
 
-def test_the_last_active_one_is_said_to_take_over_everything() -> None:
+def test_the_last_active_one_takes_over_everything() -> None:
     found = impact_of(1, set_of((A, 1, 0), (B, 1, 0)), set_of((A, 1, 1), (B, 1, 0)))
     assert f"{B} takes over every call of the set." in found.warnings
 
@@ -138,7 +138,7 @@ def edge(play: Play) -> Proxy:
     return playing.remembered(playing.row())
 
 
-def test_a_state_tells_what_happens_at_once(edge: Proxy, viewer: Client) -> None:
+def test_a_state_shows_what_happens_at_once(edge: Proxy, viewer: Client) -> None:
     mine = row(A)
     report = report_of(
         viewer.post(reverse("preview:impact-state"), {"id": [str(mine.pk)], "state": "inactive"})
@@ -149,7 +149,7 @@ def test_a_state_tells_what_happens_at_once(edge: Proxy, viewer: Client) -> None
     Destination.objects.all().delete()
 
 
-def test_a_reload_tells_the_sets_that_change(edge: Proxy, viewer: Client) -> None:
+def test_a_reload_shows_the_sets_that_change(edge: Proxy, viewer: Client) -> None:
     for uri, weight in ((A, "3"), (B, "1")):
         row(uri, weight=weight)
     row(C, setid=2)

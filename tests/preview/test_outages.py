@@ -39,13 +39,13 @@ def test_the_lines_have_no_hole(viewer: Client) -> None:
         assert sum(each.width for each in line) == pytest.approx(1000)
 
 
-def test_what_is_not_probed_is_said_never_to_be_noticed(viewer: Client) -> None:
+def test_what_is_not_probed_is_never_detected(viewer: Client) -> None:
     page = viewer.get(reverse("preview:outage"), {"probed": "probing"})
     assert "Probing never notices" in page.text
     assert "ds_mark_dst" in page.text
 
 
-def test_a_blip_is_said_to_go_unnoticed(viewer: Client) -> None:
+def test_a_blip_goes_undetected(viewer: Client) -> None:
     page = viewer.get(reverse("preview:outage"), {"dies_at": "3", "returns_at": "5"})
     assert "ends before probing notices it" in page.text
 
@@ -69,7 +69,7 @@ def test_a_gateway_that_never_returns_is_never_back(viewer: Client) -> None:
         ("probed", "sometimes"),
     ],
 )
-def test_a_wrong_field_is_told_there(viewer: Client, field: str, value: str) -> None:
+def test_a_wrong_field_is_reported_there(viewer: Client, field: str, value: str) -> None:
     page = viewer.get(reverse("preview:outage"), {field: value})
     assert list(page.context["form"].errors) == [field]
     assert page.context["timeline"] is None

@@ -60,7 +60,7 @@ def guide(db: None) -> None:
 
 def map_to(client: Client, **more: Any) -> Any:
     """Say where dialplan 1 leads: to set 1 by the guide's route, but for `more`."""
-    said = {
+    mapping = {
         "dpid": "1",
         "attributes": "",
         "setid": "1",
@@ -68,7 +68,7 @@ def map_to(client: Client, **more: Any) -> Any:
         "flags": "f",
         "route": "to_media_vbb",
     }
-    return client.post(reverse("preview:save-target"), said | more)
+    return client.post(reverse("preview:save-target"), mapping | more)
 
 
 @pytest.fixture
@@ -87,23 +87,23 @@ def test_the_guide_s_number_goes_through_translation_route_and_set_to_a_destinat
     administrator: Client,
 ) -> None:
     map_to(administrator)
-    told = follow(administrator, "0301234")
-    assert told["trace"].tried.output == "+49301234"
-    assert (told["trace"].target.route, told["trace"].target.setid) == ("to_media_vbb", 1)
-    assert told["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
-    assert told["explained"].chosen.uri in {"sip:10.0.0.1:5060", "sip:10.0.0.2:5060"}
+    shown = follow(administrator, "0301234")
+    assert shown["trace"].tried.output == "+49301234"
+    assert (shown["trace"].target.route, shown["trace"].target.setid) == ("to_media_vbb", 1)
+    assert shown["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
+    assert shown["explained"].chosen.uri in {"sip:10.0.0.1:5060", "sip:10.0.0.2:5060"}
 
 
 @pytest.mark.usefixtures("guide")
 def test_a_rule_s_attributes_lead_to_another_set(administrator: Client) -> None:
     map_to(administrator)
-    told = follow(administrator, "00331234")
-    assert (told["trace"].target.setid, told["trace"].target.by) == (2, "attributes")
-    assert told["explained"].chosen.uri == "sip:10.0.1.1:5060"
+    shown = follow(administrator, "00331234")
+    assert (shown["trace"].target.setid, shown["trace"].target.by) == (2, "attributes")
+    assert shown["explained"].chosen.uri == "sip:10.0.1.1:5060"
 
 
 @pytest.mark.usefixtures("guide")
-def test_what_an_administrator_says_of_attributes_goes_first(administrator: Client) -> None:
+def test_what_an_administrator_maps_for_attributes_goes_first(administrator: Client) -> None:
     map_to(administrator, attributes="set=2", setid="1")
     assert follow(administrator, "00331234")["trace"].target.setid == 1
 
@@ -116,9 +116,9 @@ def test_failures_go_on_to_the_next_destination(administrator: Client) -> None:
 
 
 @pytest.mark.usefixtures("guide")
-@pytest.mark.parametrize(("number", "told"), [("112", "No rule matches"), ("0301234", "not known where")])
-def test_a_dead_end_is_told_where_it_is(administrator: Client, number: str, told: str) -> None:
-    assert told in follow(administrator, number)["trace"].problem
+@pytest.mark.parametrize(("number", "shown"), [("112", "No rule matches"), ("0301234", "not known where")])
+def test_a_dead_end_is_reported_where_it_is(administrator: Client, number: str, shown: str) -> None:
+    assert shown in follow(administrator, number)["trace"].problem
 
 
 @pytest.mark.usefixtures("guide")
@@ -131,9 +131,9 @@ def test_a_set_without_destinations_is_a_dead_end(administrator: Client) -> None
 def test_a_rule_that_only_matches_leaves_the_number_as_it_was_dialled(administrator: Client) -> None:
     rules.add(RuleRow(dpid=1, pr=5, match_exp="^112$"), SOMEBODY)
     map_to(administrator)
-    told = follow(administrator, "112")
-    assert told["call_form"]["request_uri"].value() == "sip:112@example.org"
-    assert told["explained"].chosen.uri in {"sip:10.0.0.1:5060", "sip:10.0.0.2:5060"}
+    shown = follow(administrator, "112")
+    assert shown["call_form"]["request_uri"].value() == "sip:112@example.org"
+    assert shown["explained"].chosen.uri in {"sip:10.0.0.1:5060", "sip:10.0.0.2:5060"}
     page = administrator.get(reverse(ROUTES), {"dpid": "1", "number": "112"}).content.decode()
     assert "the script keeps <code>112</code>" in page
 
@@ -142,13 +142,13 @@ def test_a_rule_that_only_matches_leaves_the_number_as_it_was_dialled(administra
 def test_a_number_goes_through_two_dialplans(administrator: Client) -> None:
     map_to(administrator, target="dialplan", next_dpid="7", setid="")
     rules.add(RuleRow(dpid=7, match_exp=r"^\+49", attrs="set=2"), SOMEBODY)
-    told = follow(administrator, "0301234")
-    assert [(step.dpid, step.tried.text) for step in told["trace"].steps] == [
+    shown = follow(administrator, "0301234")
+    assert [(step.dpid, step.tried.text) for step in shown["trace"].steps] == [
         (1, "0301234"),
         (7, "+49301234"),
     ]
-    assert told["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
-    assert told["explained"].chosen.uri == "sip:10.0.1.1:5060"
+    assert shown["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
+    assert shown["explained"].chosen.uri == "sip:10.0.1.1:5060"
 
 
 @pytest.mark.usefixtures("guide")
@@ -156,9 +156,9 @@ def test_a_number_through_an_output_that_is_the_set_s_number_stays_itself(admini
     map_to(administrator, target="dialplan", next_dpid="7", setid="")
     map_to(administrator, dpid="7", target="output", setid="")
     rules.add(RuleRow(dpid=7, match_exp=r"^\+49", repl_exp="2"), SOMEBODY)
-    told = follow(administrator, "0301234")
-    assert told["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
-    assert told["trace"].target.setid == 2
+    shown = follow(administrator, "0301234")
+    assert shown["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
+    assert shown["trace"].target.setid == 2
     rules.add(RuleRow(dpid=7, pr=-1, match_exp="^.49", repl_exp="set2"), SOMEBODY)
     assert "should be a set's number" in follow(administrator, "0301234")["trace"].problem
 
@@ -183,11 +183,13 @@ def test_where_the_order_decides_each_outcome_is_followed(administrator: Client)
 
 
 @pytest.mark.parametrize(
-    ("said", "field"),
+    ("mapping", "field"),
     [({"setid": ""}, "setid"), ({"target": "dialplan"}, "next_dpid"), ({"target": "moon"}, "target")],
 )
-def test_where_it_leads_to_has_to_be_named(administrator: Client, said: dict[str, str], field: str) -> None:
-    answer = map_to(administrator, **said)
+def test_where_it_leads_to_has_to_be_named(
+    administrator: Client, mapping: dict[str, str], field: str
+) -> None:
+    answer = map_to(administrator, **mapping)
     assert (answer.status_code, field in answer.context["target_form"].errors) == (422, True)
 
 
@@ -201,7 +203,7 @@ def test_the_map_shows_dialplans_and_outputs_that_it_leads_to(administrator: Cli
 
 
 @pytest.mark.usefixtures("guide")
-def test_a_proxy_that_never_answered_is_not_said_to_have_no_destination(administrator: Client) -> None:
+def test_a_proxy_that_never_answered_is_not_shown_without_destinations(administrator: Client) -> None:
     ProxyFactory.create(name="edge")
     map_to(administrator)
     page = administrator.get(reverse(ROUTES), {"dpid": "1", "number": "0301234"}).content.decode()
@@ -268,15 +270,15 @@ def test_no_field_is_wrong_before_a_number_is_followed(administrator: Client, qu
 
 
 @pytest.mark.parametrize(
-    ("role", "seen", "said"),
+    ("role", "shown", "saved"),
     [(None, 302, 302), (Role.VIEWER, 200, 403), (Role.OPERATOR, 200, 403), (Role.ADMINISTRATOR, 200, 302)],
 )
 def test_everybody_follows_numbers_and_administrators_say_where_they_lead(
-    client_as: ClientAs, role: Role | None, seen: int, said: int
+    client_as: ClientAs, role: Role | None, shown: int, saved: int
 ) -> None:
     client = client_as(role)
-    assert client.get(reverse(ROUTES), {"number": "1"}).status_code == seen
-    assert map_to(client).status_code == said
+    assert client.get(reverse(ROUTES), {"number": "1"}).status_code == shown
+    assert map_to(client).status_code == saved
 
 
 @pytest.mark.usefixtures("guide")

@@ -44,7 +44,7 @@ def kept(client: Client, failing: str = ARMED, route: str = ONCE) -> KeptRoute:
     return KeptRoute.objects.get()
 
 
-def told(client: Client, route: KeptRoute) -> list[tuple[str, ...]]:
+def steps_of(client: Client, route: KeptRoute) -> list[tuple[str, ...]]:
     """What is told of each failure of a call to this route."""
     page = client.get(reverse("preview:call"), {"route": str(route.pk), "failures": "3"})
     return [step.then for step in page.context["explained"].steps]
@@ -61,29 +61,31 @@ def test_a_picked_route_fills_the_question(operator: Client, media: None) -> Non
     assert [form[name].value() for name in ("setid", "algorithm", "flags")] == ["3", "8", "f"]
 
 
-def test_what_is_typed_goes_before_what_the_route_says(operator: Client, media: None) -> None:
+def test_what_is_typed_goes_before_the_routes_values(operator: Client, media: None) -> None:
     asked = {"route": str(kept(operator).pk), "algorithm": "4"}
     assert operator.get(reverse("preview:call"), asked).context["form"]["algorithm"].value() == "4"
 
 
 def test_a_route_that_is_not_armed_again_sees_one_failure(operator: Client, media: None) -> None:
-    first, second = told(operator, kept(operator))
+    first, second = steps_of(operator, kept(operator))
     assert first[0] == 'ds_mark_dst("i"): active to inactive'
     assert second == ("again is not armed again: the caller gets this answer",)
 
 
 def test_a_route_that_is_armed_again_goes_on_to_the_last(operator: Client, media: None) -> None:
-    steps = told(operator, kept(operator, route=ALWAYS))
+    steps = steps_of(operator, kept(operator, route=ALWAYS))
     assert len(steps) == 3
     assert steps[-1][-1] == "ds_next_dst() has no further one: the caller gets 480"
 
 
 def test_a_route_that_tries_no_other_ends_at_once(operator: Client, media: None) -> None:
-    assert told(operator, kept(operator, route=NO_NEXT)) == [("No next one is tried: the caller gets 480",)]
+    assert steps_of(operator, kept(operator, route=NO_NEXT)) == [
+        ("No next one is tried: the caller gets 480",)
+    ]
 
 
 def test_without_a_failure_route_the_caller_gets_the_answer(operator: Client, media: None) -> None:
-    (only,) = told(operator, kept(operator, failing="", route=""))
+    (only,) = steps_of(operator, kept(operator, failing="", route=""))
     assert only == ("No failure route is armed: the caller gets this answer",)
 
 
@@ -106,7 +108,7 @@ def test_an_outage_takes_the_threshold(operator: Client) -> None:
 
 
 @pytest.mark.parametrize("asked", ["", "x", "999", "-1", "99999999999999"])
-def test_a_route_that_is_not_kept_counts_as_not_asked_for(operator: Client, asked: str) -> None:
+def test_a_route_that_is_not_kept_counts_as_not_requested(operator: Client, asked: str) -> None:
     assert operator.get(reverse("preview:call"), {"route": asked}).status_code == 200
 
 

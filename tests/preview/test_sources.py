@@ -67,7 +67,7 @@ def test_the_table_inherits_the_states_that_the_proxy_holds(play: Play) -> None:
     assert members(table) == [(B, DestinationState.INACTIVE, 1), (A, DestinationState.INACTIVE, 1)]
 
 
-def test_a_memory_that_may_be_old_says_how_old(play: Play) -> None:
+def test_a_memory_that_may_be_old_shows_how_old(play: Play) -> None:
     edge = play(sets={1: [listed(A)]})
     proxy = edge.remembered(edge.row())
     ProxyContact.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
@@ -76,7 +76,7 @@ def test_a_memory_that_may_be_old_says_how_old(play: Play) -> None:
     assert sources(watched_proxies())[0].name == f"the memory of {proxy.name}, which never answered"
 
 
-def test_an_edit_is_made_to_the_tables_rows_only() -> None:
+def test_an_edit_applies_to_the_tables_rows_only() -> None:
     row(A)
     plain = Source(SourceKind.TABLE, None)
     assert [uri for uri, *_ in members(plain, edit=lambda rows: [*rows, DestinationRow(1, B)])] == [A, B]

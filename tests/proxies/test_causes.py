@@ -63,7 +63,7 @@ def test_a_change_without_a_report_has_no_cause(mi: MiServer, store: Store) -> N
     assert StateChange.objects.get().at == at(2)
 
 
-def test_what_came_with_a_load_is_told_as_a_reload(mi: MiServer, store: Store) -> None:
+def test_what_came_with_a_load_is_recorded_as_a_reload(mi: MiServer, store: Store) -> None:
     loaded = {
         "Timestamp": int(at(1).timestamp()),
         "Date": "x",

@@ -69,26 +69,24 @@ def test_no_bytes_raise(datagram: bytes) -> None:
     assert is_event(datagram) in {True, False}
 
 
-@pytest.mark.parametrize("told", [[], None, 7, {"method": "E_CORE_LOG"}, {"params": {}}])
-def test_other_notifications_are_no_events(told: object) -> None:
-    assert not is_event(json.dumps(told).encode())
+@pytest.mark.parametrize("datagram", [[], None, 7, {"method": "E_CORE_LOG"}, {"params": {}}])
+def test_other_notifications_are_no_events(datagram: object) -> None:
+    assert not is_event(json.dumps(datagram).encode())
 
 
-def test_a_proxy_is_asked_to_send_to_where_the_receiver_listens(
-    receiver: EventReceiver, mi: MiServer
-) -> None:
+def test_a_proxy_is_subscribed_to_the_receivers_address(receiver: EventReceiver, mi: MiServer) -> None:
     subscription = receiver.open()
     subscribed = subscription(MiClient(Endpoint.parse(mi.url)))
     assert (set(subscribed.peers), subscribed.problem) == ({"127.0.0.1"}, "")
     assert mi.subscribers == [f"udp:127.0.0.1:{subscription.port}"]
 
 
-def test_bound_to_every_address_the_proxy_is_told_the_one_that_it_reaches(mi: MiServer) -> None:
+def test_bound_to_every_address_the_proxy_is_sent_the_one_that_it_reaches(mi: MiServer) -> None:
     assert not Subscription("0.0.0.0", 9000)(MiClient(Endpoint.parse(mi.url))).problem
     assert mi.subscribers == ["udp:127.0.0.1:9000"]
 
 
-def test_a_receiver_on_loopback_asks_no_distant_proxy() -> None:
+def test_a_receiver_on_loopback_subscribes_to_no_distant_proxy() -> None:
     subscribed = Subscription("127.0.0.1", 9000)(MiClient(Endpoint.parse("http://192.0.2.1:8888/mi")))
     assert "EFCP_EVENT_ADDRESS" in subscribed.problem
 

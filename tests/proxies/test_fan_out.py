@@ -87,7 +87,7 @@ def test_a_fault_of_the_question_itself_is_not_blamed_on_the_proxy(mi: MiServer)
         ask(target_of(named("x", mi.url)), faulty)
 
 
-def test_not_asked_is_an_mi_error() -> None:
+def test_not_sent_is_an_mi_error() -> None:
     assert issubclass(NotAskedError, MiError)
 
 
@@ -118,5 +118,5 @@ def test_a_fault_in_asking_one_proxy_loses_none_of_the_others(caplog: pytest.Log
     assert "a fault" in caplog.text
 
 
-def test_without_a_target_nothing_is_asked() -> None:
+def test_without_a_target_nothing_is_sent() -> None:
     assert fan_out([], name_of, str) == []

@@ -36,7 +36,7 @@ def ring(*seconds: int) -> IdentifierReports:
     return IdentifierReports("dispatcher", "default;events", reports)
 
 
-def told(*reports: str) -> list[FlagReport]:
+def parsed(*reports: str) -> list[FlagReport]:
     """Reports such as "inactive MI command", a second apart."""
     return [
         FlagReport(1, "sip:a", status == "active", reason, START + timedelta(seconds=number))
@@ -81,7 +81,7 @@ LOOKS = st.lists(st.lists(st.integers(0, 2), max_size=8), min_size=2, max_size=1
 
 
 @given(LOOKS)
-def test_what_is_new_is_what_came_since_or_is_said_to_be_lost(looks: list[list[int]]) -> None:
+def test_what_is_new_is_what_came_since_or_is_reported_as_lost(looks: list[list[int]]) -> None:
     kept: deque[StatusReport] = deque(maxlen=5)
     mark, now, number = None, 0, 0
     for waits in looks:
@@ -128,22 +128,22 @@ def test_reports_that_tell_of_no_flag_are_passed_over() -> None:
     ],
 )
 def test_states_along_the_way(before: str, after: str, reports: Sequence[str], states: list[str]) -> None:
-    found = transitions(before, after, told(*reports))
+    found = transitions(before, after, parsed(*reports))
     assert words(found) == states
     assert found.used == len(reports)
 
 
 def test_a_step_has_its_reports_reason_and_second() -> None:
-    (step,) = transitions("active", "probing", told(f"inactive {FAILED}")).steps
+    (step,) = transitions("active", "probing", parsed(f"inactive {FAILED}")).steps
     assert step == Transition("active", "probing", FAILED, START)
 
 
 def test_a_report_that_is_newer_than_the_list_is_left_for_the_next_one() -> None:
-    assert transitions("active", "active", told(f"inactive {FAILED}")) == Transitions((), 0)
+    assert transitions("active", "active", parsed(f"inactive {FAILED}")) == Transitions((), 0)
 
 
 def test_a_change_that_no_report_leads_to_has_no_reason() -> None:
-    assert transitions("inactive", "probing", told(f"inactive {FAILED}")) == Transitions(
+    assert transitions("inactive", "probing", parsed(f"inactive {FAILED}")) == Transitions(
         (Transition("inactive", "probing"),), 1
     )
 

@@ -1,4 +1,4 @@
-"""What each proxy loaded last: told by its reports, and known of the panel's own reloads."""
+"""What each proxy loaded last, from its reports and from the panel's own reloads."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,19 +19,19 @@ def ring(
     *loads: tuple[float, int], failed: float | None = None, begun: float | None = None
 ) -> IdentifierReports:
     """The reports of loads, each given by its second after NOON and its number of rows."""
-    told: list[StatusReport] = []
+    reports: list[StatusReport] = []
     for second, count in loads:
         at = NOON + timedelta(seconds=second)
-        told += [
+        reports += [
             StatusReport(at, "starting DB data loading"),
             StatusReport(at, "DB data loading successfully completed"),
             StatusReport(at, f"{count} rules loaded (0 discarded)"),
         ]
     if failed is not None:
-        told.append(StatusReport(NOON + timedelta(seconds=failed), "DB data loading failed, discarding"))
+        reports.append(StatusReport(NOON + timedelta(seconds=failed), "DB data loading failed, discarding"))
     if begun is not None:
-        told.append(StatusReport(NOON + timedelta(seconds=begun), "starting DB data loading"))
-    return IdentifierReports("dialplan", "default", tuple(told[-20:]))
+        reports.append(StatusReport(NOON + timedelta(seconds=begun), "starting DB data loading"))
+    return IdentifierReports("dialplan", "default", tuple(reports[-20:]))
 
 
 def reports(second: float, reported: IdentifierReports) -> LoadReports:
@@ -76,7 +76,7 @@ def test_a_second_load_is_by_other_hands(proxy: Proxy) -> None:
     assert (load.source, load.begun_at, load.loaded) == (LoadSource.OTHER, NOON + timedelta(seconds=90), 6)
 
 
-def test_a_ring_that_is_full_says_nothing_of_the_start(proxy: Proxy) -> None:
+def test_a_full_ring_gives_no_start(proxy: Proxy) -> None:
     load = notice(proxy, 600, ring(*((second, 5) for second in range(0, 70, 10))))
     assert load.source == LoadSource.OTHER
 
@@ -116,7 +116,7 @@ def test_a_load_that_failed_leaves_what_was_loaded(proxy: Proxy) -> None:
     assert load.failed_at == NOON + timedelta(seconds=120)
 
 
-def test_reports_that_were_asked_for_before_the_reload_tell_nothing_of_it(proxy: Proxy) -> None:
+def test_reports_requested_before_the_reload_do_not_count(proxy: Proxy) -> None:
     clean_reload(proxy)
     assert notice(proxy, 99, ring((0, 1))).digest is not None
 

@@ -35,6 +35,6 @@ def test_a_former_secret_key_still_reads_it(settings: Settings) -> None:
     assert decrypt(token) == "secret"
 
 
-def test_garbage_is_told_from_a_password() -> None:
+def test_garbage_is_distinguished_from_a_password() -> None:
     with pytest.raises(UnreadablePasswordError):
         decrypt(b"garbage")

@@ -50,7 +50,7 @@ def reload(mi: MiServer, seconds: float) -> None:
     mi.loads = [*mi.loads, {"Timestamp": int(at(seconds).timestamp()), "Date": "x", "Log": LOADED}]
 
 
-def test_nothing_is_known_before_anything_tells_of_probes(store: Store) -> None:
+def test_nothing_is_known_before_the_first_sign_of_probes(store: Store) -> None:
     store(60)
     assert check() is Check.UNKNOWN
 
@@ -153,7 +153,7 @@ def test_a_report_of_the_future_is_no_answer_of_the_future(mi: MiServer, store: 
     assert check("sip:b", seconds=80) is Check.CHECKED
 
 
-def test_only_an_active_destination_of_an_answering_proxy_is_told_as_checked(
+def test_only_an_active_destination_of_an_answering_proxy_is_reported_as_checked(
     mi: MiServer, store: Store
 ) -> None:
     Proxy.objects.update(probing="all")

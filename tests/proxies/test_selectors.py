@@ -97,7 +97,7 @@ def test_a_clock_that_was_set_back_does_not_stop_the_watching(
     assert store(far - 3000).outcome is StoreOutcome.STORED
 
 
-def test_a_proxy_that_was_never_reached_is_told_apart(proxy: Proxy) -> None:
+def test_a_proxy_that_was_never_reached_is_distinguished(proxy: Proxy) -> None:
     visits.store_failure(proxy, "Too slow.", START)
     assert freshness_after(1) is Freshness.NEVER_SEEN
 
@@ -135,10 +135,10 @@ def test_live_states_of_many_destinations_are_one_query(
     store()
     with django_assert_num_queries(1):
         found = live_states([(1, "sip:a"), (2, "sip:b"), (3, "sip:a")])
-    told = {
+    states = {
         pair: [each.state for each in held] for pair, by_proxy in found.items() for held in by_proxy.values()
     }
-    assert told == {(1, "sip:a"): ["active", "probing"], (2, "sip:b"): ["inactive"]}
+    assert states == {(1, "sip:a"): ["active", "probing"], (2, "sip:b"): ["inactive"]}
 
 
 def test_states_of_disabled_proxies_and_former_partitions_are_not_live(
@@ -153,12 +153,12 @@ def test_states_of_disabled_proxies_and_former_partitions_are_not_live(
     assert live_states([(1, "sip:a")]) == {}
 
 
-def test_nothing_asked_is_no_query(django_assert_num_queries: DjangoAssertNumQueries, db: None) -> None:
+def test_nothing_requested_is_no_query(django_assert_num_queries: DjangoAssertNumQueries, db: None) -> None:
     with django_assert_num_queries(0):
         assert live_states([]) == {}
 
 
-def test_changes_are_told_from_the_newest(mi: MiServer, store: Store) -> None:
+def test_changes_are_listed_from_the_newest(mi: MiServer, store: Store) -> None:
     mi.sets = {1: [listed("sip:a")]}
     store()
     for seconds, state in ((2, "Probing"), (4, "Inactive")):
@@ -184,7 +184,7 @@ def dots() -> str:
     return " ".join(template.render(proxy_dots(RequestFactory().get("/"))).split())
 
 
-def test_the_top_bar_asks_nothing_unless_it_is_shown(
+def test_the_top_bar_makes_no_query_unless_it_is_shown(
     db: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(0):
@@ -193,7 +193,7 @@ def test_the_top_bar_asks_nothing_unless_it_is_shown(
         dots()
 
 
-def test_the_top_bar_says_in_words_that_a_proxy_does_not_answer(store: Store, proxy: Proxy) -> None:
+def test_the_top_bar_states_that_a_proxy_does_not_answer(store: Store, proxy: Proxy) -> None:
     store()
     visits.store_failure(proxy, "Too slow.", START + timedelta(seconds=2))
     ProxyFactory.create(name="<b>new", mi_url="http://h/mi")

@@ -47,7 +47,7 @@ def make(db: None) -> MakeProxy:
     return make_proxy
 
 
-def told() -> list[str]:
+def lines() -> list[str]:
     """What is told of set 1, the worst first."""
     return [each.words for each in same_counts(set_counts(watched_proxies(), [1])[1])]
 
@@ -57,16 +57,16 @@ def test_where_proxies_differ_the_worst_comes_first_and_each_is_named(make: Make
     make("edge-2", "inactive probing")
     make("edge-3", "active inactive")
     make("edge-4", "active active")
-    assert told() == [
+    assert lines() == [
         "No destination takes calls on edge-2 (0 of 2)",
         "1 of 2 takes calls on edge-3 (checked)",
         "2 of 2 take calls on edge-1, edge-4 (checked)",
     ]
 
 
-def test_what_is_not_held_is_not_told_as_served(make: MakeProxy) -> None:
+def test_what_is_not_in_memory_is_not_shown_as_served(make: MakeProxy) -> None:
     make("edge-1", "")
-    assert told() == ["Not held by edge-1"]
+    assert lines() == ["Not held by edge-1"]
 
 
 def test_a_proxy_that_never_answered_is_unknown_and_a_silent_one_last_known(make: MakeProxy) -> None:
@@ -74,7 +74,7 @@ def test_a_proxy_that_never_answered_is_unknown_and_a_silent_one_last_known(make
     make("edge-2", None)
     make("edge-3", "active", silent=True)
     make("edge-4", "", silent=True)
-    assert told() == [
+    assert lines() == [
         "Last known: not held by edge-4",
         "Unknown on edge-2",
         "Last known: 1 of 1 takes calls on edge-3",
@@ -85,7 +85,7 @@ def test_a_proxy_that_never_answered_is_unknown_and_a_silent_one_last_known(make
 def test_many_names_are_cut(make: MakeProxy) -> None:
     for number in range(5):
         make(f"edge-{number}", "active")
-    assert told() == ["1 of 1 takes calls on edge-0, edge-1, edge-2 and 2 more (checked)"]
+    assert lines() == ["1 of 1 takes calls on edge-0, edge-1, edge-2 and 2 more (checked)"]
 
 
 def test_it_is_one_query(make: MakeProxy, django_assert_num_queries: DjangoAssertNumQueries) -> None:
@@ -100,7 +100,7 @@ def test_active_counts_by_whether_it_is_checked(make: MakeProxy) -> None:
     proxy = make("edge-1", "active active active inactive", probing="marked")
     KnownDestination.objects.filter(position=0).update(probe_mode=1)
     KnownDestination.objects.filter(position=1).update(probe_mode=0)
-    assert told() == ["3 of 4 take calls on edge-1 (1 checked, 1 never checked, 1 check unknown)"]
+    assert lines() == ["3 of 4 take calls on edge-1 (1 checked, 1 never checked, 1 check unknown)"]
     KnownDestination.objects.update(probe_mode=0)
     [on_proxy] = set_counts(watched_proxies(), [1])[1]
     assert (on_proxy.words, on_proxy.proxy) == ("3 of 4 (never checked)", proxy.name)

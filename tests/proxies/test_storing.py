@@ -34,7 +34,7 @@ def test_the_first_list_is_stored_whole_and_is_no_change(mi: MiServer, store: St
     assert not StateChange.objects.exists()
 
 
-def test_what_the_list_tells_of_a_destination_is_kept(mi: MiServer, store: Store) -> None:
+def test_what_the_list_has_of_a_destination_is_kept(mi: MiServer, store: Store) -> None:
     mi.sets = {
         1: [listed("sip:A", hits=7, attr="x=1", socket="udp:h:1", resolved_addresses=["10.0.0.1:5060"])]
     }
@@ -121,7 +121,7 @@ def test_the_same_uri_in_two_sets_is_two_destinations(mi: MiServer, store: Store
     assert states() == [(1, "sip:a", 0, "active"), (2, "sip:a", 0, "inactive")]
 
 
-def test_a_set_that_vanishes_takes_its_destinations_and_says_so(mi: MiServer, store: Store) -> None:
+def test_a_set_that_vanishes_takes_its_destinations_and_reports_it(mi: MiServer, store: Store) -> None:
     mi.sets = {1: [listed("sip:a")], 2: [listed("sip:b", "Probing")]}
     store()
     del mi.sets[2]
@@ -149,7 +149,7 @@ def test_an_older_answer_does_not_replace_a_newer_one(mi: MiServer, store: Store
     assert states() == [(1, "sip:a", 0, "inactive")]
 
 
-def test_a_failure_asked_for_earlier_does_not_spoil_a_newer_answer(store: Store, proxy: Proxy) -> None:
+def test_an_earlier_requests_failure_does_not_spoil_a_newer_answer(store: Store, proxy: Proxy) -> None:
     store(10)
     assert store_failure(proxy, "Too slow.", START + timedelta(seconds=9)) is StoreOutcome.OUTDATED
     assert ProxyContact.objects.get().error == ""

@@ -75,7 +75,7 @@ def test_one_round_reads_version_start_and_destinations(mi: MiServer, proxy: Pro
     assert state_of("sip:a") == "probing"
 
 
-def test_the_command_says_what_became_of_each_proxy(
+def test_the_command_prints_the_outcome_per_proxy(
     proxy: Proxy, mi: MiServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mi.refusal = "ERROR Unknown partition"
@@ -83,13 +83,13 @@ def test_the_command_says_what_became_of_each_proxy(
     assert capsys.readouterr().out == "edge-1: The proxy refused: ERROR Unknown partition (500).\n"
 
 
-def test_a_disabled_proxy_is_not_asked(proxy: Proxy, mi: MiServer) -> None:
+def test_a_disabled_proxy_is_not_polled(proxy: Proxy, mi: MiServer) -> None:
     Proxy.objects.update(enabled=False)
     assert Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once() == {}
     assert not mi.asked
 
 
-def test_a_proxy_without_the_partition_is_told_as_such(proxy: Proxy, mi: MiServer) -> None:
+def test_a_proxy_without_the_partition_is_reported(proxy: Proxy, mi: MiServer) -> None:
     mi.partition = "other"
     results = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert results["edge-1"].problem == "The proxy has no dispatcher partition “default”."
@@ -114,7 +114,7 @@ def test_a_list_too_large_with_details_is_read_without_and_that_is_remembered(
     assert (mi.asked["ds_list full"], mi.asked["ds_list"]) == (1, 2)
 
 
-def test_the_full_list_is_tried_again_after_a_time(proxy: Proxy, mi: MiServer) -> None:
+def test_the_full_list_is_retried_after_a_time(proxy: Proxy, mi: MiServer) -> None:
     mi.full_is_too_large = True
     Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     ProxyContact.objects.update(plain_until=datetime(2026, 1, 1, tzinfo=UTC))
@@ -153,7 +153,7 @@ def test_no_state_lasts_since_before_a_restart(mi: MiServer, proxy: Proxy) -> No
     assert found == {"sip:a": started_at, "sip:b": switched_at}
 
 
-def test_two_proxies_at_one_address_are_told_and_neither_s_list_is_taken_for_the_other_s(
+def test_two_proxies_at_one_address_are_reported_and_their_lists_kept_apart(
     mi: MiServer, proxy: Proxy
 ) -> None:
     watcher = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S)
@@ -220,7 +220,7 @@ def test_a_proxy_that_vanishes_and_returns_is_followed_again(mi: MiServer, proxy
         ("refuses", TryOutcome.UNUSABLE),
     ],
 )
-def test_the_next_try_tells_that_a_proxy_is_gone(
+def test_the_next_attempt_shows_that_a_proxy_is_gone(
     mi: MiServer, proxy: Proxy, breaks: str, outcome: TryOutcome
 ) -> None:
     mi.sets = {1: [listed("sip:a")]}
@@ -340,8 +340,8 @@ def test_a_database_that_cuts_every_connection_is_outlived_without_a_gap(mi: MiS
             mi.sets = {1: [listed("sip:a", state)]}
             mi.switch(datetime.now(UTC), "sip:a", status, "MI command")
             assert wait_until(partial(is_in_state, "sip:a", state.lower()))
-    told = StateChange.objects.order_by("pk").values_list("state_after", "cause")
-    assert list(told) == [("probing", "mi"), ("active", "mi")]
+    changes = StateChange.objects.order_by("pk").values_list("state_after", "cause")
+    assert list(changes) == [("probing", "mi"), ("active", "mi")]
     assert not HistoryGap.objects.exists()
 
 

@@ -38,5 +38,5 @@ def test_an_empty_second_key_changes_nothing(key: bytes) -> None:
 
 
 @pytest.mark.parametrize("key", [b"", b"\0\0\0\0", b"\0"])
-def test_a_hash_of_0_is_told_as_1(key: bytes) -> None:
+def test_a_hash_of_0_becomes_1(key: bytes) -> None:
     assert hash_of(key) == 1

@@ -93,7 +93,7 @@ def test_a_freeswitch_weight_counts_1() -> None:
 
 
 @pytest.mark.parametrize("destination", ["tel:+123", "sip:nowhere.test", "sip:10.0.0.1:65536", "gw.test"])
-def test_what_is_dropped_is_counted_and_told(destination: str) -> None:
+def test_what_is_dropped_is_counted_and_reported(destination: str) -> None:
     result = loaded(DestinationRow(1, destination), DestinationRow(1, "sip:10.0.0.1"))
     assert (result.discarded, result.count) == (1, 1)
     assert {finding.effect for finding in result.findings} == {RowEffect.DROPPED}
@@ -126,7 +126,7 @@ def test_a_name_without_port_is_not_looked_up_for_a_transport_that_does_not_fit(
 
 
 @pytest.mark.parametrize("destination", ["sip:1.2.3", "sip:10.0.0.", "sip:10.0.01"])
-def test_a_short_address_is_told(destination: str) -> None:
+def test_a_short_address_is_reported(destination: str) -> None:
     assert (RowCode.SHORT_ADDRESS, RowEffect.SURPRISE) in found(DestinationRow(1, destination))
 
 
@@ -202,20 +202,20 @@ def test_the_next_hop_is_built_with_the_proxys_own_mistakes(
         ),
     ],
 )
-def test_what_is_not_as_written_is_told_at_the_row(
+def test_what_is_not_as_written_is_reported_at_the_row(
     row: DestinationRow, code: RowCode, effect: RowEffect
 ) -> None:
     assert found(row) == {(code, effect)}
 
 
-def test_nothing_is_said_of_an_ordinary_row() -> None:
+def test_an_ordinary_row_has_no_finding() -> None:
     row = DestinationRow(
         1, "sip:10.0.0.1:5060", socket="UDP:127.0.0.1:5060", state=2, probe_mode=1, weight="50"
     )
     assert found(row) == set()
 
 
-def test_weights_that_sum_above_16_bits_are_told_once_per_set() -> None:
+def test_weights_that_sum_above_16_bits_are_reported_once_per_set() -> None:
     rows = [DestinationRow(1, f"sip:10.0.0.{n}", weight="40000") for n in range(3)]
     assert [finding.code for finding in loaded(*rows).findings] == [RowCode.WEIGHTS_OVERFLOW]
 

@@ -26,7 +26,7 @@ def found(ip: str, port: int = 0, setid: int | None = None, **options: object) -
     return None if member is None else (member[0], member[1].loaded.uri)
 
 
-def test_the_first_set_of_ds_list_that_has_the_address_is_told() -> None:
+def test_the_first_set_of_ds_list_that_has_the_address_is_reported() -> None:
     assert found("10.0.0.1") == (1, "sip:10.0.0.1:5060")
 
 
@@ -50,7 +50,7 @@ def test_every_address_of_a_name_counts_in_any_spelling() -> None:
     )
 
 
-def test_only_active_ones_where_that_is_asked() -> None:
+def test_only_active_ones_where_that_is_requested() -> None:
     assert found("10.0.0.1", active_only=True) == (2, "sip:10.0.0.1:5080")
 
 
@@ -104,6 +104,6 @@ def test_brackets_hold_single_characters_and_ranges(pattern: str, attrs: str, ma
 
 
 @given(st.text(alphabet="ab[]!^-*?.\\|&~", max_size=12), st.text(alphabet="ab]-.*", max_size=5))
-def test_any_pattern_can_be_asked_for(pattern: str, attrs: str) -> None:
+def test_any_pattern_can_be_searched(pattern: str, attrs: str) -> None:
     member = memory(DestinationRow(1, "sip:10.0.0.1", attrs=attrs)).is_in_list("10.0.0.1", pattern=pattern)
     assert member is None or member[0] == 1

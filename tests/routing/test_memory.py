@@ -73,7 +73,7 @@ def test_setting_active_leaves_the_failure_count_so_that_one_more_failure_is_eno
     assert state(proxy) is DestinationState.PROBING
 
 
-def test_a_destination_is_found_whatever_the_case_of_its_address_and_told_as_it_was_asked() -> None:
+def test_a_destination_is_found_in_any_case_and_named_as_requested() -> None:
     proxy = memory(DestinationRow(1, "sip:GW.test:5060"))
     (change,) = proxy.set_state(1, "SIP:gw.TEST:5060", DestinationState.INACTIVE)
     assert change == FlagChange(

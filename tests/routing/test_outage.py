@@ -38,7 +38,9 @@ def test_each_further_failure_takes_an_interval() -> None:
 @pytest.mark.parametrize(
     ("interval", "timeout", "threshold"), [(10, 30, 1), (10, 2, 1), (5, 2, 4), (60, 30, 2)]
 )
-def test_the_worst_death_takes_what_the_reference_says(interval: int, timeout: int, threshold: int) -> None:
+def test_the_worst_death_takes_what_the_reference_computes(
+    interval: int, timeout: int, threshold: int
+) -> None:
     worst = worst_case(ProbeTiming(interval, timeout), ProbingSettings(threshold=threshold), always=True)
     assert worst.lost_s == pytest.approx((threshold - 1) * interval + interval + timeout, abs=0.01)
 
@@ -55,7 +57,7 @@ def test_with_mode_1_everything_is_probed() -> None:
     assert simulate(GatewayOutage(3, None), TIMING, settings, always=False, until=100).stopped_at == 40
 
 
-def test_a_gateway_that_returns_is_noticed_by_the_next_time_that_it_is_asked() -> None:
+def test_a_gateway_that_returns_is_detected_by_the_next_probe() -> None:
     course = simulate(GatewayOutage(3, 60.1), ProbeTiming(10, 2), ProbingSettings(), always=True, until=200)
     assert course.stopped_at == 12
     assert course.back_at == 60.5, "the probe of second 60 is sent again after half a second"

@@ -40,17 +40,17 @@ ALWAYS = DestinationRow(1, "sip:10.0.0.1", probe_mode=1)
 WHILE_PROBING = DestinationRow(1, "sip:10.0.0.1", state=2)
 
 
-def test_probing_and_always_probed_destinations_are_asked_and_inactive_ones_never() -> None:
+def test_probing_and_always_probed_destinations_are_probed_and_inactive_ones_never() -> None:
     due = {probe.uri for probe in memory(*ROWS).due_probes()}
     assert due == {"sip:10.0.0.1", "sip:10.0.2.0", "sip:10.0.2.1"}
 
 
-def test_in_mode_1_all_but_the_inactive_are_asked() -> None:
+def test_in_mode_1_all_but_the_inactive_are_probed() -> None:
     due = {probe.uri for probe in memory(*ROWS, everything=True).due_probes()}
     assert due == {"sip:10.0.0.0", "sip:10.0.0.1", "sip:10.0.2.0", "sip:10.0.2.1"}
 
 
-def test_only_the_sets_of_the_probing_list_are_asked() -> None:
+def test_only_the_sets_of_the_probing_list_are_probed() -> None:
     proxy = ProxyMemory(environment(), ProbingSettings(everything=True, sets=frozenset({2})))
     proxy.reload([DestinationRow(1, "sip:10.0.0.1"), DestinationRow(2, "sip:10.0.0.2")])
     assert [probe.setid for probe in proxy.due_probes()] == [2]

@@ -165,13 +165,13 @@ def test_what_needs_more_than_keys_is_refused(algorithm: int) -> None:
         Replay(set_of([(1, 0)]), algorithm)
 
 
-def test_moves_are_told_by_uri_and_not_by_place() -> None:
+def test_moves_are_identified_by_uri_and_not_by_place() -> None:
     before = np.array([0, 0, 1, 1, NOWHERE], np.int32)
     after = np.array([1, 0, 0, 1, 0], np.int32)
     found = moves(before, after, ["a", "b"], ["b", "c"])
     assert set(found) == {Move("a", "c", 1), Move("a", "b", 1), Move("b", "c", 1), Move(None, "b", 1)}
 
 
-def test_what_loses_most_is_told_first() -> None:
+def test_what_loses_most_is_listed_first() -> None:
     before, after = np.array([0, 1, 1], np.int32), np.array([1, 0, 0], np.int32)
     assert moves(before, after, ["a", "b"], ["a", "b"]) == [Move("b", "a", 2), Move("a", "b", 1)]

@@ -105,8 +105,8 @@ def test_every_destination_is_chosen_kept_or_passed_over(
 ) -> None:
     selection = proxy.select(1, algorithm, call, options("f", 2))
     assert isinstance(selection, Selection)
-    told = [selection.chosen.index, *selection.failover, *(each.index for each in selection.passed_over)]
-    assert sorted(told) == list(range(len(selection.destinations)))
+    indices = [selection.chosen.index, *selection.failover, *(each.index for each in selection.passed_over)]
+    assert sorted(indices) == list(range(len(selection.destinations)))
 
 
 @given(proxies(), CALLS, st.sampled_from([0, 1, 2, 3, 7]))
@@ -146,7 +146,7 @@ def test_first_and_unknown_algorithms_take_the_first_active_entry(algorithm: int
     assert (selection.candidate.index, selection.chosen.index, selection.failover) == (0, 1, (2,))
 
 
-def test_a_selection_tells_key_hash_candidate_and_why_others_were_passed_over() -> None:
+def test_a_selection_explains_key_hash_candidate_and_who_was_passed_over() -> None:
     proxy = memory(*gateways(4))
     proxy.set_state(1, "sip:10.0.0.2", DestinationState.INACTIVE)
     proxy.set_state(1, "sip:10.0.0.3", DestinationState.PROBING)

@@ -55,7 +55,7 @@ def test_a_group_whose_set_is_no_number_is_bad(proxy: SandboxProxy, group: str) 
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"state": "x", "group": "x:1", "address": []}, "Bad state value"),
         ({"state": "a", "group": "x:1", "address": []}, "ERROR Unknown partition"),
@@ -63,10 +63,10 @@ def test_a_group_whose_set_is_no_number_is_bad(proxy: SandboxProxy, group: str) 
         ({"state": "a", "group": "1", "address": []}, "Invalid params"),
     ],
 )
-def test_of_several_wrong_parameters_the_first_is_told(
-    proxy: SandboxProxy, given: dict[str, object], told: str
+def test_of_several_wrong_parameters_the_first_is_reported(
+    proxy: SandboxProxy, given: dict[str, object], message: str
 ) -> None:
-    assert refusal(proxy, "ds_set_state", **given)["message"] == told
+    assert refusal(proxy, "ds_set_state", **given)["message"] == message
 
 
 def test_a_missing_set_has_no_destination(proxy: SandboxProxy) -> None:
@@ -75,7 +75,7 @@ def test_a_missing_set_has_no_destination(proxy: SandboxProxy) -> None:
 
 
 @pytest.mark.parametrize(("inherit", "state"), [("y", "Inactive"), ("zzz", "Inactive"), ("n", "Active")])
-def test_a_reload_keeps_states_unless_told_otherwise(proxy: SandboxProxy, inherit: str, state: str) -> None:
+def test_a_reload_keeps_states_by_default(proxy: SandboxProxy, inherit: str, state: str) -> None:
     answer(proxy, "ds_set_state", {"state": "i", "group": "1", "address": FIRST})
     answer(proxy, "ds_reload", {"inherit_state": inherit})
     assert destinations(proxy)[FIRST]["state"] == state
@@ -301,6 +301,6 @@ def test_which_lists_what_can_be_called(proxy: SandboxProxy) -> None:
 
 
 @pytest.mark.parametrize("params", [["1"], {"revision": "1"}, {"revision": 1}])
-def test_version_tells_the_revision_when_any_is_asked_for(proxy: SandboxProxy, params: Any) -> None:
+def test_version_gives_the_revision_when_requested(proxy: SandboxProxy, params: Any) -> None:
     plain = answer(proxy, "version", {})
     assert answer(proxy, "version", params) == plain | {"unknown": "unknown"}

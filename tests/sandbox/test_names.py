@@ -9,7 +9,7 @@ from efcp.sandbox.tables import Names
 SHORT_S = 0.2
 
 
-def test_each_name_is_asked_for_once_and_addresses_never() -> None:
+def test_each_name_is_looked_up_once_and_addresses_never() -> None:
     asked: list[tuple[str, int | None, str]] = []
 
     def look_up(host: str, port: int | None, transport: str) -> tuple[str, ...]:

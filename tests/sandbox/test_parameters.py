@@ -70,7 +70,7 @@ def test_what_is_neither_number_nor_text_has_a_bad_type(value: object) -> None:
         *(("zzz", True), ("no", True), ("false", True), (None, True), (False, True), ("", True)),
     ],
 )
-def test_only_one_letter_or_digit_says_yes_or_no(value: object, read: bool) -> None:
+def test_only_one_letter_or_digit_means_yes_or_no(value: object, read: bool) -> None:
     assert yes_or_no({"inherit_state": value}, "inherit_state", default=True) is read
 
 

@@ -52,7 +52,7 @@ def test_a_bad_code_counts_as_a_failure_towards_the_threshold() -> None:
         sandbox.wait_for_state(gateway.uri, "Probing")
 
 
-def test_in_probing_mode_1_all_but_inactive_ones_are_asked() -> None:
+def test_in_probing_mode_1_all_but_inactive_ones_are_probed() -> None:
     with silent() as active, silent() as inactive:
         rows = [DestinationRow(1, active.uri), DestinationRow(1, inactive.uri, state=1)]
         with running_sandbox(settings_of(probing_mode=1), rows) as sandbox:
@@ -62,7 +62,7 @@ def test_in_probing_mode_1_all_but_inactive_ones_are_asked() -> None:
             assert inactive.received() == []
 
 
-def test_one_that_is_not_always_probed_is_asked_only_while_it_probes() -> None:
+def test_one_that_is_not_always_probed_is_sent_options_only_while_it_probes() -> None:
     with silent() as active, answering(200) as probing:
         rows = [DestinationRow(1, active.uri), DestinationRow(1, probing.uri, state=2)]
         with running_sandbox(rows=rows) as sandbox:

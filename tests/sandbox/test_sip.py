@@ -57,7 +57,7 @@ def asked(
     *answers: tuple[float, int], fr_timeout_s: float = 30
 ) -> tuple[list[float], list[int | None], float]:
     """Ask once, with answers after so many seconds: when was sent, what was told, and when that was."""
-    wire, told = Wire(), []
+    wire, codes = Wire(), []
 
     async def ask() -> float:
         loop = asyncio.get_running_loop()
@@ -67,7 +67,7 @@ def asked(
         client.ask(URI, PEER, done.set_result)
         for after_s, code in answers:
             loop.call_later(after_s, partial(receive, client, code))
-        told.append(await done)
+        codes.append(await done)
         ended_s = loop.time()
         await asyncio.sleep(60)
         return ended_s
@@ -80,27 +80,27 @@ def asked(
     with asyncio.Runner(loop_factory=SkippingLoop) as runner:
         ended_s = runner.run(ask())
     assert len({datagram for _, datagram in wire.sent}) == 1, "a retransmission is the very same request"
-    return [at_s for at_s, _ in wire.sent], told, ended_s
+    return [at_s for at_s, _ in wire.sent], codes, ended_s
 
 
 def test_a_request_is_sent_again_after_timer_e_until_the_transaction_s_time_is_over() -> None:
-    sent, told, ended_s = asked()
+    sent, codes, ended_s = asked()
     assert sent == pytest.approx([0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5])
-    assert told == [None]
+    assert codes == [None]
     assert ended_s == pytest.approx(30)
 
 
 def test_a_final_answer_ends_the_transaction() -> None:
-    sent, told, ended_s = asked((1.0, 200))
+    sent, codes, ended_s = asked((1.0, 200))
     assert sent == pytest.approx([0, 0.5])
-    assert told == [200]
+    assert codes == [200]
     assert ended_s == pytest.approx(1)
 
 
 def test_a_provisional_answer_slows_retransmission_down_and_decides_nothing() -> None:
-    sent, told, _ended_s = asked((0.1, 100), (9.9, 503))
+    sent, codes, _ended_s = asked((0.1, 100), (9.9, 503))
     assert sent == pytest.approx([0, 0.5, 4.5, 8.5])
-    assert told == [503]
+    assert codes == [503]
 
 
 def test_a_second_answer_is_nobody_s() -> None:
@@ -173,7 +173,7 @@ def test_a_gateway_does_nothing_else(method: bytes, status: bytes) -> None:
 
 
 @pytest.mark.parametrize("datagram", [REPLY, REQUEST.replace(b"OPTIONS", b"ACK"), b"\r\n\r\n", b""])
-def test_a_gateway_is_silent_where_nothing_is_asked(datagram: bytes) -> None:
+def test_a_gateway_without_a_request_is_silent(datagram: bytes) -> None:
     assert answer(datagram) is None
 
 
@@ -189,6 +189,6 @@ def test_everything_else_is_beyond_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
-def test_nobody_beyond_loopback_can_be_asked() -> None:
+def test_nobody_beyond_loopback_can_be_probed() -> None:
     with pytest.raises(ValueError, match="beyond loopback"):
         OptionsClient(30).ask("sip:192.0.2.1", ("192.0.2.1", 5060), lambda _code: None)

@@ -112,7 +112,7 @@ def test_states_that_could_not_be_written_are_written_later() -> None:
     assert tried == [[unsaved], [unsaved], []]
 
 
-def test_on_a_site_it_runs_only_when_asked_for(settings: Settings) -> None:
+def test_on_a_site_it_runs_only_when_enabled(settings: Settings) -> None:
     on_a_site(settings)
     off = replace(settings.CONFIGURATION.sandbox, enabled=False)
     settings.CONFIGURATION = replace(settings.CONFIGURATION, sandbox=off)
@@ -135,8 +135,8 @@ def test_only_in_the_trial_it_is_on_by_itself_and_part_of_all_proxies(
     environment.pop("DATABASE_URL", None)
     environment |= {"EFCP_DATA_DIR": str(tmp_path), "EFCP_SECRET_KEY": "s" * 50}
     environment |= {name: value.format(folder=tmp_path) for name, value in named.items()}
-    told = "from efcp import settings as s; print(s.CONFIGURATION.sandbox.enabled, s.SANDBOX_IS_PART_OF_ALL)"
+    code = "from efcp import settings as s; print(s.CONFIGURATION.sandbox.enabled, s.SANDBOX_IS_PART_OF_ALL)"
     done = subprocess.run(
-        [sys.executable, "-c", told], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == [str(enabled), str(part_of_all)]

@@ -59,7 +59,7 @@ def test_a_refused_port_ends_nothing() -> None:
     assert asyncio.run(asyncio.wait_for(send_and_receive(), 10)) == [b"to myself"]
 
 
-def test_a_busy_port_is_said() -> None:
+def test_a_busy_port_is_reported() -> None:
     async def open_twice() -> None:
         first = open_udp(Kept(), "127.0.0.1", 0)
         try:

@@ -46,7 +46,7 @@ def test_what_only_django_answers_is_left_to_it(script: Path, more: list[str]) -
 
 
 @pytest.mark.parametrize("setting", ["DATABASE_URL", "DATABASE_URL_FILE"])
-def test_a_database_that_is_set_is_looked_at_unless_told_otherwise(script: Path, setting: str) -> None:
+def test_a_configured_database_is_read_by_default(script: Path, setting: str) -> None:
     environ = {setting: "mysql://efcp:secret@127.0.0.1/opensips"}
     assert checked_alone([str(script)], environ) is None
     assert checked_alone([str(script), "--without-tables"], environ) == 0

@@ -23,7 +23,7 @@ def test_who_may_view_may_check(client_as: ClientAs, role: Role | None, status: 
     assert client_as(role).get(reverse("script:check")).status_code == status
 
 
-def test_a_pasted_script_is_told_what_is_wrong_and_where(client_as: ClientAs) -> None:
+def test_a_pasted_script_gets_findings_with_places(client_as: ClientAs) -> None:
     answer = client_as(Role.VIEWER).post(reverse("script:check"), {"version": "3.4", "text": BROKEN})
     found = {(finding.code, finding.place.line) for finding in answer.context["findings"]}
     assert ("module-twice", 2) in found
@@ -36,7 +36,7 @@ def test_an_uploaded_binary_is_a_finding_and_no_failure(client_as: ClientAs) -> 
     assert [finding.code for finding in answer.context["findings"]] == ["binary"]
 
 
-def test_the_answer_comes_as_json_where_it_is_asked_for(client_as: ClientAs) -> None:
+def test_the_answer_is_json_where_that_is_requested(client_as: ClientAs) -> None:
     address = reverse("script:check") + "?as=json"
     answer = client_as(Role.VIEWER).post(address, {"version": "3.6", "text": BROKEN}).json()
     assert answer["exit_code"] == 1
@@ -64,7 +64,7 @@ def test_the_command_exits_with_1_over_an_error(db: None, tmp_path: Path) -> Non
     assert "module-twice" in {finding["code"] for finding in json.loads(reported.getvalue())["findings"]}
 
 
-def test_the_command_says_which_file_it_can_t_read(db: None, tmp_path: Path) -> None:
+def test_the_command_shows_which_file_it_can_t_read(db: None, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="can't be read"):
         call_command("script", "check", tmp_path / "none.cfg")
 

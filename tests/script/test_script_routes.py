@@ -61,7 +61,7 @@ NOTHING = Handling("f", "", tries_next=False, armed_again=False, last_code=None)
         ("t_reply($var(code), $var(why));", NOTHING),
     ],
 )
-def test_a_failure_route_says_what_it_does(body: str, expected: Handling) -> None:
+def test_a_failure_route_shows_what_it_does(body: str, expected: Handling) -> None:
     assert handling(body) == expected
 
 
@@ -76,7 +76,7 @@ def test_what_a_called_route_does_counts() -> None:
     assert route.handling == Handling("f", "p", tries_next=True, armed_again=False, last_code=None)
 
 
-def test_what_a_variable_says_is_not_guessed() -> None:
+def test_the_value_of_a_variable_is_not_guessed() -> None:
     (route,) = routes("route { ds_select_dst($var(set), $var(alg), $var(flags)); }\n")
     assert (route.set_id, route.algorithm, route.flags, route.handling) == (None, None, None, None)
 

@@ -88,7 +88,7 @@ def test_the_own_check_of_a_written_script_stands_below_it(viewer: Client) -> No
     assert "threshold-low" in {finding.code for finding in checked.accepted}
 
 
-def test_a_set_that_the_table_lacks_is_told_at_once(viewer: Client) -> None:
+def test_a_set_that_the_table_lacks_is_reported_at_once(viewer: Client) -> None:
     checked = viewer.post(reverse(WRITE), sent(Answers(groups=(GroupAnswers(set_id=77),)))).context["checked"]
     assert checked.findings
 
@@ -140,7 +140,7 @@ def test_groups_begin_with_the_names_of_their_sets(viewer: Client) -> None:
     assert (form["route"].value(), form["failure_route"].value()) == ("to_set_5", "set_5_failover")
 
 
-def test_a_password_is_shown_to_an_administrator_who_asks_for_it(client_as: ClientAs, viewer: Client) -> None:
+def test_a_password_is_shown_to_an_administrator_on_request(client_as: ClientAs, viewer: Client) -> None:
     answers = Answers(show_passwords=True)
     administrator = client_as(Role.ADMINISTRATOR)
     assert "opensipsrw" in written(administrator, answers)
@@ -186,7 +186,7 @@ def test_the_command_takes_answers_from_a_file(db: None, tmp_path: Path) -> None
     assert check(read_text(text, "opensips.cfg"), knowledge_of("4.0")).findings == ()
 
 
-def test_the_command_says_what_is_refused(db: None, tmp_path: Path) -> None:
+def test_the_command_shows_what_is_refused(db: None, tmp_path: Path) -> None:
     answers, reported = tmp_path / "answers.toml", StringIO()
     answers.write_text('[[groups]]\n[[groups]]\nroute = "b"\nfailure_route = "c"\n')
     with pytest.raises(SystemExit):
@@ -207,12 +207,12 @@ def test_the_command_says_what_is_refused(db: None, tmp_path: Path) -> None:
         ("[", "This is no TOML"),
     ],
 )
-def test_a_file_that_is_no_answers_says_why(text: str, reported: str) -> None:
+def test_a_file_that_is_no_answers_shows_why(text: str, reported: str) -> None:
     with pytest.raises(AnswersFileError, match=reported):
         read_answers(text)
 
 
-def test_a_file_of_answers_is_read_as_it_says() -> None:
+def test_a_file_of_answers_is_read() -> None:
     text = 'version = "4.0"\nreply_codes = [404, 480]\n[[groups]]\nmark = ""\nmaximum = 3\n'
     assert tomllib.loads(text)
     assert read_answers(text) == Answers(
@@ -220,12 +220,12 @@ def test_a_file_of_answers_is_read_as_it_says() -> None:
     )
 
 
-def test_the_command_says_that_a_file_can_t_be_read(db: None, tmp_path: Path) -> None:
+def test_the_command_shows_that_a_file_can_t_be_read(db: None, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"none\.toml"):
         call_command("script", "write", "--answers", tmp_path / "none.toml")
 
 
-def test_memory_that_is_too_small_is_told_where_it_is_said(viewer: Client) -> None:
+def test_memory_that_is_too_small_is_reported_at_its_field(viewer: Client) -> None:
     script = write(Answers(minimal=True)).text
     for number in range(300):
         services.add(

@@ -69,11 +69,11 @@ def test_a_rule_behind_one_that_matches_all_of_it_is_never_reached(
         (regex("^abc"), regex("^abc", match_flags=1)),
     ],
 )
-def test_of_others_nothing_is_said(earlier: dict[str, Any], later: dict[str, Any]) -> None:
+def test_others_have_no_finding(earlier: dict[str, Any], later: dict[str, Any]) -> None:
     assert order(earlier, later).never_reached == ()
 
 
-def test_two_of_one_priority_that_match_the_same_are_told_with_an_input() -> None:
+def test_two_of_one_priority_that_match_the_same_are_reported_with_an_input() -> None:
     (clash,) = order(regex("^0[1-5]", pr=7, attrs="a"), regex("^0[5-9]", pr=7)).clashes
     assert (clash.example, clash.hidden) == (b"05", ())
 
@@ -82,7 +82,7 @@ def test_the_order_of_two_that_do_the_same_decides_nothing() -> None:
     assert order(regex("^0", pr=7, attrs="a"), regex("^00", pr=7, attrs="a")).clashes == ()
 
 
-def test_of_two_of_one_priority_it_is_told_which_one_the_other_may_hide() -> None:
+def test_of_two_of_one_priority_the_hidden_one_is_named() -> None:
     found = order(regex("^00", attrs="a", pr=7), regex("^0", attrs="b", pr=7))
     assert found.never_reached == ()
     (clash,) = found.clashes
@@ -99,7 +99,7 @@ def test_a_rule_that_may_be_dropped_hides_nothing() -> None:
     assert order(regex("^0", repl_exp="x\\1"), regex("^00", pr=1)).never_reached == ()
 
 
-def test_two_of_one_priority_that_have_nothing_in_common_are_not_told() -> None:
+def test_two_of_one_priority_that_have_nothing_in_common_have_no_finding() -> None:
     assert order(regex("^0[1-4]", pr=7), regex("^0[5-9]", pr=7)).clashes == ()
 
 
@@ -109,7 +109,7 @@ def test_only_pairs_of_the_rule_in_question_are_looked_at() -> None:
     assert len(order_of(loaded, loaded[0]).never_reached) == 1
 
 
-def test_that_not_all_was_compared_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_that_not_all_was_compared_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dialplan.translation.analysis.MAX_PAIRS", 1)
     loaded = rules(regex("^0", pr=1), regex("^1", pr=1), regex("^2", pr=1))
     assert not order_of(loaded).is_complete
@@ -141,7 +141,7 @@ def test_an_input_shows_where_a_group_is_unset() -> None:
 @pytest.mark.parametrize(
     ("match", "substitution"), [("^ab$", "^(a)?b$"), ("^0", "^(.*)$"), ("^a|b$", "^(a|b)")]
 )
-def test_a_group_that_is_always_set_is_not_told(match: str, substitution: str) -> None:
+def test_a_group_that_is_always_set_has_no_finding(match: str, substitution: str) -> None:
     assert input_of_undefined(rule(match_exp=match, subst_exp=substitution, repl_exp="\\1")) is None
 
 

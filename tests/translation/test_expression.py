@@ -113,12 +113,12 @@ def test_inclusion_of_usual_rules(earlier: str, later: str, expected: bool) -> N
         "\\Qa\\E",
     ],
 )
-def test_of_what_is_not_understood_nothing_is_said(expression: str) -> None:
+def test_what_is_not_understood_has_no_finding(expression: str) -> None:
     assert parse(expression.encode(), False) is None
 
 
 @given(EXPRESSIONS, INPUTS)
-def test_a_group_is_never_longer_than_was_told(expression: str, text: bytes) -> None:
+def test_a_group_is_never_longer_than_its_bound(expression: str, text: bytes) -> None:
     node = parse(expression.encode(), False)
     assume(node is not None)
     assert node is not None

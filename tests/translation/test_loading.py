@@ -87,7 +87,7 @@ def test_a_dropped_rule_is_counted() -> None:
     assert loaded(GOOD, regex("(")).report == "1 rules loaded (1 discarded)"
 
 
-def test_pcre2_says_what_is_wrong_in_its_own_words() -> None:
+def test_a_pcre2_error_is_shown_in_its_own_words() -> None:
     assert only_finding(regex("a[b")).text.startswith("missing terminating ] for character class")
 
 
@@ -118,7 +118,7 @@ def test_the_eleventh_escape_or_variable_crashes_the_proxy(replacement: str) -> 
     assert (result.cause.code, result.crashes) == (RuleCode.TOO_MANY_ESCAPES, True)
 
 
-def test_the_finding_of_a_crash_says_so() -> None:
+def test_the_finding_of_a_crash_reports_it() -> None:
     assert "the proxy crashes" in only_finding(regex(subst_exp="1", repl_exp=r"\0" * 11)).text
 
 
@@ -172,7 +172,7 @@ def test_a_variable_of_a_loaded_module_loads() -> None:
         (equal("a "), RuleCode.TRAILING_SPACES_LOST, "match_exp"),
     ],
 )
-def test_a_surprise_is_told_and_the_rule_loads(rule: RuleRow, code: RuleCode, column: str) -> None:
+def test_a_surprise_is_reported_and_the_rule_loads(rule: RuleRow, code: RuleCode, column: str) -> None:
     result = loaded(rule)
     (finding,) = result.findings
     assert result.loaded == 1
@@ -194,7 +194,7 @@ def test_the_whole_match_without_a_substitution_loads_for_certain() -> None:
     assert loaded(regex(repl_exp=r"\0")).uncertain == 0
 
 
-def test_an_interval_of_zero_is_told_to_crash_the_proxy_later() -> None:
+def test_an_interval_of_zero_is_reported_to_crash_the_proxy_later() -> None:
     (finding,) = loaded(regex(timerec="20200101T000000||PT1H|daily||0")).findings
     assert (finding.code, finding.effect) == (RuleCode.RECURRENCE_CRASHES, RuleEffect.PROXY_CRASHES)
 

@@ -52,7 +52,7 @@ def test_a_time_in_the_gap_of_spring_moves_on_by_the_gap() -> None:
     )
 
 
-def test_standard_time_can_be_wanted_in_summer() -> None:
+def test_standard_time_can_be_requested_in_summer() -> None:
     assert LocalClock("Europe/Berlin").mktime(clock_time(2026, 7, 1), is_dst=False) == utc("2026-06-30T23:00")
 
 

@@ -31,7 +31,7 @@ def found(rules: list[RuleRow], text: str = "112") -> Possibilities:
     return possibilities(loaded.dialplans, 1, text.encode(), NOW)
 
 
-def told(outcome: Outcome) -> str:
+def text_of(outcome: Outcome) -> str:
     match outcome:
         case Translated(_, output, attributes):
             return f"{output.decode()} {attributes.decode()}".strip()
@@ -70,7 +70,7 @@ def told(outcome: Outcome) -> str:
 )
 def test_every_outcome_is_found(rules: list[RuleRow], outcomes: set[str]) -> None:
     possible = found(rules)
-    assert {told(each) for each in possible.outcomes} == outcomes
+    assert {text_of(each) for each in possible.outcomes} == outcomes
     assert possible.is_certain is (len(outcomes) == 1)
 
 
@@ -82,7 +82,7 @@ def test_every_outcome_is_found(rules: list[RuleRow], outcomes: set[str]) -> Non
         ([rule("^1", r"x\1"), rule("^11", "b")], True, True),
     ],
 )
-def test_what_decides_is_told(rules: list[RuleRow], by_order: bool, by_loading: bool) -> None:
+def test_what_decides_is_reported(rules: list[RuleRow], by_order: bool, by_loading: bool) -> None:
     possible = found(rules)
     assert (possible.by_order, possible.by_loading) == (by_order, by_loading)
 
@@ -107,11 +107,11 @@ def test_they_are_those_that_any_order_gives(seed: int) -> None:
     for order in permutations(rules):
         loaded = load(order)
         assert isinstance(loaded, LoadedDialplans)
-        outcomes.add(told(translate(loaded.dialplans, 1, b"112", NOW).outcome))
-    assert {told(each) for each in found(rules).outcomes} == outcomes
+        outcomes.add(text_of(translate(loaded.dialplans, 1, b"112", NOW).outcome))
+    assert {text_of(each) for each in found(rules).outcomes} == outcomes
 
 
-def test_more_rules_than_are_looked_at_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rules_than_are_looked_at_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dialplan.translation.outcomes.MAX_HITS", 3)
     possible = found([rule("^1", f"r{number}") for number in range(5)])
     assert (len(possible.outcomes), possible.is_complete) == (3, False)

@@ -43,7 +43,7 @@ def test_a_translation_ends_where_the_effort_does(effort: Effort) -> None:
     assert tried(found) == 101
 
 
-def test_without_a_limit_all_rules_are_tried() -> None:
+def test_without_a_limit_all_rules_are_evaluated() -> None:
     found = translate(rules().dialplans, 1, b"b", now=0)
     assert tried(found) == RULES
     assert not is_spent()
@@ -56,13 +56,13 @@ def test_what_several_translations_spend_is_added() -> None:
     assert verdicts == [False, False, False, True]
 
 
-def test_a_comparison_of_rules_ends_and_says_that_it_is_not_complete() -> None:
+def test_a_comparison_of_rules_ends_and_shows_that_it_is_not_complete() -> None:
     loaded = rules(r"^{}[0-9]{{1,3}}")
     with limited(Effort(5_000, 1e9, lambda: 0.0)):
         assert not order_of(loaded.dialplans[1].rules).is_complete
 
 
-def test_no_rule_is_said_to_backtrack_since_the_effort_was_spent() -> None:
+def test_no_rule_is_reported_to_backtrack_once_the_effort_is_spent() -> None:
     pattern = rules(r"^{}[0-9]+$").dialplans[1].regex[0].pattern
     assert pattern is not None
     with limited(Effort(0, 1e9, lambda: 0.0)):

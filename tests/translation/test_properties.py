@@ -90,7 +90,7 @@ def test_a_translation_uses_the_better_of_the_rules_that_matched(
 
 
 @given(st.lists(RULES, max_size=6), INPUTS, NOW)
-def test_over_mi_nothing_is_asked_for(rows: list[RuleRow], subject: bytes, now: int) -> None:
+def test_over_mi_no_variable_is_requested(rows: list[RuleRow], subject: bytes, now: int) -> None:
     result = load(rows, QUICK)
     if isinstance(result, LoadedDialplans):
         outcome = translate(result.dialplans, 1, subject, now).outcome

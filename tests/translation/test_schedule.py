@@ -18,7 +18,7 @@ def parsed(text: str) -> TimeExpression:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         (
             "20240101T090000||PT8H|weekly|||mo,tu,we,th,fr",
@@ -49,8 +49,8 @@ def parsed(text: str) -> TimeExpression:
         ),
     ],
 )
-def test_a_recurrence_in_words(text: str, told: str) -> None:
-    assert in_words(parsed(text)) == told
+def test_a_recurrence_in_words(text: str, expected: str) -> None:
+    assert in_words(parsed(text)) == expected
 
 
 MONTHDAYS = st.integers(1, 31) | st.just(-1)
@@ -108,7 +108,7 @@ def is_meant(schedule: Schedule, local: datetime) -> bool:
 
 
 @given(SCHEDULES, MOMENTS)
-def test_what_was_written_applies_when_it_was_said_to(schedule: Schedule, moment: datetime) -> None:
+def test_what_was_written_applies_when_it_should(schedule: Schedule, moment: datetime) -> None:
     local = moment.astimezone(ZoneInfo(schedule.zone or "UTC"))
     applies = parsed(schedule.text()).check(int(moment.timestamp())) is Timing.APPLIES
     assert applies == is_meant(schedule, local)
@@ -128,7 +128,7 @@ def test_what_is_written_fits_its_column(schedule: Schedule) -> None:
         ({"until": date(2019, 1, 1)}, "until"),
     ],
 )
-def test_what_no_recurrence_says_is_refused_at_its_field(changes: dict[str, object], field: str) -> None:
+def test_what_fits_no_recurrence_is_refused_at_its_field(changes: dict[str, object], field: str) -> None:
     usual: dict[str, object] = {
         "weekdays": frozenset({0}),
         "begins": time(8),

@@ -96,7 +96,7 @@ class TestRepetition:
             True,
         )
 
-    def test_a_weekday_in_a_month_is_the_first_one_unless_told_otherwise(self) -> None:
+    def test_a_weekday_in_a_month_is_the_first_one_by_default(self) -> None:
         monthly = "20240101T000000||P1D|monthly|||mo"
         assert (applies(monthly, "2026-01-05T12:00"), applies(monthly, "2026-01-12T12:00")) == (True, False)
 

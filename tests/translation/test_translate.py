@@ -119,7 +119,7 @@ class TestWhichRuleIsUsed:
         assert output([regex(r"^a\Cb$", repl_exp="x")], "a\nb") == "x"
 
 
-class TestWhatIsTold:
+class TestExplanation:
     def test_the_trials_stand_in_order_up_to_the_hit(self) -> None:
         rules = [regex("2"), regex("3", timerec=PAST), regex("1"), regex("4")]
         assert verdicts(translation(rules, "1").regex) == [
@@ -128,7 +128,7 @@ class TestWhatIsTold:
             ("1", TrialVerdict.MATCHED),
         ]
 
-    def test_both_searches_are_told(self) -> None:
+    def test_both_searches_are_reported(self) -> None:
         result = translation([equal("1"), regex("1")], "1")
         assert (verdicts(result.equal), verdicts(result.regex)) == (
             [("1", TrialVerdict.MATCHED)],
@@ -159,10 +159,10 @@ class TestNoTranslation:
     def test_no_rule_matches(self) -> None:
         assert failure([regex("2"), equal("3")], "1") is Failure.NO_RULE_MATCHES
 
-    def test_an_unknown_dpid_is_told_apart(self) -> None:
+    def test_an_unknown_dpid_is_distinguished(self) -> None:
         assert isinstance(translate({}, 9, b"1", NOON).outcome, NoInformation)
 
-    def test_where_the_substitution_does_not_match_no_later_rule_is_tried(self) -> None:
+    def test_where_the_substitution_does_not_match_no_later_rule_is_evaluated(self) -> None:
         rules = [regex("1", subst_exp="2", repl_exp="x"), regex("1", repl_exp="y")]
         assert failure(rules, "1") is Failure.SUBSTITUTION_DOES_NOT_MATCH
 
@@ -228,7 +228,7 @@ class TestUndefinedOutput:
         rules = [regex("(1)(2)(3)", subst_exp="(1)(x)?", repl_exp=r"\2")]
         assert undefined(rules, "123").undefined.sketch == tuple(b"2")
 
-    def test_a_sketch_tells_which_outputs_could_be(self) -> None:
+    def test_a_sketch_lists_the_possible_outputs(self) -> None:
         sketched = undefined(substitution("^(3)(3)", r"\1\t\2"), "33").undefined
         assert (sketched.could_be(b"\tZ\\t3"), sketched.could_be(b"\tZ\\t4")) == (True, False)
 
@@ -246,7 +246,7 @@ class TestVariables:
     def test_the_request_uri_has_an_escape_of_its_own(self) -> None:
         assert output(substitution("(8)", r"\1\u"), "8", {"$ru": "sip:b@x"}) == "8sip:b@x"
 
-    def test_variables_that_are_not_given_are_asked_for(self) -> None:
+    def test_variables_that_are_not_given_are_requested(self) -> None:
         outcome = translation(substitution("(8)", r"$rU\1$var(x)\u"), "8", {"$rU": "bob"}).outcome
         assert isinstance(outcome, RequestNeeded)
         assert outcome.variables == ("$var(x)", "$ru")
@@ -283,7 +283,7 @@ class TestEffort:
 
 
 class TestCrash:
-    def test_a_rule_with_an_interval_of_zero_crashes_the_proxy_when_tried(self) -> None:
+    def test_a_rule_with_an_interval_of_zero_crashes_the_proxy_when_evaluated(self) -> None:
         outcome = translation([regex("2", timerec="20200101T000000||PT1H|daily||0")], "1").outcome
         assert isinstance(outcome, ProxyCrashes)
 

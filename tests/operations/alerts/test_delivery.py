@@ -69,18 +69,18 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def told(hook: HookServer) -> list[dict[str, Any]]:
+def messages(hook: HookServer) -> list[dict[str, Any]]:
     """What was received."""
     return [json.loads(body) for _headers, body in hook.received]
 
 
-def test_one_that_stays_down_is_told_once_after_its_time(proxy: Proxy, hook: HookServer) -> None:
+def test_one_that_stays_down_is_reported_once_after_its_time(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook)
     become("probing", after(0))
     for seconds in (1, 59, 61, 63, 600):
         run_due(after(seconds))
         assert len(hook.received) == (0 if seconds < 60 else 1)
-    (message,) = told(hook)
+    (message,) = messages(hook)
     assert (message["kind"], message["rule"]) == ("down", "night shift")
     assert message["destinations"] == [
         {
@@ -95,26 +95,26 @@ def test_one_that_stays_down_is_told_once_after_its_time(proxy: Proxy, hook: Hoo
     ]
 
 
-def test_an_outage_that_begins_in_the_second_in_which_its_rule_was_saved_is_told(
+def test_an_outage_that_begins_in_the_second_in_which_its_rule_was_saved_is_reported(
     proxy: Proxy, hook: HookServer
 ) -> None:
     rule_to(hook, since=NOW.replace(microsecond=400_000))
     become("probing", NOW.replace(microsecond=0))
     run_due(after(62))
-    assert [message["kind"] for message in told(hook)] == ["down"]
+    assert [message["kind"] for message in messages(hook)] == ["down"]
 
 
-def test_it_is_told_when_it_is_back_if_it_was_told_that_it_was_down(proxy: Proxy, hook: HookServer) -> None:
+def test_recovery_is_reported_if_the_outage_was(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook)
     become("probing", after(0))
     run_due(after(61))
     become("active", after(90))
     run_due(after(91))
     run_due(after(93))
-    assert [message["kind"] for message in told(hook)] == ["down", "back"]
+    assert [message["kind"] for message in messages(hook)] == ["down", "back"]
 
 
-def test_a_short_outage_is_told_in_neither_way(proxy: Proxy, hook: HookServer) -> None:
+def test_a_short_outage_is_not_reported(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook)
     become("probing", after(0))
     run_due(after(30))
@@ -131,20 +131,20 @@ def test_from_probing_to_inactive_is_one_outage(proxy: Proxy, hook: HookServer) 
     run_due(after(61))
     become("probing", after(200))
     run_due(after(300))
-    assert [message["kind"] for message in told(hook)] == ["down"]
+    assert [message["kind"] for message in messages(hook)] == ["down"]
 
 
-def test_a_second_outage_is_told_again(proxy: Proxy, hook: HookServer) -> None:
+def test_a_second_outage_is_reported_again(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook, notify_recovery=False)
     for begin in (0, 1000):
         become("probing", after(begin))
         run_due(after(begin + 61))
         become("active", after(begin + 500))
         run_due(after(begin + 501))
-    assert [message["kind"] for message in told(hook)] == ["down", "down"]
+    assert [message["kind"] for message in messages(hook)] == ["down", "down"]
 
 
-def test_what_was_down_before_the_rule_is_not_told(proxy: Proxy, hook: HookServer) -> None:
+def test_what_was_down_before_the_rule_is_not_reported(proxy: Proxy, hook: HookServer) -> None:
     become("probing", after(-7200))
     rule_to(hook)
     run_due(after(61))
@@ -157,7 +157,7 @@ def test_what_was_down_before_the_rule_is_not_told(proxy: Proxy, hook: HookServe
     ("scope", "count"),
     [({"setids": [1]}, 1), ({"setids": [2]}, 0), ({"states": ["inactive"]}, 0), ({"enabled": False}, 0)],
 )
-def test_a_rule_tells_of_what_it_looks_after(
+def test_a_rule_reports_what_it_covers(
     proxy: Proxy, hook: HookServer, scope: dict[str, Any], count: int
 ) -> None:
     rule_to(hook, **scope)
@@ -167,7 +167,7 @@ def test_a_rule_tells_of_what_it_looks_after(
     assert len(hook.received) == count
 
 
-def test_a_rule_of_other_proxies_tells_nothing(proxy: Proxy, hook: HookServer) -> None:
+def test_a_rule_of_other_proxies_reports_nothing(proxy: Proxy, hook: HookServer) -> None:
     other = ProxyFactory.create(name="edge-2")
     rule_to(hook).proxies.add(other)
     become("probing", after(0))
@@ -188,7 +188,7 @@ def test_one_that_is_gone_from_memory_can_count_as_down(proxy: Proxy, hook: Hook
         state_before="active",
     )
     run_due(after(5))
-    assert told(hook)[0]["destinations"][0]["state"] == "absent"
+    assert messages(hook)[0]["destinations"][0]["state"] == "absent"
 
 
 def test_many_that_fail_at_once_are_one_message(proxy: Proxy, hook: HookServer) -> None:
@@ -208,7 +208,7 @@ def test_many_that_fail_at_once_are_one_message(proxy: Proxy, hook: HookServer) 
         for number in range(150)
     )
     run_due(after(61))
-    (message,) = told(hook)
+    (message,) = messages(hook)
     assert (len(message["destinations"]), message["further"]) == (100, 50)
 
 
@@ -251,7 +251,7 @@ def test_what_was_not_taken_is_sent_again_later_under_the_same_id(
     Notice.objects.update(next_try_at=after(62))
     run_due(after(62))
     assert Notice.objects.get().state == NoticeState.SENT
-    assert len({message["id"] for message in told(hook)}) == 1
+    assert len({message["id"] for message in messages(hook)}) == 1
     assert set(hook.paths) == {"/hook"}
 
 
@@ -304,7 +304,7 @@ def test_a_hostile_uri_adds_no_header(proxy: Proxy, mail: MailServer) -> None:
     assert Notice.objects.get().state == NoticeState.SENT
 
 
-def test_a_mail_server_that_refuses_is_tried_again(proxy: Proxy, mail: MailServer) -> None:
+def test_a_mail_server_that_refuses_is_retried(proxy: Proxy, mail: MailServer) -> None:
     mail.refuses = True
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
     become("probing", after(0))
@@ -323,7 +323,7 @@ def test_a_mail_that_may_have_been_taken_is_not_sent_again(proxy: Proxy, mail: M
     assert len(mail.received) == 1
 
 
-def test_without_a_mail_server_it_says_so(proxy: Proxy, settings: Settings) -> None:
+def test_without_a_mail_server_it_reports_it(proxy: Proxy, settings: Settings) -> None:
     settings.EMAIL_HOST = ""
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
     become("probing", after(0))

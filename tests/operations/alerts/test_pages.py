@@ -192,14 +192,14 @@ def test_two_rules_of_one_name_are_refused(administrator: Client) -> None:
     assert administrator.post(reverse("notifications:add"), typed()).status_code == 422
 
 
-@pytest.mark.parametrize(("status", "says"), [(200, "The test was sent."), (500, "status 500")])
-def test_the_test_button_says_what_came_of_it(
-    administrator: Client, hook: HookServer, status: int, says: str
+@pytest.mark.parametrize(("status", "expected"), [(200, "The test was sent."), (500, "status 500")])
+def test_the_test_button_shows_the_outcome(
+    administrator: Client, hook: HookServer, status: int, expected: str
 ) -> None:
     rule = add(administrator, url=hook.url)
     hook.status = status
     page = administrator.post(reverse("notifications:test", args=[rule.pk]), follow=True)
-    assert says in page.content.decode()
+    assert expected in page.content.decode()
     assert len(hook.received) == 1
     state = NoticeState.SENT if status == 200 else NoticeState.GIVEN_UP
     assert Notice.objects.get().state == state
@@ -211,7 +211,7 @@ def test_hostile_texts_are_escaped(administrator: Client) -> None:
         assert "<script>alert" not in administrator.get(address).content.decode()
 
 
-def test_deleting_asks_first(administrator: Client) -> None:
+def test_deleting_needs_confirmation(administrator: Client) -> None:
     rule = add(administrator)
     address = reverse("notifications:delete", args=[rule.pk])
     assert administrator.get(address).status_code == 200

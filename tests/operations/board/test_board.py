@@ -76,13 +76,13 @@ def test_a_set_in_full_is_quiet(edge: FakeProxy, viewer: Client) -> None:
         ({"a": "Active", "b": "Inactive"}, Level.IMPAIRED),
     ],
 )
-def test_a_set_that_lost_destinations_is_told_with_them(
+def test_a_set_that_lost_destinations_is_reported_with_them(
     edge: FakeProxy, viewer: Client, states: dict[str, str], level: Level
 ) -> None:
     hold(edge, **states)
-    [told] = shown(viewer).troubled
-    assert told.level == level
-    assert {each.uri for each in told.troubles} == {
+    [card] = shown(viewer).troubled
+    assert card.level == level
+    assert {each.uri for each in card.troubles} == {
         uri for uri, state in zip((URI, OTHER), states.values(), strict=True) if state != "Active"
     }
 
@@ -100,37 +100,37 @@ def test_the_worst_sets_come_first(edge: FakeProxy, viewer: Client) -> None:
 def test_proxies_that_disagree_are_marked(play: Play, viewer: Client) -> None:
     hold(play(), "edge-1", a="Active")
     hold(play(), "edge-2", a="Inactive")
-    [told] = shown(viewer).troubled
-    [trouble] = told.troubles
+    [card] = shown(viewer).troubled
+    [trouble] = card.troubles
     assert trouble.disagree_since == max(each.known.since for each in trouble.on_proxies)
-    assert told.differing is None
-    assert [each.known.state for each in told.troubles[0].on_proxies] == ["active", "inactive"]
+    assert card.differing is None
+    assert [each.known.state for each in card.troubles[0].on_proxies] == ["active", "inactive"]
 
 
 def test_a_proxy_without_a_set_is_down_for_nobody_but_holds_another_table(play: Play, viewer: Client) -> None:
     hold(play(), "edge-1", a="Active")
     empty = play(sets={1: []})
     empty.remembered(empty.row("edge-2"))
-    [told] = shown(viewer).troubled
-    assert told.level is Level.DIFFERING
-    assert told.differing is not None
-    assert told.differing.holders == (("edge-1",), ("edge-2",))
+    [card] = shown(viewer).troubled
+    assert card.level is Level.DIFFERING
+    assert card.differing is not None
+    assert card.differing.holders == (("edge-1",), ("edge-2",))
 
 
 @pytest.mark.parametrize(
     "other", [{"weight": 7}, {"priority": 3}, {"attr": "x=1"}, {"socket": "udp:127.0.0.1:5060"}]
 )
-def test_proxies_that_hold_a_set_differently_are_told_with_the_most_first(
+def test_proxies_that_hold_a_set_differently_are_reported_with_the_most_first(
     play: Play, viewer: Client, other: dict[str, object]
 ) -> None:
     for name in ("edge-1", "edge-2"):
         hold(play(), name, a="Active")
     third = play(sets={1: [{**listed(URI), **other}]})
     third.remembered(third.row("edge-3"))
-    [told] = shown(viewer).troubled
-    assert told.differing is not None
-    assert told.differing.holders == (("edge-1", "edge-2"), ("edge-3",))
-    assert told.differing.since == KnownSet.objects.get(proxy__name="edge-3").since
+    [card] = shown(viewer).troubled
+    assert card.differing is not None
+    assert card.differing.holders == (("edge-1", "edge-2"), ("edge-3",))
+    assert card.differing.since == KnownSet.objects.get(proxy__name="edge-3").since
     assert "held differently" in viewer.get(reverse("operations:board")).content.decode()
 
 
@@ -151,12 +151,12 @@ def test_a_proxy_that_does_not_answer_and_one_of_another_partition_differ_from_n
     ProxyContact.objects.filter(proxy__name="edge-2").update(seen_at=long_ago, failing_since=long_ago)
     apart = play(sets={1: [listed(OTHER)]}, partition="other")
     apart.remembered(apart.row("edge-3", partition="other"))
-    [told] = shown(viewer).troubled
-    assert told.level is Level.UNKNOWN
-    assert told.differing is None
+    [card] = shown(viewer).troubled
+    assert card.level is Level.UNKNOWN
+    assert card.differing is None
 
 
-def test_what_a_silent_proxy_holds_is_unknown_and_told_as_old(edge: FakeProxy, viewer: Client) -> None:
+def test_the_memory_of_a_silent_proxy_is_unknown_and_shown_as_old(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active")
     long_ago = timezone.now() - timedelta(minutes=5)
     ProxyContact.objects.update(seen_at=long_ago, failing_since=long_ago)
@@ -205,7 +205,7 @@ def test_a_trouble_on_a_silent_proxy_is_last_known(edge: FakeProxy, viewer: Clie
     assert "impaired" not in page
 
 
-def test_a_count_of_sets_says_on_which_proxies(play: Play, viewer: Client) -> None:
+def test_a_count_of_sets_shows_on_which_proxies(play: Play, viewer: Client) -> None:
     for number in (1, 2, 3):
         hold(play(), f"edge-{number}", a="Active", b="Active")
     hold(play(), "edge-4", a="Inactive", b="Inactive")
@@ -304,7 +304,7 @@ def test_the_board_reads_the_same_few_queries_at_any_size(
     assert board.hidden == 140
 
 
-def test_without_a_proxy_the_board_says_what_to_do(viewer: Client, transactional_db: None) -> None:
+def test_without_a_proxy_the_board_shows_what_to_do(viewer: Client, transactional_db: None) -> None:
     now = timezone.now()
     WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
     assert not KnownDestination.objects.exists()

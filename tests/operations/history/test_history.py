@@ -79,7 +79,7 @@ def test_a_longer_period_reaches_further_back(proxy: Proxy, add_row: AddRow, vie
     assert [each.state for each in segments] == ["probing", "active"]
 
 
-def test_a_change_that_the_panel_asked_for_names_who_and_why(
+def test_a_change_that_the_panel_requested_names_who_and_why(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
     asked = changed(proxy, "active", "inactive", 1)
@@ -90,12 +90,12 @@ def test_a_change_that_the_panel_asked_for_names_who_and_why(
     StateResult.objects.create(
         run=run, proxy=proxy, setid=1, uri=URI.upper(), outcome=StateOutcome.DONE, deadline=asked.at
     )
-    told = shown(viewer, add_row(URI)).changes
-    assert [each.cause for each in told] == ["Unknown", "Set by ann: new board"]
+    expected = shown(viewer, add_row(URI)).changes
+    assert [each.cause for each in expected] == ["Unknown", "Set by ann: new board"]
 
 
 @pytest.mark.parametrize(
-    ("cause", "told"),
+    ("cause", "expected"),
     [
         (Cause.PROBING, "Probing"),
         (Cause.SCRIPT, "The proxy's script, by ds_mark_dst"),
@@ -103,8 +103,8 @@ def test_a_change_that_the_panel_asked_for_names_who_and_why(
         (Cause.RELOAD, "A reload, not by this panel"),
     ],
 )
-def test_the_proxys_own_word_counts_before_what_the_panel_was_asked_for(
-    proxy: Proxy, add_row: AddRow, viewer: Client, cause: Cause, told: str
+def test_the_proxys_own_report_counts_before_the_panels_request(
+    proxy: Proxy, add_row: AddRow, viewer: Client, cause: Cause, expected: str
 ) -> None:
     change = changed(proxy, "active", "inactive", 1)
     StateChange.objects.update(cause=cause)
@@ -114,7 +114,7 @@ def test_the_proxys_own_word_counts_before_what_the_panel_was_asked_for(
     StateResult.objects.create(
         run=run, proxy=proxy, setid=1, uri=URI, outcome=StateOutcome.DONE, deadline=change.at
     )
-    assert [each.cause for each in shown(viewer, add_row(URI)).changes] == [told]
+    assert [each.cause for each in shown(viewer, add_row(URI)).changes] == [expected]
 
 
 def request_state(
@@ -175,7 +175,7 @@ def test_a_request_that_a_hanging_proxy_carried_out_later_may_be_the_panels(
     assert cause.endswith(" got no answer")
 
 
-def test_two_people_who_asked_for_the_same_at_once_are_both_named(
+def test_two_people_who_requested_the_same_at_once_are_both_named(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
@@ -229,7 +229,7 @@ def test_a_reload_that_keeps_states_changes_none(
     assert causes(viewer, add_row(URI)) == [cause]
 
 
-def test_nothing_is_told_of_a_gap_but_that_it_is_one(proxy: Proxy, add_row: AddRow, viewer: Client) -> None:
+def test_a_gap_is_shown_as_a_gap_only(proxy: Proxy, add_row: AddRow, viewer: Client) -> None:
     changed(proxy, "active", "probing", 6)
     now = timezone.now()
     HistoryGap.objects.create(
@@ -256,7 +256,7 @@ def test_a_state_that_only_the_reports_tell_of_is_named_as_far_as_it_is_known(
     assert "inactive or probing" in viewer.get(reverse("operations:destination", args=[row])).content.decode()
 
 
-def test_the_page_tells_who_changed_the_row(add_row: AddRow, viewer: Client) -> None:
+def test_the_page_shows_who_changed_the_row(add_row: AddRow, viewer: Client) -> None:
     row = add_row(URI)
     record(
         Actor("ann"), "edit", subject(row, DestinationRow.of(Destination.objects.get(pk=row))), reason="moved"
@@ -294,9 +294,7 @@ def test_an_unknown_period_is_the_last_day(
     assert shown(viewer, add_row(URI), period).period.label == "day"
 
 
-def test_before_the_panel_knew_the_proxy_nothing_is_told(
-    proxy: Proxy, add_row: AddRow, viewer: Client
-) -> None:
+def test_time_before_the_proxy_was_added_is_unknown(proxy: Proxy, add_row: AddRow, viewer: Client) -> None:
     ProxyContact.objects.update(known_since=timezone.now() - timedelta(hours=1))
     changed(proxy, "probing", "active", 0.5)
     [on_proxy] = shown(viewer, add_row(URI)).on_proxies

@@ -16,59 +16,59 @@ def at(hours: float) -> datetime:
     return BEGIN + timedelta(hours=hours)
 
 
-def told(line: Timeline) -> list[tuple[str, float]]:
+def spans(line: Timeline) -> list[tuple[str, float]]:
     """State and hours of each segment."""
     return [(each.state, each.length / timedelta(hours=1)) for each in line.segments]
 
 
 def test_a_state_that_never_changed_fills_the_line() -> None:
     line = timeline(BEGIN, END, at(-20), [], None, "active")
-    assert told(line) == [("active", 10)]
+    assert spans(line) == [("active", 10)]
     assert line.availability == 100
 
 
 def test_a_change_divides_the_line() -> None:
     changes = [TimelineChange(at(4), "active", "probing"), TimelineChange(at(5), "probing", "active")]
     line = timeline(BEGIN, END, at(-20), changes, None, "active")
-    assert told(line) == [("active", 4), ("probing", 1), ("active", 5)]
+    assert spans(line) == [("active", 4), ("probing", 1), ("active", 5)]
     assert line.availability == 90
 
 
-def test_the_change_before_the_period_tells_how_it_began() -> None:
+def test_the_change_before_the_period_shows_how_it_began() -> None:
     line = timeline(BEGIN, END, at(-20), [], TimelineChange(at(-1), "active", "inactive"), "inactive")
-    assert told(line) == [("inactive", 10)]
+    assert spans(line) == [("inactive", 10)]
     assert line.availability == 0
 
 
 def test_before_anybody_looked_the_state_is_unknown_and_counts_for_nothing() -> None:
     line = timeline(BEGIN, END, at(6), [], None, "active")
-    assert told(line) == [("", 6), ("active", 4)]
+    assert spans(line) == [("", 6), ("active", 4)]
     assert line.availability == 100
 
 
 def test_a_destination_that_came_with_a_reload_was_absent_before() -> None:
     line = timeline(BEGIN, END, at(-20), [TimelineChange(at(2), "", "active")], None, "active")
-    assert told(line) == [("absent", 2), ("active", 8)]
+    assert spans(line) == [("absent", 2), ("active", 8)]
     assert line.availability == 80
 
 
 def test_a_destination_that_vanished_is_absent_after() -> None:
     line = timeline(BEGIN, END, at(-20), [TimelineChange(at(7.5), "active", "")], None, None)
-    assert told(line) == [("active", 7.5), ("absent", 2.5)]
+    assert spans(line) == [("active", 7.5), ("absent", 2.5)]
 
 
 def test_a_change_after_the_first_look_does_not_tell_what_was_before_it() -> None:
     changes = [TimelineChange(at(8), "active", "inactive")]
-    assert told(timeline(BEGIN, END, at(6), changes, None, "inactive")) == [
+    assert spans(timeline(BEGIN, END, at(6), changes, None, "inactive")) == [
         ("", 6),
         ("active", 2),
         ("inactive", 2),
     ]
 
 
-def test_of_what_nobody_ever_saw_nothing_is_told() -> None:
+def test_what_was_never_listed_has_no_line() -> None:
     line = timeline(BEGIN, END, None, [], None, None)
-    assert told(line) == [("", 10)]
+    assert spans(line) == [("", 10)]
     assert line.availability is None
 
 

@@ -234,7 +234,7 @@ def test_a_late_answer_to_a_probe_does_not_end_it(edge: FakeProxy, pair: Proxy, 
     assert "was taken out again" in out.message
 
 
-def test_a_proxy_that_does_not_answer_is_asked_again_for_a_day(
+def test_a_proxy_that_does_not_answer_is_retried_for_a_day(
     edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     out = plan(operator, pair)
@@ -249,7 +249,7 @@ def test_a_proxy_that_does_not_answer_is_asked_again_for_a_day(
     assert (out.step, "by hand" in out.message) == (Phase.LEFT, True)
 
 
-def test_one_that_is_planned_is_not_begun_where_nothing_active_is_left_by_then(
+def test_one_that_is_planned_does_not_start_where_nothing_active_is_left_by_then(
     edge: FakeProxy, pair: Proxy, operator: Client
 ) -> None:
     out = plan(operator, pair)
@@ -259,7 +259,7 @@ def test_one_that_is_planned_is_not_begun_where_nothing_active_is_left_by_then(
     assert (out.step, state_of(edge)) == (Phase.NOT_TAKEN, "Active")
 
 
-def test_it_is_refused_where_nothing_active_is_left_unless_told_so_twice(
+def test_it_is_refused_where_nothing_active_is_left_unless_confirmed(
     edge: FakeProxy, proxy: Proxy, add_row: AddRow, operator: Client
 ) -> None:
     add_row(URI)

@@ -60,7 +60,7 @@ def probe(port: int, transport: str = "udp", limit_s: float = 5.0) -> ProbeOutco
 
 
 @pytest.mark.parametrize("line", ["200 OK", "401 Unauthorized", "404 Not Found", "405 No", "483 Too Many"])
-def test_the_code_and_its_reason_are_told(serve: Serve, line: str) -> None:
+def test_the_code_and_its_reason_are_reported(serve: Serve, line: str) -> None:
     outcome = probe(serve(status(line)).port)
     assert (f"{outcome.code} {outcome.reason}", outcome.problem) == (line, "")
     assert outcome.source.startswith("127.0.0.1:")
@@ -93,7 +93,7 @@ def test_what_does_not_speak_tls_ends_at_the_limit_too(serve: Serve) -> None:
     assert probe(gateway.port, "tls", 0.4).problem == "No answer within 0.4 s."
 
 
-def test_silence_ends_at_the_limit_and_is_told(serve: Serve) -> None:
+def test_silence_ends_at_the_limit_and_is_reported(serve: Serve) -> None:
     gateway = serve(lambda _request: [])
     outcome = probe(gateway.port, limit_s=0.8)
     assert (outcome.code, outcome.problem) == (None, "No answer within 0.8 s.")
@@ -101,7 +101,7 @@ def test_silence_ends_at_the_limit_and_is_told(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_a_refused_port_is_told_at_once(serve: Serve, transport: str) -> None:
+def test_a_refused_port_is_reported_at_once(serve: Serve, transport: str) -> None:
     gateway = Gateway(status("200 OK"), transport).start()
     port = gateway.port
     gateway.stop()
@@ -131,7 +131,7 @@ def test_a_provisional_answer_is_waited_beyond(serve: Serve, transport: str) -> 
     assert (outcome.provisional, outcome.code) == (100, 200)
 
 
-def test_a_provisional_answer_alone_is_told(serve: Serve) -> None:
+def test_a_provisional_answer_alone_is_reported(serve: Serve) -> None:
     gateway = serve(lambda request: [reply(request, "100 Trying")])
     assert probe(gateway.port, limit_s=0.4).problem == "No answer after a 100 within 0.4 s."
 
@@ -168,7 +168,7 @@ def posted(client: Client, row_id: int, **changes: str) -> str:
 
 
 @pytest.mark.usefixtures("quick")
-def test_an_operator_probes_and_is_told_code_time_and_address(operator: Client, row_id: int) -> None:
+def test_an_operator_probes_and_is_shown_code_time_and_address(operator: Client, row_id: int) -> None:
     page = posted(operator, row_id)
     run = ProbeRun.objects.get()
     assert (run.code, run.reason, run.from_uri) == (404, "Not <Found>", MODULE_FROM)
@@ -231,7 +231,7 @@ def test_only_known_addresses_and_sound_values_are_sent_to(
         "sip:nowhere.example.test",
     ],
 )
-def test_what_can_t_be_probed_says_why(operator: Client, add_row: AddRow, uri: str) -> None:
+def test_what_can_t_be_probed_shows_why(operator: Client, add_row: AddRow, uri: str) -> None:
     page = posted(operator, add_row(uri))
     assert "It can't be probed." in page
     assert ProbeRun.objects.count() == 0

@@ -58,7 +58,7 @@ def typed(url: str, authority: str) -> dict[str, str]:
     }
 
 
-def test_a_proxy_is_asked_over_https_by_the_authority_that_is_stored_with_it(
+def test_a_proxy_is_reached_over_https_by_its_stored_authority(
     client_as: ClientAs, https_url: str, authority: str
 ) -> None:
     client_as(Role.ADMINISTRATOR).post(reverse("proxies:add"), typed(https_url, f"issuer=x\n{authority}"))
@@ -80,7 +80,7 @@ def test_the_test_button_verifies_by_what_is_typed(
 
 
 @pytest.mark.parametrize(
-    ("url", "text", "says"),
+    ("url", "text", "expected"),
     [
         ("https://127.0.0.1/mi", "hello", "There is no PEM certificate in it"),
         ("https://127.0.0.1/mi", "-----BEGIN EC PRIVATE KEY-----", "This holds a private key"),
@@ -93,10 +93,10 @@ def test_the_test_button_verifies_by_what_is_typed(
     ],
 )
 def test_what_can_not_verify_anything_is_refused(
-    client_as: ClientAs, authority: str, url: str, text: str | None, says: str
+    client_as: ClientAs, authority: str, url: str, text: str | None, expected: str
 ) -> None:
     page = client_as(Role.ADMINISTRATOR).post(reverse("proxies:add"), typed(url, text or authority))
-    assert says in page.content.decode()
+    assert expected in page.content.decode()
     assert not Proxy.objects.exists()
 
 

@@ -184,7 +184,7 @@ def test_an_empty_password_field_keeps_the_stored_password(administrator: Client
     assert (stored.name, decrypt(bytes(stored.mi_password_encrypted))) == ("renamed", "geheim")
 
 
-def test_the_stored_password_can_be_removed_and_the_audit_tells_it_masked(
+def test_the_stored_password_can_be_removed_and_the_audit_masks_it(
     administrator: Client, proxy: Proxy
 ) -> None:
     Proxy.objects.update(mi_password_encrypted=encrypt("geheim"))
@@ -222,7 +222,7 @@ def test_a_stored_password_is_not_sent_to_another_host(
     assert not other.asked
 
 
-def test_a_password_of_another_secret_key_is_asked_for_again(administrator: Client, proxy: Proxy) -> None:
+def test_a_password_of_another_secret_key_must_be_entered_again(administrator: Client, proxy: Proxy) -> None:
     Proxy.objects.update(mi_password_encrypted=b"of another key")
     response = administrator.post(
         reverse("proxies:edit", args=[proxy.pk]), edited(administrator, proxy, name="renamed")
@@ -230,7 +230,9 @@ def test_a_password_of_another_secret_key_is_asked_for_again(administrator: Clie
     assert "can't be read with this installation" in response.context["form"].errors["mi_password"][0]
 
 
-def test_another_address_forgets_what_the_former_proxy_held(administrator: Client, proxy: Proxy) -> None:
+def test_another_address_forgets_what_the_former_proxy_had_loaded(
+    administrator: Client, proxy: Proxy
+) -> None:
     ProxyContact.objects.create(proxy=proxy, version="3.4.18")
     sent = edited(administrator, proxy, mi_url="http://127.0.0.1:2/mi")
     administrator.post(reverse("proxies:edit", args=[proxy.pk]), sent)
@@ -262,7 +264,7 @@ def test_saved_again_after_a_conflict_the_editors_values_stand(administrator: Cl
     assert Proxy.objects.get().name == "mine"
 
 
-def test_a_forged_record_of_what_was_seen_saves_nothing(administrator: Client, proxy: Proxy) -> None:
+def test_a_forged_edit_token_saves_nothing(administrator: Client, proxy: Proxy) -> None:
     sent = edited(administrator, proxy, name="mine", seen="forged")
     assert administrator.post(reverse("proxies:edit", args=[proxy.pk]), sent).status_code == 409
     assert Proxy.objects.get().name == "edge-1"
@@ -273,7 +275,7 @@ def test_saving_without_a_change_writes_no_record(administrator: Client, proxy: 
     assert not AuditRecord.objects.exists()
 
 
-def test_deleting_asks_first_and_takes_all_that_is_known(
+def test_deleting_needs_confirmation_and_takes_all_that_is_known(
     administrator: Client, proxy: Proxy, mi: MiServer
 ) -> None:
     mi.sets = {1: [listed("sip:a")]}
@@ -304,13 +306,13 @@ def test_the_test_button_names_the_commands_that_are_missing(
     assert "does not offer dp_reload: its script does not load the module dialplan" in text
 
 
-def test_the_test_button_says_that_nobody_is_there(administrator: Client, proxy: Proxy) -> None:
+def test_the_test_button_reports_that_nobody_answers(administrator: Client, proxy: Proxy) -> None:
     Proxy.objects.update(mi_url="http://127.0.0.1:1/mi")
     text = unescape(administrator.post(reverse("proxies:test", args=[proxy.pk])).content.decode())
     assert "127.0.0.1:1 can't be reached" in text
 
 
-def test_an_address_can_be_tried_before_it_is_saved(administrator: Client, mi: MiServer) -> None:
+def test_an_address_can_be_tested_before_it_is_saved(administrator: Client, mi: MiServer) -> None:
     sent = {**NEW, "mi_url": mi.url}
     page = administrator.post(reverse("proxies:try-new"), sent)
     fragment = administrator.post(reverse("proxies:try-new"), sent, headers={"HX-Request": "true"})
@@ -329,12 +331,12 @@ def test_trying_an_edit_uses_the_stored_password(administrator: Client, proxy: P
     assert "The panel can work with this proxy." in text
 
 
-def test_the_list_says_when_a_proxy_is_the_sandbox(client_as: ClientAs, proxy: Proxy) -> None:
+def test_the_list_shows_when_a_proxy_is_the_sandbox(client_as: ClientAs, proxy: Proxy) -> None:
     Proxy.objects.update(is_sandbox=True)
     assert ">sandbox</span>" in client_as(Role.VIEWER).get(reverse("proxies:list")).content.decode()
 
 
-def test_the_list_says_why_a_proxy_sends_no_events(client_as: ClientAs, proxy: Proxy) -> None:
+def test_the_list_shows_why_a_proxy_sends_no_events(client_as: ClientAs, proxy: Proxy) -> None:
     now, client = timezone.now(), client_as(Role.VIEWER)
     WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
     ProxyContact.objects.update_or_create(
@@ -366,7 +368,7 @@ def test_the_lists_queries_do_not_grow_with_the_proxies(
         client.get(reverse("proxies:list"))
 
 
-def test_no_proxy_yet_says_what_to_do(administrator: Client) -> None:
+def test_no_proxy_yet_shows_what_to_do(administrator: Client) -> None:
     assert "Tell the panel where the MI" in administrator.get(reverse("proxies:list")).content.decode()
 
 
@@ -396,7 +398,7 @@ def test_a_proxy_is_only_at_networks_that_the_site_permits(administrator: Client
     )
 
 
-def test_a_proxy_at_another_network_is_not_asked(administrator: Client, settings: Settings) -> None:
+def test_a_proxy_at_another_network_is_not_contacted(administrator: Client, settings: Settings) -> None:
     server = MiServer()
     server.start()
     proxy = ProxyFactory.create(name="edge-1", mi_url=server.url)

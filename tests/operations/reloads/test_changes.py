@@ -112,12 +112,12 @@ def test_the_second_row_of_a_set_and_uri_is_a_destination_of_its_own(proxy: Prox
     assert found().added.count == 1
 
 
-def test_who_added_a_row_is_told(proxy: Proxy, add_row: AddRow) -> None:
+def test_who_added_a_row_is_reported(proxy: Proxy, add_row: AddRow) -> None:
     add_row(URI, actor=Actor("anna"))
     assert [change.by for change in found().added.shown] == ["anna"]
 
 
-def test_who_edited_a_row_last_is_told(proxy: Proxy, add_row: AddRow) -> None:
+def test_who_edited_a_row_last_is_reported(proxy: Proxy, add_row: AddRow) -> None:
     row_id = add_row(URI, actor=Actor("anna"))
     hold(proxy, URI)
     seen = DestinationRow.of(Destination.objects.get(pk=row_id))
@@ -125,14 +125,14 @@ def test_who_edited_a_row_last_is_told(proxy: Proxy, add_row: AddRow) -> None:
     assert [change.by for change in found().changed.shown] == ["ben"]
 
 
-def test_who_deleted_a_row_is_told(proxy: Proxy, add_row: AddRow) -> None:
+def test_who_deleted_a_row_is_reported(proxy: Proxy, add_row: AddRow) -> None:
     row_id = add_row(URI)
     hold(proxy, URI)
     services.delete(row_id, DestinationRow.of(Destination.objects.get(pk=row_id)), Actor("cleo"))
     assert [change.by for change in found().removed.shown] == ["cleo"]
 
 
-def test_who_moved_a_row_to_another_set_is_told_where_it_left(proxy: Proxy, add_row: AddRow) -> None:
+def test_who_moved_a_row_is_shown_in_the_set_that_it_left(proxy: Proxy, add_row: AddRow) -> None:
     row_id = add_row(URI)
     hold(proxy, URI)
     seen = DestinationRow.of(Destination.objects.get(pk=row_id))
@@ -165,7 +165,7 @@ def test_an_empty_destination_breaks_every_release(proxy: Proxy, add_row: AddRow
     assert breaking.row.id == row_id
 
 
-def test_a_row_breaks_the_reload_though_it_equals_what_is_held(db: None, add_row: AddRow) -> None:
+def test_a_row_breaks_the_reload_though_it_equals_what_is_loaded(db: None, add_row: AddRow) -> None:
     proxy = of_release("3.6.8")
     add_row(URI, weight="heavy")
     hold(proxy, URI, weight=None, priority=None, description=None)
@@ -189,7 +189,7 @@ def test_a_weight_that_later_releases_take_breaks_nothing(db: None, add_row: Add
     assert breaking_rows(watched_proxies()) == {}
 
 
-def test_what_is_said_of_a_weight_does_not_tell_the_password_in_it(db: None, add_row: AddRow) -> None:
+def test_a_finding_on_a_weight_masks_the_password_in_it(db: None, add_row: AddRow) -> None:
     of_release("3.6.8")
     add_row(URI, weight="FS://:secret@127.0.0.1:8021")
     breaking = found().breaking
@@ -197,7 +197,7 @@ def test_what_is_said_of_a_weight_does_not_tell_the_password_in_it(db: None, add
     assert "secret" not in breaking.finding.text
 
 
-def test_a_list_without_details_is_compared_by_what_it_tells(proxy: Proxy, add_row: AddRow) -> None:
+def test_a_list_without_details_is_compared_by_what_it_has(proxy: Proxy, add_row: AddRow) -> None:
     add_row(URI, weight="5", attrs="x=1")
     hold(proxy, URI, weight=None, priority=None, description=None, attrs="x=2")
     (change,) = found().changed.shown
@@ -214,7 +214,7 @@ def test_only_so_many_changes_are_shown_and_all_are_counted(proxy: Proxy) -> Non
     assert (added.count, len(added.shown), added.unshown) == (150, 100, 50)
 
 
-def test_nothing_is_said_of_the_memory_of_a_proxy_that_never_answered(db: None, add_row: AddRow) -> None:
+def test_a_proxy_that_never_answered_is_not_compared(db: None, add_row: AddRow) -> None:
     ProxyFactory.create(name="edge-1")
     add_row(URI)
     changes = found()

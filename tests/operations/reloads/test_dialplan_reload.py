@@ -101,7 +101,7 @@ def test_a_reload_is_clean_where_counts_and_cases_are_those_of_the_table(
     assert (result.differs, result.notes) == (0, [])
 
 
-def test_a_case_that_the_proxy_answers_otherwise_is_told(
+def test_a_case_that_the_proxy_answers_otherwise_is_reported(
     box: Proxy, sandbox: RunningSandbox, add_rule: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_rule("^0(.*)$", subst_exp="^0(.*)$", repl_exp="+49\\1")
@@ -155,7 +155,7 @@ def test_the_page_of_a_run_is_under_its_own_module(box: Proxy, client_as: Client
     assert viewer.get(reverse("operations:run", args=[run.pk])).status_code == 404
 
 
-def test_what_proxies_hold_is_told_by_counts_and_cases(
+def test_loaded_rules_are_compared_by_counts_and_cases(
     box: Proxy, sandbox: RunningSandbox, client_as: ClientAs, add_rule: Callable[..., int]
 ) -> None:
     sandbox.call("dp_reload")
@@ -167,7 +167,7 @@ def test_what_proxies_hold_is_told_by_counts_and_cases(
     assert (loaded.load.loaded, loaded.cases, len(loaded.differing)) == (0, 1, 1)
 
 
-def test_a_proxy_that_does_not_answer_is_told_so(box: Proxy, client_as: ClientAs) -> None:
+def test_a_proxy_that_does_not_answer_is_reported(box: Proxy, client_as: ClientAs) -> None:
     Proxy.objects.update(mi_url="http://127.0.0.1:9/mi")
     cases.save(1, "0301", "+49301", SOMEBODY)
     assert loaded_after_asking(client_as(Role.VIEWER)).problem

@@ -81,7 +81,7 @@ def test_a_probe_mode_that_was_edited_after_the_reload_is_not_loaded(proxy: Prox
 def test_it_is_loaded_by_the_next_reload(proxy: Proxy, row_id: int) -> None:
     edit(row_id, probe_mode=1)
     (result,) = reload(proxy)
-    assert (result.differs, changes(proxy).count, changes(proxy).not_told) == (0, 0, "")
+    assert (result.differs, changes(proxy).count, changes(proxy).modes_unknown) == (0, 0, "")
 
 
 def test_the_list_marks_it_on_the_row(proxy: Proxy, row_id: int, operator: Client) -> None:
@@ -96,25 +96,25 @@ def test_a_weight_of_freeswitch_that_was_edited_is_not_loaded(proxy: Proxy, row_
     assert [str(each) for each in change.differences] == ["weight 1 → fs://:•••@10.0.0.7"]
 
 
-def test_after_a_reload_by_other_hands_it_can_not_be_told(
+def test_after_a_reload_from_elsewhere_it_is_unknown(
     proxy: Proxy, row_id: int, edge: FakeProxy, operator: Client
 ) -> None:
     edit(row_id, probe_mode=1)
     edge.load()
     look(proxy)
     assert changes(proxy).count == 0
-    assert "not by this panel" in changes(proxy).not_told
+    assert "not by this panel" in changes(proxy).modes_unknown
     page = operator.get(reverse("operations:reload")).content.decode()
     assert "as far as is known" in page
     assert "can't be told" in page
 
 
-def test_after_a_restart_it_can_not_be_told(proxy: Proxy, row_id: int, edge: FakeProxy) -> None:
+def test_after_a_restart_it_is_unknown(proxy: Proxy, row_id: int, edge: FakeProxy) -> None:
     edit(row_id, probe_mode=1)
     edge.restart()
     look(proxy)
     assert changes(proxy).count == 0
-    assert "when it started" in changes(proxy).not_told
+    assert "when it started" in changes(proxy).modes_unknown
 
 
 def test_an_edit_after_a_load_by_other_hands_is_not_loaded(edge: FakeProxy, row_id: int) -> None:
@@ -126,7 +126,7 @@ def test_an_edit_after_a_load_by_other_hands_is_not_loaded(edge: FakeProxy, row_
     edit(row_id, probe_mode=1)
     (change,) = changes(proxy).changed.shown
     assert [str(each) for each in change.differences] == ["probe mode 0 → 1"]
-    assert "not by this panel" in changes(proxy).not_told
+    assert "not by this panel" in changes(proxy).modes_unknown
 
 
 def test_a_table_that_is_written_to_while_it_is_loaded_leaves_it_unknown(
@@ -139,7 +139,7 @@ def test_a_table_that_is_written_to_while_it_is_loaded_leaves_it_unknown(
     edit(row_id, probe_mode=1)
     edge.released.set()
     assert started.ended.wait(15)
-    assert "written to while it was reloaded" in changes(proxy).not_told
+    assert "written to while it was reloaded" in changes(proxy).modes_unknown
 
 
 def test_a_socket_that_the_proxy_ignores_is_no_difference(edge: FakeProxy, add_row: AddRow) -> None:
@@ -201,7 +201,7 @@ def test_a_partition_with_a_table_of_its_own_is_not_compared(
     assert "table of its own" in page.content.decode()
 
 
-def test_a_reload_of_it_is_clean_and_says_why_nothing_is_compared(
+def test_a_reload_of_it_is_clean_and_shows_why_nothing_is_compared(
     other_partition: Proxy, play: Play, edge: FakeProxy
 ) -> None:
     second = play(table={1: [URI]}).row("edge-2")

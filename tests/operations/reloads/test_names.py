@@ -72,7 +72,7 @@ def test_a_name_that_does_not_resolve_would_be_removed(held: Proxy, name_server:
     assert "gw.example.test does not resolve here" in drop.why
 
 
-def test_a_name_that_moved_is_told_with_both_addresses(
+def test_a_name_that_moved_is_reported_with_both_addresses(
     held: Proxy, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name_server.addresses["gw.example.test"] = ["127.0.0.6"]
@@ -134,7 +134,7 @@ def test_a_row_whose_name_does_not_resolve_is_no_addition(
     assert [row.id for row, _finding in changes.warnings] == [row_id]
 
 
-def test_more_names_than_a_page_asks_for_are_known_from_the_watcher(
+def test_more_names_than_a_page_resolves_are_known_from_the_watcher(
     held: Proxy, add_row: AddRow, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_names, "MOST_ASKED", 0)
@@ -190,11 +190,11 @@ def test_a_row_that_the_proxy_left_out_for_a_reason_of_its_own_is_named_too(
     edge.discarded = 1
     answer = operator.post(reverse("operations:reload"), sent(edge_with_name), follow=True)
     assert [line.result.differs for line in answer.context["lines"]] == [1]
-    told = "The name gw.example.test resolves here; the proxy's resolver may not know it."
-    assert told in unescape(answer.content.decode())
+    message = "The name gw.example.test resolves here; the proxy's resolver may not know it."
+    assert message in unescape(answer.content.decode())
 
 
-def test_the_list_says_which_rows_a_proxy_left_out_and_which_wait_for_a_reload(
+def test_the_list_shows_which_rows_a_proxy_left_out_and_which_wait_for_a_reload(
     operator: Client, edge: FakeProxy, edge_with_name: Proxy, name_server: NameServer, add_row: AddRow
 ) -> None:
     name_server.addresses["gw.example.test"] = ["127.0.0.5"]
@@ -218,7 +218,7 @@ def test_what_the_proxy_found_although_this_machine_does_not_is_clean(
     )
 
 
-def test_the_destination_s_page_tells_both_addresses_and_when_they_changed(
+def test_the_destination_s_page_shows_both_addresses_and_when_they_changed(
     operator: Client, held: Proxy, name_server: NameServer
 ) -> None:
     now = timezone.now()
@@ -234,7 +234,7 @@ def test_the_destination_s_page_tells_both_addresses_and_when_they_changed(
     assert "by this machine's resolver" in page
 
 
-def test_the_destination_s_page_tells_since_when_its_name_does_not_resolve(
+def test_the_destination_s_page_shows_since_when_its_name_does_not_resolve(
     operator: Client, held: Proxy, name_server: NameServer
 ) -> None:
     carry_out(timezone.now() - timedelta(minutes=3))

@@ -45,7 +45,7 @@ def test_it_is_unknown(
     address = reverse(page, args=[row_id] if of_one else []) + query
     text = client_as(Role.ADMINISTRATOR).get(address).text
     main = text.rpartition("<main")[2]  # without the top bar
-    told = main[main.index("edge-2") :]
-    assert not [words for words in WRONG if words in told]
+    section = main[main.index("edge-2") :]
+    assert not [words for words in WRONG if words in section]
     if page != "operations:maintenance-begin":  # it asks on which proxies, and tells no state
         assert "unknown" in main.lower()

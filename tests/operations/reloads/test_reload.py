@@ -45,7 +45,7 @@ def has_ended(proxy: Proxy) -> bool:
     return ReloadResult.objects.filter(proxy=proxy, ended_at__isnull=False).exists()
 
 
-def test_a_reload_tells_what_was_loaded_and_that_nothing_differs(edge: FakeProxy, add_row: AddRow) -> None:
+def test_a_reload_shows_what_was_loaded_and_that_nothing_differs(edge: FakeProxy, add_row: AddRow) -> None:
     add_row(URI)
     edge.table, edge.discarded = {1: [URI]}, 2
     proxy = edge.row()
@@ -76,7 +76,7 @@ def test_a_row_that_was_predicted_to_be_dropped_leaves_no_difference(
 
 
 @pytest.mark.parametrize(("inherit_state", "sent"), [(True, "y"), (False, "n")])
-def test_the_proxy_is_told_its_partition_and_whether_to_inherit_states(
+def test_the_proxy_is_sent_its_partition_and_whether_to_inherit_states(
     edge: FakeProxy, inherit_state: bool, sent: str
 ) -> None:
     edge.partition = "west"
@@ -165,7 +165,7 @@ def test_a_reload_under_way_on_one_proxy_does_not_keep_the_others_from_a_new_one
     assert len(hanging.commands_of("ds_reload")) == 1
 
 
-def test_who_asks_for_proxies_that_two_others_reload_is_told_so_of_each(play: Play) -> None:
+def test_proxies_that_two_others_reload_are_named_with_each(play: Play) -> None:
     one, other = play(reload_waits=True), play(reload_waits=True)
     proxies = [one.row("a"), other.row("b")]
     under_way = [services.start([proxy], ReloadRequest(), SOMEBODY) for proxy in proxies]
@@ -267,7 +267,7 @@ def test_a_proxy_that_is_not_to_be_reloaded_can_not_be_the_first(play: Play) -> 
         services.start([play().row("a")], ReloadRequest(first=play().row("b")), SOMEBODY)
 
 
-def test_a_reload_is_recorded_with_who_asked_for_it_and_why(edge: FakeProxy) -> None:
+def test_a_reload_is_recorded_with_who_requested_it_and_why(edge: FakeProxy) -> None:
     reload(edge.row(), reason="new gateway")
     record = AuditRecord.objects.get(subject_kind="reload")
     assert (record.actor, record.address, record.reason) == ("somebody", "192.0.2.7", "new gateway")
@@ -284,7 +284,7 @@ def test_nothing_is_recorded_where_the_reload_under_way_is_joined(edge: FakeProx
     assert AuditRecord.objects.filter(subject_kind="reload").count() == 1
 
 
-def test_a_proxy_without_a_readable_list_is_told_as_not_read_back(edge: FakeProxy) -> None:
+def test_a_proxy_without_a_readable_list_is_not_read_back(edge: FakeProxy) -> None:
     edge.refusal = "no list today"
     proxy = edge.row()
     result = result_of(reload(proxy), proxy)

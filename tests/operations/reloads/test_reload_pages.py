@@ -60,7 +60,7 @@ def test_while_a_proxy_works_the_page_looks_again_by_itself(
     )
 
 
-def test_the_second_who_reloads_is_led_to_the_reload_under_way_and_told_so(
+def test_a_second_reload_leads_to_the_running_one_with_a_message(
     operator: Client,
     client_as: ClientAs,
     edge: FakeProxy,
@@ -75,7 +75,7 @@ def test_the_second_who_reloads_is_led_to_the_reload_under_way_and_told_so(
     assert "A reload by operator was under way already" in second.content.decode()
 
 
-def test_the_second_who_reloads_otherwise_is_told_what_the_reload_under_way_does(
+def test_a_different_second_reload_is_shown_what_the_running_one_does(
     operator: Client, edge: FakeProxy, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "WAIT_S", 0.05)
@@ -111,7 +111,7 @@ def test_a_reload_whose_process_died_reads_as_unknown(operator: Client, proxy: P
     assert "hx-trigger" not in page.split('id="results"')[1]
 
 
-def test_a_row_that_would_break_a_reload_is_told_before(
+def test_a_row_that_would_break_a_reload_is_reported_before(
     operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     add_row(URI, weight="heavy")

@@ -34,11 +34,11 @@ class Member(FakeProxy):
 
     def result_of(self, method: str, params: JSON) -> JSON:
         """The reply's `result` or `error`."""
-        told = super().result_of(method, params)
-        if method == "ds_set_state" and "result" in told:
+        reply = super().result_of(method, params)
+        if method == "ds_set_state" and "result" in reply:
             for other in self.others:
                 other._set_state(params)
-        return told
+        return reply
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def lines_of(run: StateRun) -> dict[str, results.StateLine]:
 
 
 @pytest.mark.parametrize("state", [KnownState.INACTIVE, KnownState.PROBING])
-def test_one_member_is_told_and_all_are_read_back(cluster: Cluster, state: KnownState) -> None:
+def test_one_member_is_sent_the_state_and_all_are_read_back(cluster: Cluster, state: KnownState) -> None:
     lines = lines_of(set_state(state, *cluster.rows))
     assert cluster.calls() == (1, 0)
     assert (lines["a"].outcome, lines["b"].outcome) == (StateOutcome.DONE, StateOutcome.THROUGH)
@@ -99,7 +99,7 @@ def test_a_cluster_is_set_whole_whichever_member_is_chosen(cluster: Cluster) -> 
     assert cluster.calls() == (1, 0)
 
 
-def test_a_state_that_is_not_replicated_is_told(
+def test_a_state_that_is_not_replicated_is_reported(
     cluster: Cluster, operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "REREAD_AFTER_S", (0.01,))
@@ -118,22 +118,22 @@ def test_a_state_that_comes_a_little_later_is_waited_for(
     read = cluster.second.result_of
 
     def turns_after_it_was_read(method: str, params: JSON) -> JSON:
-        told = read(method, params)
+        reply = read(method, params)
         if method == "ds_list":
             cluster.second.sets = {1: [listed(URI, "Inactive")]}
-        return told
+        return reply
 
     monkeypatch.setattr(cluster.second, "result_of", turns_after_it_was_read)
     assert lines_of(set_state(KnownState.INACTIVE, *cluster.rows))["b"].is_replicated
 
 
-def test_one_that_answers_is_told_before_one_that_does_not(cluster: Cluster) -> None:
+def test_one_that_answers_is_sent_it_before_one_that_does_not(cluster: Cluster) -> None:
     ProxyContact.objects.filter(proxy=cluster.rows[0]).update(seen_at=None)
     set_state(KnownState.PROBING, *cluster.rows)
     assert cluster.calls() == (0, 1)
 
 
-def test_the_next_member_is_told_where_the_first_surely_was_not(cluster: Cluster) -> None:
+def test_the_next_member_is_sent_it_where_the_first_surely_was_not(cluster: Cluster) -> None:
     Proxy.objects.filter(name="a").update(mi_url="http://127.0.0.1:1/mi")
     lines = lines_of(set_state(KnownState.PROBING, *Proxy.objects.all()))
     assert cluster.calls() == (0, 1)
@@ -142,7 +142,7 @@ def test_the_next_member_is_told_where_the_first_surely_was_not(cluster: Cluster
     assert "can't be reached" in lines["a"].result.message
 
 
-def test_the_next_member_is_not_told_where_the_first_may_have_been(
+def test_the_next_member_is_not_sent_it_where_the_first_may_have_been(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sending, "LIMIT_S", 0.5)

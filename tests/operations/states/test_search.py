@@ -54,7 +54,7 @@ def test_everything_on_one_host_is_found_across_sets_whatever_its_port(
     assert at(host="gw.example") == [(1, "sip:gw.example:5060"), (2, "sip:GW.example:5080")]
 
 
-def test_a_host_can_be_asked_for_within_one_set(edge: FakeProxy, add_row: AddRow) -> None:
+def test_a_host_can_be_searched_within_one_set(edge: FakeProxy, add_row: AddRow) -> None:
     for uri, setid in ((NAMED, 1), (NAMED, 2), ("sip:other.example:5060", 2)):
         add_row(uri, setid)
     assert at("2", "gw.example") == [(2, NAMED)]
@@ -136,7 +136,7 @@ def test_suggestions_count_destinations_and_sets(edge: FakeProxy, add_row: AddRo
     assert suggestions("10.0.0.1").suggestions[0] == Suggestion("10.0.0.1", True, 3, 3)
 
 
-def test_what_is_too_much_to_show_is_said(operator: Client, edge: FakeProxy) -> None:
+def test_what_is_too_much_to_show_is_reported(operator: Client, edge: FakeProxy) -> None:
     edge.sets = {1: [listed(f"sip:gw-{number}.example:5060") for number in range(31)]}
     edge.remembered(edge.row())
     assert suggestions("gw-").is_partial
@@ -161,7 +161,7 @@ def test_the_search_page_leads_to_the_confirmation(operator: Client, edge: FakeP
     assert "<html" not in fragment
 
 
-def test_the_effect_is_told_per_set_and_proxy(play: Play, add_row: AddRow) -> None:
+def test_the_effect_is_reported_per_set_and_proxy(play: Play, add_row: AddRow) -> None:
     first, second = (
         play(sets={1: [listed(URI), listed(NAMED)], 2: [listed(URI)]}),
         play(sets={1: [listed(URI, "Probing"), listed(NAMED)]}),
@@ -170,10 +170,10 @@ def test_the_effect_is_told_per_set_and_proxy(play: Play, add_row: AddRow) -> No
     second.remembered(second.row("b"))
     rows = list(Destination.objects.filter(pk__in=[add_row(URI, 1), add_row(URI, 2)]))
     watched = watched_proxies()
-    told = selectors.set_effects(selectors.chosen_lines(rows, watched), watched)
+    effects = selectors.set_effects(selectors.chosen_lines(rows, watched), watched)
     assert [
         (each.setid, on.proxy.name, on.held, on.active, on.if_inactive, on.if_active)
-        for each in told
+        for each in effects
         for on in each.on_proxies
     ] == [
         (2, "a", 1, 1, 0, 1),
@@ -181,7 +181,7 @@ def test_the_effect_is_told_per_set_and_proxy(play: Play, add_row: AddRow) -> No
         (1, "a", 2, 2, 1, 2),
         (1, "b", 2, 1, 1, 2),
     ]
-    assert [list(map(str, each.emptied_on)) for each in told] == [["a"], []]
+    assert [list(map(str, each.emptied_on)) for each in effects] == [["a"], []]
 
 
 def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
@@ -191,8 +191,8 @@ def test_a_second_destination_of_the_same_uri_keeps_a_set_from_being_empty(
     edge.remembered(edge.row())
     watched = watched_proxies()
     rows = list(Destination.objects.filter(pk=add_row(URI)))
-    (told,) = selectors.set_effects(selectors.chosen_lines(rows, watched), watched)
-    assert told.emptied_on == []
+    (effects,) = selectors.set_effects(selectors.chosen_lines(rows, watched), watched)
+    assert effects.emptied_on == []
 
 
 def test_everything_at_an_address_is_confirmed_once_and_set_on_each_proxy(
@@ -223,7 +223,7 @@ def test_a_destination_that_is_in_memory_only_can_be_set_alone(operator: Client,
     assert operator.post(reverse(SET), form).status_code == 302
 
 
-def test_a_thousand_are_set_at_once_and_more_are_said_to_stay(
+def test_a_thousand_are_set_at_once_and_more_are_reported_to_stay(
     operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     uris = [f"sip:gw.example:{6000 + number}" for number in range(1001)]

@@ -91,7 +91,7 @@ def test_setting_inactive_shows_before_and_after_and_goes_on_watching(
     assert "Watching for half a minute" in page.content.decode()
 
 
-def test_where_the_watcher_does_not_run_the_page_says_that_nobody_watches(
+def test_where_the_watcher_does_not_run_the_page_shows_that_nobody_watches(
     operator: Client, proxy: Proxy, add_row: AddRow
 ) -> None:
     WatcherHeartbeat.objects.update(beat_at=timezone.now() - timedelta(hours=1))
@@ -107,7 +107,7 @@ def test_one_confirmation_names_the_sets_that_would_be_left_empty(
     assert "set 1 on edge-1" in page
 
 
-def test_the_warning_says_where_it_goes_by_last_known_states(
+def test_the_warning_names_the_proxies_with_last_known_states(
     operator: Client, proxy: Proxy, add_row: AddRow
 ) -> None:
     row_id = add_row(URI)
@@ -126,7 +126,7 @@ def test_the_warning_says_where_it_goes_by_last_known_states(
     assert "set 1 on edge-1 (last known" in refused.content.decode()
 
 
-def test_a_proxy_of_which_nothing_is_known_is_not_said_to_lack_a_destination(
+def test_a_proxy_never_read_is_not_reported_to_lack_a_destination(
     operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     edge.row()
@@ -135,7 +135,7 @@ def test_a_proxy_of_which_nothing_is_known_is_not_said_to_lack_a_destination(
     assert "Not in memory" not in page
 
 
-def test_a_destination_that_is_held_twice_is_said_to_be_ambiguous(
+def test_a_destination_that_is_loaded_twice_is_reported_as_ambiguous(
     operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     edge.sets = {1: [listed(URI), listed(URI)]}

@@ -65,14 +65,14 @@ def test_a_result_waits_for_its_whole_time_and_is_unknown_after_it(held: Proxy, 
     assert result.known_outcome(later) == StateOutcome.UNKNOWN
 
 
-def test_the_proxy_is_told_partition_set_and_uri(edge: FakeProxy, add_row: AddRow) -> None:
+def test_the_proxy_is_sent_partition_set_and_uri(edge: FakeProxy, add_row: AddRow) -> None:
     edge.partition, edge.sets = "west", {7: [listed(URI)]}
     proxy = edge.remembered(edge.row(partition="west"))
     set_state(KnownState.PROBING, [add_row(URI, setid=7)], proxy)
     assert edge.commands_of("ds_set_state") == [{"state": "p", "group": "west:7", "address": URI}]
 
 
-def test_what_a_proxy_does_not_hold_is_told_and_not_sent(
+def test_what_a_proxy_has_not_loaded_is_reported_and_not_sent(
     edge: FakeProxy, held: Proxy, add_row: AddRow
 ) -> None:
     result = set_state(KnownState.INACTIVE, [add_row("sip:10.9.9.9:5060")], held).results.get()
@@ -80,7 +80,7 @@ def test_what_a_proxy_does_not_hold_is_told_and_not_sent(
     assert edge.commands_of("ds_set_state") == []
 
 
-def test_a_proxy_of_which_nothing_is_known_is_asked_all_the_same(edge: FakeProxy, add_row: AddRow) -> None:
+def test_a_proxy_never_read_is_sent_the_state_all_the_same(edge: FakeProxy, add_row: AddRow) -> None:
     edge.sets = {1: [listed(URI)]}
     result = set_state(KnownState.INACTIVE, [add_row(URI)], edge.row()).results.get()
     assert (result.outcome, result.state_after) == (StateOutcome.DONE, KnownState.INACTIVE)
@@ -99,7 +99,7 @@ def test_each_destination_and_proxy_has_a_result_of_its_own(play: Play, add_row:
     }
 
 
-def test_a_refusal_is_told_in_the_proxys_words(edge: FakeProxy, held: Proxy, add_row: AddRow) -> None:
+def test_a_refusal_is_shown_in_the_proxys_words(edge: FakeProxy, held: Proxy, add_row: AddRow) -> None:
     edge.sets = {}
     result = set_state(KnownState.INACTIVE, [add_row(URI)], held).results.get()
     assert result.outcome == StateOutcome.REFUSED
@@ -220,13 +220,13 @@ def turned_active(run: StateRun, proxy: Proxy, after_s: float, cause: Cause = Ca
     )
 
 
-@pytest.mark.parametrize(("after_s", "told"), [(12, True), (31, True), (36, False)])
-def test_a_late_reply_that_turned_it_back_within_a_transactions_time_is_told(
-    set_inactive: StateRun, held: Proxy, after_s: float, told: bool
+@pytest.mark.parametrize(("after_s", "is_reported"), [(12, True), (31, True), (36, False)])
+def test_a_late_reply_that_turned_it_back_within_a_transactions_time_is_reported(
+    set_inactive: StateRun, held: Proxy, after_s: float, is_reported: bool
 ) -> None:
     turned_active(set_inactive, held, after_s)
     (line,) = results.result_lines(set_inactive, watched_proxies())
-    assert line.turned_back is told
+    assert line.turned_back is is_reported
 
 
 def test_somebody_who_sets_it_active_again_is_no_late_reply(
@@ -247,16 +247,16 @@ def test_only_what_may_be_a_probes_doing_is_a_late_reply(
     assert line.turned_back is (cause in {Cause.PROBING, Cause.UNKNOWN})
 
 
-@pytest.mark.parametrize(("inherit_state", "told"), [(True, True), (False, False)])
+@pytest.mark.parametrize(("inherit_state", "is_reported"), [(True, True), (False, False)])
 def test_a_reload_that_takes_the_initial_states_is_no_late_reply(
-    set_inactive: StateRun, held: Proxy, inherit_state: bool, told: bool
+    set_inactive: StateRun, held: Proxy, inherit_state: bool, is_reported: bool
 ) -> None:
     started_at = set_inactive.started_at + timedelta(seconds=5)
     run = ReloadRunFactory.create(started_at=started_at, actor="somebody", inherit_state=inherit_state)
     ReloadResultFactory.create(run=run, proxy=held, deadline=started_at)
     turned_active(set_inactive, held, 12)
     (line,) = results.result_lines(set_inactive, watched_proxies())
-    assert line.turned_back is told
+    assert line.turned_back is is_reported
 
 
 def test_what_was_set_inactive_is_watched_for_a_transactions_time(set_inactive: StateRun) -> None:

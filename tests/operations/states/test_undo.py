@@ -168,7 +168,7 @@ def test_the_page_offers_an_undo_once(operator: Client, edge: FakeProxy, held: P
     assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a"]
 
 
-def test_where_nothing_can_be_put_back_no_undo_is_offered_or_begun(operator: Client, held: Proxy) -> None:
+def test_where_nothing_can_be_put_back_no_undo_is_offered_or_started(operator: Client, held: Proxy) -> None:
     run = set_state(KnownState.ACTIVE, held)
     page = operator.get(reverse("operations:state-run", args=[run.pk])).content.decode()
     assert f"1 left: {results.IS_BACK}" in page
@@ -195,7 +195,7 @@ def test_nothing_is_undone_while_an_answer_may_still_come(operator: Client, held
     assert not StateRun.objects.filter(undoes=run).exists()
 
 
-def test_putting_back_to_probing_is_said_to_count_a_failure(
+def test_undoing_to_probing_is_reported_to_count_a_failure(
     operator: Client, edge: FakeProxy, add_row: AddRow
 ) -> None:
     edge.sets = {1: [listed(URI, "Probing")]}

@@ -42,13 +42,13 @@ def test_a_comment_on_the_line_before_it_or_at_the_head_accepts(text: str) -> No
     assert "threshold-low" not in found
 
 
-def test_a_comment_elsewhere_accepts_nothing_and_is_told() -> None:
+def test_a_comment_elsewhere_accepts_nothing_and_is_reported() -> None:
     found, accepted = codes(f"{DISPATCHER}{THRESHOLD}\nexit_me=1\n# efcp: accept threshold-low\n")
     assert {"threshold-low", "accept-unused"} <= set(found)
     assert accepted == []
 
 
-def test_a_code_that_does_not_exist_is_told() -> None:
+def test_a_code_that_does_not_exist_is_reported() -> None:
     assert "accept-unused" in codes(f"# efcp: accept no-such-thing\n{DISPATCHER}")[0]
 
 

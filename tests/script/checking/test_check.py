@@ -37,7 +37,7 @@ def test_a_name_that_is_near_to_nothing_gets_no_offer() -> None:
     assert "Did you mean" not in finding.text
 
 
-def test_what_reading_finds_is_told_too() -> None:
+def test_what_reading_finds_is_reported_too() -> None:
     assert "unclosed-string" in codes('xlog_level=1\nroute { xlog("a); }\n')
 
 
@@ -74,7 +74,7 @@ class TestAPartOfAScript:
             'loadmodule "mi_http.so"',
         ],
     )
-    def test_only_that_it_is_one_is_told(self, text: str) -> None:
+    def test_only_that_it_is_one_is_reported(self, text: str) -> None:
         (finding,) = findings(text)
         assert (finding.code, finding.severity) == ("fragment", ScriptSeverity.HINT)
 
@@ -87,7 +87,7 @@ class TestAPartOfAScript:
             ("branch_route[a] { t_relay(); }", "function-misplaced"),
         ],
     )
-    def test_what_is_wrong_anywhere_is_told(self, text: str, code: str) -> None:
+    def test_what_is_wrong_anywhere_is_reported(self, text: str, code: str) -> None:
         assert sorted(codes(text)) == sorted(["fragment", code])
 
 
@@ -109,7 +109,7 @@ class TestWhatIsNotKnown:
         text = 'loadmodule "tm.so"\nroute { t_relay(); xlog("later"); }\nroute[later] { exit; }\n'
         assert codes(HEAD.replace('loadmodule "tm.so"\n', "") + text) == []
 
-    def test_without_tables_nothing_is_said_of_sets(self) -> None:
+    def test_without_tables_sets_have_no_findings(self) -> None:
         text = "route[a] { if (!ds_select_dst(77, 4)) exit; if (!dp_translate(9, $rU, $rU)) exit; }"
         assert codes(text) == ["fragment"]
         assert codes(text, TableFacts(sets=NO_SETS, dialplans={})) == [
@@ -132,12 +132,12 @@ def test_this_machine_goes_by_several_names(host: str) -> None:
     assert codes(text, TableFacts(database=("127.0.0.1", 3306, "opensips"))) == ["fragment"]
 
 
-def test_a_listener_on_all_addresses_is_told_before_4_0_only() -> None:
+def test_a_listener_on_all_addresses_is_reported_before_4_0_only() -> None:
     text = HEAD + 'loadmodule "httpd.so"\nloadmodule "mi_http.so"\nroute { t_relay(); }\n'
     assert [codes(text, version=version) for version in VERSIONS] == [["mi-open"], ["mi-open"], []]
 
 
-def test_two_routes_on_one_set_are_told_with_both_places() -> None:
+def test_two_routes_on_one_set_are_reported_with_both_places() -> None:
     one = "{\n if (!ds_select_dst(5, 4)) exit;\n}\n"
     (_, finding) = findings(f"route[a] {one}route[b] {one}")
     assert (finding.code, finding.place.line, finding.also) == ("set-shared", 5, (Location("t.cfg", 2),))

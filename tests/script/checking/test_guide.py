@@ -33,14 +33,14 @@ def test_the_guide_gives_its_hints_and_nothing_else(guide: Script, version: str)
     ]
 
 
-def test_each_hint_says_what_to_write_instead(guide: Script) -> None:
+def test_each_hint_shows_what_to_write_instead(guide: Script) -> None:
     texts = {finding.code: finding.text for finding in check(guide, knowledge_of("3.4")).findings}
     assert "Write ds_probing_threshold." in texts["parameter-old"]
     assert "Write 503" in texts["reply-500"]
     assert "Write 2 or 3" in texts["threshold-low"]
 
 
-def test_the_guides_set_is_held_against_the_table(guide: Script) -> None:
+def test_the_guides_set_is_checked_against_the_table(guide: Script) -> None:
     tables = TableFacts(sets={1: SetFacts(2, 2)})
     assert "set-missing" not in codes(guide, tables)
     assert "set-missing" in codes(guide, replace(tables, sets={2: SetFacts(2, 2)}))

@@ -221,7 +221,7 @@ def errors(text: str, version: str) -> list[ScriptFinding]:
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: f"{part.route}{part.more[-50:]}{part.head}"[:70])
-def test_an_error_is_told_where_the_proxy_does_not_start_and_nowhere_else(part: Part, version: str) -> None:
+def test_only_what_keeps_a_proxy_from_starting_is_an_error(part: Part, version: str) -> None:
     found = errors(part.script, version)
     if version in part.stops:
         assert part.code in {finding.code for finding in found}
@@ -270,7 +270,7 @@ def test_an_error_is_told_where_the_proxy_does_not_start_and_nowhere_else(part: 
         (setting("log_stderror=yes", NONE), "setting-old", "stderror_enabled"),
     ],
 )
-def test_what_is_told_says_what_to_write(part: Part, code: str, advice: str) -> None:
+def test_each_finding_shows_what_to_write(part: Part, code: str, advice: str) -> None:
     found = check(read_text(part.script, "t.cfg"), knowledge_of("3.6")).findings
     texts = [finding.text for finding in found if finding.code == code]
     assert texts

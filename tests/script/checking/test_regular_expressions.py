@@ -44,7 +44,7 @@ def compiles(pattern: str) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_what_is_said_of_a_pattern_is_what_glibc_does(seed: int) -> None:
+def test_findings_on_a_pattern_are_what_glibc_does(seed: int) -> None:
     """Between square brackets the locale decides some: there nothing may be said that is untrue."""
     draw = random.Random(seed)
     for _ in range(1_000):

@@ -22,7 +22,7 @@ def test_only_an_error_stops_a_build(findings: tuple[ScriptFinding, ...], code: 
     assert as_json(Checked(findings), 0)["exit_code"] == code
 
 
-def test_a_report_says_all_of_a_finding_and_counts_them() -> None:
+def test_a_report_has_all_of_a_finding_and_counts_them() -> None:
     report = as_json(Checked((ERROR, WARNING, HINT), (HINT,)), 4)
     assert report["findings"][0] == {
         "file": "a.cfg",

@@ -26,7 +26,7 @@ def codes(text: str, version: str = "3.6") -> list[str]:
 
 
 class TestAParameterSetTwice:
-    def test_is_told_with_the_first_place(self) -> None:
+    def test_is_reported_with_the_first_place(self) -> None:
         lines = (
             'modparam("dispatcher", "ds_ping_interval", 5)\nmodparam("dispatcher", "ds_ping_interval", 9)\n'
         )
@@ -34,7 +34,7 @@ class TestAParameterSetTwice:
         assert (finding.code, finding.severity) == ("parameter-twice", ScriptSeverity.WARNING)
         assert (finding.place.line, finding.also[0].line) == (LINES + 2, LINES + 1)
 
-    def test_is_told_under_its_two_spellings(self) -> None:
+    def test_is_reported_under_its_two_spellings(self) -> None:
         lines = (
             'modparam("dispatcher", "ds_probing_threshhold", 3)\n'
             'modparam("dispatcher", "ds_probing_threshold", 2)\n'
@@ -55,7 +55,7 @@ class TestAResult:
             '$var(r) = ds_select_dst(1, 4, "f"); $var(r) = 1; t_relay();',
         ],
     )
-    def test_that_is_kept_and_never_asked_is_told(self, body: str) -> None:
+    def test_that_is_kept_and_never_read_is_reported(self, body: str) -> None:
         assert codes(f"route {{ {body} }}\n") == ["result-not-tested"]
 
     @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ class TestAResult:
             '$var(r) = ds_select_dst(1, 4, "f"); if ($rc < 0) exit; t_relay();',
         ],
     )
-    def test_that_is_asked_is_fine(self, body: str) -> None:
+    def test_that_is_read_is_fine(self, body: str) -> None:
         assert codes(f"route {{ {body} }}\n") == []
 
     @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ class TestAResult:
         ]
 
     @pytest.mark.parametrize("condition", ["!ds_select_dst(1, 4) || $rU == NULL", "ds_select_dst(1, 4)"])
-    def test_of_a_selection_that_may_have_found_something_says_nothing(self, condition: str) -> None:
+    def test_of_a_selection_that_may_have_found_something_has_no_finding(self, condition: str) -> None:
         assert codes(f'route {{ if ({condition}) {{ send_reply(500, "x"); exit; }} t_relay(); }}\n') == []
 
 
@@ -100,13 +100,13 @@ class TestEachKind:
             ("t_relay(1, 2, 3);", "function-arguments"),
         ],
     )
-    def test_is_told_once(self, line: str, code: str) -> None:
+    def test_is_reported_once(self, line: str, code: str) -> None:
         lines = f"{line}\n" * 50
         (finding,) = findings(f"route {{\n{lines}}}\n")
         assert finding.code == code
         assert [place.line for place in (finding.place, *finding.also)] == list(range(LINES + 2, LINES + 52))
 
-    def test_is_told_once_of_parameters_of_a_module_that_is_not_loaded(self) -> None:
+    def test_is_reported_once_of_parameters_of_a_module_that_is_not_loaded(self) -> None:
         lines = "".join(f'modparam("usrloc", "x{number}", 1)\n' for number in range(50))
         (finding,) = [
             it for it in findings(f"{lines}route {{ exit; }}\n") if it.code == "parameter-without-module"

@@ -68,14 +68,14 @@ def test_five_thousand_lines_are_looked_at_once() -> None:
     assert calls_made(lambda: check(script, known)) < 5_000 * 150
 
 
-def test_of_findings_alike_the_first_are_told_and_that_there_are_more() -> None:
+def test_of_findings_alike_the_first_are_reported_and_that_there_are_more() -> None:
     lines = "".join(f'modparam("tm", "x{number}", 1)\n' for number in range(3 * MAXIMUM_ALIKE))
     found = findings(f"{HEAD}{lines}route {{ exit; }}\n")
     assert [finding.code for finding in found].count("parameter-unknown") == MAXIMUM_ALIKE
     assert [finding.code for finding in found].count("more-alike") == 1
 
 
-def test_a_function_that_is_unknown_in_many_places_is_told_once_with_them() -> None:
+def test_a_function_that_is_unknown_in_many_places_is_reported_once_with_them() -> None:
     lines = "    nosuch();\n" * 50
     (finding,) = findings(f"{HEAD}route {{\n{lines}}}\n")
     assert (finding.code, finding.place.line, len(finding.also)) == ("function-unknown", 6, 49)

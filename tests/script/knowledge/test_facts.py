@@ -240,7 +240,7 @@ def having(module: str, parameter: str) -> set[str]:
     return {version for version in VERSIONS if parameter in knowledge_of(version).modules[module].parameters}
 
 
-def test_httpd_asks_for_a_password_since_4_0_only() -> None:
+def test_httpd_requires_a_password_since_4_0_only() -> None:
     assert having("httpd", "auth_username") == {"4.0"}
 
 

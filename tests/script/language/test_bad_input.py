@@ -40,7 +40,7 @@ def test_ten_megabytes_of_one_thing_are_cut_with_few_findings(start: str, piece:
         assert list(calls(route.body)) is not None
 
 
-def test_what_was_not_read_of_a_large_text_is_told_once() -> None:
+def test_what_was_not_read_of_a_large_text_is_reported_once() -> None:
     line = 'loadmodule "a"\n'
     script = read_text(line * (LARGE // len(line)), FILE)
     assert codes(script) == [("too-large", MAXIMUM_CHARACTERS // len(line) + 1)]
@@ -59,7 +59,7 @@ def test_a_text_of_the_largest_size_is_read_whole() -> None:
         ("if (a()) exit; else ", ""),
     ],
 )
-def test_nesting_beyond_the_bound_is_told_once(opening: str, closing: str) -> None:
+def test_nesting_beyond_the_bound_is_reported_once(opening: str, closing: str) -> None:
     depth = MAXIMUM_DEPTH * 3
     found = [code for code, _ in codes(in_route(opening * depth + "exit;" + closing * depth))]
     assert found.count("nested-too-deep") == 1

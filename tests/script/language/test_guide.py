@@ -70,7 +70,7 @@ def test_the_route_selects_a_destination_within_a_negated_condition(guide: Scrip
     )
 
 
-def test_the_failure_route_calls_what_the_guide_says(guide: Script) -> None:
+def test_the_failure_route_calls_what_the_guide_calls(guide: Script) -> None:
     route = list(guide.routes)[1]
     assert (route.kind, route.name) == (RouteKind.FAILURE, "media_failover")
     assert [call.name for call in calls(route.body)] == [

@@ -195,13 +195,13 @@ def test_what_follows_a_mistake_is_read() -> None:
     assert script.skipped == 3
 
 
-def test_a_bracket_too_many_is_told() -> None:
+def test_a_bracket_too_many_is_reported() -> None:
     script = parse("route {\n exit;\n}\n}\nroute[b] {\n exit;\n}", FILE)
     assert codes(script) == [("stray-bracket", 4)]
     assert [route.name for route in script.routes] == ["", "b"]
 
 
-def test_a_value_whose_bracket_is_not_closed_is_told() -> None:
+def test_a_value_whose_bracket_is_not_closed_is_reported() -> None:
     script = parse('log_level=3\ndst_blacklist = a:{(any, 1.1.1.1)\nloadmodule "a"\nroute { exit; }', FILE)
     assert codes(script) == [("unclosed-block", 2)]
     assert len(list(script.routes)) == 1

@@ -91,7 +91,7 @@ def test_a_name_too_long_for_any_file_is_a_missing_file(tmp_path: Path) -> None:
     assert reported(read(path)) == [("include-missing", "main.cfg", 1)]
 
 
-def test_a_circle_is_told_once_and_left(tmp_path: Path) -> None:
+def test_a_cycle_of_includes_is_reported_once_and_skipped(tmp_path: Path) -> None:
     path = write(
         tmp_path,
         main='loadmodule "a"\ninclude_file "one.cfg"\nloadmodule "b"\n',
@@ -143,7 +143,7 @@ def test_a_first_file_that_is_missing_is_the_callers(tmp_path: Path) -> None:
         read(tmp_path / "gone.cfg")
 
 
-def test_a_binary_include_is_told_and_left(tmp_path: Path) -> None:
+def test_a_binary_include_is_reported_and_skipped(tmp_path: Path) -> None:
     path = write(tmp_path, main='include_file "one.cfg"\nloadmodule "a"\n')
     (tmp_path / "one.cfg").write_bytes(b"\x7fELF\0\0")
     script = read(path)

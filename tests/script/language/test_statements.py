@@ -235,10 +235,10 @@ def test_a_mistake_hides_nothing_that_follows() -> None:
     ]
 
 
-def test_a_bracket_that_closes_nothing_is_told() -> None:
+def test_a_bracket_that_closes_nothing_is_reported() -> None:
     assert codes(in_route("exit;\n)\nexit;")) == [("stray-bracket", 3)]
 
 
-def test_an_unclosed_block_is_told_where_it_opens() -> None:
+def test_an_unclosed_block_is_reported_where_it_opens() -> None:
     assert codes(in_route("if (f())\n{\n while (g()) {\n exit;\n}")) == [("unclosed-block", 1)]
     assert codes(in_route("switch ($rU) {\n case 1: exit;\n")) == [("unclosed-block", 1)]

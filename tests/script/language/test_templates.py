@@ -27,14 +27,14 @@ def found(text: str) -> list[ScriptFinding]:
         ("ifelse(TCP, `yes', `socket=tcp:127.0.0.1:5060', `')", "m4"),
     ],
 )
-def test_a_template_is_told_once_with_what_to_do(line: str, kind: str) -> None:
+def test_a_template_is_reported_once_with_what_to_do(line: str, kind: str) -> None:
     (finding,) = found(f"{line}\n{SOUND}")
     assert (finding.code, finding.severity, finding.place.line) == ("template", ScriptSeverity.ERROR, 1)
     assert f"({kind})" in finding.text
     assert "render it first" in finding.text
 
 
-def test_all_places_of_a_template_are_told_of_one_finding() -> None:
+def test_one_finding_has_all_places_of_a_template() -> None:
     (finding,) = found(f"log_level={{{{ a }}}}\n{SOUND}udp_workers={{{{ b }}}}\n")
     assert (finding.place.line, [place.line for place in finding.also]) == (1, [5])
 

@@ -102,7 +102,7 @@ def test_a_comment_ends_at_the_end_of_its_line_and_lines_are_counted_through() -
         ('""', ""),
     ],
 )
-def test_a_string_says_what_is_meant(text: str, meant: str) -> None:
+def test_a_string_has_its_meaning(text: str, meant: str) -> None:
     token, _ = scan(text).tokens
     assert token.kind is TokenKind.STRING
     assert unquoted(token.text) == meant
@@ -111,7 +111,9 @@ def test_a_string_says_what_is_meant(text: str, meant: str) -> None:
 @pytest.mark.parametrize(
     "text", ['xlog("one);\nexit;', "xlog('one);\nexit;", 'xlog("one);\nexit;\nxlog("two");']
 )
-def test_an_unclosed_string_is_told_where_it_opens_and_reading_goes_on_at_the_next_line(text: str) -> None:
+def test_an_unclosed_string_is_reported_where_it_opens_and_reading_goes_on_at_the_next_line(
+    text: str,
+) -> None:
     result = scan(text)
     (finding,) = result.findings
     assert (finding.code, finding.severity, finding.place.line) == (
@@ -129,7 +131,7 @@ def test_a_string_of_several_lines_is_no_mistake() -> None:
     assert not result.findings
 
 
-def test_an_unclosed_comment_is_told_where_it_opens() -> None:
+def test_an_unclosed_comment_is_reported_where_it_opens() -> None:
     result = scan("exit;\n/* one\n/* two */\nexit;")
     (finding,) = result.findings
     assert (finding.code, finding.place.line) == ("unclosed-comment", 2)

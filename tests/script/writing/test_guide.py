@@ -60,5 +60,5 @@ def test_the_parameters_are_the_guides_in_the_spelling_that_is_not_old() -> None
     ]
 
 
-def test_a_set_without_destinations_is_answered_503_where_the_guide_says_500() -> None:
+def test_a_set_without_destinations_is_answered_503_where_the_guide_has_500() -> None:
     assert 'send_reply(503, "No route to Media");' in write(Answers()).text

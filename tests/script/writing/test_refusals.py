@@ -154,7 +154,7 @@ def test_groups_cannot_hash_different_variables() -> None:
     assert places(replace(USUAL, groups=groups)) == [("groups.0.parameter", "groups.1.parameter")]
 
 
-def test_a_dialplan_is_asked_once() -> None:
+def test_a_dialplan_is_called_once() -> None:
     assert places(replace(USUAL, dialplans=(Dialplan(1), Dialplan(1)))) == [
         ("dialplans.0.dpid", "dialplans.1.dpid")
     ]
@@ -179,7 +179,7 @@ def test_something_must_count_as_a_failure() -> None:
     assert places(first(failure_codes="", failure_timeouts=False)) == refused
 
 
-def test_a_whole_proxy_tells_its_groups_apart_by_prefixes() -> None:
+def test_a_whole_proxy_separates_its_groups_by_prefixes() -> None:
     two = replace(USUAL, minimal=True, groups=(GroupAnswers(), replace(SECOND, prefix="")))
     assert places(two) == [("groups.0.prefix", "groups.1.prefix")]
     assert places(replace(two, minimal=False)) == []

@@ -61,7 +61,7 @@ def test_every_combination_sets_only_parameters_that_the_version_has(answers: An
         assert known[module].parameters[name].replaced_by == ""
 
 
-def test_every_combination_shows_its_password_only_when_asked(answers: Answers) -> None:
+def test_every_combination_shows_its_password_only_on_request(answers: Answers) -> None:
     assert (
         "opensipsrw" in write(replace(answers, database_url=Answers().database_url)).text
     ) is answers.show_passwords
@@ -114,7 +114,7 @@ def test_the_url_picks_the_module_of_the_database(url: str, driver: str) -> None
         ({"set_id": 70, "algorithm": 4, "flags": "fd"}, 'ds_select_dst(70, 4, "fd")'),
     ],
 )
-def test_a_destination_is_chosen_as_asked(values: dict[str, object], call: str) -> None:
+def test_a_destination_is_chosen_as_requested(values: dict[str, object], call: str) -> None:
     assert call in text_of(**values)
 
 
@@ -141,18 +141,18 @@ def test_the_route_that_scores_is_written_and_does_not_end_the_script() -> None:
         ("", True, 'if (t_local_replied("all") && t_check_status("408")) {'),
     ],
 )
-def test_a_failure_is_what_was_asked(codes: str, timeouts: bool, condition: str) -> None:
+def test_a_failure_is_what_was_requested(codes: str, timeouts: bool, condition: str) -> None:
     assert condition in text_of(failure_codes=codes, failure_timeouts=timeouts)
 
 
 @pytest.mark.parametrize(
     ("mark", "call"), [(MarkAction.PROBING, 'ds_mark_dst("p");'), (MarkAction.INACTIVE, 'ds_mark_dst("i");')]
 )
-def test_a_destination_is_marked_as_asked(mark: MarkAction, call: str) -> None:
+def test_a_destination_is_marked_as_requested(mark: MarkAction, call: str) -> None:
     assert call in text_of(mark=mark)
 
 
-def test_nothing_is_marked_where_nothing_was_asked() -> None:
+def test_nothing_is_marked_by_default() -> None:
     assert "ds_mark_dst" not in text_of(mark=MarkAction.NOTHING)
 
 
@@ -223,7 +223,7 @@ def test_calls_that_no_group_takes_are_answered() -> None:
     assert 'route(to_media_vbb);\n    }\n    send_reply(404, "Not Found");' in text
 
 
-def test_a_whole_proxy_says_how_to_start_it() -> None:
+def test_a_whole_proxy_shows_how_to_start_it() -> None:
     assert "opensips -m 64 -M 16" in write(Answers(minimal=True)).text
 
 
@@ -234,7 +234,7 @@ def test_memory_grows_with_the_table() -> None:
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5_000, 10_000, 50_000])
-def test_the_buffer_holds_what_was_seen_to_be_needed(rows: int) -> None:
+def test_the_buffer_is_as_large_as_was_measured(rows: int) -> None:
     """A list of 20,000 rows with `full` took 3 MB."""
     text = write(Answers(minimal=True), TableFacts(rows=rows, bytes=rows * 40)).text
     size = re.search(r'"buf_size", (\d+)', text)
