@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "django.forms",
     "efcp.accounts",
     "efcp.audit",
+    "efcp.charts",
     "efcp.proxies",
     "django_tasks",
     "django_tasks_db",

@@ -68,6 +68,9 @@ class EventKind(Enum):
     STATE = "the state changes"
 
 
+_OF_GATEWAY = frozenset({EventKind.DIES, EventKind.RETURNS})
+
+
 @dataclass(frozen=True, slots=True)
 class OutageEvent:
     """An event; `change` is set for EventKind.STATE."""
@@ -176,7 +179,8 @@ class _Simulation:
         self._add(self.outage.dies_at, EventKind.DIES)
         if self.outage.returns_at is not None:
             self._add(self.outage.returns_at, EventKind.RETURNS)
-        self.events.sort(key=lambda event: event.at)
+        # At one moment the gateway comes first: what is answered then follows from it.
+        self.events.sort(key=lambda event: (event.at, event.kind not in _OF_GATEWAY))
         return OutageCourse(self.outage, tuple(self.events), *self._stopped_and_back())
 
     def _schedule(self, at: float, probe: Probe | None, code: int | None) -> None:

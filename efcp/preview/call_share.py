@@ -12,6 +12,7 @@ from dispatcher.routing.destinations import LiveSet
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.weights import shares
 from dispatcher.selectors import find
+from efcp.charts.axes import value_axis
 from efcp.preview.sources import NoPreviewError, Source, set_preview, sources
 from efcp.proxies.context import watched_on
 from efcp.sip.uri import uri_key
@@ -46,6 +47,7 @@ def call_share(request: HttpRequest, destination_id: int) -> HttpResponse:
     context = {
         "row": row,
         "shares": [share_by(each, row.setid, uri_key(row.destination)) for each in found[:MAX_SOURCES]],
+        "axis": value_axis(100, "%"),
         "not_shown": len(found[MAX_SOURCES:]),
     }
     return render(request, "preview/call_share.html", context)

@@ -21,11 +21,15 @@ from dispatcher.routing.outage import (
     worst_case,
 )
 from dispatcher.routing.probing import ProbingSettings
+from efcp.charts.axes import Tick, ValueAxis, span_axis, value_text
+from efcp.charts.drawings import ChartLane, Mark, Span
 from efcp.preview.forms import with_defaults
 from efcp.preview.script_routes import route_choice
 
-WIDTH = 1000
 MAX_EVENTS_SHOWN = 200
+MAX_MARKS = 400
+"""Probes and answers that are drawn; the first ones."""
+
 MAX_S = 3_600.0
 DEFAULTS = {
     "interval": "10",
@@ -38,6 +42,13 @@ DEFAULTS = {
     "probed": "always",
 }
 _ALWAYS, _WHILE_PROBING = "always", "probing"
+_HEIGHTS = {DestinationState.ACTIVE: 100.0, DestinationState.INACTIVE: 35.0, DestinationState.PROBING: 65.0}
+_MARKS = {
+    EventKind.PROBE: "sent",
+    EventKind.GOOD: "good",
+    EventKind.BAD: "bad",
+    EventKind.SILENCE: "bad",
+}
 
 
 class OutageForm(forms.Form):
@@ -109,26 +120,18 @@ class OutageForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
-class StateSpan:
-    """A part of a timeline: the state, and from where to where of WIDTH."""
-
-    state: str
-    x: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
 class OutageTimeline:
-    """What the page shows of an outage; the timelines end after `until` seconds.
+    """What the page shows of an outage: a lane each for the gateway, the probes and the proxy.
 
     `events` are moment, text and, for a change of state, the new state.
     """
 
     course: OutageCourse
     worst: WorstCase
-    until: float
-    gateway: tuple[StateSpan, ...]
-    proxy: tuple[StateSpan, ...]
+    ticks: tuple[Tick, ...]
+    gateway: ChartLane
+    probes: ChartLane
+    proxy: ChartLane
     events: tuple[tuple[float, str, str], ...]
     not_shown: int
 
@@ -151,40 +154,58 @@ def outage_timeline(
     last = outage.dies_at if outage.returns_at is None else outage.returns_at
     until = last + (settings.threshold + 2) * timing.interval + timing.timeout
     course = simulate(outage, timing, settings, always=always, until=until)
+    axis = span_axis(until, "s", most_ticks=8)
     return OutageTimeline(
         course=course,
         worst=worst_case(timing, settings, always=always, code=outage.code),
-        until=until,
-        gateway=_gateway(outage, until),
-        proxy=_proxy(course, until),
+        ticks=axis.ticks,
+        gateway=_gateway(outage, axis),
+        probes=_probes(course, axis),
+        proxy=_proxy(course, axis),
         events=tuple(_shown(event) for event in course.events[:MAX_EVENTS_SHOWN]),
         not_shown=max(0, len(course.events) - MAX_EVENTS_SHOWN),
     )
 
 
-def _span(state: DestinationState, begin: float, end: float, until: float) -> StateSpan:
-    return StateSpan(state.name.lower(), WIDTH * begin / until, WIDTH * (end - begin) / until)
+def _span(what: str, state: DestinationState, begin: float, end: float, axis: ValueAxis) -> Span:
+    look = state.name.lower()
+    title = f"{what} from {value_text(round(begin, 1))} to {value_text(round(end, 1), axis.unit)}"
+    x = axis.place(begin)
+    return Span(look, x, axis.place(end) - x, title, _HEIGHTS[state])
 
 
-def _gateway(outage: GatewayOutage, until: float) -> tuple[StateSpan, ...]:
+def _gateway(outage: GatewayOutage, axis: ValueAxis) -> ChartLane:
     """Up, down, and up again."""
-    back = until if outage.returns_at is None else outage.returns_at
-    return (
-        _span(DestinationState.ACTIVE, 0, outage.dies_at, until),
-        _span(DestinationState.INACTIVE, outage.dies_at, back, until),
-        _span(DestinationState.ACTIVE, back, until, until),
+    back = axis.top if outage.returns_at is None else outage.returns_at
+    spans = [
+        _span("Up", DestinationState.ACTIVE, 0, outage.dies_at, axis),
+        _span("Down", DestinationState.INACTIVE, outage.dies_at, back, axis),
+        _span("Up", DestinationState.ACTIVE, back, axis.top, axis),
+    ]
+    return ChartLane("Gateway", tuple(each for each in spans if each.width > 0))
+
+
+def _probes(course: OutageCourse, axis: ValueAxis) -> ChartLane:
+    """Each OPTIONS and what came of it."""
+    found = [each for each in course.events if each.kind in _MARKS]
+    marks = (
+        Mark(
+            _MARKS[each.kind], axis.place(each.at), f"{value_text(round(each.at, 1), 's')}: {each.kind.value}"
+        )
+        for each in found[:MAX_MARKS]
     )
+    return ChartLane("Probes", marks=tuple(marks))
 
 
-def _proxy(course: OutageCourse, until: float) -> tuple[StateSpan, ...]:
+def _proxy(course: OutageCourse, axis: ValueAxis) -> ChartLane:
     """The states in the proxy's memory."""
-    found: list[StateSpan] = []
+    found: list[Span] = []
     state, since = DestinationState.ACTIVE, 0.0
     for event in course.events:
         if event.change is not None and event.change.after is not state:
-            found.append(_span(state, since, event.at, until))
+            found.append(_span(state.name.capitalize(), state, since, event.at, axis))
             state, since = event.change.after, event.at
-    return (*found, _span(state, since, until, until))
+    return ChartLane("Proxy", (*found, _span(state.name.capitalize(), state, since, axis.top, axis)))
 
 
 def _shown(event: OutageEvent) -> tuple[float, str, str]:

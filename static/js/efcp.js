@@ -85,6 +85,28 @@
     );
   }
 
+  /** Put a column's or segment's words under its chart, where it has a line for them. */
+  function readOut(event) {
+    const hit = event.target.closest?.(".chart-hit");
+    const line = hit?.closest("[data-chart]")?.querySelector("[data-readout]");
+    if (!line) return;
+    line.hidden = false;
+    line.textContent = hit.getAttribute("aria-label");
+  }
+
+  /** A chart is one stop of the Tab key; arrows go from column to column. */
+  function walkChart(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity }[event.key];
+    const hit = event.target.closest?.(".chart-hit");
+    if (!step || !hit) return;
+    const hits = [...hit.parentElement.querySelectorAll(":scope > .chart-hit")];
+    const next = hits[Math.min(hits.length - 1, Math.max(0, hits.indexOf(hit) + step))];
+    event.preventDefault();
+    hit.setAttribute("tabindex", "-1");
+    next.setAttribute("tabindex", "0");
+    next.focus();
+  }
+
   let turn = 0;
 
   /** Let the parts of the page that are marked for it fetch themselves anew; what costs little, each turn. */
@@ -120,6 +142,9 @@
   document.addEventListener("change", followChoices);
   document.addEventListener("input", countCharacters);
   document.addEventListener("click", closeMenus);
+  document.addEventListener("focusin", readOut);
+  document.addEventListener("mouseover", readOut);
+  document.addEventListener("keydown", walkChart);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") closeMenus(event);
     const typing = /^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName);

@@ -109,7 +109,7 @@ def test_the_bar_shows_the_place_that_the_hash_means(viewer: Client) -> None:
     rows(SECOND, weight="3")
     preview = previewed(viewer, call_id="abc")
     [bar] = preview.bars
-    assert [round(span.width) for span in bar.spans] == [250, 750]
+    assert [round(span.width) for span in bar.spans] == [25, 75]
     assert bar.total == 4
     number = next(each.number for each in preview.members if each.part == "chosen")
     span = bar.spans[number - 1]

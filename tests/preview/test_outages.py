@@ -30,13 +30,13 @@ def test_a_death_at_second_3_is_known_at_second_40_of_the_defaults(viewer: Clien
     found = played(viewer, dies_at="3")
     assert found.course.stopped_at == 40
     assert found.worst.lost_s == pytest.approx(40, abs=0.01)
-    assert [each.state for each in found.proxy] == ["active", "probing", "active"]
+    assert [each.look for each in found.proxy.spans] == ["active", "probing", "active"]
 
 
 def test_the_lines_have_no_hole(viewer: Client) -> None:
     found = played(viewer)
     for line in (found.gateway, found.proxy):
-        assert sum(each.width for each in line) == pytest.approx(1000)
+        assert sum(each.width for each in line.spans) == pytest.approx(100)
 
 
 def test_what_is_not_probed_is_never_detected(viewer: Client) -> None:
@@ -53,7 +53,7 @@ def test_a_blip_goes_undetected(viewer: Client) -> None:
 def test_a_gateway_that_never_returns_is_never_back(viewer: Client) -> None:
     found = played(viewer, returns_at="")
     assert found.course.back_at is None
-    assert found.proxy[-1].state == "probing"
+    assert found.proxy.spans[-1].look == "probing"
 
 
 @pytest.mark.parametrize(

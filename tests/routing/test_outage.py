@@ -128,3 +128,13 @@ def test_no_return_takes_longer_than_the_worst(
     assert course.idle_s is not None
     assert worst.idle_s is not None
     assert course.idle_s <= worst.idle_s + 0.01
+
+
+def test_at_one_moment_the_gateway_returns_before_it_answers() -> None:
+    course = simulate(
+        GatewayOutage(20.0, 40.0), ProbeTiming(10, 2), ProbingSettings(1), always=True, until=60
+    )
+    at_return = [each.kind for each in course.events if each.at == 40]
+    assert at_return[0] is EventKind.RETURNS
+    at_death = [each.kind for each in course.events if each.at == 20]
+    assert at_death[0] is EventKind.DIES

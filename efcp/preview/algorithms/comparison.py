@@ -12,6 +12,7 @@ from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.replay import NOWHERE, Replay
 from dispatcher.routing.selection import Algorithm
 from dispatcher.routing.weights import shares
+from efcp.charts.axes import ValueAxis, span_axis, value_axis
 from efcp.preview.algorithms.traffic import Traffic
 from efcp.preview.distribution.counting import generated_calls
 from efcp.preview.distribution.question import SelectArguments
@@ -25,11 +26,12 @@ Indices = NDArray[np.int32]
 
 MAX_DESTINATIONS = 200
 LOAD_BALANCER = "load_balancer · least relative load"
-WIDTH, HEIGHT = 240, 40
+WIDTH, HEIGHT = 1000, 1000
 MOST_DRAWN = 3.0
 """Multiples of the fair share beyond which the picture is cut."""
 
 MAX_NOTES = 5
+_UNITS = (("h", 3600), ("min", 60), ("s", 1))
 CLEARLY = 0.1
 """Of the fair share: a smaller gain is no reason to keep dialogs."""
 
@@ -154,6 +156,19 @@ class AlgorithmComparison:
     results: tuple[AlgorithmResult, ...] = ()
     sentences: tuple[str, ...] = ()
     problem: str = ""
+    duration_s: float = 0.0
+    """From the first call to the last."""
+
+    @property
+    def times(self) -> ValueAxis:
+        """The axis of time, in seconds, minutes or hours."""
+        unit, size = next(each for each in _UNITS if self.duration_s >= 3 * each[1] or each[1] == 1)
+        return span_axis(max(self.duration_s / size, 1e-3), unit, most_ticks=4)
+
+    @property
+    def loads(self) -> ValueAxis:
+        """The upright axis: multiples of the fair part."""
+        return value_axis(MOST_DRAWN, "×", most_ticks=4)
 
     @property
     def rows(self) -> list[tuple[str, list[int]]]:
@@ -188,7 +203,11 @@ def compare(source: Source, setid: int, traffic: Traffic, capacity: int, seed: i
     found.append(_result(LOAD_BALANCER, evenness(traffic, by_load, fair_shares)))
     uris = tuple(each.loaded.uri for each in live.destinations)
     return AlgorithmComparison(
-        source.name, uris, tuple(found), (*_conclusions(found, traffic), *preview.notes[:MAX_NOTES])
+        source.name,
+        uris,
+        tuple(found),
+        (*_conclusions(found, traffic), *preview.notes[:MAX_NOTES]),
+        duration_s=float(traffic.starts[-1]) if len(traffic) else 0.0,
     )
 
 

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from efcp.audit.services import actor_of
+from efcp.charts.axes import value_axis
 from efcp.jobs.models import JobRun
 from efcp.preview.bulk_translation.job import KIND, start
 from efcp.preview.forms import MAX_SET
@@ -70,11 +71,12 @@ def run(request: HttpRequest, job_id: int) -> HttpResponse:
     context: dict[str, object] = {}
     if job.result is not None:
         lines = sorted(job.result["rules"], key=lambda line: -line[3])
-        most = max((line[3] for line in lines), default=0) or 1
+        most = max((line[3] for line in lines), default=0)
         never = [line for line in lines if not (line[3] or any(line[6:]))]
         context = {
             "result": job.result,
-            "lines": [(*line[:6], 100 * line[3] / most) for line in lines[:SHOWN] if line[3]],
+            "lines": [line[:6] for line in lines[:SHOWN] if line[3]],
+            "axis": value_axis(most, whole=True),
             "maybe": [line for line in lines if any(line[6:])][:SHOWN],
             "never": never[:SHOWN],
             "never_count": len(never) + job.result.get("never_left_out", 0),

@@ -11,10 +11,13 @@ from dispatcher.routing.memory import FailoverList, ProxyMemory, UnknownDestinat
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import Algorithm, Basis, NoSelection, Pick, Refusal, SelectFlag, Selection
+from efcp.charts.axes import Tick, span_axis
 from efcp.preview.sources import NoPreviewError, Source, set_preview
 from efcp.script.script_routes import THE_GUIDES, Handling
 
-WIDTH = 1000
+WIDTH = 100
+"""Places are in per cent."""
+
 """Of the bar, in its own units."""
 
 MAX_LISTED = 200
@@ -72,6 +75,11 @@ class WeightBar:
     at: float
     point: int
     total: int
+
+    @property
+    def ticks(self) -> tuple[Tick, ...]:
+        """The ticks of the running weights."""
+        return span_axis(self.total, "").ticks
 
     @property
     def labelled(self) -> tuple[WeightSpan, ...]:

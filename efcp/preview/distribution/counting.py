@@ -13,6 +13,7 @@ from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.replay import NOWHERE, Calls, Keys, Move, Replay, moves
 from dispatcher.routing.selection import Algorithm, Refusal, SelectFlag
 from dispatcher.routing.weights import shares
+from efcp.charts.axes import ValueAxis, value_axis
 from efcp.preview.distribution.question import FIELD_OF, URIS, WEIGHTED_BY_HASH, KeyField, SelectArguments
 from efcp.preview.sources import NoPreviewError, Source, SourceKind, set_preview
 from efcp.sip.uri import uri_key
@@ -60,11 +61,6 @@ class DestinationCount:
     def expected_percent(self) -> float | None:
         """The percentage by weight and state."""
         return None if self.expected is None else 100 * self.expected
-
-    @property
-    def mark(self) -> float | None:
-        """Where a bar of length 100 marks the share by weight, so that the mark stays inside."""
-        return None if self.by_weight is None else min(99.4, 100 * self.by_weight)
 
     @property
     def differs_by_state(self) -> bool:
@@ -126,6 +122,14 @@ class CountResult:
             "spreads": [asdict(each) for each in self.distributions],
             "moves": [asdict(each) for each in self.moves],
         }
+
+    @property
+    def axis(self) -> ValueAxis:
+        """The axis of all bars, so that sources can be compared."""
+        shown = [bar for each in self.distributions for bar in each.shown]
+        return value_axis(
+            max((max(bar.percent, bar.weight_percent or 0.0) for bar in shown), default=0.0), "%"
+        )
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> "CountResult":

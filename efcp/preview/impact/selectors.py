@@ -12,6 +12,7 @@ from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selection import Algorithm
 from dispatcher.routing.weights import shares
 from dispatcher.secrets import mask_weight
+from efcp.charts.axes import ValueAxis, value_axis
 from efcp.preview.distribution.counting import generated_calls
 from efcp.preview.distribution.question import SelectArguments
 from efcp.preview.sources import Edit, NoPreviewError, Source, SourceKind, set_preview
@@ -64,6 +65,13 @@ class Impact:
     def shown(self) -> tuple[ShareChange, ...]:
         """The destinations that the page has room for, those that change first."""
         return tuple(sorted(self.shares, key=lambda each: not each.changes)[:MAX_SHARES_SHOWN])
+
+    @property
+    def axis(self) -> ValueAxis:
+        """The axis of the shares."""
+        return value_axis(
+            max((max(each.before or 0, each.after or 0) for each in self.shown), default=0.0), "%"
+        )
 
     @property
     def not_shown(self) -> int:
