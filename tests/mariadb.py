@@ -17,6 +17,12 @@ USER = "efcp"
 PASSWORD = "efcp-tests"
 START_WITHIN_S = 60.0
 END_WITHIN_S = 30.0
+_NO_FLUSHES = [
+    # What tests store need not outlive the server.
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-doublewrite=OFF",
+    "--innodb-flush-method=nosync",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +38,16 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(charset: str = "utf8mb4") -> Iterator[Server]:
-    """Start a server whose schemas have `charset` unless told otherwise; end it in any case."""
+def running(charset: str = "utf8mb4", *, flushes: bool = False) -> Iterator[Server]:
+    """Start a server whose schemas have `charset` unless told otherwise; end it in any case.
+
+    With `flushes` each commit is flushed to the disk, as on a site.
+    """
     folder = Path(tempfile.mkdtemp(prefix="efcp-mariadb-"))
     try:
         _install(folder)
         server = Server(free_port(), folder)
-        process = _start(server, charset)
+        process = _start(server, charset, flushes=flushes)
         try:
             _wait_for(server, process)
             yield server
@@ -80,7 +89,7 @@ def _install(folder: Path) -> None:
     )
 
 
-def _start(server: Server, charset: str) -> subprocess.Popen[bytes]:
+def _start(server: Server, charset: str, *, flushes: bool) -> subprocess.Popen[bytes]:
     folder = server.folder
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(
@@ -97,10 +106,7 @@ def _start(server: Server, charset: str) -> subprocess.Popen[bytes]:
                 "--bind-address=127.0.0.1",
                 f"--character-set-server={charset}",
                 "--skip-name-resolve",
-                # What is stored need not outlive the server.
-                "--innodb-flush-log-at-trx-commit=0",
-                "--innodb-doublewrite=OFF",
-                "--innodb-flush-method=nosync",
+                *([] if flushes else _NO_FLUSHES),
                 "--innodb-fast-shutdown=2",
                 "--max-connections=200",
             ],

@@ -5,15 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 from tests import mariadb
 from tests.ports import free_port
@@ -22,67 +21,74 @@ PROJECT = Path(__file__).resolve().parents[2]
 PASSWORD = "a-long-enough-one"
 PER_SET = 20
 END_WITHIN_S = 20.0
-
-
-class QuickProxy(BaseHTTPRequestHandler):
-    """An MI that answers each call at once, so that what is measured is the panel's own time."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        """Answer OK, whatever was asked."""
-        request = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        request_id = request.partition(b'"id":')[2].partition(b",")[0].rstrip(b"}").strip() or b"1"
-        body = b'{"jsonrpc":"2.0","result":"OK","id":' + request_id + b"}"
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_args: object) -> None:
-        """Stay silent."""
+DATABASE_URL = os.environ.get("EFCP_BENCH_DATABASE_URL", "")
+MI_URL = os.environ.get("EFCP_BENCH_MI_URL", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The running panel's origin and the settings under which its commands run.
+    """The running panel's origin, the settings under which its commands run, and its proxy's MI.
 
-    Beside it stands the yardstick (bare.py) with a session's key.
+    Beside it stands the yardstick (bare.py) with a session's key, and the old panel where there is one.
     """
 
     origin: str
     environment: dict[str, str]
+    mi_url: str
     yardstick: str
     yardstick_session: str
+    old_panel: str = os.environ.get("EFCP_BENCH_OLD_PANEL", "")
 
 
 @contextlib.contextmanager
 def running_site() -> Iterator[Site]:
-    """Start MariaDB, a quick MI and the panel; end all in any case."""
-    with (
-        mariadb.running() as server,
-        TemporaryDirectory(prefix="efcp-bench-") as folder,
-        _quick_proxy() as mi_port,
-    ):
-        _create_schemas(server, "bench", "bare")
+    """Start the panel with its watcher, and MariaDB and a sandbox proxy where the settings name none.
+
+    All is ended in any case.
+    """
+    with _database() as url, TemporaryDirectory(prefix="efcp-bench-") as folder:
+        _create_schema(url, "bare")
         environment = {
             **os.environ,
-            "DATABASE_URL": server.url("bench"),
+            "DATABASE_URL": url,
             "EFCP_SECRET_KEY": "a key for benchmarks only, never for a site",
             "EFCP_ADMIN_PASSWORD": PASSWORD,
             "EFCP_DATA_DIR": folder,
-            "EFCP_SANDBOX": "0",
-            "EFCP_BENCH_MI_PORT": str(mi_port),
+            "EFCP_SANDBOX": "0" if MI_URL else "1",
+            "EFCP_SANDBOX_MI_PORT": str(free_port()),
         }
-        bare = {**environment, "DATABASE_URL": server.url("bare")}
+        mi_url = MI_URL or f"http://127.0.0.1:{environment['EFCP_SANDBOX_MI_PORT']}/mi"
+        bare = {**environment, "DATABASE_URL": urlsplit(url)._replace(path="/bare").geturl()}
         subprocess.run([sys.executable, "manage.py", "prepare"], cwd=PROJECT, env=environment, check=True)
         session = _output_of(["-m", "tests.bench.bare"], bare)
         with (
             _served("efcp.asgi", environment, "/cp/healthz") as origin,
             _served("tests.bench.bare", bare, "/") as yardstick,
+            contextlib.nullcontext() if MI_URL else _running(["manage.py", "sandbox"], environment),
+            _running(["manage.py", "watch"], environment),
         ):
-            yield Site(origin, environment, yardstick, session)
+            yield Site(origin, environment, mi_url, yardstick, session)
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[str]:
+    """The database that the old panel reads, or one of a server that is started here."""
+    if DATABASE_URL:
+        yield DATABASE_URL
+        return
+    with mariadb.running(flushes=True) as server:
+        url = server.url("bench")
+        _create_schema(url, "bench")
+        yield url
+
+
+@contextlib.contextmanager
+def _running(arguments: list[str], environment: dict[str, str]) -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, *arguments], cwd=PROJECT, env=environment)
+    try:
+        yield
+    finally:
+        _end(process)
 
 
 @contextlib.contextmanager
@@ -101,12 +107,16 @@ def _served(module: str, environment: dict[str, str], sign_of_life: str) -> Iter
         _wait_for(origin + sign_of_life)
         yield origin
     finally:
-        server.send_signal(signal.SIGTERM)
-        try:
-            server.wait(END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
+        _end(server)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(END_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _output_of(arguments: list[str], environment: dict[str, str]) -> str:
@@ -117,27 +127,16 @@ def _output_of(arguments: list[str], environment: dict[str, str]) -> str:
 
 
 def fill(site: Site, rows: int) -> None:
-    """Put `rows` destinations into the table and into the memory of the proxy `edge-1`."""
-    command = [sys.executable, "-m", "tests.bench.fill", str(rows)]
+    """Put `rows` destinations and rules into the tables, have the proxy load and the watcher read them."""
+    command = [sys.executable, "-m", "tests.bench.fill", str(rows), site.mi_url]
     subprocess.run(command, cwd=PROJECT, env=site.environment, check=True)
 
 
-def _create_schemas(server: mariadb.Server, *names: str) -> None:
-    client = ["mariadb", "-h127.0.0.1", f"-P{server.port}", f"-u{mariadb.USER}", f"-p{mariadb.PASSWORD}"]
-    for name in names:
-        subprocess.run([*client, "-e", f"CREATE DATABASE {name}"], check=True)
-
-
-@contextlib.contextmanager
-def _quick_proxy() -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), QuickProxy)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server.server_address[1]
-    finally:
-        server.shutdown()
-        server.server_close()
+def _create_schema(url: str, name: str) -> None:
+    server = urlsplit(url)
+    client = ["mariadb", f"-h{server.hostname}", f"-P{server.port}", f"-u{server.username}"]
+    client.append(f"-p{server.password}")
+    subprocess.run([*client, "-e", f"DROP DATABASE IF EXISTS {name}; CREATE DATABASE {name}"], check=True)
 
 
 def _wait_for(url: str) -> None:
