@@ -1,6 +1,7 @@
 """The whole panel as `make run` starts it, and a headless Chromium to use it with."""
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -27,6 +28,7 @@ from tests.ports import free_port as free_port
 PROJECT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = 90.0
 END_WITHIN_S = 30.0
+DATABASE = "efcp.sqlite3"
 PATIENCE_S = 30.0
 CUT_SHORT = ('"htmx:sendAbort"', '"htmx:sendError"', '"htmx:afterRequest"')
 WINDOW = (1280, 900)
@@ -66,9 +68,8 @@ def running_panel(**settings: str) -> Iterator[Panel]:
     """Start `manage.py run` on free ports with a data folder of its own; end it in any case."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="efcp-trial-") as folder:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("EFCP_")}
-        environment.pop("DATABASE_URL", None)
-        environment |= {
+        Path(folder, DATABASE).write_bytes(migrated_database())
+        environment = _without_settings() | {
             "EFCP_DATA_DIR": folder,
             "EFCP_PORT": str(port),
             "EFCP_SANDBOX_MI_PORT": str(free_port()),
@@ -88,6 +89,21 @@ def running_panel(**settings: str) -> Iterator[Panel]:
             yield Panel(f"http://127.0.0.1:{port}", Path(folder), process)
         finally:
             _end(process)
+
+
+@functools.cache
+def migrated_database() -> bytes:
+    """An SQLite database with all migrations applied, as a panel's first start leaves it (tests/launch)."""
+    with tempfile.TemporaryDirectory(prefix="efcp-migrated-") as folder:
+        command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+        subprocess.run(command, cwd=PROJECT, env=_without_settings() | {"EFCP_DATA_DIR": folder}, check=True)
+        return Path(folder, DATABASE).read_bytes()
+
+
+def _without_settings() -> dict[str, str]:
+    """The environment without what sets up a panel: it might name a database that is in use."""
+    settings = ("EFCP_", "DATABASE_URL")
+    return {name: value for name, value in os.environ.items() if not name.startswith(settings)}
 
 
 def _wait_until_it_runs(process: subprocess.Popen[str]) -> None:

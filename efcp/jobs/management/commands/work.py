@@ -25,6 +25,8 @@ SHUTDOWN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Command(BaseCommand):
     """The worker. Several may run: each job is claimed by one."""
 
+    requires_system_checks: tuple[str, ...] = ()
+    """They would load every page of the panel, which takes longer than the rest of the start."""
     help = "Do long work outside of requests: the jobs of the queue, and the regular cleanup."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
