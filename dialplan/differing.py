@@ -15,7 +15,7 @@ from efcp.mi import IdentifierReports
 from efcp.mi.replies import LoadCount
 
 _LOOKED_THROUGH = 200
-_ASKED_WITHIN = timedelta(minutes=1)
+_REQUESTED_WITHIN = timedelta(minutes=1)
 _CLOCKS_DIFFER = timedelta(seconds=5)
 _VERBS = {"add": "added", "edit": "changed", "delete": "deleted"}
 
@@ -52,13 +52,13 @@ class Explanation:
 
 def loads_of(reports: IdentifierReports | None) -> Loads:
     """Read what a proxy reports of loading, the oldest first (`dp_load_db` in the module's `dp_db.c`)."""
-    begun: datetime | None = None
+    started: datetime | None = None
     loads = Loads()
     for report in reports.reports if reports else ():
         if report.text.startswith("starting DB data loading"):
-            begun = report.at
+            started = report.at
         elif report.text.startswith("DB data loading successfully completed"):
-            loads = Loads(begun or report.at)
+            loads = Loads(started or report.at)
         elif report.text.startswith("DB data loading failed"):
             loads = replace(loads, failed_at=report.at)
         elif (count := report.load_count()) and loads.failed_at is None:
@@ -81,12 +81,12 @@ def panel_reload(proxy: str, loads: Loads) -> str:
     """Who had the panel reload this proxy's dialplan within a minute before that load; "" for nobody."""
     if loads.begun_at is None:
         return ""
-    asked = AuditRecord.objects.filter(
+    reloads = AuditRecord.objects.filter(
         subject_kind="reload",
         action="reload",
-        at__range=(loads.begun_at - _ASKED_WITHIN, loads.begun_at + _CLOCKS_DIFFER),
+        at__range=(loads.begun_at - _REQUESTED_WITHIN, loads.begun_at + _CLOCKS_DIFFER),
     )
-    for record in asked.order_by("-pk")[:_LOOKED_THROUGH]:
+    for record in reloads.order_by("-pk")[:_LOOKED_THROUGH]:
         is_dialplan = record.subject_label.startswith("dialplan on ")
         if is_dialplan and proxy in (record.after or {}).get("proxies", ()):
             return record.actor
@@ -94,13 +94,13 @@ def panel_reload(proxy: str, loads: Loads) -> str:
 
 
 def explained(
-    loads: Loads, change: TableChange | None, tried: DryRun, now: datetime, by: str = ""
+    loads: Loads, change: TableChange | None, dry_run: DryRun, now: datetime, by: str = ""
 ) -> Explanation:
     """What is known of a proxy that differs, and every cause that fits; none of them is a verdict.
 
     A proxy tells whole seconds, by its clock: a change in one of them may have come after the load.
     """
-    return Explanation(tuple(_known(loads, change, now, by)), tuple(_causes(loads, change, tried)))
+    return Explanation(tuple(_known(loads, change, now, by)), tuple(_causes(loads, change, dry_run)))
 
 
 def _known(loads: Loads, change: TableChange | None, now: datetime, by: str) -> Iterator[str]:
@@ -108,8 +108,8 @@ def _known(loads: Loads, change: TableChange | None, now: datetime, by: str) -> 
         yield "It does not report when it loaded its rules."
     else:
         counted = f": {loads.count.loaded} rules, {loads.count.discarded} discarded" if loads.count else ""
-        asked = f"asked for here by {by}" if by else "no reload was asked for here at that time"
-        yield f"Loaded {in_words(now - loads.begun_at)} ago by its clock{counted}; {asked}."
+        origin = f"asked for here by {by}" if by else "no reload was asked for here at that time"
+        yield f"Loaded {in_words(now - loads.begun_at)} ago by its clock{counted}; {origin}."
     if loads.failed_at is not None:
         yield f"A later reload failed {in_words(now - loads.failed_at)} ago: it keeps the rules from before."
     if change is not None:
@@ -117,12 +117,12 @@ def _known(loads: Loads, change: TableChange | None, now: datetime, by: str) -> 
         yield f"Last change here: the rule {change.rule} was {change.verb} {age} ago by {change.actor}."
 
 
-def _causes(loads: Loads, change: TableChange | None, tried: DryRun) -> Iterator[str]:
+def _causes(loads: Loads, change: TableChange | None, dry_run: DryRun) -> Iterator[str]:
     if change is not None and (loads.begun_at is None or loads.begun_at <= change.at):
         yield "it was not reloaded since that change"
     elif loads.failed_at is not None:
         yield "it holds older rules, since its last reload failed"
-    if tried.depends_on_time:
+    if dry_run.depends_on_time:
         yield "a rule with a time recurrence was tried, and the proxy goes by its own clock and zone"
     yield "the table was changed by other hands after it was loaded"
     yield "it reads another table or database"

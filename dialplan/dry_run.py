@@ -128,8 +128,8 @@ def try_input(dpid: int, text: str, unsaved: RuleRow | None = None, rule_id: int
 
     `unsaved` takes the place of the row `rule_id`, or stands behind the others. Raises TooManyRulesError.
     """
-    (tried,) = try_inputs(dpid, [text], unsaved, rule_id)
-    return tried
+    (result,) = try_inputs(dpid, [text], unsaved, rule_id)
+    return result
 
 
 def try_inputs(

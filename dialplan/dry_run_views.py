@@ -7,8 +7,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dialplan.dry_run import MAX_INPUT, DryRun, try_input
 from dialplan.forms import RuleForm
-from dialplan.proxy_check import answers_to, ask_proxies, not_asked
-from dialplan.selectors import TooManyRulesError, row_asked_for
+from dialplan.proxy_check import answers_to, ask_proxies, unsent_answers
+from dialplan.selectors import TooManyRulesError, requested_row
 from dialplan.translation.rules import RuleRow
 from efcp.audit.services import actor_of
 from efcp.editing.listing import integer
@@ -17,7 +17,7 @@ from efcp.proxies.models import SharedQuestion
 from efcp.proxies.selectors import proxies_for_all
 from efcp.proxies.shared_questions import QuestionsBusyError, is_open
 
-MAX_ASKED = 200
+MAX_PROXIES = 200
 """Proxies that are asked at once."""
 
 
@@ -28,7 +28,7 @@ def try_rules(request: HttpRequest) -> HttpResponse:
     dpid, text = _question(request.POST)
     if dpid is None or not text:
         return HttpResponse()
-    row = row_asked_for(request.GET)
+    row = requested_row(request.GET)
     unsaved = None
     if "match_exp" in request.POST:
         form = RuleForm(request.POST, stored=row)
@@ -47,17 +47,17 @@ def ask(request: HttpRequest) -> HttpResponse:
     dpid, text = _question(request.POST)
     if dpid is None or not text:
         return HttpResponse()
-    tried = _try(dpid, text, None, None)
-    proxies = proxies_for_all()[:MAX_ASKED]
+    dry_run = _try(dpid, text, None, None)
+    proxies = proxies_for_all()[:MAX_PROXIES]
     context: dict[str, object]
-    if tried.crashes:
-        context = {"answers": not_asked(proxies)}
+    if dry_run.crashes:
+        context = {"answers": unsent_answers(proxies)}
     else:
         try:
-            context = _answers(ask_proxies(proxies, dpid, tried, actor_of(request).name))
+            context = _answers(ask_proxies(proxies, dpid, dry_run, actor_of(request).name))
         except QuestionsBusyError as error:
             context = {"answers": [], "problem": str(error)}
-    return _show(request, dpid, tried, "dialplan/dry_run_with_answers.html", **context)
+    return _show(request, dpid, dry_run, "dialplan/dry_run_with_answers.html", **context)
 
 
 @require_safe
@@ -88,9 +88,9 @@ def _try(dpid: int, text: str, unsaved: RuleRow | None, rule_id: int | None) -> 
 
 
 def _show(
-    request: HttpRequest, dpid: int, tried: DryRun, template: str = "dialplan/dry_run.html", **more: object
+    request: HttpRequest, dpid: int, dry_run: DryRun, template: str = "dialplan/dry_run.html", **more: object
 ) -> HttpResponse:
     """The answer as a fragment, or without htmx as a page around it."""
-    context = {"dpid": dpid, "tried": tried, "answer": template, **more}
+    context = {"dpid": dpid, "dry_run": dry_run, "answer": template, **more}
     is_fragment = request.headers.get("HX-Request") == "true"
     return render(request, template if is_fragment else "dialplan/dry_run_page.html", context)

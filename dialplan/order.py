@@ -49,10 +49,10 @@ def separated(rules: Sequence[Placed]) -> dict[int, int]:
     changes: dict[int, int] = {}
     least = -MAX_PRIORITY - 1
     for rule in rules:
-        wanted = max(rule.pr, least)
-        if wanted != rule.pr:
-            changes[rule.id] = wanted
-        least = wanted + 1
+        priority = max(rule.pr, least)
+        if priority != rule.pr:
+            changes[rule.id] = priority
+        least = priority + 1
     if least - 1 > MAX_PRIORITY:
         raise NoRoomError("There is no priority left behind the last rule.")
     return changes

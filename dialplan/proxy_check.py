@@ -48,14 +48,14 @@ class TranslationAnswer:
     attributes: str = ""
     words: str = ""
 
-    def agreement(self, tried: DryRun) -> Agreement:
+    def agreement(self, dry_run: DryRun) -> Agreement:
         """Whether the preview gives the same output and attributes."""
-        if tried.possible:
-            fits = tried.may_give(self.output, self.attributes)
+        if dry_run.possible:
+            fits = dry_run.may_give(self.output, self.attributes)
             return Agreement.POSSIBLE if fits else Agreement.DIFFERENT
-        if not tried.is_certain:
+        if not dry_run.is_certain:
             return Agreement.UNKNOWN
-        same = (self.output, self.attributes) == (tried.output, tried.attributes)
+        same = (self.output, self.attributes) == (dry_run.output, dry_run.attributes)
         return Agreement.SAME if same else Agreement.DIFFERENT
 
 
@@ -97,32 +97,32 @@ def ask_cases(
     answers: list[TranslationAnswer | None] = []
     for each in checked:
         left = ends_at - time.monotonic()
-        is_asked = not each.tried.crashes and left > 0
+        is_sent = not each.dry_run.crashes and left > 0
         timeout = min(left, client.timeout)
-        answers.append(translate_on(client, each.case.dpid, each.case.input, timeout) if is_asked else None)
+        answers.append(translate_on(client, each.case.dpid, each.case.input, timeout) if is_sent else None)
     return answers
 
 
-def ask_proxies(proxies: Iterable[Proxy], dpid: int, tried: DryRun, actor: str) -> SharedQuestion:
-    """Begin to ask all proxies for the input of `tried`; what each gives is compared as it comes.
+def ask_proxies(proxies: Iterable[Proxy], dpid: int, dry_run: DryRun, actor: str) -> SharedQuestion:
+    """Begin to ask all proxies for the input of `dry_run`; what each gives is compared as it comes.
 
     All that one proxy is asked takes at most LIMIT_S seconds. Not for an input that would crash one. Raises
     QuestionsBusyError.
     """
     change = newest_change(dpid)
     survey = Survey(
-        key=key_of("translation", dpid, tried, change),
-        title=f"“{tried.text}” in dialplan {dpid}",
+        key=key_of("translation", dpid, dry_run, change),
+        title=f"“{dry_run.text}” in dialplan {dpid}",
         targets=[target_of(proxy) for proxy in proxies],
-        question=lambda client: _ask(client, dpid, tried),
-        encode=lambda answer: _encoded(_compared(answer, tried, change, timezone.now())),
+        question=lambda client: _ask(client, dpid, dry_run),
+        encode=lambda answer: _encoded(_compared(answer, dry_run, change, timezone.now())),
         limit_s=LIMIT_S,
         whole_s=LIMIT_S,
     )
     return begin(survey, actor)
 
 
-def not_asked(proxies: Iterable[Proxy]) -> list[ComparedAnswer]:
+def unsent_answers(proxies: Iterable[Proxy]) -> list[ComparedAnswer]:
     """What is shown of each proxy where the input would crash it."""
     problem = "Not asked: the rules in the table can crash it over this input."
     return [ComparedAnswer(proxy, None, Agreement.UNKNOWN, problem) for proxy in proxies]
@@ -170,12 +170,12 @@ def _decoded(answer: SharedAnswer, still_open: bool) -> ComparedAnswer:
     )
 
 
-def _ask(client: MiClient, dpid: int, tried: DryRun) -> tuple[TranslationAnswer, Loads]:
+def _ask(client: MiClient, dpid: int, dry_run: DryRun) -> tuple[TranslationAnswer, Loads]:
     """The proxy's translation; and where that differs, what it reports of its loads."""
     ends_at = time.monotonic() + client.timeout
-    answer = translate_on(client, dpid, tried.text)
+    answer = translate_on(client, dpid, dry_run.text)
     left = ends_at - time.monotonic()
-    if answer.agreement(tried) is not Agreement.DIFFERENT or left <= 0:
+    if answer.agreement(dry_run) is not Agreement.DIFFERENT or left <= 0:
         return answer, Loads()
     try:
         reports = client.sr_list_reports("dialplan", timeout=left)
@@ -185,17 +185,20 @@ def _ask(client: MiClient, dpid: int, tried: DryRun) -> tuple[TranslationAnswer,
 
 
 def _compared(
-    result: Answer[tuple[TranslationAnswer, Loads]], tried: DryRun, change: TableChange | None, now: datetime
+    result: Answer[tuple[TranslationAnswer, Loads]],
+    dry_run: DryRun,
+    change: TableChange | None,
+    now: datetime,
 ) -> ComparedAnswer:
     if result.error is not None:
         return ComparedAnswer(result.proxy, None, Agreement.UNKNOWN, str(result.error))
     answer, loads = result.value
-    match answer.agreement(tried):
+    match answer.agreement(dry_run):
         case Agreement.SAME | Agreement.POSSIBLE as agreement:
             return ComparedAnswer(result.proxy, answer, agreement)
         case Agreement.UNKNOWN:
-            return ComparedAnswer(result.proxy, answer, Agreement.UNKNOWN, why=tried.words)
+            return ComparedAnswer(result.proxy, answer, Agreement.UNKNOWN, why=dry_run.words)
         case Agreement.DIFFERENT:
             by = panel_reload(result.proxy.name, loads)
-            explanation = explained(loads, change, tried, now, by)
+            explanation = explained(loads, change, dry_run, now, by)
             return ComparedAnswer(result.proxy, answer, Agreement.DIFFERENT, explanation=explanation)

@@ -113,17 +113,17 @@ def differing_cases(
 ) -> Iterator[str]:
     """Say of each case that a proxy does not answer as the table would, what it answers."""
     for each, answer in zip(checked, answers, strict=True):
-        if answer is not None and answer.agreement(each.tried) is Agreement.DIFFERENT:
+        if answer is not None and answer.agreement(each.dry_run) is Agreement.DIFFERENT:
             yield (
                 f"“{each.case.input}” in dialplan {each.case.dpid}: the proxy gives {_quoted(answer.output)},"
-                f" the table {_given(each.tried)}."
+                f" the table {_given(each.dry_run)}."
             )
 
 
-def _given(tried: DryRun) -> str:
-    if not tried.possible:
-        return _quoted(tried.output)
-    return " or ".join(dict.fromkeys(_quoted(each.output) for each in tried.possible))
+def _given(dry_run: DryRun) -> str:
+    if not dry_run.possible:
+        return _quoted(dry_run.output)
+    return " or ".join(dict.fromkeys(_quoted(each.output) for each in dry_run.possible))
 
 
 def _quoted(output: str | None) -> str:

@@ -118,7 +118,7 @@ def find(rule_id: int) -> Rule | None:
     return Rule.objects.filter(pk=min(rule_id, 2**31 - 1)).first()
 
 
-def row_asked_for(given: QueryDict) -> RuleRow | None:
+def requested_row(given: QueryDict) -> RuleRow | None:
     """The rule that an address names by `row`, if there is one."""
     row_id = integer(given.get("row"), 1, MAX_INT)
     found = find(row_id) if row_id is not None else None
@@ -200,9 +200,9 @@ def _met_by(inputs: Iterable[str]) -> QuerySet[Rule]:
     texts = [Lower(Value(text)) for text in set(inputs)]
     # Read in the connection's character set: a latin1 column is not compared with what latin1 lacks.
     rows = Rule.objects.alias(lower=Lower(Cast("match_exp", CharField(max_length=64))))
-    wanted = ~Q(match_op=MatchOperator.EQUAL) | Q(lower__in=texts)
+    matching = ~Q(match_op=MatchOperator.EQUAL) | Q(lower__in=texts)
     breaking = Q(match_exp="") | Q(repl_exp__regex=_MAY_CRASH)
-    return rows.filter(wanted | breaking)
+    return rows.filter(matching | breaking)
 
 
 def next_priority(dpid: int, after: int | None = None) -> int:

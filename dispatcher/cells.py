@@ -43,7 +43,7 @@ class LiveCell:
     since_is_exact: bool = True
     age: str = ""
     seen_at: datetime | None = None
-    seen_age: str = ""
+    answered_age: str = ""
     changed: tuple[ColumnDifference, ...] = ()
     check: Check | None = None
     compared: bool = True
@@ -93,16 +93,16 @@ class Comparison:
         )
 
     def cell(
-        self, each: WatchedProxy, held: Sequence[KnownDestination], occurrence: int, row: Destination
+        self, each: WatchedProxy, listed: Sequence[KnownDestination], occurrence: int, row: Destination
     ) -> "LiveCell":
         """The cell of a row on one proxy."""
         pk = each.proxy.pk
         compared = pk not in self.separate
-        if occurrence >= len(held):
+        if occurrence >= len(listed):
             return replace(
                 cell_of(each, None, compared=compared), absence=self._absence(each, occurrence, row)
             )
-        mine = held[occurrence]
+        mine = listed[occurrence]
         if not (each.fresh and compared):
             return cell_of(each, mine, compared=compared)
         loaded = self.loaded[pk].columns_of((row.setid, mine.uri_key, occurrence), row.pk)
@@ -121,26 +121,26 @@ class Comparison:
 
 def cell_of(
     each: WatchedProxy,
-    held: KnownDestination | None,
+    known: KnownDestination | None,
     changed: tuple[ColumnDifference, ...] = (),
     *,
     compared: bool = True,
 ) -> LiveCell:
-    """The cell of a proxy that holds `held` or nothing, which is known only of one that has answered."""
+    """The cell of a proxy whose memory has `known`, or nothing; unknown where it never answered."""
     if not each.known:
         return LiveCell(each.proxy.name, "unknown", fresh=False)
     seen_at = None if each.fresh else each.seen_at
     return LiveCell(
         proxy=each.proxy.name,
-        state=held.state if held else "absent",
+        state=known.state if known else "absent",
         fresh=each.fresh,
-        since=held.since if held else None,
-        since_is_exact=held.since_is_exact if held else True,
-        age=in_words(each.now - held.since) if held else "",
+        since=known.since if known else None,
+        since_is_exact=known.since_is_exact if known else True,
+        age=in_words(each.now - known.since) if known else "",
         seen_at=seen_at,
-        seen_age=in_words(each.now - seen_at) if seen_at else "",
+        answered_age=in_words(each.now - seen_at) if seen_at else "",
         changed=changed,
-        check=live_check(each, held) if held else None,
+        check=live_check(each, known) if known else None,
         compared=compared,
     )
 

@@ -252,9 +252,9 @@ class _Side:
     loaded: LoadedByProxy
 
 
-def _differ(listed: Texts, held: Texts) -> bool:
+def _differ(table: Texts, loaded: Texts) -> bool:
     """Whether the listed columns of a row and of memory differ at a glance."""
-    return listed != held and (held[3:] != _WITHOUT_DETAILS or listed[:3] != held[:3])
+    return table != loaded and (loaded[3:] != _WITHOUT_DETAILS or table[:3] != loaded[:3])
 
 
 def _compared(rows: dict[Identity, Texts], side: _Side, unresolved: frozenset[str]) -> _Compared:
@@ -263,17 +263,19 @@ def _compared(rows: dict[Identity, Texts], side: _Side, unresolved: frozenset[st
     memory, stale = side.memory, side.loaded.stale
     listeners = {texts[1] for texts in memory.values() if texts[1]}
     for identity, texts in rows.items():
-        held = memory.get(identity)
-        if held is not None and identity[1] in unresolved:
+        loaded = memory.get(identity)
+        if loaded is not None and identity[1] in unresolved:
             compared.dropped.append(identity)
-        elif held is None:
+        elif loaded is None:
             row = DestinationRow(*texts)
             if not is_dropped(side.loader.findings(row)):
                 compared.added.append((identity, row))
-        elif identity in stale or _differ(texts[_LISTED], held):
+        elif identity in stale or _differ(texts[_LISTED], loaded):
             row = DestinationRow(*texts)
-            _compare_row(compared, identity, row, _known(identity, held), side.loaded.table, listeners)
-    compared.removed.extend((identity, held[0]) for identity, held in memory.items() if identity not in rows)
+            _compare_row(compared, identity, row, _known(identity, loaded), side.loaded.table, listeners)
+    compared.removed.extend(
+        (identity, texts[0]) for identity, texts in memory.items() if identity not in rows
+    )
     return compared
 
 

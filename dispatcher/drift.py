@@ -56,9 +56,9 @@ def differing_columns(
         ("probe_mode", _probe_mode(row.probe_mode), _known(loaded.probe_mode, _probe_mode)),
     ]
     return tuple(
-        ColumnDifference(column, mask_weight(table), held)
-        for column, table, held in pairs
-        if held is not None and table != held
+        ColumnDifference(column, mask_weight(table), listed)
+        for column, table, listed in pairs
+        if listed is not None and table != listed
     )
 
 

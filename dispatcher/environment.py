@@ -46,7 +46,7 @@ def set_of_row(setid: int) -> SetOfRow:
     """The sums over a set after a reload, with the states of the answering proxy where fewest are active."""
     fresh = [each for each in watched_proxies() if each.fresh]
     on_proxies = set_counts(fresh, [setid])[setid] if fresh else ()
-    worst = min(on_proxies, key=lambda each: (not each.held, each.active), default=None)
+    worst = min(on_proxies, key=lambda each: (not each.loaded, each.active), default=None)
     reference = worst.watched.proxy if worst else None
     after = selectors.after_reload([setid], reference)
     totals = after.totals.get(setid)

@@ -186,9 +186,11 @@ def build(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> Destinati
     def line(row: Destination) -> RowView:
         values = DestinationRow.of(row)
         occurrence, duplicate = occurrences[row.pk]
-        held = known.get((row.setid, uri_key(row.destination)), {})
-        cells = tuple(comparison.cell(each, held.get(each.proxy.pk, ()), occurrence, row) for each in watched)
-        in_reference = held.get(reference.pk, ()) if reference else ()
+        on_proxies = known.get((row.setid, uri_key(row.destination)), {})
+        cells = tuple(
+            comparison.cell(each, on_proxies.get(each.proxy.pk, ()), occurrence, row) for each in watched
+        )
+        in_reference = on_proxies.get(reference.pk, ()) if reference else ()
         mine = in_reference[occurrence] if occurrence < len(in_reference) else None
         fact = facts.get(uri_key(row.destination))
         finding = after.left_out.get(row.pk)
@@ -329,8 +331,8 @@ def _orphans(
     fresh = [each for each in watched if each.fresh and each.proxy.pk not in separate]
     by_uri: dict[tuple[int, str], dict[int, KnownDestination]] = defaultdict(dict)
     whole_sets = last_page and query.setid is None
-    for held in selectors.gone_from_table(setids, [each.proxy for each in fresh], whole_sets=whole_sets):
-        by_uri[held.setid, held.uri_key][held.proxy_id] = held
+    for gone in selectors.gone_from_table(setids, [each.proxy for each in fresh], whole_sets=whole_sets):
+        by_uri[gone.setid, gone.uri_key][gone.proxy_id] = gone
     lines: dict[int, list[OrphanView]] = defaultdict(list)
     for (setid, _key), by_proxy in by_uri.items():
         first = next(iter(by_proxy.values()))

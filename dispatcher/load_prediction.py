@@ -139,11 +139,11 @@ def left_out(setids: Iterable[int], version: str = "") -> dict[int, RowFinding]:
 
     An empty `version` stands for the strictest release.
     """
-    wanted = sorted(set(setids))
-    if not wanted:
+    chosen = sorted(set(setids))
+    if not chosen:
         return {}
     found: dict[int, RowFinding] = {}
-    for row_id, row, is_unresolved in _suspects(wanted):
+    for row_id, row, is_unresolved in _suspects(chosen):
         loader = Loader.of_version(version, _no_such_name if is_unresolved else _unknown)
         finding = next(
             (each.finding for each in loader.findings(row) if each.finding.effect in _LEFT_OUT), None

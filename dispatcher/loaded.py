@@ -168,14 +168,14 @@ def separate_tables(watched: Iterable[WatchedProxy]) -> dict[int, str]:
                 " table dispatcher has, so that it loads a table of its own."
             )
             continue
-        held, shared = _shared_with_table(each.proxy)
-        if not held and load is not None and load.loaded == load.discarded == 0:
+        count, shared = _shared_with_table(each.proxy)
+        if not count and load is not None and load.loaded == load.discarded == 0:
             found[each.proxy.pk] = (
                 f"Not compared: partition {each.proxy.partition} loaded no rows at all; whether it loads the"
                 " table dispatcher is known after a reload by this panel."
             )
-        if held and 2 * shared < held:
-            found[each.proxy.pk] = _why_separate(each.proxy, held, shared)
+        if count and 2 * shared < count:
+            found[each.proxy.pk] = _why_separate(each.proxy, count, shared)
     return found
 
 
@@ -247,24 +247,24 @@ def _columns_before(before: Mapping[str, Any]) -> LoadedColumns:
 
 
 def _shared_with_table(proxy: Proxy) -> tuple[int, int]:
-    """How many destinations of a sample the proxy holds, and how many of these the table has too."""
-    held = list(
+    """The size of a sample of the destinations in a proxy's memory, and how many of them are in the table."""
+    sample = list(
         KnownDestination.objects.filter(proxy=proxy, partition=proxy.partition)
         .order_by("setid", "uri_key")
         .values_list("setid", "uri_key")[:SAMPLE]
     )
-    if not held:
+    if not sample:
         return 0, 0
     rows = Destination.objects.annotate(key=Lower("destination")).filter(
-        setid__in={setid for setid, _key in held}, key__in={key for _setid, key in held}
+        setid__in={setid for setid, _key in sample}, key__in={key for _setid, key in sample}
     )
     listed = {(setid, key.rstrip(" ")) for setid, key in rows.values_list("setid", "key").distinct()}
-    return len(held), len(listed.intersection(held))
+    return len(sample), len(listed.intersection(sample))
 
 
-def _why_separate(proxy: Proxy, held: int, shared: int) -> str:
+def _why_separate(proxy: Proxy, count: int, shared: int) -> str:
     of_it = "None" if not shared else f"Only {shared}"
     return (
-        f"Not compared: {of_it} of {held} destinations of partition {proxy.partition} is in the table"
+        f"Not compared: {of_it} of {count} destinations of partition {proxy.partition} is in the table"
         " dispatcher, so that it seems to load a table of its own."
     )

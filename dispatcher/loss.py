@@ -56,16 +56,17 @@ def loss_of(row: DestinationRow) -> Loss:
     fresh = [each.proxy for each in watched_proxies() if each.fresh][:MAX_COMPARED]
     if not fresh:
         return _loss_on(row, None, ())
-    held = live_states([(row.setid, uri_key(row.destination))]).get((row.setid, uri_key(row.destination)), {})
-    losses = [_loss_on(row, proxy, held.get(proxy.pk, ())) for proxy in fresh]
+    key = (row.setid, uri_key(row.destination))
+    listed = live_states([key]).get(key, {})
+    losses = [_loss_on(row, proxy, listed.get(proxy.pk, ())) for proxy in fresh]
     worst = max(losses, key=lambda each: (each.no_active_left, each.share or 0.0))
     return replace(worst, emptied_on=tuple(each.proxy for each in losses if each.no_active_left))
 
 
-def _loss_on(row: DestinationRow, proxy: Proxy | None, held: Sequence[KnownDestination]) -> Loss:
+def _loss_on(row: DestinationRow, proxy: Proxy | None, listed: Sequence[KnownDestination]) -> Loss:
     after = selectors.after_reload([row.setid], proxy)
     totals = after.totals[row.setid]
-    state_is_active = held[0].state == "active" if held else row.state not in (1, 2)
+    state_is_active = listed[0].state == "active" if listed else row.state not in (1, 2)
     active = state_is_active and row.id not in after.left_out
     return Loss(
         rows=totals.rows,

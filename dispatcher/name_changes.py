@@ -50,7 +50,7 @@ def name_changes(each: WatchedProxy, rows: Rows, names: TableNames) -> NameChang
     dropped: list[Change] = []
     doubtful: list[Change] = []
     moved: list[Change] = []
-    for identity, uri, state, addresses in _held(each, names):
+    for identity, uri, state, addresses in _listed(each, names):
         row = rows.get(identity)
         if row is None:
             continue
@@ -103,7 +103,7 @@ def _difference(listed: list[str], name: NameState) -> ColumnDifference:
     return ColumnDifference("addresses", addresses_text(ours), addresses_text(listed))
 
 
-def _held(each: WatchedProxy, names: TableNames) -> Iterator[tuple[Identity, str, str, list[str]]]:
+def _listed(each: WatchedProxy, names: TableNames) -> Iterator[tuple[Identity, str, str, list[str]]]:
     """Identity, URI, state and addresses of what the proxy holds of these names."""
     known = KnownDestination.objects.filter(proxy=each.proxy, partition=each.proxy.partition)
     if len(names.by_key) <= _AT_ONCE:

@@ -99,9 +99,9 @@ def name_facts(destinations: Iterable[str], watched: Sequence[WatchedProxy]) -> 
     if not keys:
         return {}
     lookups = NameLookup.objects.filter(uri_key__in=keys[:_AT_ONCE])
-    held = _addresses(keys[:_AT_ONCE], watched)
+    addresses = _addresses(keys[:_AT_ONCE], watched)
     now = watched[0].now if watched else None
-    return {each.uri_key: _fact(each, held.get(each.uri_key, ()), now) for each in lookups}
+    return {each.uri_key: _fact(each, addresses.get(each.uri_key, ()), now) for each in lookups}
 
 
 def _may_have_name(destination: str) -> bool:
@@ -127,13 +127,13 @@ def _addresses(
     return found
 
 
-def _fact(lookup: NameLookup, held: Sequence[Listed], now: datetime | None) -> NameFact:
+def _fact(lookup: NameLookup, addresses: Sequence[Listed], now: datetime | None) -> NameFact:
     def age(moment: datetime | None) -> str:
         return in_words(now - moment) if now and moment else ""
 
     on_proxies = tuple(
         ProxyAddresses(name, addresses_text(listed), has_moved(listed, lookup.addresses))
-        for name, listed in held
+        for name, listed in addresses
     )
     return NameFact(
         lookup, on_proxies, age(lookup.outcome_since), age(lookup.moved_at), age(lookup.looked_up_at)

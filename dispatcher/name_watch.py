@@ -40,17 +40,17 @@ _OUTCOMES = {
 
 def carry_out(now: datetime) -> None:
     """Look up the names that are due as of `now`, and store what came of it."""
-    wanted = dict(_named_destinations())
+    by_key = dict(_named_destinations())
     stored = {each.uri_key: each for each in NameLookup.objects.all()[: 2 * MOST_NAMES]}
-    _forget(stored.keys() - wanted.keys())
+    _forget(stored.keys() - by_key.keys())
     due = sorted(
-        (key for key in wanted if key not in stored or stored[key].due_at <= now),
+        (key for key in by_key if key not in stored or stored[key].due_at <= now),
         key=lambda key: stored[key].due_at if key in stored else now - timedelta(days=1),
     )[:MOST_AT_A_TURN]
     if not due:
         return
-    found = look_up_all((wanted[key] for key in due), TURN_LIMIT_S, with_ttl=True)
-    _store({key: (wanted[key], found[wanted[key]]) for key in due}, stored, now)
+    found = look_up_all((by_key[key] for key in due), TURN_LIMIT_S, with_ttl=True)
+    _store({key: (by_key[key], found[by_key[key]]) for key in due}, stored, now)
 
 
 def named(destinations: Iterable[str]) -> Iterator[tuple[str, Name]]:
@@ -91,7 +91,7 @@ def _store(found: Mapping[str, tuple[Name, Lookup]], stored: Mapping[str, NameLo
     """Write what changed, and when each was looked up. A name that was not asked stays due."""
     written = _Written([], [], {})
     for key, (name, lookup) in found.items():
-        if lookup.outcome is not Outcome.NOT_ASKED:
+        if lookup.outcome is not Outcome.NOT_LOOKED_UP:
             _sort_in(written, stored.get(key), _taken(key, name, lookup, now))
     with transaction.atomic():
         NameLookup.objects.bulk_create(written.new, batch_size=AT_ONCE, ignore_conflicts=True)

@@ -36,7 +36,7 @@ class Outcome(Enum):
     FOUND = "found"
     NO_SUCH_NAME = "no such name"
     NO_ANSWER = "no answer"
-    NOT_ASKED = "not asked"
+    NOT_LOOKED_UP = "not asked"
     """The time for all names together was over before this one's turn."""
 
 
@@ -65,30 +65,30 @@ def look_up_all(names: Iterable[Name], limit_s: float, *, with_ttl: bool = False
     With `with_ttl` DNS is asked for the time that each answer holds, which costs one more question.
     """
     deadline = time.monotonic() + limit_s
-    begun: dict[Name, float] = {}
+    started: dict[Name, float] = {}
 
     def look_up_one(name: Name) -> Lookup:
-        begun[name] = time.monotonic()
+        started[name] = time.monotonic()
         return _look_up(name, deadline, with_ttl)
 
-    asked = {name: _batch_threads.submit(look_up_one, name) for name in dict.fromkeys(names)}
-    wait(asked.values(), timeout=limit_s)
+    pending = {name: _batch_threads.submit(look_up_one, name) for name in dict.fromkeys(names)}
+    wait(pending.values(), timeout=limit_s)
     # One that began just before the end had no time for an answer: nothing can be said of it.
     latest = deadline - min(LIMIT_S, limit_s * _FAIR_SHARE)
-    return {name: _result(future, begun.get(name, deadline) <= latest) for name, future in asked.items()}
+    return {name: _result(future, started.get(name, deadline) <= latest) for name, future in pending.items()}
 
 
 def _result(future: Future[Lookup], had_time: bool) -> Lookup:
     if future.cancel() or future.cancelled():
-        return Lookup(Outcome.NOT_ASKED)
+        return Lookup(Outcome.NOT_LOOKED_UP)
     if future.done():
         return future.result()
-    return Lookup(Outcome.NO_ANSWER if had_time else Outcome.NOT_ASKED)
+    return Lookup(Outcome.NO_ANSWER if had_time else Outcome.NOT_LOOKED_UP)
 
 
 def _look_up(name: Name, end: float, with_ttl: bool) -> Lookup:
     if time.monotonic() >= end:
-        return Lookup(Outcome.NOT_ASKED)
+        return Lookup(Outcome.NOT_LOOKED_UP)
     host, port, transport = name
     deadline = min(end, time.monotonic() + LIMIT_S)
     target = host if port else _service_target(host, transport, deadline) or host

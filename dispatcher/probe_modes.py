@@ -48,12 +48,12 @@ def _apply(proxy_id: int, digest: str) -> None:
     for pk, mode, setid, key, occurrence in known.iterator():
         columns = loaded.get((setid, key, occurrence))
         # Any other value than "always" loads as "only while probing".
-        wanted = None if columns is None else int(columns.probe_mode == _ALWAYS)
-        if wanted != mode:
-            changed[wanted].append(pk)
-    for wanted, pks in changed.items():
+        expected = None if columns is None else int(columns.probe_mode == _ALWAYS)
+        if expected != mode:
+            changed[expected].append(pk)
+    for expected, pks in changed.items():
         for start in range(0, len(pks), ROWS_AT_ONCE):
             KnownDestination.objects.filter(pk__in=pks[start : start + ROWS_AT_ONCE]).update(
-                probe_mode=wanted
+                probe_mode=expected
             )
     ProxyContact.objects.filter(proxy_id=proxy_id).update(modes_digest=digest)

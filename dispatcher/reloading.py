@@ -88,12 +88,12 @@ class DispatcherReload:
     def _record(self, reply: ReloadReply[Poll]) -> None:
         """Remember the rows that the proxy loaded: those of the table, if they are the same as before."""
         table = read_table()
-        held = reply.read_back.value.snapshot.memory.destinations
+        destinations = reply.read_back.value.snapshot.memory.destinations
         record_load(
             reply,
             "dispatcher",
             rows=self._rows if rows_to_keep(table) == self._rows else None,
-            fits=all(destination.identity in table for destination in held),
+            fits=all(destination.identity in table for destination in destinations),
         )
 
 

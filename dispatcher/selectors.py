@@ -163,18 +163,18 @@ def after_reload(setids: Iterable[int], reference: Proxy | None) -> AfterReload:
 
     One query where every row is sure to load, else three.
     """
-    wanted = sorted(set(setids))
-    if not wanted:
+    chosen = sorted(set(setids))
+    if not chosen:
         return AfterReload({}, {})
-    totals, suspects = _set_totals(wanted, reference, ())
-    unloadable = left_out(wanted) if suspects else {}
+    totals, suspects = _set_totals(chosen, reference, ())
+    unloadable = left_out(chosen) if suspects else {}
     if unloadable:
-        totals, _suspects = _set_totals(wanted, reference, unloadable)
+        totals, _suspects = _set_totals(chosen, reference, unloadable)
     return AfterReload(totals, unloadable)
 
 
 def _set_totals(
-    wanted: Sequence[int], reference: Proxy | None, without: Collection[int]
+    chosen: Sequence[int], reference: Proxy | None, without: Collection[int]
 ) -> tuple[dict[int, SetTotals], int]:
     """The totals by set, without the rows of these ids, and how many rows may not load."""
     weight = _LOADED_WEIGHT.format(integer="SIGNED" if connection.vendor == "mysql" else "INTEGER")
@@ -189,11 +189,11 @@ def _set_totals(
         f" FROM dispatcher d {WITH_UNRESOLVED} LEFT JOIN efcp_known_destination k"
         " ON k.proxy_id = %s AND k.`partition` = %s AND k.setid = d.setid"
         " AND k.uri_key = LOWER(d.destination) AND k.occurrence = 0"
-        f" WHERE d.setid IN ({', '.join(['%s'] * len(wanted))}) GROUP BY d.setid"
+        f" WHERE d.setid IN ({', '.join(['%s'] * len(chosen))}) GROUP BY d.setid"
     )
     proxy_id, partition = (reference.pk, reference.partition) if reference else (0, "")
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*SOUND, NameOutcome.NO_SUCH_NAME.value, proxy_id, partition, *wanted])
+        cursor.execute(sql, [*SOUND, NameOutcome.NO_SUCH_NAME.value, proxy_id, partition, *chosen])
         rows = cursor.fetchall()
     totals = {
         row[0]: SetTotals(row[0], row[1], int(row[2]), int(row[3]), int(row[4]), row[5]) for row in rows
@@ -217,19 +217,19 @@ def gone_from_table(
 
     With `whole_sets` also those of every set that the table lost altogether.
     """
-    wanted = sorted(set(setids))
-    if not proxies or not (wanted or whole_sets):
+    chosen = sorted(set(setids))
+    if not proxies or not (chosen or whole_sets):
         return []
-    sets = ", ".join(["%s"] * len(wanted)) or "NULL"
+    sets = ", ".join(["%s"] * len(chosen)) or "NULL"
     lost_sets = " OR k.setid NOT IN (SELECT setid FROM dispatcher)" if whole_sets else ""
-    held_by = " OR ".join(["(k.proxy_id = %s AND k.`partition` = %s)"] * len(proxies))
+    on_proxies = " OR ".join(["(k.proxy_id = %s AND k.`partition` = %s)"] * len(proxies))
     # Joined to the sets' rows as one small table, so that the database looks through the big one once.
     sql = (
         "SELECT k.* FROM efcp_known_destination k LEFT JOIN"  # noqa: S608 - no value in the text
         f" (SELECT DISTINCT setid, LOWER(destination) AS uri_key FROM dispatcher WHERE setid IN ({sets})) d"
         " ON d.setid = k.setid AND d.uri_key = k.uri_key"
-        f" WHERE ({held_by}) AND ((k.setid IN ({sets}) AND d.setid IS NULL){lost_sets})"
+        f" WHERE ({on_proxies}) AND ((k.setid IN ({sets}) AND d.setid IS NULL){lost_sets})"
         " ORDER BY k.setid, k.position LIMIT %s"
     )
     holders = [value for proxy in proxies for value in (proxy.pk, proxy.partition)]
-    return list(KnownDestination.objects.raw(sql, [*wanted, *holders, *wanted, limit]))
+    return list(KnownDestination.objects.raw(sql, [*chosen, *holders, *chosen, limit]))

@@ -19,13 +19,13 @@ class DuplicateDestinationError(RowRefusedError):
 class DestinationRepository(Repository[DestinationRow]):
     """The destinations: no second row of one set and URI."""
 
-    def refuse(self, wanted: DestinationRow, original: DestinationRow | None) -> None:
+    def refuse(self, edited: DestinationRow, original: DestinationRow | None) -> None:
         """Raise DuplicateDestinationError. A row that has a twin already may keep it, and be edited."""
         if original is not None:
-            moved = wanted.setid != original.setid
-            if not moved and same_uri(wanted.destination, original.destination):
+            moved = edited.setid != original.setid
+            if not moved and same_uri(edited.destination, original.destination):
                 return
-        other = same_destination(wanted.setid, wanted.destination, original.id if original else None)
+        other = same_destination(edited.setid, edited.destination, original.id if original else None)
         if other is not None:
             raise DuplicateDestinationError(other)
 

@@ -15,7 +15,7 @@ from dispatcher.routing.addresses import Name
 LIMIT_S = 0.8
 """What all look-ups of one page may take together."""
 
-MOST_ASKED = 500
+MOST_LOOKED_UP = 500
 """Names that one page looks up itself. Of more, the watcher's last look-ups count, where they are not old."""
 
 _GRACE = timedelta(seconds=30)
@@ -49,7 +49,7 @@ class TableNames:
     def resolve(self, host: str, port: int | None, transport: str) -> tuple[str, ...] | None:
         """What a loader is told: the addresses, none where there is no such name, None where not known."""
         state = self._by_name.get((host.lower(), port, transport))
-        if state is None or state.outcome in {Outcome.NO_ANSWER, Outcome.NOT_ASKED}:
+        if state is None or state.outcome in {Outcome.NO_ANSWER, Outcome.NOT_LOOKED_UP}:
             return None
         return state.addresses
 
@@ -70,43 +70,43 @@ class TableNames:
     @property
     def unknown(self) -> frozenset[str]:
         """The URI keys of whose names nothing could be learnt in time."""
-        return self.with_outcome(Outcome.NO_ANSWER, Outcome.NOT_ASKED)
+        return self.with_outcome(Outcome.NO_ANSWER, Outcome.NOT_LOOKED_UP)
 
 
 def stored_names(destinations: Iterable[str]) -> TableNames:
     """The names as the watcher looked them up last; one that it did not look up of late was not asked."""
-    wanted = dict(named(destinations))
-    return _table_names(wanted, _stored(wanted), {})
+    names = dict(named(destinations))
+    return _table_names(names, _stored(names), {})
 
 
 def look_up_names(destinations: Iterable[str], limit_s: float = LIMIT_S) -> TableNames:
     """The names as they are looked up now, within `limit_s` seconds; else as the watcher did of late."""
-    wanted = dict(named(destinations))
-    if not wanted:
+    names = dict(named(destinations))
+    if not names:
         return TableNames()
-    asked = list(dict.fromkeys(wanted.values()))[:MOST_ASKED]
-    return _table_names(wanted, _stored(wanted), look_up_all(asked, limit_s))
+    due = list(dict.fromkeys(names.values()))[:MOST_LOOKED_UP]
+    return _table_names(names, _stored(names), look_up_all(due, limit_s))
 
 
-def _stored(wanted: Mapping[str, Name]) -> dict[str, NameLookup]:
+def _stored(names: Mapping[str, Name]) -> dict[str, NameLookup]:
     recent = NameLookup.objects.filter(due_at__gt=timezone.now() - _GRACE)
-    if len(wanted) <= _AT_ONCE:
-        recent = recent.filter(uri_key__in=list(wanted))
-    return {each.uri_key: each for each in recent} if wanted else {}
+    if len(names) <= _AT_ONCE:
+        recent = recent.filter(uri_key__in=list(names))
+    return {each.uri_key: each for each in recent} if names else {}
 
 
 def _table_names(
-    wanted: Mapping[str, Name], stored: Mapping[str, NameLookup], asked: Mapping[Name, Lookup]
+    names: Mapping[str, Name], stored: Mapping[str, NameLookup], lookups: Mapping[Name, Lookup]
 ) -> TableNames:
-    by_key = {key: _state(name, stored.get(key), asked.get(name)) for key, name in wanted.items()}
-    return TableNames(by_key, {wanted[key]: state for key, state in by_key.items()})
+    by_key = {key: _state(name, stored.get(key), lookups.get(name)) for key, name in names.items()}
+    return TableNames(by_key, {names[key]: state for key, state in by_key.items()})
 
 
-def _state(name: Name, stored: NameLookup | None, asked: Lookup | None) -> NameState:
-    outcome = _OUTCOMES[NameOutcome(stored.outcome)] if stored else Outcome.NOT_ASKED
-    if asked is None or asked.outcome is Outcome.NOT_ASKED:
+def _state(name: Name, stored: NameLookup | None, lookup: Lookup | None) -> NameState:
+    outcome = _OUTCOMES[NameOutcome(stored.outcome)] if stored else Outcome.NOT_LOOKED_UP
+    if lookup is None or lookup.outcome is Outcome.NOT_LOOKED_UP:
         addresses = tuple(stored.addresses) if stored else ()
     else:
-        outcome, addresses = asked.outcome, asked.addresses
+        outcome, addresses = lookup.outcome, lookup.addresses
     is_same = stored is not None and _OUTCOMES[NameOutcome(stored.outcome)] is outcome
     return NameState(name[0], outcome, addresses, stored.outcome_since if stored and is_same else None)

@@ -217,8 +217,8 @@ def _wrong_shares(values: Mapping[str, Any], rows: Sequence[DestinationRow], own
     ]
     wrong.sort(key=lambda each: -each[0])
     sentences = [
-        f"{row.destination or 'this one'} gets {percent_text(gets)} % instead of {percent_text(asked)} %"
-        for difference, row, gets, asked in wrong[:MAX_WRONG_SHARES]
+        f"{row.destination or 'this one'} gets {percent_text(gets)} % instead of {percent_text(expected)} %"
+        for difference, row, gets, expected in wrong[:MAX_WRONG_SHARES]
         if difference >= NOTICEABLE_PERCENT
     ]
     return "; ".join(sentences) or "by less than one percent each"

@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect, never skip, what this run leaves out."""
     on_mariadb = connections["default"].vendor == "mysql"
 
-    def is_wanted(item: pytest.Item) -> bool:
+    def is_selected(item: pytest.Item) -> bool:
         if item.get_closest_marker("mariadb"):
             return on_mariadb
         if on_mariadb and item.get_closest_marker("sqlite"):
@@ -67,14 +67,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         fixtures = set(getattr(item, "fixturenames", ()))
         return bool(fixtures & DATABASE_FIXTURES) or item.get_closest_marker("django_db") is not None
 
-    wanted = [item for item in items if is_wanted(item)]
-    config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
+    selected = [item for item in items if is_selected(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not is_selected(item)])
     # Each worker begins with an equal part of the list. Its share of the long tests comes first, or the last
     # of them would run while the others have nothing left to do. A module's tests stay together, since each
     # worker that runs some of them starts the module's panel again.
-    long = groupby((item for item in wanted if _is_long(item)), key=lambda item: item.path)
+    long = groupby((item for item in selected if _is_long(item)), key=lambda item: item.path)
     modules = [list(tests) for _path, tests in long]
-    short = [item for item in wanted if not _is_long(item)]
+    short = [item for item in selected if not _is_long(item)]
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     parts = ((*chain(*modules[worker::workers]), *short[worker::workers]) for worker in range(workers))
     items[:] = [item for part in parts for item in part]

@@ -28,7 +28,7 @@ class NameServer:
     ttl: int = 5
     silent: set[str] = field(default_factory=set)
     failing: set[str] = field(default_factory=set)
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    queries: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
 
     def reply(self, wire: bytes, room: int) -> bytes | None:
@@ -37,7 +37,7 @@ class NameServer:
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()
         kind = dns.rdatatype.to_text(question.rdtype)
-        self.asked.append((name, kind))
+        self.queries.append((name, kind))
         if name in self.silent:
             return None
         response = dns.message.make_response(query)

@@ -69,15 +69,15 @@ class ProxyContactFactory(DjangoModelFactory[ProxyContact]):
         model = ProxyContact
 
     class Params:
-        seen_s_ago = 1.0
+        answered_s_ago = 1.0
 
     proxy = SubFactory(ProxyFactory)
     tried_at = LazyFunction(timezone.now)
-    seen_at = LazyAttribute(lambda contact: contact.tried_at - timedelta(seconds=contact.seen_s_ago))
+    seen_at = LazyAttribute(lambda contact: contact.tried_at - timedelta(seconds=contact.answered_s_ago))
     asked_at = SelfAttribute("seen_at")
     interval_s = LazyAttribute(
         lambda contact: (
-            SLOW_MACHINE.total_seconds() if contact.seen_s_ago < FRESH_FOR.total_seconds() else 2.0
+            SLOW_MACHINE.total_seconds() if contact.answered_s_ago < FRESH_FOR.total_seconds() else 2.0
         )
     )
 

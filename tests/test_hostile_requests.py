@@ -108,8 +108,8 @@ ADDRESSES = sorted(set(named(get_resolver().url_patterns)))
 @pytest.fixture(autouse=True)
 def _no_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no name looked up."""
-    monkeypatch.setattr(names, "look_up", lambda *_asked: names.Lookup(names.Outcome.NO_ANSWER))
-    monkeypatch.setattr(table_names, "look_up_all", lambda *_asked: {})
+    monkeypatch.setattr(names, "look_up", lambda *_arguments: names.Lookup(names.Outcome.NO_ANSWER))
+    monkeypatch.setattr(table_names, "look_up_all", lambda *_arguments: {})
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def _note(event: str, _given: object) -> None:
     if event == "socket.connect" and _request_threads:
         thread: threading.Thread | None = threading.current_thread()
         while thread is not None and thread not in _request_threads:
-            thread = getattr(thread, "begun_by", None)
+            thread = getattr(thread, "started_by", None)
         if thread is not None:
             _watched.append(event)
 
@@ -79,7 +79,7 @@ def connections_opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     def start_noting(thread: threading.Thread) -> None:
         work = getattr(thread, "_target", None)
         if not getattr(work, "__qualname__", "").startswith("in_background."):
-            thread.begun_by = threading.current_thread()  # type: ignore[attr-defined]
+            thread.started_by = threading.current_thread()  # type: ignore[attr-defined]
         start(thread)
 
     monkeypatch.setattr(threading.Thread, "start", start_noting)
@@ -123,10 +123,10 @@ def test_only_the_documented_views_connect_to_a_proxy(
 
 
 def test_tests_beyond_the_limit_are_refused() -> None:
-    begun, may_end = threading.Semaphore(0), threading.Event()
+    started, may_end = threading.Semaphore(0), threading.Event()
 
     def view(_request: HttpRequest) -> HttpResponse:
-        begun.release()
+        started.release()
         may_end.wait(20)
         return HttpResponse("done")
 
@@ -135,7 +135,7 @@ def test_tests_beyond_the_limit_are_refused() -> None:
     try:
         for thread in threads:
             thread.start()
-        assert all(begun.acquire(timeout=20) for _ in threads)
+        assert all(started.acquire(timeout=20) for _ in threads)
         refused = limited(request)
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
     finally:

@@ -15,18 +15,18 @@ class CheckedCase:
     """A case and what comes of its input."""
 
     case: SavedCase
-    tried: DryRun
+    dry_run: DryRun
 
     @property
     def passes(self) -> bool:
         """Whether exactly what is expected comes out, in every possible order of equal priorities."""
-        return self.tried.always_gives(self.case.expected)
+        return self.dry_run.always_gives(self.case.expected)
 
     @property
     def words(self) -> str:
         """What comes out and what should, for people."""
         expected = "nothing" if self.case.expected is None else f"“{self.case.expected}”"
-        gives = self.tried.words if self.tried.output is None else f"“{self.tried.output}” comes out."
+        gives = self.dry_run.words if self.dry_run.output is None else f"“{self.dry_run.output}” comes out."
         return f"Test case “{self.case.input}” fails: {gives} Expected: {expected}."
 
 
@@ -35,7 +35,7 @@ def run_cases(
 ) -> tuple[CheckedCase, ...]:
     """Run cases that stand by dialplan; `unsaved` stands for the row `rule_id`, or behind the others.
 
-    Each dialplan is loaded once, all from a few queries. One that is too large to be tried makes its cases
+    Each dialplan is loaded once, all from a few queries. One that is too large to be run makes its cases
     fail, and says so.
     """
     checked: list[CheckedCase] = []
@@ -45,8 +45,8 @@ def run_cases(
     for dpid, of_one in grouped:
         texts = inputs[dpid]
         try:
-            tried = try_inputs(dpid, texts, unsaved, rule_id, stored.get(dpid))
+            dry_run = try_inputs(dpid, texts, unsaved, rule_id, stored.get(dpid))
         except TooManyRulesError as error:
-            tried = tuple(DryRun(text, str(error), is_certain=False) for text in texts)
-        checked += map(CheckedCase, of_one, tried)
+            dry_run = tuple(DryRun(text, str(error), is_certain=False) for text in texts)
+        checked += map(CheckedCase, of_one, dry_run)
     return tuple(checked)

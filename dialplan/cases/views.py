@@ -13,7 +13,7 @@ from dialplan.cases.running import run_cases
 from dialplan.cases.selectors import case_of, cases_of
 from dialplan.forms import RuleForm
 from dialplan.models import SavedCase
-from dialplan.selectors import names, row_asked_for
+from dialplan.selectors import names, requested_row
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 
@@ -65,7 +65,7 @@ def delete(request: HttpRequest, case_id: int) -> HttpResponse:
 @permission_required("efcp.view", raise_exception=True)
 def with_rule(request: HttpRequest) -> HttpResponse:
     """What the test cases would give with the form's rule (`?row=` where one is edited); nothing is saved."""
-    row = row_asked_for(request.GET)
+    row = requested_row(request.GET)
     form = RuleForm(request.POST, stored=row)
     if not form.is_valid():
         return HttpResponse()

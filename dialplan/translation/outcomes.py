@@ -103,7 +103,7 @@ def _hits(search: Search, rules: Sequence[LoadedRule], subject: bytes, now: int)
     """The first hit of `search`, those that another order has first, those behind one that may be dropped."""
     found: list[Trial] = []
     is_sure, priority = False, None
-    for rule in islice(rules, max(search.tried - 1, 0), None):
+    for rule in islice(rules, max(search.evaluated - 1, 0), None):
         if is_sure and rule.rule.pr != priority:
             break
         if len(found) == MAX_HITS:

@@ -51,21 +51,21 @@ class Search:
     """
 
     rules: tuple[LoadedRule, ...]
-    tried: int
+    evaluated: int
     verdicts: Mapping[int, TrialVerdict]
 
     @property
     def trials(self) -> Iterator[Trial]:
         """The rules tried, in order."""
-        for index in range(self.tried):
+        for index in range(self.evaluated):
             yield Trial(self.rules[index], self.verdicts.get(index, TrialVerdict.NO_MATCH))
 
     @property
     def last(self) -> Trial | None:
         """The trial that ended the search other than by running out of rules."""
-        verdict = self.verdicts.get(self.tried - 1)
+        verdict = self.verdicts.get(self.evaluated - 1)
         if verdict in (TrialVerdict.MATCHED, TrialVerdict.GAVE_UP, TrialVerdict.CRASHED):
-            return Trial(self.rules[self.tried - 1], verdict)
+            return Trial(self.rules[self.evaluated - 1], verdict)
         return None
 
 

@@ -143,7 +143,7 @@ class PreferencesForm(forms.Form):
         label="Start page", choices=StartPage.choices, help_text="Shown after signing in."
     )
 
-    def wanted(self) -> Preferences:
+    def chosen(self) -> Preferences:
         """What was chosen, of a valid form."""
         chosen = self.cleaned_data
         return Preferences(

@@ -74,7 +74,7 @@ def password_faults(password: str, user: "User | None" = None) -> list[str]:
     return []
 
 
-def made_up_password() -> str:
+def random_password() -> str:
     """A random password of 120 bits that can be read aloud and typed."""
     return secrets.token_hex(15)
 

@@ -29,12 +29,12 @@ def preferences_of(user: User) -> Preferences:
     return Preferences(Theme(user.theme), Density(user.density), StartPage(start), user.page_size)
 
 
-def choose(user: User, wanted: Preferences, actor: Actor) -> None:
+def choose(user: User, chosen: Preferences, actor: Actor) -> None:
     """Store them; nothing is recorded where nothing changes."""
     before = preferences_of(user)
-    if wanted == before:
+    if chosen == before:
         return
-    changed = asdict(wanted)
+    changed = asdict(chosen)
     for name, value in changed.items():
         setattr(user, name, value)
     with transaction.atomic():

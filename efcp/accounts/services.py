@@ -10,7 +10,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from efcp.accounts.models import User
-from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, made_up_password
+from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, random_password
 from efcp.accounts.roles import Role
 from efcp.accounts.throttle import reset_account
 from efcp.audit.edit_tokens import require_current
@@ -139,7 +139,7 @@ def reset_administrator(username: str) -> str:
 
     They must change it; their sessions end, and failed logins for them are reset.
     """
-    password = made_up_password()
+    password = random_password()
     with transaction.atomic():
         user = User.objects.select_for_update().filter(username=username).first()
         before = None if user is None else _for_audit(user)

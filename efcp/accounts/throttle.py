@@ -165,9 +165,9 @@ def _make_rows(keys: Iterable[str], now: datetime) -> None:
     )
 
 
-def _make_room(wanted: int) -> None:
+def _make_room(count: int) -> None:
     """Have room for `wanted` more rows."""
-    beyond = FailedLogins.objects.count() + wanted - MOST_ROWS
+    beyond = FailedLogins.objects.count() + count - MOST_ROWS
     if beyond > 0:
         oldest = FailedLogins.objects.order_by("last_at").values_list("key", flat=True)
         FailedLogins.objects.filter(pk__in=list(oldest[: max(beyond, MOST_ROWS // 20)])).delete()

@@ -146,7 +146,7 @@ def own_preferences(request: HttpRequest) -> HttpResponse:
     current = asdict(preferences.preferences_of(user))
     form = PreferencesForm(request.POST if request.method == "POST" else None, initial=current)
     if form.is_valid():
-        preferences.choose(user, form.wanted(), actor_of(request))
+        preferences.choose(user, form.chosen(), actor_of(request))
         messages.success(request, "Your preferences are saved.")
         return redirect("accounts:preferences")
     status = 422 if form.errors else 200

@@ -26,7 +26,7 @@ SEARCHED_AT_ONCE = 20_000
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which records are wanted; what is empty is not filtered by. `before` is an id, exclusive."""
+    """Which records to list; an empty field does not filter. `before` is an id, exclusive."""
 
     kind: str = ""
     subject_id: str = ""
@@ -36,7 +36,7 @@ class AuditFilter:
 
     @property
     def is_found_by_index(self) -> bool:
-        """Whether one of the table's indexes leads to the wanted records, newest first."""
+        """Whether one of the table's indexes leads to the requested records, newest first."""
         if self.text or (self.subject_id and not self.kind):
             return False
         return not (self.actor and self.kind)
@@ -52,12 +52,12 @@ class AuditPage:
     """The id below which no record was looked at yet; None where all were."""
 
 
-def audit_page(wanted: AuditFilter) -> AuditPage:
-    """The newest RECORDS_PER_PAGE records that `wanted` asks for, in one query, or two without an index."""
-    records = _filtered(wanted)
+def audit_page(criteria: AuditFilter) -> AuditPage:
+    """The newest RECORDS_PER_PAGE records that match `criteria`, in one query, or two without an index."""
+    records = _filtered(criteria)
     floor = None
-    if not wanted.is_found_by_index:
-        newest = wanted.before or (AuditRecord.objects.aggregate(newest=Max("id"))["newest"] or 0) + 1
+    if not criteria.is_found_by_index:
+        newest = criteria.before or (AuditRecord.objects.aggregate(newest=Max("id"))["newest"] or 0) + 1
         floor = newest - SEARCHED_AT_ONCE
         records = records.filter(id__gte=floor)
     found = list(records.order_by("-id")[: RECORDS_PER_PAGE + 1])
@@ -98,17 +98,17 @@ def known_kinds() -> list[str]:
     return kinds
 
 
-def _filtered(wanted: AuditFilter) -> QuerySet[AuditRecord]:
+def _filtered(criteria: AuditFilter) -> QuerySet[AuditRecord]:
     records = AuditRecord.objects.all()
-    if wanted.kind:
-        records = records.filter(subject_kind=wanted.kind)
-    if wanted.subject_id:
-        records = records.filter(subject_id=wanted.subject_id)
-    if wanted.actor:
-        records = records.filter(actor=wanted.actor)
-    if wanted.before is not None:
-        records = records.filter(id__lt=wanted.before)
-    return _containing(records, wanted.text) if wanted.text else records
+    if criteria.kind:
+        records = records.filter(subject_kind=criteria.kind)
+    if criteria.subject_id:
+        records = records.filter(subject_id=criteria.subject_id)
+    if criteria.actor:
+        records = records.filter(actor=criteria.actor)
+    if criteria.before is not None:
+        records = records.filter(id__lt=criteria.before)
+    return _containing(records, criteria.text) if criteria.text else records
 
 
 def _containing(records: QuerySet[AuditRecord], text: str) -> QuerySet[AuditRecord]:

@@ -28,15 +28,15 @@ LONGEST_FILTER = 255
 @permission_required("efcp.view", raise_exception=True)
 def record_list(request: HttpRequest) -> HttpResponse:
     """Records, newest first; filtered by `kind`, `id`, `actor`, `q`, from the id `before` on."""
-    wanted = _wanted(request.GET)
-    page = audit_page(wanted)
+    criteria = _criteria(request.GET)
+    page = audit_page(criteria)
     context = {
-        "wanted": wanted,
+        "criteria": criteria,
         "page": page,
         "lines": [(each, changed_columns(each)) for each in page.records],
         "kinds": known_kinds(),
-        "newest_url": _query(replace(wanted, before=None)),
-        "older_url": _query(replace(wanted, before=page.older)) if page.older else "",
+        "newest_url": _query(replace(criteria, before=None)),
+        "older_url": _query(replace(criteria, before=page.older)) if page.older else "",
     }
     return render(request, "audit/list.html", context)
 
@@ -66,7 +66,7 @@ def _restore_url(request: HttpRequest, record: AuditRecord) -> str:
     return reverse(module.restore_url, args=[record.pk])
 
 
-def _wanted(parameters: QueryDict) -> AuditFilter:
+def _criteria(parameters: QueryDict) -> AuditFilter:
     """The filter in the address; a `before` that is no id is left out."""
     before = parameters.get("before", "")
     return AuditFilter(
@@ -78,13 +78,13 @@ def _wanted(parameters: QueryDict) -> AuditFilter:
     )
 
 
-def _query(wanted: AuditFilter) -> str:
+def _query(criteria: AuditFilter) -> str:
     """The filter as an address."""
     named = {
-        "kind": wanted.kind,
-        "id": wanted.subject_id,
-        "actor": wanted.actor,
-        "q": wanted.text,
-        "before": wanted.before,
+        "kind": criteria.kind,
+        "id": criteria.subject_id,
+        "actor": criteria.actor,
+        "q": criteria.text,
+        "before": criteria.before,
     }
     return "?" + urlencode({name: value for name, value in named.items() if value})

@@ -74,7 +74,7 @@ def adopt_or_create(
 
 def verify_version(connection: BaseDatabaseWrapper, table: OpenSIPSTable) -> None:
     """Raise UnusableTableError where `table`'s version row is missing or tells another version."""
-    wanted = f"this panel needs version {table.version} (OpenSIPS {table.releases[table.version]})"
+    needed = f"this panel needs version {table.version} (OpenSIPS {table.releases[table.version]})"
     present = set(connection.introspection.table_names())
     if table.name not in present:
         raise UnusableTableError(f"The table {table.name} does not exist: run `manage.py migrate`.")
@@ -84,11 +84,11 @@ def verify_version(connection: BaseDatabaseWrapper, table: OpenSIPSTable) -> Non
             cursor.execute("SELECT table_version FROM version WHERE table_name = %s", [table.name])
             found = cursor.fetchone()
     if found is None:
-        raise UnusableTableError(f"The table {table.name} has no row in the table version; {wanted}.")
+        raise UnusableTableError(f"The table {table.name} has no row in the table version; {needed}.")
     if found[0] != table.version:
         release = table.releases.get(found[0])
         of_release = f" (OpenSIPS {release})" if release else ""
-        raise UnusableTableError(f"The table {table.name} has version {found[0]}{of_release}; {wanted}.")
+        raise UnusableTableError(f"The table {table.name} has version {found[0]}{of_release}; {needed}.")
 
 
 def _statements_without_effect(table: str) -> Iterator[tuple[str, str]]:

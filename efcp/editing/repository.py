@@ -120,7 +120,7 @@ class Repository(Generic[RowT]):
             raise RowGoneError
         return self.table.row.of(stored)
 
-    def refuse(self, wanted: RowT, original: RowT | None) -> None:
+    def refuse(self, edited: RowT, original: RowT | None) -> None:
         """Raise RowRefusedError where the table must not hold `wanted`; a module may override it.
 
         `original` is the row before the edit, None for a new one. Called under the writers' lock.
@@ -140,7 +140,7 @@ class Repository(Generic[RowT]):
             record(actor, "add", table.subject(row_id, row), after=table.masked(row), reason=reason)
         return row_id
 
-    def update(self, row_id: int, original: RowT, wanted: RowT, actor: Actor, reason: str = "") -> RowT:
+    def update(self, row_id: int, original: RowT, edited: RowT, actor: Actor, reason: str = "") -> RowT:
         """Write the columns in which `wanted` differs from `original`, if the row still holds `original`.
 
         `original` is the row as its editor loaded it. The identity is guarded along with the changed columns:
@@ -148,12 +148,12 @@ class Repository(Generic[RowT]):
         RowGoneError, RowChangedError or RowRefusedError.
         """
         table = self.table
-        changes = table.changes(original, wanted)
+        changes = table.changes(original, edited)
         if not changes:
             return original
         with serialized_writes(table.name):
             before = self.locked(row_id)
-            self.refuse(wanted, original)
+            self.refuse(edited, original)
             guards = table.guards(original, changes)
             if not update_guarded(table.name, row_id, changes, guards, table.text_columns):
                 raise RowChangedError(before)

@@ -125,11 +125,11 @@ class Table(Generic[RowT]):
             if (value := getattr(row, column.name)) or column.inserted
         }
 
-    def changes(self, original: RowT, wanted: RowT) -> dict[str, Any]:
+    def changes(self, original: RowT, edited: RowT) -> dict[str, Any]:
         """The columns in which `wanted` differs from `original`."""
         names = (column.name for column in self.columns)
         return {
-            name: getattr(wanted, name) for name in names if getattr(wanted, name) != getattr(original, name)
+            name: getattr(edited, name) for name in names if getattr(edited, name) != getattr(original, name)
         }
 
     def guards(self, original: RowT, changed: Iterable[str]) -> dict[str, Any]:

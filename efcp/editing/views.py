@@ -73,10 +73,10 @@ class TableEditor(Generic[RowT]):
             return self.show(request, form, stored)
         if not form.has_token():
             return self.show_conflict(request, form, stored, stored)
-        original, wanted = form.original_row(), form.row()
-        afterwards = self.before_write(original, wanted)
+        original, edited = form.original_row(), form.row()
+        afterwards = self.before_write(original, edited)
         try:
-            self.repository.update(row_id, original, wanted, actor_of(request), form.cleaned_data["reason"])
+            self.repository.update(row_id, original, edited, actor_of(request), form.cleaned_data["reason"])
         except RowGoneError:
             raise Http404 from None
         except RowRefusedError as refusal:
@@ -84,10 +84,10 @@ class TableEditor(Generic[RowT]):
             return self.show(request, form, stored)
         except RowChangedError as conflict:
             return self.show_conflict(request, form, stored, conflict.current)
-        if original == wanted:
+        if original == edited:
             messages.info(request, "Nothing was changed.")
             return redirect(self.list_page)
-        return self.saved(request, form, wanted, f"{self.table.title_of(wanted)} was saved.", afterwards)
+        return self.saved(request, form, edited, f"{self.table.title_of(edited)} was saved.", afterwards)
 
     def clone(self, request: HttpRequest, row_id: int) -> HttpResponse:
         """The form to add a row, filled with the values of another."""
@@ -199,8 +199,8 @@ class TableEditor(Generic[RowT]):
         form.renew_token(current)
         now = self.table.masked(current)
         conflict = [
-            {"column": name, "wanted": wanted, "current": now[name], "differs": wanted != now[name]}
-            for name, wanted in self.table.masked(form.row()).items()
+            {"column": name, "edited": edited, "current": now[name], "differs": edited != now[name]}
+            for name, edited in self.table.masked(form.row()).items()
         ]
         return self.show(request, form, stored, conflict=conflict)
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from efcp.accounts import services as accounts
 from efcp.accounts.models import User
-from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, made_up_password, password_faults
+from efcp.accounts.passwords import FIRST_PASSWORD, FIRST_USERNAME, password_faults, random_password
 from efcp.configuration import Configuration
 from efcp.database.opensips import UnusableTableError, verify_all
 from efcp.operations.reconciliation import close_abandoned
@@ -87,8 +87,8 @@ def _require_own_tables() -> None:
     """Tell of tables that are missing although their migrations ran: no page would say it as plainly."""
     present = set(connection.introspection.table_names())
     models = apps.get_models(include_auto_created=True)
-    wanted = {model._meta.db_table for model in models if model._meta.managed}
-    if missing := sorted(wanted - present):
+    expected = {model._meta.db_table for model in models if model._meta.managed}
+    if missing := sorted(expected - present):
         raise PreparationError(
             f"The database lacks the table {missing[0]}"
             + (f" and {len(missing) - 1} more" if missing[1:] else "")
@@ -126,7 +126,7 @@ def _require_writable(configuration: Configuration) -> None:
 
 
 def _first_administrator(configuration: Configuration) -> FirstSignIn | None:
-    password = configuration.admin_password or (FIRST_PASSWORD if configuration.trial else made_up_password())
+    password = configuration.admin_password or (FIRST_PASSWORD if configuration.trial else random_password())
     was_chosen = bool(configuration.admin_password)
     created = accounts.create_first_administrator(password, must_change=not was_chosen)
     if created and not was_chosen:

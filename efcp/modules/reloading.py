@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from efcp.mi import MiClient, MiError, RefusedError
 from efcp.mi.replies import LoadCount
 from efcp.modules.registry import ReloadOutcome
-from efcp.proxies.fan_out import Answer, NotAskedError, Target, ask
+from efcp.proxies.fan_out import Answer, NotSentError, Target, ask
 from efcp.proxies.load_reports import LoadReports, PanelLoad, partition_of
 from efcp.proxies.loads import MAX_ROWS, record_panel_load
 from efcp.proxies.models import Proxy
@@ -70,7 +70,7 @@ class ReloadReply(Generic[T]):
 def reload_and_read_back(target: Target, command: ReloadCommand[T]) -> ReloadReply[T]:
     """Ask for the reports, send the reload once, then ask the question and for the reports again."""
     begun_at = datetime.now(UTC)
-    if isinstance(target.endpoint, NotAskedError):
+    if isinstance(target.endpoint, NotSentError):
         unasked: Answer[T] = Answer(target.proxy, target.endpoint, begun_at, 0.0)
         problem = str(target.endpoint)
         return ReloadReply(
@@ -131,7 +131,7 @@ def record_load(
     if rows is not None:
         problem = "" if len(rows) <= MAX_ROWS else f"The table has more than {MAX_ROWS:,} rows."
     target = reply.target
-    asked = PanelLoad(
+    load = PanelLoad(
         begun_at=reply.begun_at,
         rows=None if problem else rows,
         problem=problem,
@@ -139,7 +139,7 @@ def record_load(
         reports_before=reply.reports.before,
         reports=reply.reports.after,
     )
-    record_panel_load(target.proxy, module, partition_of(module, target.partition), asked)
+    record_panel_load(target.proxy, module, partition_of(module, target.partition), load)
 
 
 @dataclass(frozen=True, slots=True)

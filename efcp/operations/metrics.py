@@ -129,7 +129,7 @@ class PanelMetrics:
             labels=["proxy", "set", "check"],
         )
         for setid, on_proxies in set_counts(self._watched).items():
-            holding = [each for each in on_proxies if each.held]
+            holding = [each for each in on_proxies if each.loaded]
             for each in holding:
                 # A state that none is in counts 0: a rule on "active == 0" must find it.
                 for state in KnownState:

@@ -68,13 +68,13 @@ def reconcile_states(now: datetime) -> int:
     due = list(_answered_since(now))
     if not due:
         return 0
-    held = live_states((result.setid, uri_key(result.uri)) for result in due)
+    listed = live_states((result.setid, uri_key(result.uri)) for result in due)
     contacts = {
         contact.proxy_id: contact
         for contact in ProxyContact.objects.filter(proxy__in={result.proxy_id for result in due})
     }
     for result in due:
-        _reconcile_state(result, held, contacts[result.proxy_id])
+        _reconcile_state(result, listed, contacts[result.proxy_id])
     fields = ["outcome", "message", "state_after", "answered_at", "reconciled_at"]
     StateResult.objects.bulk_update(due, fields, batch_size=100)
     return sum(result.reconciled_at is not None for result in due)
@@ -97,8 +97,8 @@ def _answered_since(now: datetime) -> QuerySet[StateResult]:
     return open_ones.filter(answered).select_related("proxy")[:AT_ONCE]
 
 
-def _reconcile_state(result: StateResult, held: LiveStates, contact: ProxyContact) -> None:
-    here = held.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id)
+def _reconcile_state(result: StateResult, listed: LiveStates, contact: ProxyContact) -> None:
+    here = listed.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id)
     state, asked_at = here[0].state if here else "", contact.asked_at
     result.answered_at = result.answered_at or asked_at
     if result.outcome == StateOutcome.THROUGH:

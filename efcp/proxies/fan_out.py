@@ -28,7 +28,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class NotAskedError(MiError):
+class NotSentError(MiError):
     """The proxy was not asked: its address or the stored password can't be used. The message says which."""
 
 
@@ -37,7 +37,7 @@ class Target:
     """What a thread needs to know of a proxy to ask it, read from its row beforehand."""
 
     proxy: Proxy
-    endpoint: Endpoint | NotAskedError
+    endpoint: Endpoint | NotSentError
 
     @property
     def partition(self) -> str:
@@ -74,12 +74,12 @@ def target_of(proxy: Proxy) -> Target:
     except UnreadablePasswordError:
         return Target(
             proxy,
-            NotAskedError(
+            NotSentError(
                 "The stored MI password can't be read with this installation's secret key: enter it again."
             ),
         )
     except ValueError as error:
-        return Target(proxy, NotAskedError(f"The MI address can't be used: {error}"))
+        return Target(proxy, NotSentError(f"The MI address can't be used: {error}"))
 
 
 def _endpoint(proxy: Proxy) -> Endpoint:
@@ -96,7 +96,7 @@ def ask(target: Target, question: Callable[[MiClient], T], limit_s: float = DEFA
     """Ask one proxy in this thread. `limit_s` bounds each call that `question` makes, in seconds."""
     asked_at = datetime.now(UTC)
     started = time.monotonic()
-    if isinstance(target.endpoint, NotAskedError):
+    if isinstance(target.endpoint, NotSentError):
         return Answer(target.proxy, target.endpoint, asked_at, 0.0)
     result: T | MiError
     try:

@@ -125,10 +125,10 @@ def transitions(before: str, after: str, reports: Sequence[FlagReport]) -> Trans
     possible = [frozenset({_OF_STATE[before]})]
     for report in reports:
         possible.append(frozenset(flags for each in possible[-1] for flags in _flags_after(each, report)))
-    wanted = _OF_STATE[after]
+    target = _OF_STATE[after]
     for used in range(len(reports), -1, -1):
-        if wanted in possible[used]:
-            return Transitions(_steps(possible[: used + 1], wanted, reports[:used]), used)
+        if target in possible[used]:
+            return Transitions(_steps(possible[: used + 1], target, reports[:used]), used)
     return Transitions((Transition(before, after),), len(reports))
 
 
@@ -164,10 +164,10 @@ def _flags_after(flags: _Flags, report: FlagReport) -> tuple[_Flags, ...]:
 
 
 def _steps(
-    possible: Sequence[_Possible], wanted: _Flags, reports: Sequence[FlagReport]
+    possible: Sequence[_Possible], target: _Flags, reports: Sequence[FlagReport]
 ) -> tuple[Transition, ...]:
     """The changes of the listed state, once what can't lead to `wanted` is left out."""
-    kept: list[_Possible] = [frozenset({wanted})]
+    kept: list[_Possible] = [frozenset({target})]
     for flags, report in zip(reversed(possible[:-1]), reversed(reports), strict=True):
         kept.append(frozenset(each for each in flags if kept[-1].intersection(_flags_after(each, report))))
     words = [_word(flags) for flags in reversed(kept)]

@@ -42,11 +42,11 @@ class Lease:
         self.holder = f"{socket.gethostname()[:_MAX_HOST]}/{os.getpid()}/{secrets.token_hex(4)}"
         self._is_well = is_well
         self._renewed_at: float | None = None
-        self._seen: tuple[str, int] | None = None
-        self._seen_at = 0.0
+        self._observed: tuple[str, int] | None = None
+        self._observed_at = 0.0
 
     @property
-    def is_held(self) -> bool:
+    def is_ours(self) -> bool:
         """Whether this watcher leads at this moment."""
         renewed_at = self._renewed_at
         return renewed_at is not None and time.monotonic() - renewed_at < BELIEVED_FOR_S
@@ -74,10 +74,10 @@ class Lease:
         current = WatcherHeartbeat.objects.filter(pk=_ROW).values_list("holder", "beats").first()
         if current is None:
             taken = self._create()
-        elif current == self._seen or not current[0]:
-            taken = (not current[0] or now - self._seen_at > LEASE_S) and self._take_over(*current)
+        elif current == self._observed or not current[0]:
+            taken = (not current[0] or now - self._observed_at > LEASE_S) and self._take_over(*current)
         else:
-            self._seen, self._seen_at = current, now
+            self._observed, self._observed_at = current, now
             return
         if taken:
             self._renewed_at = now

@@ -159,26 +159,26 @@ def read_on(load: LastLoad, reports: LoadReports) -> LastLoad:
     )
 
 
-def panel_load(load: LastLoad, asked: PanelLoad) -> LastLoad | None:
+def panel_load(load: LastLoad, own: PanelLoad) -> LastLoad | None:
     """The last load after the panel's own reload; None where a later load was reported already.
 
     `digest` stays None: the caller stores the rows where `problem` is empty.
     """
-    cursor = str(asked.reports.cursor) if asked.reports else ""
-    if asked.reports and load.is_newer_than(asked.reports) and load.cursor != cursor:
+    cursor = str(own.reports.cursor) if own.reports else ""
+    if own.reports and load.is_newer_than(own.reports) and load.cursor != cursor:
         return None
-    count = _last_count(asked.reports)
-    problem = asked.problem or _doubt(asked)
-    other_table = not problem and asked.rows is not None and not _is_table(asked, asked.rows, count)
+    count = _last_count(own.reports)
+    problem = own.problem or _doubt(own)
+    other_table = not problem and own.rows is not None and not _is_table(own, own.rows, count)
     return LastLoad(
         LoadSource.PANEL,
-        asked.begun_at,
+        own.begun_at,
         loaded=count.loaded if count else None,
         discarded=count.discarded if count else None,
         problem=(OTHER_TABLE if other_table else problem)[:255],
         other_table=other_table,
         cursor=cursor,
-        reports_asked_at=asked.reports.asked_at if asked.reports else load.reports_asked_at,
+        reports_asked_at=own.reports.asked_at if own.reports else load.reports_asked_at,
     )
 
 
@@ -201,19 +201,19 @@ def _source(ring: _Ring, reports: Sequence[StatusReport]) -> LoadSource:
 
 def _ring(reports: Sequence[StatusReport]) -> _Ring:
     loads: list[_Load] = []
-    begun: tuple[int, datetime] | None = None
+    start: tuple[int, datetime] | None = None
     failed_at: datetime | None = None
     for index, report in enumerate(reports):
         if report.text.startswith(_STARTING):
-            begun = index, report.at
+            start = index, report.at
         elif report.text.startswith(_COMPLETED):
-            loads.append(_Load(*(begun or (index, report.at))))
-            begun = failed_at = None
+            loads.append(_Load(*(start or (index, report.at))))
+            start = failed_at = None
         elif report.text.startswith(_FAILED):
-            begun, failed_at = None, report.at
+            start, failed_at = None, report.at
         elif loads and (count := report.load_count()) is not None:
             loads[-1] = _Load(loads[-1].index, loads[-1].begun_at, count)
-    return _Ring(tuple(loads), failed_at, begun is not None)
+    return _Ring(tuple(loads), failed_at, start is not None)
 
 
 def _last_count(reports: LoadReports | None) -> LoadCount | None:
@@ -221,9 +221,9 @@ def _last_count(reports: LoadReports | None) -> LoadCount | None:
     return loads[-1].count if loads else None
 
 
-def _doubt(asked: PanelLoad) -> str:
+def _doubt(own: PanelLoad) -> str:
     """Why it is not known which rows this load read, empty where it is."""
-    before, after = asked.reports_before, asked.reports
+    before, after = own.reports_before, own.reports
     if before is None or after is None or not after.ring.reports:
         return "It does not report its loads, so that a later one could not be noticed."
     new = unread(after.ring, before.cursor, LOAD_REPORTS_KEPT)
@@ -234,6 +234,6 @@ def _doubt(asked: PanelLoad) -> str:
     return ""
 
 
-def _is_table(asked: PanelLoad, rows: Sequence[Row], count: LoadCount | None) -> bool:
+def _is_table(own: PanelLoad, rows: Sequence[Row], count: LoadCount | None) -> bool:
     """Whether the proxy read as many rows as the table has, and holds none but these."""
-    return count is not None and count.loaded + count.discarded == len(rows) and asked.fits
+    return count is not None and count.loaded + count.discarded == len(rows) and own.fits

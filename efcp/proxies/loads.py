@@ -41,14 +41,14 @@ LAST_LOAD = (
 
 
 @retried_on_lock
-def record_panel_load(proxy: Proxy, module: str, partition: str, asked: PanelLoad) -> None:
+def record_panel_load(proxy: Proxy, module: str, partition: str, own: PanelLoad) -> None:
     """Store what this panel's reload loaded, unless a later load was reported already."""
     with transaction.atomic():
         if not lock_proxy(proxy):
             return
-        load = panel_load(stored_load(proxy.pk, module, partition), asked)
+        load = panel_load(stored_load(proxy.pk, module, partition), own)
         if load is not None:
-            rows = None if load.problem or asked.rows is None else _stored(asked.rows)
+            rows = None if load.problem or own.rows is None else _stored(own.rows)
             write_load(proxy.pk, module, partition, load, rows)
 
 

@@ -84,7 +84,7 @@ class TryOutcome(models.TextChoices):
     UNREACHABLE = "unreachable", "can't be reached"
     TOO_SLOW = "too slow", "does not answer in time"
     UNUSABLE = "unusable", "gives no usable answer"
-    NOT_ASKED = "not asked", "can't be asked"
+    NOT_SENT = "not asked", "can't be asked"
 
 
 class ProxyContact(models.Model):

@@ -42,7 +42,7 @@ class Freshness(Enum):
     LIVE = "live"
     SILENT = "silent"
     """The last try failed, or the last good answer is too old."""
-    NEVER_SEEN = "never seen"
+    NEVER_ANSWERED = "never seen"
     UNWATCHED = "unwatched"
     """Nobody asks: the watcher does not run."""
     DISABLED = "disabled"
@@ -235,7 +235,7 @@ def _freshness(proxy: Proxy, contact: ProxyContact, beat_at: datetime | None, no
         return Freshness.LIVE
     if _is_silent(beat_at, now):
         return Freshness.UNWATCHED
-    return Freshness.NEVER_SEEN if contact.seen_at is None else Freshness.SILENT
+    return Freshness.NEVER_ANSWERED if contact.seen_at is None else Freshness.SILENT
 
 
 def _is_silent(beat_at: datetime | None, now: datetime) -> bool:

@@ -70,7 +70,7 @@ class SetOnProxy:
         return self.watched.proxy.name
 
     @property
-    def held(self) -> int:
+    def loaded(self) -> int:
         """How many destinations it holds."""
         return sum(each.count for each in self.states.values())
 
@@ -89,9 +89,9 @@ class SetOnProxy:
         """How it serves the set now; nothing is known of a proxy that does not answer."""
         if not self.fresh:
             return Service.UNKNOWN
-        if not self.held:
+        if not self.loaded:
             return Service.ABSENT
-        if self.active == self.held:
+        if self.active == self.loaded:
             return Service.FULL
         return Service.IMPAIRED if self.active else Service.DOWN
 
@@ -101,10 +101,10 @@ class SetOnProxy:
         if not self.watched.known:
             return "unknown"
         if not self.fresh:
-            return f"last known {self.active} of {self.held}" if self.held else "last known not held"
-        if not self.held:
+            return f"last known {self.active} of {self.loaded}" if self.loaded else "last known not held"
+        if not self.loaded:
             return "not held"
-        return f"{self.active} of {self.held}{self.checks_words}"
+        return f"{self.active} of {self.loaded}{self.checks_words}"
 
     @property
     def checks(self) -> Mapping[Check, int]:
@@ -155,14 +155,14 @@ class SameCount:
         first = self.first
         if not first.watched.known:
             return f"Unknown on {self.names}"
-        if not first.held:
+        if not first.loaded:
             return f"Not held by {self.names}" if first.fresh else f"Last known: not held by {self.names}"
         if first.fresh and not first.active:
-            return f"No destination takes calls on {self.names} (0 of {first.held})"
+            return f"No destination takes calls on {self.names} (0 of {first.loaded})"
         begin = "" if first.fresh else "Last known: "
         take = "takes" if first.active == 1 else "take"
         checks = first.checks_words if first.fresh else ""
-        return f"{begin}{first.active} of {first.held} {take} calls on {self.names}{checks}"
+        return f"{begin}{first.active} of {first.loaded} {take} calls on {self.names}{checks}"
 
 
 def listed_names(names: Sequence[str]) -> str:
@@ -178,9 +178,9 @@ def set_counts(
     """By set, what each of these proxies holds of it: those that some proxy holds, or `setids`. One query."""
     partitions = {each.proxy.pk: each.proxy.partition for each in watched}
     rows = KnownDestination.objects.filter(proxy__in=partitions)
-    wanted = None if setids is None else sorted(set(setids))
-    if wanted is not None:
-        rows = rows.filter(setid__in=wanted)
+    chosen = None if setids is None else sorted(set(setids))
+    if chosen is not None:
+        rows = rows.filter(setid__in=chosen)
     found: dict[int, dict[int, dict[str, StateCount]]] = defaultdict(lambda: defaultdict(dict))
     by_id = {each.proxy.pk: each for each in watched}
     for setid, proxy_id, partition, state, mode, always, count, weight in (
@@ -194,7 +194,7 @@ def set_counts(
             found[setid][proxy_id][state] = known.with_more(count, int(weight or 0), check)
     return {
         setid: tuple(SetOnProxy(each, found[setid].get(each.proxy.pk, {})) for each in watched)
-        for setid in (list(found) if wanted is None else wanted)
+        for setid in (list(found) if chosen is None else chosen)
     }
 
 
@@ -202,5 +202,5 @@ def same_counts(on_proxies: Iterable[SetOnProxy]) -> tuple[SameCount, ...]:
     """The proxies grouped by what they report, the worst first."""
     groups: dict[tuple[int, int, int, str], list[SetOnProxy]] = defaultdict(list)
     for each in on_proxies:
-        groups[each.service, each.active, -each.held, each.words].append(each)
+        groups[each.service, each.active, -each.loaded, each.words].append(each)
     return tuple(SameCount(tuple(groups[key])) for key in sorted(groups))

@@ -99,13 +99,13 @@ def begin(survey: Survey[T], actor: str) -> SharedQuestion:
         return shared
     if not _slots.acquire(blocking=False):
         raise QuestionsBusyError("The panel is asking the proxies for others: try again in a few seconds.")
-    is_begun = False
+    is_new = False
     try:
-        question, is_begun = _claim(survey, actor)
-        if is_begun:
+        question, is_new = _claim(survey, actor)
+        if is_new:
             in_background(lambda: _carry_out(survey, question.pk, question.started_at), "question")
     finally:
-        if not is_begun:
+        if not is_new:
             _slots.release()
     return question
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from efcp.mi import MiError, NotMiError, Obstacle, TooSlowError, UnreachableError
-from efcp.proxies.fan_out import Answer, NotAskedError
+from efcp.proxies.fan_out import Answer, NotSentError
 from efcp.proxies.load_reports import partition_of, read_on
 from efcp.proxies.loads import stored_load, write_load
 from efcp.proxies.locking import retried_on_lock
@@ -116,8 +116,8 @@ def outcome_of(error: MiError) -> TryOutcome:
             return TryOutcome.TOO_SLOW
         case NotMiError(status=None):
             return TryOutcome.CLOSED
-        case NotAskedError():
-            return TryOutcome.NOT_ASKED
+        case NotSentError():
+            return TryOutcome.NOT_SENT
     return TryOutcome.UNUSABLE
 
 

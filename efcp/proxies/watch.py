@@ -63,7 +63,7 @@ class Watched:
     extra_at: float = 0.0
     pulse_at: float = 0.0
     wants_reports: bool = True
-    is_asked: bool = False
+    is_polling: bool = False
     problem: str = ""
     events_problem: str | None = None
     peers: frozenset[str] = frozenset()
@@ -112,14 +112,14 @@ class Watcher:
         """Watch until `stopping` is set; requests under way then end within their own limit."""
         lease = threading.Thread(target=self._lease.keep, args=(self.stopping,), name="lease")
         lease.start()
-        tasks = LeaderTasks(lambda: self._lease.is_held, self.stopping)
+        tasks = LeaderTasks(lambda: self._lease.is_ours, self.stopping)
         tasks.start()
         try:
             with ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="mi") as pool:
                 while not self.stopping.is_set():
                     self._came_round_at = time.monotonic()
                     close_old_connections()
-                    if self._lease.is_held:
+                    if self._lease.is_ours:
                         self._watch(pool)
                     else:
                         self._rest()
@@ -215,7 +215,7 @@ class Watcher:
     def _ask_due(self, pool: ThreadPoolExecutor) -> None:
         now = time.monotonic()
         for watched in self._watched.values():
-            if watched.is_asked:
+            if watched.is_polling:
                 continue
             if watched.due_at <= now:
                 self._ask(pool, watched)
@@ -245,7 +245,7 @@ class Watcher:
     def _submit(
         self, pool: ThreadPoolExecutor, watched: Watched, question: Callable[[MiClient], Poll | Pulse]
     ) -> None:
-        watched.is_asked = True
+        watched.is_polling = True
         watched.pulse_at = time.monotonic() + self.interval_s
         proxy_id = watched.proxy.pk
         future: Future[Answer[Poll | Pulse]] = pool.submit(
@@ -254,7 +254,7 @@ class Watcher:
         future.add_done_callback(lambda done: self._answers.put((proxy_id, done)))
 
     def _store_next_answer(self) -> None:
-        next_due = min((w.due_at for w in self._watched.values() if not w.is_asked), default=float("inf"))
+        next_due = min((w.due_at for w in self._watched.values() if not w.is_polling), default=float("inf"))
         wait = min(LONGEST_WAIT_S, max(0.01, next_due - time.monotonic()))
         try:
             answered = self._answers.get(timeout=wait)
@@ -268,7 +268,7 @@ class Watcher:
 
     def _store(self, watched: Watched, future: Future[Answer[Poll | Pulse]]) -> VisitResult:
         """Store one answer and decide when the proxy is due again."""
-        watched.is_asked = False
+        watched.is_polling = False
         started = time.monotonic()
         try:
             answer = future.result()

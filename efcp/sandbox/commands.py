@@ -123,21 +123,21 @@ def _identified(group: tuple[Identifier, ...], name: str, refusal: str) -> Ident
 
 def _sr_get_status(proxy: SandboxProxy, given: Given) -> Any:
     group = _named(proxy, text(given, "group"))
-    wanted = optional_text(given, "identifier") or "main"
-    if wanted.lower() == "all":
+    name = optional_text(given, "identifier") or "main"
+    if name.lower() == "all":
         ready = all(each.status >= 0 for each in group)
         return {"Readiness": ready, "Status": 1 if ready else -1, "Details": "aggregated"}
-    return _identified(group, wanted, "Identity not found").listed_status()
+    return _identified(group, name, "Identity not found").listed_status()
 
 
 def _of_each_group(
     proxy: SandboxProxy, given: Given, listed: Callable[[Identifier], dict[str, object]]
 ) -> list[dict[str, object]]:
     """What `listed` gives for the identifiers of one group, or of all groups where none is named."""
-    wanted = optional_text(given, "group")
+    name = optional_text(given, "group")
     with proxy.guard:
-        if wanted is not None:
-            return [listed(each) for each in _named(proxy, wanted)]
+        if name is not None:
+            return [listed(each) for each in _named(proxy, name)]
         return [
             {"Name": name, "Identifiers": [listed(each) for each in group]}
             for name, group in proxy.reports.groups().items()
@@ -162,9 +162,9 @@ def _sr_list_identifiers(proxy: SandboxProxy, given: Given) -> Any:
     def listed(name: str, group: tuple[Identifier, ...]) -> dict[str, object]:
         return {"Group": name, "Identifiers": [each.name for each in group]}
 
-    wanted = optional_text(given, "group")
-    if wanted is not None:
-        return listed(wanted.lower(), _named(proxy, wanted))
+    name = optional_text(given, "group")
+    if name is not None:
+        return listed(name.lower(), _named(proxy, name))
     return [listed(name, group) for name, group in proxy.reports.groups().items()]
 
 

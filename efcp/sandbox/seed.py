@@ -54,12 +54,14 @@ def seed_once() -> bool:
     with transaction.atomic():
         if SampleDecision.objects.exists():
             return False
-        wanted = not (SampleGateway.objects.exists() or Destination.objects.exists() or Rule.objects.exists())
-        SampleDecision.objects.create(at=timezone.now(), written=wanted)
-        if wanted:
+        is_written = not (
+            SampleGateway.objects.exists() or Destination.objects.exists() or Rule.objects.exists()
+        )
+        SampleDecision.objects.create(at=timezone.now(), written=is_written)
+        if is_written:
             _write_gateways()
             _write_rules()
-    return wanted
+    return is_written
 
 
 def sample_gateways() -> dict[int, bool]:

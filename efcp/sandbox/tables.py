@@ -41,12 +41,12 @@ class Names:
     def look_up(self, rows: Iterable[DestinationRow]) -> None:
         """Look up all names in `rows`; those without an answer in time have no address."""
         threads = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="sandbox-names")
-        asked = {name: threads.submit(self._look_up, *name) for name in dict.fromkeys(_names(rows))}
-        wait(asked.values(), timeout=self._limit_s)
+        pending = {name: threads.submit(self._look_up, *name) for name in dict.fromkeys(_names(rows))}
+        wait(pending.values(), timeout=self._limit_s)
         threads.shutdown(wait=False, cancel_futures=True)
         self._found = {
             name: answer.result()
-            for name, answer in asked.items()
+            for name, answer in pending.items()
             if answer.done() and not answer.cancelled() and answer.exception() is None
         }
 

@@ -73,23 +73,23 @@ class TestList:
         assert shown(viewer) == [newer.pk, older.pk]
 
     def test_it_is_filtered_by_kind_subject_and_actor(self, viewer: Client) -> None:
-        wanted = store("proxy", "3", actor="bob")
+        expected = store("proxy", "3", actor="bob")
         store("proxy", "4", actor="bob")
         store("dispatcher", "3", actor="bob")
         store("proxy", "3", actor="ada")
 
-        assert shown(viewer, kind="proxy", id="3", actor="bob") == [wanted.pk]
+        assert shown(viewer, kind="proxy", id="3", actor="bob") == [expected.pk]
 
     @pytest.mark.parametrize("text", ["10.0.0.99", "BERLIN", "berlin", "198.51.100", "clone", "%_"])
     def test_a_text_is_looked_for_in_subject_reason_action_and_address_in_any_case(
         self, text: str, viewer: Client
     ) -> None:
         store(label="other", address="192.0.2.77")
-        wanted = store(
+        expected = store(
             label="sip:10.0.0.99", reason="Trunk to Berlin %_", action="clone", address="198.51.100.1"
         )
 
-        assert shown(viewer, q=text) == [wanted.pk]
+        assert shown(viewer, q=text) == [expected.pk]
 
     def test_it_is_paged_by_id_without_gap_or_overlap(self, viewer: Client) -> None:
         stored = [store().pk for _ in range(selectors.RECORDS_PER_PAGE + 3)]
@@ -111,7 +111,7 @@ class TestList:
         self, viewer: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(selectors, "SEARCHED_AT_ONCE", 5)
-        wanted = store(label="needle")
+        expected = store(label="needle")
         for _ in range(7):
             store()
 
@@ -120,24 +120,24 @@ class TestList:
 
         assert "Nothing found so far" in page
         assert further
-        assert shown(viewer, q="needle", before=further[1]) == [wanted.pk]
+        assert shown(viewer, q="needle", before=further[1]) == [expected.pk]
 
     @pytest.mark.parametrize(
-        "wanted", [{"actor": "bob", "kind": "proxy"}, {"id": "needle"}, {"actor": "bob", "id": "needle"}]
+        "expected", [{"actor": "bob", "kind": "proxy"}, {"id": "needle"}, {"actor": "bob", "id": "needle"}]
     )
     def test_so_is_what_no_index_finds(
-        self, wanted: dict[str, str], viewer: Client, monkeypatch: pytest.MonkeyPatch
+        self, expected: dict[str, str], viewer: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(selectors, "SEARCHED_AT_ONCE", 5)
         stored = store("proxy", "needle", actor="bob")
         for _ in range(7):
             store()
 
-        page = viewer.get(LIST, wanted).content.decode()
+        page = viewer.get(LIST, expected).content.decode()
         further = re.search(r'before=(\d+)">Search older records', page)
 
         assert further
-        assert shown(viewer, **wanted, before=further[1]) == [stored.pk]
+        assert shown(viewer, **expected, before=further[1]) == [stored.pk]
 
     def test_the_kinds_on_record_can_be_chosen(self, viewer: Client) -> None:
         for kind in ("proxy", "dispatcher", "proxy", "set", "<i>"):

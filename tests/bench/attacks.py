@@ -26,7 +26,7 @@ SLOW = 500
 CLIENTS = 200
 ATTACK_S = 10.0
 STALL_S = 20.0
-ASKED_EVERY_S = 0.2
+REQUEST_EVERY_S = 0.2
 PAGE = "/cp/system/dispatcher/"
 
 
@@ -53,22 +53,22 @@ def main() -> None:
                 _line(panel, "database stalled, seconds", STALL_S, STALL_S)
 
 
-def _line(panel: Served, name: str, tried: float, seconds: float = ATTACK_S) -> None:
+def _line(panel: Served, name: str, attempts: float, seconds: float = ATTACK_S) -> None:
     shown = []
     for path in ("/cp/healthz", SIGN_IN):
-        longest, statuses = _asked(panel.origin + path, seconds / 2)
+        longest, statuses = _polled(panel.origin + path, seconds / 2)
         shown.append(f"{longest:5.2f} s {dict(statuses)}")
-    print(f"{name:<28}{tried:>7.0f}  {shown[0]:<28}{shown[1]}", flush=True)
+    print(f"{name:<28}{attempts:>7.0f}  {shown[0]:<28}{shown[1]}", flush=True)
 
 
-def _asked(url: str, seconds: float) -> tuple[float, Counter[int]]:
+def _polled(url: str, seconds: float) -> tuple[float, Counter[int]]:
     """The longest answer within so many seconds, and the statuses."""
     longest, statuses, ends_at = 0.0, Counter[int](), time.monotonic() + seconds
     while time.monotonic() < ends_at:
         began = time.monotonic()
         statuses[_status(url)] += 1
         longest = max(longest, time.monotonic() - began)
-        time.sleep(ASKED_EVERY_S)
+        time.sleep(REQUEST_EVERY_S)
     return longest, statuses
 
 

@@ -34,7 +34,7 @@ def count(path: Path, calls: int) -> None:
     _add_destinations()
     log = _uploaded(path)
     for algorithm in (Algorithm.CALL_ID, Algorithm.FROM_URI):
-        job = _asked(log, algorithm)
+        job = _requested_job(log, algorithm)
         started = time.perf_counter()
         run_job.func(job.pk)
         took = time.perf_counter() - started
@@ -84,7 +84,7 @@ def _uploaded(path: Path) -> CallLog:
         return services.keep(ReceivedLog(file, path.name, path.stat().st_size, token), _ACTOR)
 
 
-def _asked(log: CallLog, algorithm: Algorithm) -> JobRun:
+def _requested_job(log: CallLog, algorithm: Algorithm) -> JobRun:
     keys = [each.key for each in sources(watched_proxies())]
     return services.count(
         log,

@@ -23,9 +23,9 @@ def measure() -> None:
     """Print the share over ROUNDS rounds, after a first one that does not count."""
     with _started("gateways") as (gateways, ports), _started("sandbox", *ports) as (sandbox, _):
         time.sleep(1.5 * INTERVAL_S)
-        before, begun = ticks(sandbox.pid), time.monotonic()
+        before, started = ticks(sandbox.pid), time.monotonic()
         time.sleep(ROUNDS * INTERVAL_S)
-        share = (ticks(sandbox.pid) - before) / TICKS_A_SECOND / (time.monotonic() - begun)
+        share = (ticks(sandbox.pid) - before) / TICKS_A_SECOND / (time.monotonic() - started)
         assert gateways.poll() is None
     print(f"the sandbox probes {DESTINATIONS} every {INTERVAL_S} s in {share:.2f} of one core", flush=True)
 

@@ -62,14 +62,14 @@ def _minute(number: int, proxies: list[MiServer], database: sqlite3.Connection, 
     """Let a minute go by with changes all the while; print its line, and return the memory in MB."""
     dice = random.Random(number)
     ticks_before = ticks(pid)
-    begun = time.monotonic()
+    started = time.monotonic()
     for change in itertools.count():
-        if time.monotonic() - begun > 60:
+        if time.monotonic() - started > 60:
             break
         mi = dice.choice(proxies)
         fail_or_recover(mi, dice.choice(mi.sets[dice.randint(1, SETS)]))
-        time.sleep(max(0.0, begun + (change + 1) / CHANGES_A_SECOND - time.monotonic()))
-    percent = 100 * (ticks(pid) - ticks_before) / TICKS_A_SECOND / (time.monotonic() - begun)
+        time.sleep(max(0.0, started + (change + 1) / CHANGES_A_SECOND - time.monotonic()))
+    percent = 100 * (ticks(pid) - ticks_before) / TICKS_A_SECOND / (time.monotonic() - started)
     memory_mb = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 2**20
     stored = database.execute("SELECT count(*) FROM efcp_state_change").fetchone()[0]
     print(f"minute {number + 1:>3}: {memory_mb:6.1f} MB {percent:5.1f} % {stored:>6} changes", flush=True)

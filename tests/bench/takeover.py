@@ -16,5 +16,5 @@ def measure() -> None:
             found = take_over(Path(folder), count)
         print(
             f"a watcher killed, then {count} changes: another led after {found.led_again_after_s:.1f} s;"
-            f" {len(found.stored)} of {len(found.made)} changes stored, {len(found.gaps)} gaps"
+            f" {len(found.stored)} of {len(found.changes)} changes stored, {len(found.gaps)} gaps"
         )

@@ -141,7 +141,7 @@ def choose_last(browser: Browser, name: str) -> None:
 @pytest.mark.browser
 def test_what_refreshes_itself_keeps_filter_order_and_page(samples: Samples) -> None:
     browser = samples.browser
-    tried: list[tuple[str, str]] = []
+    filled: list[tuple[str, str]] = []
     for page in samples.pages():
         open_page(samples.panel, browser, page)
         if not browser.driver.find_elements(By.CSS_SELECTOR, REFRESHES):
@@ -150,8 +150,8 @@ def test_what_refreshes_itself_keeps_filter_order_and_page(samples: Samples) -> 
         for name, narrow in list(ways_to_narrow(browser)):
             open_page(samples.panel, browser, page)
             wait_for_refreshes(browser, f"{page} after {name}", narrow)
-            tried.append((page, name))
-    assert {("system/dispatcher/", name) for name in ("setid", "live", "search", "link 0")} <= set(tried)
+            filled.append((page, name))
+    assert {("system/dispatcher/", name) for name in ("setid", "live", "search", "link 0")} <= set(filled)
 
 
 @pytest.mark.browser

@@ -124,10 +124,10 @@ def test_a_field_that_is_found_wrong_while_it_is_typed_is_marked_until_it_is_rig
         browser.type(field, text).send_keys(Keys.TAB)
         if "proxies" in page:
             browser.press("Test")
-        wanted = ["true", True] if text == wrong else [None, False]
+        expected = ["true", True] if text == wrong else [None, False]
         browser.wait_until(
-            lambda: browser.driver.execute_script(INVALID, f"id_{field}", f"id_{other}") == wanted,  # noqa: B023
-            f"{field} with {text} is not marked {wanted}",
+            lambda: browser.driver.execute_script(INVALID, f"id_{field}", f"id_{other}") == expected,  # noqa: B023
+            f"{field} with {text} is not marked {expected}",
         )
     assert browser.problems() == []
 

@@ -34,15 +34,15 @@ def test_the_board_follows_the_proxy_and_keeps_place_and_focus(
     browser.driver.execute_script(
         "document.getElementById('set-2').focus(); scrollTo(0, 90); document.body.dataset.same = 'yes'"
     )
-    held = next(each for each in proxy.ds_list().partitions[0].sets if each.id == 2).destinations
-    for destination in held:
+    destinations = next(each for each in proxy.ds_list().partitions[0].sets if each.id == 2).destinations
+    for destination in destinations:
         proxy.ds_set_state(ListedState.INACTIVE, 2, destination.uri)
     browser.wait_for("1 set takes no calls")
     kept = browser.driver.execute_script(
         "return [document.activeElement.id, scrollY, document.body.dataset.same]"
     )
     assert kept == ["set-2", 90, "yes"]
-    for destination in held:
+    for destination in destinations:
         proxy.ds_set_state(ListedState.ACTIVE, 2, destination.uri)
     browser.wait_for("2 · Recording 2 of 2")
     assert "takes no calls" not in browser.text

@@ -85,6 +85,6 @@ def test_the_shipped_proxy_fits_the_readme_and_any_architecture() -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_written_proxy_has_what_the_readme_requires(version: str) -> None:
     written = write(Answers(version=version, minimal=True)).text
-    asked_for = re.findall(r'^ *(loadmodule "\w+\.so")', README, re.MULTILINE)
-    assert len(asked_for) == 3
-    assert [line for line in asked_for if line not in written] == []
+    required = re.findall(r'^ *(loadmodule "\w+\.so")', README, re.MULTILINE)
+    assert len(required) == 3
+    assert [line for line in required if line not in written] == []

@@ -16,7 +16,7 @@ def _trusted_proxies(settings: Settings) -> None:
     settings.EFCP_TRUSTED_PROXIES = PROXIES
 
 
-def seen(peer: str, forwarded: str | None = None) -> str:
+def address_of(peer: str, forwarded: str | None = None) -> str:
     """The client's address of a request from `peer` with this X-Forwarded-For."""
     request = HttpRequest()
     request.META["REMOTE_ADDR"] = peer
@@ -26,19 +26,19 @@ def seen(peer: str, forwarded: str | None = None) -> str:
 
 
 def test_without_a_proxy_it_is_the_peer() -> None:
-    assert seen("192.0.2.1") == "192.0.2.1"
+    assert address_of("192.0.2.1") == "192.0.2.1"
 
 
 def test_what_an_untrusted_peer_claims_is_ignored() -> None:
-    assert seen("192.0.2.1", "203.0.113.9") == "192.0.2.1"
+    assert address_of("192.0.2.1", "203.0.113.9") == "192.0.2.1"
 
 
 def test_a_trusted_proxy_names_its_client() -> None:
-    assert seen("10.0.0.1", "203.0.113.9") == "203.0.113.9"
+    assert address_of("10.0.0.1", "203.0.113.9") == "203.0.113.9"
 
 
 def test_of_several_the_right_most_untrusted_one_counts() -> None:
-    assert seen("10.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.2") == "203.0.113.9"
+    assert address_of("10.0.0.1", "1.1.1.1, 203.0.113.9, 10.0.0.2") == "203.0.113.9"
 
 
 @pytest.mark.parametrize(
@@ -59,15 +59,15 @@ def test_of_several_the_right_most_untrusted_one_counts() -> None:
     ],
 )
 def test_spellings_that_proxies_and_attackers_send(forwarded: str, address: str) -> None:
-    assert seen("10.0.0.1", forwarded) == address
+    assert address_of("10.0.0.1", forwarded) == address
 
 
 def test_a_trusted_proxy_may_have_a_mapped_address() -> None:
-    assert seen("::ffff:10.0.0.1", "203.0.113.9") == "203.0.113.9"
+    assert address_of("::ffff:10.0.0.1", "203.0.113.9") == "203.0.113.9"
 
 
 def test_a_unix_socket_has_no_address() -> None:
-    assert seen("", "203.0.113.9") == ""
+    assert address_of("", "203.0.113.9") == ""
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_a_peer_is_trusted_by_its_network(peer: str, trusted: bool) -> None:
 def test_nobody_is_trusted_where_no_proxy_is_named(settings: Settings) -> None:
     settings.EFCP_TRUSTED_PROXIES = ()
 
-    assert seen("10.0.0.1", "203.0.113.9") == "10.0.0.1"
+    assert address_of("10.0.0.1", "203.0.113.9") == "10.0.0.1"

@@ -221,8 +221,8 @@ def test_without_a_setting_uploads_may_have_2_gigabytes(trial: dict[str, str]) -
 
 def test_a_site_s_sandbox_runs_only_when_enabled(trial: dict[str, str]) -> None:
     assert not load(trial | SITE).sandbox.enabled
-    asked_for = load(trial | SITE | {"EFCP_SANDBOX": "1"}).sandbox
-    assert (asked_for.enabled, asked_for.fr_timeout_s) == (True, 30)
+    enabled = load(trial | SITE | {"EFCP_SANDBOX": "1"}).sandbox
+    assert (enabled.enabled, enabled.fr_timeout_s) == (True, 30)
 
 
 def test_the_trial_keeps_the_key_that_it_generated(trial: dict[str, str], tmp_path: Path) -> None:

@@ -46,21 +46,21 @@ def value_of(field: "models.Field[Any, Any]") -> Any:
     return "kept"[: getattr(field, "max_length", None) or 4]
 
 
-def add_row(model: type[models.Model], made: dict[type[models.Model], models.Model]) -> models.Model:
+def add_row(model: type[models.Model], created: dict[type[models.Model], models.Model]) -> models.Model:
     """The row of a model, with those that it names."""
-    if model not in made:
+    if model not in created:
         row = model()
         for field in model._meta.concrete_fields:
             if isinstance(field, models.ForeignKey):
                 other = field.related_model
                 if other is model:
                     continue
-                setattr(row, field.name, add_row(other, made))
+                setattr(row, field.name, add_row(other, created))
             elif not isinstance(field, models.AutoField):
                 setattr(row, field.attname, value_of(field))
         row.save(force_insert=True)
-        made[model] = row
-    return made[model]
+        created[model] = row
+    return created[model]
 
 
 def main() -> None:
@@ -68,15 +68,15 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efcp.settings")
     django.setup()
     executor = MigrationExecutor(connection)
-    wanted = [key for key in executor.loader.graph.leaf_nodes() if key[0] not in dict(FORMER)]
-    state = executor.migrate([*FORMER, *wanted])
-    made: dict[type[models.Model], models.Model] = {}
+    leaves = [key for key in executor.loader.graph.leaf_nodes() if key[0] not in dict(FORMER)]
+    state = executor.migrate([*FORMER, *leaves])
+    created: dict[type[models.Model], models.Model] = {}
     every = [model for label, _migration in FORMER for model in state.apps.get_app_config(label).get_models()]
     for model in every:
         model._default_manager.all().delete()
     for model in every:
-        add_row(model, made)
-    json.dump(sorted(model._meta.db_table for model in made), sys.stdout)
+        add_row(model, created)
+    json.dump(sorted(model._meta.db_table for model in created), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -173,8 +173,8 @@ def table_of_release(transactional_db: None, request: pytest.FixtureRequest) -> 
 @pytest.mark.usefixtures("table_of_release")
 def test_rows_are_added_and_edited_whether_empty_text_is_null_or_not() -> None:
     row_id = services.add(DestinationRow(setid=7, destination="sip:10.0.0.1"), SOMEBODY)
-    seen = DestinationRow.of(Destination.objects.get(pk=row_id))
-    services.update(row_id, seen, replace(seen, weight="5", attrs="a=1"), SOMEBODY)
+    original = DestinationRow.of(Destination.objects.get(pk=row_id))
+    services.update(row_id, original, replace(original, weight="5", attrs="a=1"), SOMEBODY)
     stored = Destination.objects.get(pk=row_id)
     assert (stored.weight, stored.attrs, stored.description) == ("5", "a=1", "")
 

@@ -54,6 +54,6 @@ def test_an_upgrade_keeps_a_row_of_each_table(schema: Schema) -> None:
     assert (upgraded.returncode, upgraded.stderr) == (0, "")
     for table, row in before.items():
         renamed = RENAMED.get(table, {})
-        wanted = {renamed.get(column, column): value for column, value in row.items()}
+        expected = {renamed.get(column, column): value for column, value in row.items()}
         now = row_of(schema, table)
-        assert {column: now.get(column) for column in wanted} == wanted, table
+        assert {column: now.get(column) for column in expected} == expected, table

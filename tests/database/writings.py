@@ -25,15 +25,15 @@ def as_panel(turn: int) -> None:
     """Add a destination, edit it, delete it."""
     uri = f"sip:10.{os.getpid() % 250}.{turn // 250 % 250}.{turn % 250}"
     row_id = services.add(DestinationRow(setid=9, destination=uri), EDITOR)
-    seen = DestinationRow.of(Destination.objects.get(pk=row_id))
-    after = services.update(row_id, seen, replace(seen, weight="5"), EDITOR)
+    original = DestinationRow.of(Destination.objects.get(pk=row_id))
+    after = services.update(row_id, original, replace(original, weight="5"), EDITOR)
     services.delete(row_id, after, EDITOR)
 
 
 def as_watcher(turn: int) -> None:
     """Read what is known of a proxy's memory, then write a change of each state, in one transaction."""
     now = timezone.now()
-    proxy, _made = Proxy.objects.get_or_create(name="edge", defaults={"mi_url": "http://127.0.0.1:9/mi"})
+    proxy, _created = Proxy.objects.get_or_create(name="edge", defaults={"mi_url": "http://127.0.0.1:9/mi"})
     state = ("active", "probing")[turn % 2]
     with transaction.atomic():
         known = {each.uri for each in KnownDestination.objects.filter(proxy=proxy)}

@@ -128,7 +128,7 @@ def test_the_form_shows_what_a_rule_that_is_not_saved_would_break(
     address = reverse("dialplan:cases-with-rule") + f"?row={national}"
     answer = administrator.post(address, typed(repl_exp="0049\\1"))
     (checked,) = answer.context["effect"].checked
-    assert (checked.passes, checked.tried.output) == (False, "0049301")
+    assert (checked.passes, checked.dry_run.output) == (False, "0049301")
     assert "1 of 1 would fail that passes now" in answer.content.decode()
 
 
@@ -188,7 +188,7 @@ def test_inputs_that_differ_by_case_or_by_a_space_are_two_cases(administrator: C
 
 
 @pytest.mark.parametrize(
-    ("role", "seen", "saved"),
+    ("role", "shown", "saved"),
     [
         (None, 302, 302),
         (Role.VIEWER, 200, 403),
@@ -197,9 +197,9 @@ def test_inputs_that_differ_by_case_or_by_a_space_are_two_cases(administrator: C
     ],
 )
 def test_everybody_sees_cases_and_administrators_save_them(
-    client_as: ClientAs, role: Role | None, seen: int, saved: int
+    client_as: ClientAs, role: Role | None, shown: int, saved: int
 ) -> None:
     client = client_as(role)
-    assert client.get(reverse("dialplan:cases", args=[1])).status_code == seen
+    assert client.get(reverse("dialplan:cases", args=[1])).status_code == shown
     data = {"input": "1", "expected": "2"}
     assert client.post(reverse("dialplan:save-case", args=[1]), data).status_code == saved

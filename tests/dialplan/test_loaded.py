@@ -51,8 +51,8 @@ def reload(proxy: Proxy) -> None:
     rules = read_rules()
     assert rules is not None
     before, after = ring(600), ring(600, 60)
-    asked = PanelLoad(timezone.now(), list(rules.values()), "", True, before, after)
-    record_panel_load(proxy, "dialplan", "default", asked)
+    own = PanelLoad(timezone.now(), list(rules.values()), "", True, before, after)
+    record_panel_load(proxy, "dialplan", "default", own)
 
 
 def load_by_hand(proxy: Proxy, rules: int | None = None) -> None:
@@ -198,7 +198,7 @@ def test_proxies_that_differ_are_named(proxy: Proxy, add_rule: AddRule, administ
 
 
 def test_a_silent_proxy_is_not_compared(db: None, add_rule: AddRule, administrator: Client) -> None:
-    silent = make_proxy("edge-1", seen_s_ago=600)
+    silent = make_proxy("edge-1", answered_s_ago=600)
     reload(silent)
     add_rule("^0")
     assert markers(administrator) == [()]

@@ -232,9 +232,9 @@ def test_the_list_costs_as_many_queries_for_many_as_for_one(
 def test_an_input_is_run_on_the_table(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^9$", pr=0)
     add_rule("^0([1-9]+)$", pr=1, subst_exp="^0(.*)$", repl_exp="+49\\1", attrs="pstn")
-    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "0123"}).context["tried"]
-    assert (tried.output, tried.attributes) == ("+49123", "pstn")
-    assert [(each.rule.rule.match_exp, each.used) for each in tried.trials] == [
+    dry_run = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "0123"}).context["dry_run"]
+    assert (dry_run.output, dry_run.attributes) == ("+49123", "pstn")
+    assert [(each.rule.rule.match_exp, each.used) for each in dry_run.trials] == [
         ("^9$", False),
         ("^0([1-9]+)$", True),
     ]
@@ -244,9 +244,9 @@ def test_an_input_is_run_with_the_rule_of_the_form(administrator: Client, add_ru
     rule_id = add_rule("^0$", repl_exp="old")
     edited = typed(match_exp="^0$", subst_exp="", repl_exp="new", input="0")
     address = f"{reverse('dialplan:try')}?row={rule_id}"
-    tried = administrator.post(address, edited).context["tried"]
-    assert (tried.output, tried.trials[0].is_unsaved) == ("new", True)
-    added = administrator.post(reverse("dialplan:try"), typed(input="0123")).context["tried"]
+    dry_run = administrator.post(address, edited).context["dry_run"]
+    assert (dry_run.output, dry_run.trials[0].is_unsaved) == ("new", True)
+    added = administrator.post(reverse("dialplan:try"), typed(input="0123")).context["dry_run"]
     assert added.output == "+49123"
     assert Rule.objects.get().repl_exp == "old"
 
@@ -265,9 +265,9 @@ def test_a_failing_translation_is_reported(
 ) -> None:
     add_rule("^1$")
     add_rule("", dpid=3, match_op=0)
-    tried = administrator.post(reverse("dialplan:try"), posted).context["tried"]
-    assert tried.output is None
-    assert tried.words.startswith(words)
+    dry_run = administrator.post(reverse("dialplan:try"), posted).context["dry_run"]
+    assert dry_run.output is None
+    assert dry_run.words.startswith(words)
 
 
 def test_where_the_order_of_equal_priorities_decides_the_outcomes_are_shown(
@@ -276,9 +276,9 @@ def test_where_the_order_of_equal_priorities_decides_the_outcomes_are_shown(
     add_rule("^00", subst_exp="^00(.*)$", repl_exp="+\\1")
     add_rule("^0", repl_exp="national")
     answer = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "0044"})
-    tried = answer.context["tried"]
-    assert [each.output for each in tried.possible] == ["+44", "national"]
-    assert tried.words.startswith("Depends on the order of rules of the same priority")
+    dry_run = answer.context["dry_run"]
+    assert [each.output for each in dry_run.possible] == ["+44", "national"]
+    assert dry_run.words.startswith("Depends on the order of rules of the same priority")
     assert "Save as a test case" not in answer.content.decode()
 
 
@@ -296,8 +296,8 @@ def test_of_many_equal_rules_those_are_found_that_the_input_meets(
     for number in range(2490, 2510):
         add_rule(str(number), match_op=0, repl_exp=f"+{number}")
     add_rule("abc", match_op=0, match_flags=1, repl_exp="+ABC")
-    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": text}).context["tried"]
-    assert tried.output == f"+{text}"
+    dry_run = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": text}).context["dry_run"]
+    assert dry_run.output == f"+{text}"
 
 
 def test_an_equal_rule_without_a_text_breaks_the_load_for_any_input(
@@ -305,15 +305,15 @@ def test_an_equal_rule_without_a_text_breaks_the_load_for_any_input(
 ) -> None:
     add_rule("", match_op=0)
     add_rule("5", match_op=0, repl_exp="\\1" * 11)
-    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "9"}).context["tried"]
-    assert tried.words.startswith("The whole reload would fail")
+    dry_run = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "9"}).context["dry_run"]
+    assert dry_run.words.startswith("The whole reload would fail")
 
 
 @pytest.mark.parametrize("text", ["é", "💥"])
 def test_any_character_can_be_an_input(administrator: Client, add_rule: AddRule, text: str) -> None:
     add_rule("5", match_op=0)
-    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": text}).context["tried"]
-    assert tried.words == "No rule matches."
+    dry_run = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": text}).context["dry_run"]
+    assert dry_run.words == "No rule matches."
 
 
 def test_trying_needs_an_input_and_a_dialplan(administrator: Client) -> None:
@@ -329,8 +329,11 @@ def test_a_dialplan_too_large_to_be_loaded_is_reported(
     monkeypatch.setattr("dialplan.neighbours.MAX_COMPARED", 1)
     add_rule("^0$")
     add_rule("^1$")
-    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "1"}).context["tried"]
-    assert (tried.words, tried.is_certain) == ("Dialplan 1 has more than 1 rules besides equal ones.", False)
+    dry_run = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "1"}).context["dry_run"]
+    assert (dry_run.words, dry_run.is_certain) == (
+        "Dialplan 1 has more than 1 rules besides equal ones.",
+        False,
+    )
     assert "too large" in administrator.get(reverse("dialplan:order", args=[1])).content.decode()
     assert "too large" in administrator.get(reverse("operations_dialplan:reload")).content.decode()
 
@@ -604,8 +607,8 @@ def test_a_rule_of_another_hand_with_any_priority_is_shown_as_it_is(
         assert answer.status_code == 200
         assert "pr" not in getattr(answer.context.get("form"), "errors", {})
     assert str(pr) in administrator.get(reverse("dialplan:list")).content.decode()
-    tried = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "1"})
-    assert str(pr) in tried.content.decode()
+    dry_run = administrator.post(reverse("dialplan:try"), {"dpid": "1", "input": "1"})
+    assert str(pr) in dry_run.content.decode()
     address = reverse("dialplan:edit", args=[rule])
     original = administrator.get(address).context["form"]["original"].value()
     saved = administrator.post(address, typed(match_exp="^1$", pr=str(pr), original=original))
@@ -672,8 +675,8 @@ def test_a_recurrence_is_written_by_a_form_and_taken_into_a_rule(
 
 
 def test_days_of_a_month_are_written_as_numbers_ranges_and_the_last(administrator: Client) -> None:
-    asked = OFFICE | {"weekdays": list("0123456"), "monthdays": "24-26, 1,LAST", "months": ["12", "1"]}
-    page = administrator.get(reverse(SCHEDULE), asked)
+    question = OFFICE | {"weekdays": list("0123456"), "monthdays": "24-26, 1,LAST", "months": ["12", "1"]}
+    page = administrator.get(reverse(SCHEDULE), question)
     assert page.context["text"] == "20260101T080000||PT10H|daily||||-1,1,24,25,26|||1,12"
     assert "on the last, 1st, 24th, 25th and 26th day of the month, in January and December" in (
         page.content.decode()

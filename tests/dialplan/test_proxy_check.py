@@ -37,7 +37,7 @@ def context_of(client: Client, address: str) -> Any:
     return client.get(address).context
 
 
-def asked(client: Client, text: str) -> ComparedAnswer:
+def answer_to(client: Client, text: str) -> ComparedAnswer:
     """What the only proxy says of an input of dialplan 1, as the page has it."""
     context = client.post(reverse("dialplan:ask"), {"of": "1", "input": text}).context
     if "question" in context:
@@ -50,7 +50,7 @@ def asked(client: Client, text: str) -> ComparedAnswer:
 
 @pytest.mark.usefixtures("edge")
 def test_a_proxy_that_was_reloaded_gives_the_same(administrator: Client) -> None:
-    compared = asked(administrator, "0301")
+    compared = answer_to(administrator, "0301")
     assert compared.answer is not None
     assert (compared.answer.output, compared.answer.attributes, compared.agreement) == (
         "+49301",
@@ -61,7 +61,7 @@ def test_a_proxy_that_was_reloaded_gives_the_same(administrator: Client) -> None
 
 @pytest.mark.usefixtures("edge")
 def test_no_translation_is_the_same_as_none(administrator: Client) -> None:
-    compared = asked(administrator, "112")
+    compared = answer_to(administrator, "112")
     assert compared.answer is not None
     assert (compared.answer.output, compared.agreement) == (None, Agreement.SAME)
 
@@ -69,7 +69,7 @@ def test_no_translation_is_the_same_as_none(administrator: Client) -> None:
 @pytest.mark.usefixtures("edge")
 def test_a_proxy_that_was_not_reloaded_differs(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^112$", repl_exp="police")
-    compared = asked(administrator, "112")
+    compared = answer_to(administrator, "112")
     assert compared.agreement is Agreement.DIFFERENT
     assert "the rule ^112$ was added" in compared.explanation.known[-1]
     assert compared.explanation.causes[0] == "it was not reloaded since that change"
@@ -82,10 +82,10 @@ def test_an_answer_that_another_order_gives_is_no_difference(
     add_rule("^9", repl_exp="8")
     edge.call("dp_reload")
     add_rule("^9.$", repl_exp="7")
-    assert asked(administrator, "91").agreement is Agreement.POSSIBLE
+    assert answer_to(administrator, "91").agreement is Agreement.POSSIBLE
     Rule.objects.update(pr=1)
     Rule.objects.filter(match_exp="^9.$").update(pr=0)
-    assert asked(administrator, "91").agreement is Agreement.DIFFERENT
+    assert answer_to(administrator, "91").agreement is Agreement.DIFFERENT
 
 
 @pytest.mark.usefixtures("edge")
@@ -93,7 +93,7 @@ def test_a_rule_that_the_proxy_dropped_by_chance_is_no_difference(
     administrator: Client, add_rule: AddRule
 ) -> None:
     add_rule("112", match_op=0, repl_exp="a\\1")
-    assert asked(administrator, "112").agreement is Agreement.POSSIBLE
+    assert answer_to(administrator, "112").agreement is Agreement.POSSIBLE
 
 
 def test_a_character_that_a_rule_cuts_in_two_is_read_alike(
@@ -101,7 +101,7 @@ def test_a_character_that_a_rule_cuts_in_two_is_read_alike(
 ) -> None:
     add_rule("^z(.)", subst_exp="^z(.)", repl_exp="\\1")
     edge.call("dp_reload")
-    compared = asked(administrator, "zä")
+    compared = answer_to(administrator, "zä")
     assert compared.answer is not None
     assert (compared.answer.output, compared.agreement) == ("\xc3", Agreement.SAME)
 
@@ -109,13 +109,13 @@ def test_a_character_that_a_rule_cuts_in_two_is_read_alike(
 @pytest.mark.usefixtures("edge")
 def test_what_the_preview_can_t_tell_is_no_difference(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^(a)?b$", subst_exp="^(a)?b$", repl_exp="\\1")
-    compared = asked(administrator, "b")
+    compared = answer_to(administrator, "b")
     assert (compared.agreement, compared.why[:7]) == (Agreement.UNKNOWN, "A group")
 
 
 def test_a_proxy_that_does_not_answer_shows_why(administrator: Client, edge: RunningSandbox) -> None:
     Proxy.objects.update(mi_url="http://127.0.0.1:9/mi")
-    compared = asked(administrator, "0301")
+    compared = answer_to(administrator, "0301")
     assert (compared.answer, compared.agreement) == (None, Agreement.UNKNOWN)
     assert compared.problem
 
@@ -124,13 +124,13 @@ def test_a_proxy_that_does_not_answer_shows_why(administrator: Client, edge: Run
 def test_a_proxy_is_not_sent_what_would_crash_it(administrator: Client, add_rule: AddRule) -> None:
     Rule.objects.all().delete()
     add_rule("^1$", timerec="20240101T000000||P1D|daily||0")
-    compared = asked(administrator, "1")
+    compared = answer_to(administrator, "1")
     assert (compared.answer, compared.problem[:9]) == (None, "Not asked")
 
 
 @pytest.mark.usefixtures("edge")
 def test_an_answer_that_another_version_stored_counts_as_none(administrator: Client) -> None:
-    asked(administrator, "0301")
+    answer_to(administrator, "0301")
     stored = SharedAnswer.objects.latest("pk")
     stored.text = stored.text.replace('"answer"', '"said"')
     stored.save()

@@ -32,9 +32,9 @@ def proxy(db: None) -> Proxy:
     return make_proxy("edge-1")
 
 
-def make_proxy(name: str, seen_s_ago: float = 1.0) -> Proxy:
+def make_proxy(name: str, answered_s_ago: float = 1.0) -> Proxy:
     """Store an enabled proxy that answered `seen_s_ago` seconds ago."""
-    return ProxyContactFactory.create(proxy__name=name, seen_s_ago=seen_s_ago).proxy
+    return ProxyContactFactory.create(proxy__name=name, answered_s_ago=answered_s_ago).proxy
 
 
 def hold(proxy: Proxy, uri: str, setid: int = 1, **values: Any) -> KnownDestination:

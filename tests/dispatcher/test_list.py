@@ -189,7 +189,7 @@ def test_what_only_the_memory_holds_is_shown(
 
 
 def test_a_silent_proxy_shows_old_states_with_their_age(viewer: Client, add_row: AddRow) -> None:
-    silent = make_proxy("edge-9", seen_s_ago=300)
+    silent = make_proxy("edge-9", answered_s_ago=300)
     add_row("sip:10.0.0.1")
     hold(silent, "sip:10.0.0.1", state="probing")
     page = shown(viewer)
@@ -317,13 +317,13 @@ def test_the_password_of_an_fs_weight_is_masked(client_as: ClientAs, add_row: Ad
 
 
 def fill(rows: int, proxies: list[Proxy]) -> None:
-    made = [
+    many = [
         Destination(setid=number % 50, destination=f"sip:10.{number // 250}.0.{number % 250}", attrs="")
         for number in range(rows)
     ]
-    Destination.objects.bulk_create(made)
+    Destination.objects.bulk_create(many)
     for proxy in proxies:
-        for row in made[:20]:
+        for row in many[:20]:
             hold(proxy, row.destination, setid=row.setid)
 
 
@@ -364,10 +364,10 @@ def test_the_polled_fragment_is_the_page_s_own_part(viewer: Client, add_row: Add
 
 def test_a_change_in_memory_shows_on_the_next_page(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
     add_row("sip:10.0.0.1")
-    held = hold(proxy, "sip:10.0.0.1")
+    known = hold(proxy, "sip:10.0.0.1")
     assert "chip-active" in shown(viewer)
-    held.state = "probing"
-    held.save()
+    known.state = "probing"
+    known.save()
     assert "chip-probing" in shown(viewer)
 
 

@@ -89,11 +89,11 @@ def test_a_name_is_looked_up_again_at_its_ttl_but_at_most_once_a_minute(
 ) -> None:
     gateway.ttl = ttl_s
     carry_out(NOW)
-    gateway.asked.clear()
+    gateway.queries.clear()
     carry_out(later(due_s - 1))
-    assert gateway.asked == []
+    assert gateway.queries == []
     carry_out(later(due_s))
-    assert gateway.asked
+    assert gateway.queries
 
 
 def test_one_name_in_several_destinations_is_looked_up_once(gateway: NameServer, add_row: AddRow) -> None:
@@ -102,7 +102,7 @@ def test_one_name_in_several_destinations_is_looked_up_once(gateway: NameServer,
     carry_out(NOW)
     assert NameLookup.objects.count() == 2
     # Once for the addresses, once for how long they hold.
-    assert gateway.asked.count(("gw.example.test", "A")) == 2
+    assert gateway.queries.count(("gw.example.test", "A")) == 2
 
 
 def test_a_name_that_left_the_table_is_forgotten(gateway: NameServer) -> None:
@@ -120,7 +120,7 @@ def test_what_holds_no_name_is_not_looked_up(
 ) -> None:
     add_row(destination)
     carry_out(NOW)
-    assert (NameLookup.objects.count(), name_server.asked) == (0, [])
+    assert (NameLookup.objects.count(), name_server.queries) == (0, [])
 
 
 def test_of_many_names_a_bounded_number_is_looked_up_at_a_turn_the_longest_due_first(

@@ -19,7 +19,7 @@ from tests.dispatcher.conftest import SOMEBODY
 AddRow = Callable[..., int]
 
 
-def seen(row_id: int) -> DestinationRow:
+def stored(row_id: int) -> DestinationRow:
     return DestinationRow.of(Destination.objects.get(pk=row_id))
 
 
@@ -45,7 +45,7 @@ def test_an_add_with_a_priority_names_it_besides(add_row: AddRow) -> None:
 
 def test_an_update_writes_only_the_changed_column(add_row: AddRow) -> None:
     row_id = add_row("sip:10.0.0.1")
-    before = seen(row_id)
+    before = stored(row_id)
     with CaptureQueriesContext(connection) as queries:
         services.update(row_id, before, replace(before, weight="5"), SOMEBODY)
     updates = [query["sql"] for query in queries if query["sql"].startswith("UPDATE dispatcher")]
@@ -55,18 +55,18 @@ def test_an_update_writes_only_the_changed_column(add_row: AddRow) -> None:
 
 def test_a_state_that_the_proxy_wrote_meanwhile_is_not_overwritten(add_row: AddRow) -> None:
     row_id = add_row("sip:10.0.0.1")
-    before = seen(row_id)
+    before = stored(row_id)
     Destination.objects.filter(pk=row_id).update(state=2)
     services.update(row_id, before, replace(before, weight="5"), SOMEBODY)
-    assert (seen(row_id).state, seen(row_id).weight) == (2, "5")
+    assert (stored(row_id).state, stored(row_id).weight) == (2, "5")
 
 
 def test_two_editors_of_different_columns_both_get_their_way(add_row: AddRow) -> None:
     row_id = add_row("sip:10.0.0.1")
-    before = seen(row_id)
+    before = stored(row_id)
     services.update(row_id, before, replace(before, weight="5"), SOMEBODY)
     services.update(row_id, before, replace(before, description="mine"), SOMEBODY)
-    assert (seen(row_id).weight, seen(row_id).description) == ("5", "mine")
+    assert (stored(row_id).weight, stored(row_id).description) == ("5", "mine")
 
 
 @pytest.mark.parametrize(
@@ -82,25 +82,25 @@ def test_the_second_editor_of_one_column_is_refused_and_shown_what_stands(
     add_row: AddRow, column: str, mine: str | None, theirs: str
 ) -> None:
     row_id = add_row("sip:10.0.0.1", socket="udp:10.0.0.2")
-    before = seen(row_id)
+    before = stored(row_id)
     services.update(row_id, before, changed(before, column, theirs), SOMEBODY)
     with pytest.raises(RowChangedError) as error:
         services.update(row_id, before, changed(before, column, mine), SOMEBODY)
     assert getattr(error.value.current, column) == theirs
-    assert getattr(seen(row_id), column) == theirs
+    assert getattr(stored(row_id), column) == theirs
 
 
 @pytest.mark.parametrize("theirs", ["GW", "gé"])
 def test_the_guard_sees_a_difference_in_case_or_accent(add_row: AddRow, theirs: str) -> None:
     row_id = add_row("sip:10.0.0.1", attrs=theirs)
-    pretended = replace(seen(row_id), attrs=theirs.lower().replace("é", "e"))
+    pretended = replace(stored(row_id), attrs=theirs.lower().replace("é", "e"))
     with pytest.raises(RowChangedError):
         services.update(row_id, pretended, replace(pretended, attrs="new"), SOMEBODY)
 
 
 def test_a_weight_for_one_gateway_is_never_given_to_another(add_row: AddRow) -> None:
     row_id = add_row("sip:10.0.0.1")
-    before = seen(row_id)
+    before = stored(row_id)
     services.update(row_id, before, replace(before, destination="sip:10.0.0.2"), SOMEBODY)
     with pytest.raises(RowChangedError):
         services.update(row_id, before, replace(before, weight="5"), SOMEBODY)
@@ -108,7 +108,7 @@ def test_a_weight_for_one_gateway_is_never_given_to_another(add_row: AddRow) -> 
 
 def test_editing_a_deleted_row_reports_it(add_row: AddRow) -> None:
     row_id = add_row("sip:10.0.0.1")
-    before = seen(row_id)
+    before = stored(row_id)
     services.delete(row_id, before, SOMEBODY)
     with pytest.raises(RowGoneError):
         services.update(row_id, before, replace(before, weight="5"), SOMEBODY)
@@ -137,16 +137,16 @@ def test_the_same_uri_may_stand_in_two_sets(add_row: AddRow) -> None:
 def test_moving_a_row_onto_another_is_refused(add_row: AddRow) -> None:
     add_row("sip:10.0.0.1", setid=2)
     row_id = add_row("sip:10.0.0.1", setid=1)
-    before = seen(row_id)
+    before = stored(row_id)
     with pytest.raises(services.DuplicateDestinationError):
         services.update(row_id, before, replace(before, setid=2), SOMEBODY)
 
 
 def test_every_write_is_in_the_audit_with_before_after_and_reason(add_row: AddRow) -> None:
     row_id = add_row("sip:10.0.0.1")
-    before = seen(row_id)
+    before = stored(row_id)
     services.update(row_id, before, replace(before, weight="5"), SOMEBODY, "more calls")
-    services.delete(row_id, seen(row_id), SOMEBODY, "gone")
+    services.delete(row_id, stored(row_id), SOMEBODY, "gone")
     records = AuditRecord.objects.filter(subject_kind="dispatcher", subject_id=str(row_id)).order_by("id")
     assert [record.action for record in records] == ["add", "edit", "delete"]
     assert [(record.before or {}).get("weight") for record in records] == [None, "1", "5"]
@@ -163,8 +163,8 @@ def test_a_failing_audit_record_undoes_the_write(add_row: AddRow, monkeypatch: p
 
     monkeypatch.setattr(repository, "record", fail)
     with pytest.raises(RuntimeError):
-        services.update(row_id, seen(row_id), replace(seen(row_id), weight="5"), SOMEBODY)
-    assert seen(row_id).weight == "1"
+        services.update(row_id, stored(row_id), replace(stored(row_id), weight="5"), SOMEBODY)
+    assert stored(row_id).weight == "1"
 
 
 def test_the_audit_masks_the_password_of_an_fs_weight(add_row: AddRow) -> None:
@@ -177,9 +177,9 @@ def test_the_audit_masks_the_password_of_an_fs_weight(add_row: AddRow) -> None:
 def test_an_untouched_null_stays_null(add_row: AddRow) -> None:
     row_id = add_row("sip:10.0.0.1")
     Destination.objects.filter(pk=row_id).update(attrs=None, description=None)
-    before = seen(row_id)
+    before = stored(row_id)
     services.update(row_id, before, replace(before, weight="5"), SOMEBODY)
-    assert (seen(row_id).attrs, seen(row_id).description) == (None, None)
+    assert (stored(row_id).attrs, stored(row_id).description) == (None, None)
 
 
 def test_a_set_can_be_named_and_unnamed(db: None) -> None:

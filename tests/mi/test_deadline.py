@@ -119,12 +119,12 @@ class SlowResolver:
 
     def __init__(self) -> None:
         self.let_go = threading.Event()
-        self.asked: list[str] = []
+        self.queries: list[str] = []
         self._system = socket.getaddrinfo
 
     def __call__(self, host: str, port: int, *args: int, **kwargs: int) -> list[object]:
         if not kwargs.get("flags", 0) & socket.AI_NUMERICHOST:
-            self.asked.append(host)
+            self.queries.append(host)
             self.let_go.wait(GIVE_UP_S)
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return list(self._system(host, port, *args, **kwargs))
@@ -152,13 +152,13 @@ def test_a_name_that_is_still_being_looked_up_is_not_looked_up_twice(slow_resolv
     for _ in range(3):
         with pytest.raises(TooSlowError):
             client.version()
-    assert slow_resolver.asked == ["slow.example"]
+    assert slow_resolver.queries == ["slow.example"]
 
 
 def test_an_address_needs_no_lookup(slow_resolver: SlowResolver, serve: Serve) -> None:
     server = serve(lambda peer: peer.reply(result="OK"))
     MiClient(Endpoint(server.url)).dp_reload()
-    assert not slow_resolver.asked
+    assert not slow_resolver.queries
 
 
 def test_a_name_is_looked_up_anew_after_an_answer(slow_resolver: SlowResolver) -> None:
@@ -167,4 +167,4 @@ def test_a_name_is_looked_up_anew_after_an_answer(slow_resolver: SlowResolver) -
     for _ in range(2):
         with pytest.raises(UnreachableError):
             client.version()
-    assert slow_resolver.asked == ["slow.example", "slow.example"]
+    assert slow_resolver.queries == ["slow.example", "slow.example"]

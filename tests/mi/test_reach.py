@@ -47,10 +47,10 @@ def test_a_name_is_judged_by_the_address_that_is_connected_to(
     endpoint = Endpoint(f"http://rebinds.test:{port}/mi", reach=Reach((ip_network("10.0.0.0/8"),)))
     assert not endpoint.reach.refusal_of_host(endpoint.host)
 
-    def look_up(_host: str, asked: int, **_more: object) -> list[object]:
+    def look_up(_host: str, port: int, **_more: object) -> list[object]:
         if _more.get("flags"):
             raise socket.gaierror
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", asked))]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     with pytest.raises(UnreachableError, match="none of the networks") as error:

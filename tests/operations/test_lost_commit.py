@@ -64,16 +64,16 @@ def test_a_state_is_set(
 ) -> None:
     row = Destination.objects.get(pk=add_row(URI))  # type: ignore[operator]
     relay.arm(b"COMMIT", "after")
-    begun = states.begin([row], KnownState.INACTIVE, [proxy], actor)
-    assert begun.ended.wait(15)
-    assert begun.run.results.get().outcome == StateOutcome.DONE
+    handle = states.begin([row], KnownState.INACTIVE, [proxy], actor)
+    assert handle.ended.wait(15)
+    assert handle.run.results.get().outcome == StateOutcome.DONE
     assert len(edge.commands_of("ds_set_state")) == StateRun.objects.count() == 1
 
 
 def test_a_probe_is_sent(relay: CuttingProxy, actor: Actor) -> None:
     relay.arm(b"COMMIT", "after")
     sent = ProbeToSend("OPTIONS", "sip:127.0.0.1:9", "sip:probe@127.0.0.1", "tcp", "127.0.0.1", 9)
-    probe, ended = probes.start(probes.ProbeWanted(1, 1, "edge", sent), actor)
+    probe, ended = probes.start(probes.ProbeRequest(1, 1, "edge", sent), actor)
     assert ended.wait(15)
     assert ProbeRun.objects.get().pk == probe.pk
     assert ProbeRun.objects.get().ended_at is not None

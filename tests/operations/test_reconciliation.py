@@ -223,14 +223,14 @@ def silent_reload(proxy: Proxy) -> ReloadResult:
     )
 
 
-def report(result: ReloadResult, asked_s_after: float, **load: Any) -> None:
+def report(result: ReloadResult, requested_s_after: float, **load: Any) -> None:
     """Have the watcher read the proxy's reports so long after the reload was given up."""
     assert result.ended_at is not None
     ProxyLoad.objects.update_or_create(
         proxy=result.proxy,
         module="dispatcher",
         partition="default",
-        defaults={"reports_asked_at": result.ended_at + timedelta(seconds=asked_s_after), **load},
+        defaults={"reports_asked_at": result.ended_at + timedelta(seconds=requested_s_after), **load},
     )
 
 

@@ -31,14 +31,14 @@ def uploaded(client: Client, content: bytes = CSV, name: str = "calls.csv") -> C
 
 def counted(client: Client, log: CallLog, **question: Any) -> JobRun:
     """The count of a log, done as its process does it."""
-    asked: dict[str, Any] = {
+    form: dict[str, Any] = {
         "setid": 1,
         "algorithm": 0,
         "source": "table",
         "call_id": 0,
         "has_header": "on",
     } | question
-    response = client.post(reverse("preview:distribution-log-count", args=[log.pk]), asked)
+    response = client.post(reverse("preview:distribution-log-count", args=[log.pk]), form)
     assert response.status_code == 302, response.content.decode()
     job = JobRun.objects.latest("pk")
     JobRun.objects.filter(pk=job.pk).update(outcome=JobOutcome.RUNNING)

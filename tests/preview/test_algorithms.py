@@ -79,11 +79,12 @@ def test_an_even_load_is_1_everywhere_and_one_for_all_is_n() -> None:
 
 
 def test_generated_calls_have_the_requested_rate_and_mean() -> None:
-    made = generated_traffic(20_000, rate=5, mean_s=120, sigma=1, seed=3)
-    assert len(made) / made.starts[-1] == pytest.approx(5, rel=0.05)
-    assert made.durations.mean() == pytest.approx(120, rel=0.1)
+    traffic = generated_traffic(20_000, rate=5, mean_s=120, sigma=1, seed=3)
+    assert len(traffic) / traffic.starts[-1] == pytest.approx(5, rel=0.05)
+    assert traffic.durations.mean() == pytest.approx(120, rel=0.1)
     assert (
-        made.starts.tolist() == generated_traffic(20_000, rate=5, mean_s=120, sigma=1, seed=3).starts.tolist()
+        traffic.starts.tolist()
+        == generated_traffic(20_000, rate=5, mean_s=120, sigma=1, seed=3).starts.tolist()
     )
 
 
@@ -114,9 +115,9 @@ def gateways(*weights: int, state: int = 0) -> None:
         )
 
 
-def compared(client: Client, **asked: str) -> AlgorithmComparison:
+def compared(client: Client, **question: str) -> AlgorithmComparison:
     """What the page compares."""
-    page = client.post(reverse("preview:algorithms"), asked)
+    page = client.post(reverse("preview:algorithms"), question)
     assert page.status_code == 200, page.context["form"].errors
     found: AlgorithmComparison = page.context["comparison"]
     return found

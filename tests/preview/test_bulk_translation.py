@@ -189,15 +189,15 @@ def test_it_can_be_cancelled(operator: Client, log: CallLog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "seen", "asked"),
+    ("role", "shown", "question"),
     [(None, 302, 302), (Role.VIEWER, 200, 403), (Role.ADMINISTRATOR, 200, 302)],
 )
 def test_everybody_sees_reports_and_operators_ask(
-    client_as: ClientAs, log: CallLog, role: Role | None, seen: int, asked: int
+    client_as: ClientAs, log: CallLog, role: Role | None, shown: int, question: int
 ) -> None:
     client = client_as(role)
-    assert client.get(reverse("preview:bulk-translation")).status_code == seen
-    assert ask(client, log).status_code == asked
+    assert client.get(reverse("preview:bulk-translation")).status_code == shown
+    assert ask(client, log).status_code == question
 
 
 @pytest.mark.parametrize(

@@ -46,17 +46,17 @@ def rows(*uris: str, setid: int = 1, **columns: Any) -> None:
         )
 
 
-def previewed(client: Client, **asked: Any) -> CallExplanation:
+def previewed(client: Client, **question: Any) -> CallExplanation:
     """What the page explains."""
-    page = client.get(reverse("preview:call"), {"setid": 1, **asked})
+    page = client.get(reverse("preview:call"), {"setid": 1, **question})
     assert page.context["form"].is_valid(), page.context["form"].errors
     explained: CallExplanation = page.context["explained"]
     return explained
 
 
-def errors(client: Client, **asked: Any) -> dict[str, list[str]]:
+def errors(client: Client, **question: Any) -> dict[str, list[str]]:
     """What the form refuses."""
-    page = client.get(reverse("preview:call"), {"setid": 1, **asked})
+    page = client.get(reverse("preview:call"), {"setid": 1, **question})
     assert page.context["explained"] is None
     found: dict[str, list[str]] = page.context["form"].errors
     return found
@@ -182,8 +182,8 @@ def test_who_was_passed_over_is_reported_with_the_reason(viewer: Client) -> None
 
 
 def test_the_memory_of_a_proxy_counts_with_its_states_and_sockets(play: Play, viewer: Client) -> None:
-    held = [listed(FIRST, "Inactive", weight=1, priority=0), listed(SECOND, weight=1, priority=0)]
-    edge = play(sets={1: [each | {"socket": "udp:127.0.0.1:5060"} for each in held]})
+    destinations = [listed(FIRST, "Inactive", weight=1, priority=0), listed(SECOND, weight=1, priority=0)]
+    edge = play(sets={1: [each | {"socket": "udp:127.0.0.1:5060"} for each in destinations]})
     proxy = edge.remembered(edge.row())
     preview = previewed(viewer, call_id="abc", source=f"memory-{proxy.pk}")
     assert preview.chosen is not None
@@ -200,7 +200,7 @@ def test_weights_that_the_proxy_did_not_list_are_reported_as_missing(play: Play,
 
 
 @pytest.mark.parametrize(
-    ("asked", "columns", "expected"),
+    ("question", "columns", "expected"),
     [
         ({"setid": 9, "call_id": "a"}, {}, "Set 9 has no destination"),
         ({"call_id": "a"}, {"state": 1}, "No destination of the set is active"),
@@ -215,10 +215,10 @@ def test_weights_that_the_proxy_did_not_list_are_reported_as_missing(play: Play,
     ],
 )
 def test_a_call_that_gets_no_destination_shows_why(
-    viewer: Client, asked: dict[str, Any], columns: dict[str, Any], expected: str
+    viewer: Client, question: dict[str, Any], columns: dict[str, Any], expected: str
 ) -> None:
     rows(FIRST, **columns)
-    preview = previewed(viewer, **asked)
+    preview = previewed(viewer, **question)
     assert preview.chosen is None
     assert expected in preview.problem
 

@@ -111,8 +111,8 @@ def test_the_same_seed_makes_up_the_same_calls_and_another_other_ones(algorithm:
 def test_generated_calls_have_the_key_of_their_algorithm(
     algorithm: Algorithm, flags: SelectFlag, key: bytes
 ) -> None:
-    (made,) = keys_of(generated_calls(SelectArguments(1, algorithm, flags), 1, seed=3))
-    assert re.fullmatch(key, made)
+    (generated,) = keys_of(generated_calls(SelectArguments(1, algorithm, flags), 1, seed=3))
+    assert re.fullmatch(key, generated)
 
 
 def test_a_set_without_destinations_reports_it(db: None) -> None:
@@ -174,14 +174,14 @@ PAGE = "preview:distribution"
 
 
 def page(client: Client, **question: Any) -> str:
-    asked: dict[str, Any] = {
+    query: dict[str, Any] = {
         "setid": 1,
         "algorithm": 0,
         "calls": 200,
         "seed": 1,
         "source": "table",
     } | question
-    return client.get(reverse(PAGE), asked).content.decode()
+    return client.get(reverse(PAGE), query).content.decode()
 
 
 @pytest.mark.parametrize("role", [None, *Role], ids=str)

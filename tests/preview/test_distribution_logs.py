@@ -150,8 +150,8 @@ def test_a_question_without_sense_begins_no_count(
 ) -> None:
     client = client_as(Role.OPERATOR)
     log = uploaded(client)
-    asked: dict[str, Any] = {"setid": 1, "algorithm": 0, "source": "table", "call_id": 0} | question
-    response = client.post(reverse("preview:distribution-log-count", args=[log.pk]), asked)
+    form: dict[str, Any] = {"setid": 1, "algorithm": 0, "source": "table", "call_id": 0} | question
+    response = client.post(reverse("preview:distribution-log-count", args=[log.pk]), form)
     assert response.status_code == 422
     assert expected in " ".join(response.context["form"].errors[field])
     assert not JobRun.objects.exists()
@@ -286,8 +286,8 @@ def test_while_a_count_is_under_way_its_page_polls_itself_and_shows_progress(
 def test_a_count_is_cancelled_by_an_operator(client_as: ClientAs) -> None:
     client = client_as(Role.OPERATOR)
     log = uploaded(client)
-    asked: dict[str, Any] = {"setid": 1, "algorithm": 0, "source": "table", "call_id": 0}
-    client.post(reverse("preview:distribution-log-count", args=[log.pk]), asked)
+    question: dict[str, Any] = {"setid": 1, "algorithm": 0, "source": "table", "call_id": 0}
+    client.post(reverse("preview:distribution-log-count", args=[log.pk]), question)
     job = JobRun.objects.get()
     client.post(reverse("preview:distribution-count-cancel", args=[job.pk]))
     job.refresh_from_db()

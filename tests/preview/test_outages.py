@@ -18,9 +18,9 @@ def viewer(client_as: ClientAs) -> Client:
     return client_as(Role.VIEWER)
 
 
-def played(client: Client, **asked: str) -> OutageTimeline:
+def played(client: Client, **question: str) -> OutageTimeline:
     """What the page tells."""
-    page = client.get(reverse("preview:outage"), asked)
+    page = client.get(reverse("preview:outage"), question)
     assert page.context["form"].is_valid(), page.context["form"].errors
     found: OutageTimeline = page.context["timeline"]
     return found

@@ -88,7 +88,7 @@ def test_the_guide_s_number_goes_through_translation_route_and_set_to_a_destinat
 ) -> None:
     map_to(administrator)
     shown = follow(administrator, "0301234")
-    assert shown["trace"].tried.output == "+49301234"
+    assert shown["trace"].dry_run.output == "+49301234"
     assert (shown["trace"].target.route, shown["trace"].target.setid) == ("to_media_vbb", 1)
     assert shown["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
     assert shown["explained"].chosen.uri in {"sip:10.0.0.1:5060", "sip:10.0.0.2:5060"}
@@ -143,7 +143,7 @@ def test_a_number_goes_through_two_dialplans(administrator: Client) -> None:
     map_to(administrator, target="dialplan", next_dpid="7", setid="")
     rules.add(RuleRow(dpid=7, match_exp=r"^\+49", attrs="set=2"), SOMEBODY)
     shown = follow(administrator, "0301234")
-    assert [(step.dpid, step.tried.text) for step in shown["trace"].steps] == [
+    assert [(step.dpid, step.dry_run.text) for step in shown["trace"].steps] == [
         (1, "0301234"),
         (7, "+49301234"),
     ]
@@ -253,11 +253,11 @@ def test_an_invalid_target_is_refused(administrator: Client, wrong: dict[str, st
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "question",
     [{"dpid": "x", "number": "1"}, {"number": ""}, {"number": "1" * 501}, {"number": "1", "failures": "99"}],
 )
-def test_a_number_without_sense_is_not_followed(administrator: Client, asked: dict[str, str]) -> None:
-    page = administrator.get(reverse(ROUTES), asked)
+def test_a_number_without_sense_is_not_followed(administrator: Client, question: dict[str, str]) -> None:
+    page = administrator.get(reverse(ROUTES), question)
     assert (page.status_code, "trace" in page.context) == (200, False)
 
 
@@ -291,9 +291,9 @@ def test_what_is_typed_becomes_no_markup(administrator: Client) -> None:
 def test_an_unknown_target_links_to_a_form_that_names_its_dialplan(administrator: Client) -> None:
     page = administrator.get(reverse(ROUTES))
     assert 'href="?of=1&amp;attributes=#lead"' in page.content.decode()
-    asked = administrator.get(reverse(ROUTES), {"of": "1", "attributes": "a&b"}).context
-    form = asked["target_form"]
-    assert (form["dpid"].value(), form["attributes"].value(), asked["is_target_form_open"]) == (
+    question = administrator.get(reverse(ROUTES), {"of": "1", "attributes": "a&b"}).context
+    form = question["target_form"]
+    assert (form["dpid"].value(), form["attributes"].value(), question["is_target_form_open"]) == (
         1,
         "a&b",
         True,

@@ -62,8 +62,8 @@ def test_a_picked_route_fills_the_question(operator: Client, media: None) -> Non
 
 
 def test_what_is_typed_goes_before_the_routes_values(operator: Client, media: None) -> None:
-    asked = {"route": str(kept(operator).pk), "algorithm": "4"}
-    assert operator.get(reverse("preview:call"), asked).context["form"]["algorithm"].value() == "4"
+    question = {"route": str(kept(operator).pk), "algorithm": "4"}
+    assert operator.get(reverse("preview:call"), question).context["form"]["algorithm"].value() == "4"
 
 
 def test_a_route_that_is_not_armed_again_sees_one_failure(operator: Client, media: None) -> None:
@@ -107,9 +107,9 @@ def test_an_outage_takes_the_threshold(operator: Client) -> None:
     assert page.context["form"]["threshold"].value() == "7"
 
 
-@pytest.mark.parametrize("asked", ["", "x", "999", "-1", "99999999999999"])
-def test_a_route_that_is_not_kept_counts_as_not_requested(operator: Client, asked: str) -> None:
-    assert operator.get(reverse("preview:call"), {"route": asked}).status_code == 200
+@pytest.mark.parametrize("question", ["", "x", "999", "-1", "99999999999999"])
+def test_a_route_that_is_not_kept_counts_as_not_requested(operator: Client, question: str) -> None:
+    assert operator.get(reverse("preview:call"), {"route": question}).status_code == 200
 
 
 def test_routes_of_a_script_of_the_same_name_are_replaced(operator: Client) -> None:

@@ -106,8 +106,8 @@ def test_an_unsaved_edit_stands_beside_the_table_in_a_spread(
 ) -> None:
     row(A)
     row(B)
-    asked = {"setid": "1", "source": "table", "calls": "1000", "edit_uri": A, "edit_weight": "3"}
-    page = client_as(Role.VIEWER).get(reverse("preview:distribution"), asked)
+    question = {"setid": "1", "source": "table", "calls": "1000", "edit_uri": A, "edit_weight": "3"}
+    page = client_as(Role.VIEWER).get(reverse("preview:distribution"), question)
     table, edited = page.context["counted"].distributions
     assert edited.name == "the table with the unsaved edit"
     assert [bar.calls for bar in table.bars] != [bar.calls for bar in edited.bars]

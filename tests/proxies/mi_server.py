@@ -47,7 +47,7 @@ class MiServer:
     closes: bool = False
     refusal: str = ""
     requires: str = ""
-    asked: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
     reports: list[JSON] | None = None
     loads: list[JSON] = field(default_factory=list)
     refuses_events: bool = False
@@ -125,7 +125,7 @@ def _handler_of(mi: MiServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             params = request.get("params") or {}
-            mi.asked[request["method"] + (" full" if "full" in params else "")] += 1
+            mi.requests[request["method"] + (" full" if "full" in params else "")] += 1
             if mi.closes:
                 self.close_connection = True
                 return

@@ -41,7 +41,7 @@ class Stored:
 class Takeover:
     """What came of it: the true changes' moments, what is stored, the gaps, seconds without a leader."""
 
-    made: tuple[datetime, ...]
+    changes: tuple[datetime, ...]
     stored: tuple[Stored, ...]
     gaps: tuple[tuple[datetime, datetime], ...]
     led_again_after_s: float
@@ -49,12 +49,12 @@ class Takeover:
     @property
     def lost(self) -> int:
         """How many changes were not stored."""
-        return len(self.made) - len(self.stored)
+        return len(self.changes) - len(self.stored)
 
     @property
     def in_gaps(self) -> int:
         """How many changes lie in a gap; a report's moment is known to the second."""
-        return sum(any(begin - A_SECOND <= at <= end for begin, end in self.gaps) for at in self.made)
+        return sum(any(begin - A_SECOND <= at <= end for begin, end in self.gaps) for at in self.changes)
 
     @property
     def is_one_line(self) -> bool:
@@ -84,35 +84,35 @@ def take_over(folder: Path, changes_without_leader: int) -> Takeover:
 
 def _run(mi: MiServer, database: sqlite3.Connection, watchers: list[int], without_leader: int) -> Takeover:
     assert wait_until(lambda: len(_states(database)) == DESTINATIONS, 60)
-    made: list[datetime] = []
+    changes: list[datetime] = []
     for _ in range(BATCHES):
-        _change(mi, made, BATCH)
-        assert wait_until(lambda: len(_stored(database)) == len(made), 60)
+        _change(mi, changes, BATCH)
+        assert wait_until(lambda: len(_stored(database)) == len(changes), 60)
     killed = _leader(database)
     leading = int(killed.split("/")[1])
     [waiting] = [pid for pid in watchers if pid != leading]
     os.kill(waiting, signal.SIGSTOP)
     os.kill(leading, signal.SIGKILL)
     killed_at = time.monotonic()
-    _change(mi, made, without_leader)
+    _change(mi, changes, without_leader)
     os.kill(waiting, signal.SIGCONT)
     assert wait_until(lambda: _leader(database) != killed, 60)
     led_again_after_s = time.monotonic() - killed_at
     assert wait_until(lambda: _states(database) == _truth(mi), 60)
     for _ in range(BATCHES):
-        _change(mi, made, BATCH)
+        _change(mi, changes, BATCH)
         assert wait_until(lambda: _states(database) == _truth(mi), 60)
     # What a list does not show any more is found in the reports with the visit after it.
-    wait_until(lambda: len(_stored(database)) == len(made), 6)
-    return Takeover(tuple(made), _stored(database), _gaps(database), led_again_after_s)
+    wait_until(lambda: len(_stored(database)) == len(changes), 6)
+    return Takeover(tuple(changes), _stored(database), _gaps(database), led_again_after_s)
 
 
-def _change(mi: MiServer, made: list[datetime], count: int) -> None:
+def _change(mi: MiServer, changes: list[datetime], count: int) -> None:
     """Have `count` changes happen, and the ring go on to another second: reports have no finer moment."""
     for number in range(count):
-        made.append(datetime.now(UTC))
+        changes.append(datetime.now(UTC))
         fail_or_recover(mi, mi.sets[1][number % DESTINATIONS])
-    last = made[-1].replace(microsecond=0)
+    last = changes[-1].replace(microsecond=0)
     assert wait_until(lambda: datetime.now(UTC) >= last + A_SECOND)
 
 

@@ -8,7 +8,7 @@ from django.db import DatabaseError
 
 from efcp.mi import MiClient, MiError, RefusedError, UnreachableError
 from efcp.proxies import mi_password
-from efcp.proxies.fan_out import Answer, NotAskedError, Target, ask, fan_out, target_of
+from efcp.proxies.fan_out import Answer, NotSentError, Target, ask, fan_out, target_of
 from efcp.proxies.models import Proxy
 from tests.proxies.mi_server import MiServer
 
@@ -69,7 +69,7 @@ def test_dead_proxies_do_not_delay_the_others(mi: MiServer, make_mi: Callable[[]
 
 def test_the_value_of_a_failed_answer_raises_its_error() -> None:
     answer = ask(target_of(named("x", "ftp://h/mi")), version)
-    with pytest.raises(NotAskedError, match="must begin with http"):
+    with pytest.raises(NotSentError, match="must begin with http"):
         _ = answer.value
 
 
@@ -88,7 +88,7 @@ def test_a_fault_of_the_question_itself_is_not_blamed_on_the_proxy(mi: MiServer)
 
 
 def test_not_sent_is_an_mi_error() -> None:
-    assert issubclass(NotAskedError, MiError)
+    assert issubclass(NotSentError, MiError)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, DatabaseError])

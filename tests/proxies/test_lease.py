@@ -25,7 +25,7 @@ def test_the_first_one_leads_and_goes_on_leading(db: None) -> None:
     first = Lease()
     first.turn()
     first.turn()
-    assert first.is_held
+    assert first.is_ours
     row = WatcherHeartbeat.objects.get()
     assert (row.holder, row.beats) == (first.holder, 2)
 
@@ -35,7 +35,7 @@ def test_a_second_one_waits_while_the_first_lives(db: None) -> None:
     for _ in range(3):
         first.turn()
         second.turn()
-    assert (first.is_held, second.is_held) == (True, False)
+    assert (first.is_ours, second.is_ours) == (True, False)
 
 
 def test_a_lease_that_was_given_up_is_taken_at_once(db: None) -> None:
@@ -44,28 +44,28 @@ def test_a_lease_that_was_given_up_is_taken_at_once(db: None) -> None:
     )
     second = Lease()
     second.turn()
-    assert second.is_held
+    assert second.is_ours
 
 
 def test_one_whose_holder_is_gone_is_taken_over_after_a_while(db: None) -> None:
     first, second = Lease(), Lease()
     first.turn()
     second.turn()
-    assert not second.is_held
+    assert not second.is_ours
 
     def takes_over() -> bool:
         second.turn()
-        return second.is_held
+        return second.is_ours
 
     assert wait_until(takes_over)
     first.turn()
-    assert not first.is_held
+    assert not first.is_ours
 
 
 def test_a_holder_that_could_not_renew_stops_believing_in_its_lease(db: None) -> None:
     first = Lease()
     first.turn()
-    assert wait_until(lambda: not first.is_held)
+    assert wait_until(lambda: not first.is_ours)
 
 
 def test_a_watcher_that_is_stuck_does_not_renew(db: None) -> None:
@@ -95,13 +95,13 @@ def test_of_many_that_begin_at_once_one_leads_and_its_end_lets_another(stopping:
     for thread in threads:
         thread.start()
     try:
-        assert wait_until(lambda: sum(each.is_held for each in leases) == 1)
-        (leader,) = (number for number, each in enumerate(leases) if each.is_held)
+        assert wait_until(lambda: sum(each.is_ours for each in leases) == 1)
+        (leader,) = (number for number, each in enumerate(leases) if each.is_ours)
         ends[leader].set()
         assert wait_until(
-            lambda: sum(each.is_held for number, each in enumerate(leases) if number != leader) == 1
+            lambda: sum(each.is_ours for number, each in enumerate(leases) if number != leader) == 1
         )
-        assert not leases[leader].is_held
+        assert not leases[leader].is_ours
     finally:
         for end in ends:
             end.set()
@@ -125,7 +125,7 @@ def test_two_that_see_the_same_holder_gone_do_not_both_lead() -> None:
     def somebody_leads() -> bool:
         with ThreadPoolExecutor(len(others)) as pool:
             list(pool.map(turn, others))
-        return any(each.is_held for each in others)
+        return any(each.is_ours for each in others)
 
     assert wait_until(somebody_leads)
-    assert sum(each.is_held for each in others) == 1
+    assert sum(each.is_ours for each in others) == 1

@@ -16,7 +16,7 @@ ROWS = ((1, "one"), (2, "zwei"))
 
 
 def ring(
-    *loads: tuple[float, int], failed: float | None = None, begun: float | None = None
+    *loads: tuple[float, int], failed: float | None = None, start: float | None = None
 ) -> IdentifierReports:
     """The reports of loads, each given by its second after NOON and its number of rows."""
     reports: list[StatusReport] = []
@@ -29,8 +29,8 @@ def ring(
         ]
     if failed is not None:
         reports.append(StatusReport(NOON + timedelta(seconds=failed), "DB data loading failed, discarding"))
-    if begun is not None:
-        reports.append(StatusReport(NOON + timedelta(seconds=begun), "starting DB data loading"))
+    if start is not None:
+        reports.append(StatusReport(NOON + timedelta(seconds=start), "starting DB data loading"))
     return IdentifierReports("dialplan", "default", tuple(reports[-20:]))
 
 
@@ -44,12 +44,12 @@ def notice(proxy: Proxy, second: float, reported: IdentifierReports) -> LastLoad
 
 
 def reload(proxy: Proxy, before: LoadReports | None, after: LoadReports | None, **other: object) -> LastLoad:
-    asked = {"begun_at": NOON, "rows": ROWS, "problem": "", "fits": True} | other
+    columns = {"begun_at": NOON, "rows": ROWS, "problem": "", "fits": True} | other
     record_panel_load(
         proxy,
         "dialplan",
         "default",
-        PanelLoad(**asked, reports_before=before, reports=after),  # type: ignore[arg-type]
+        PanelLoad(**columns, reports_before=before, reports=after),  # type: ignore[arg-type]
     )
     return last_loads([proxy], "dialplan")[proxy.pk]
 
@@ -134,7 +134,7 @@ def test_a_load_that_was_reported_after_the_reload_wins_over_it(proxy: Proxy) ->
         pytest.param(reports(99, ring((0, 1))), None, {}, id="no answer after"),
         pytest.param(reports(99, ring()), reports(101, ring()), {}, id="reports no loads"),
         pytest.param(
-            reports(99, ring((0, 1), begun=99)),
+            reports(99, ring((0, 1), start=99)),
             reports(101, ring((0, 1), (99, 2))),
             {},
             id="another under way",

@@ -99,7 +99,7 @@ def test_a_clock_that_was_set_back_does_not_stop_the_watching(
 
 def test_a_proxy_that_was_never_reached_is_distinguished(proxy: Proxy) -> None:
     visits.store_failure(proxy, "Too slow.", START)
-    assert freshness_after(1) is Freshness.NEVER_SEEN
+    assert freshness_after(1) is Freshness.NEVER_ANSWERED
 
 
 def test_without_the_watcher_nothing_old_is_called_silent(store: Store) -> None:
@@ -136,7 +136,9 @@ def test_live_states_of_many_destinations_are_one_query(
     with django_assert_num_queries(1):
         found = live_states([(1, "sip:a"), (2, "sip:b"), (3, "sip:a")])
     states = {
-        pair: [each.state for each in held] for pair, by_proxy in found.items() for held in by_proxy.values()
+        pair: [each.state for each in known]
+        for pair, by_proxy in found.items()
+        for known in by_proxy.values()
     }
     assert states == {(1, "sip:a"): ["active", "probing"], (2, "sip:b"): ["inactive"]}
 

@@ -86,7 +86,7 @@ def test_the_command_prints_the_outcome_per_proxy(
 def test_a_disabled_proxy_is_not_polled(proxy: Proxy, mi: MiServer) -> None:
     Proxy.objects.update(enabled=False)
     assert Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once() == {}
-    assert not mi.asked
+    assert not mi.requests
 
 
 def test_a_proxy_without_the_partition_is_reported(proxy: Proxy, mi: MiServer) -> None:
@@ -99,7 +99,7 @@ def test_an_unreadable_password_is_a_clear_state(proxy: Proxy, mi: MiServer) -> 
     Proxy.objects.update(mi_password_encrypted=b"of another key")
     Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert "can't be read with this installation's secret key" in contact_of(proxy).error
-    assert not mi.asked
+    assert not mi.requests
 
 
 def test_a_list_too_large_with_details_is_read_without_and_that_is_remembered(
@@ -111,7 +111,7 @@ def test_a_list_too_large_with_details_is_read_without_and_that_is_remembered(
     assert state_of("sip:a") == "active"
     assert not contact_of(proxy).with_details
     Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
-    assert (mi.asked["ds_list full"], mi.asked["ds_list"]) == (1, 2)
+    assert (mi.requests["ds_list full"], mi.requests["ds_list"]) == (1, 2)
 
 
 def test_the_full_list_is_retried_after_a_time(proxy: Proxy, mi: MiServer) -> None:
@@ -254,7 +254,7 @@ def test_a_proxy_with_a_costly_list_is_known_to_be_gone_long_before_its_next_lis
     with ThreadPoolExecutor(1) as pool:
         watcher._ask_due(pool)
         watcher._store_next_answer()
-        assert (mi.asked["uptime"], mi.asked["ds_list full"]) == (2, 1)
+        assert (mi.requests["uptime"], mi.requests["ds_list full"]) == (2, 1)
         assert contact_of(proxy).failing_since is None
         port = mi.stop()
         watched.pulse_at = 0.0
@@ -274,9 +274,9 @@ def test_a_proxy_that_hangs_delays_the_others_by_nothing(
     hanging.hangs = True
     ProxyFactory.create(name="a-hanging", mi_url=hanging.url)
     with watching():
-        assert wait_until(lambda: mi.asked["ds_list full"] >= 5, PATIENCE_S)
+        assert wait_until(lambda: mi.requests["ds_list full"] >= 5, PATIENCE_S)
         # Its first call still waits.
-        assert sum(hanging.asked.values()) <= 1
+        assert sum(hanging.requests.values()) <= 1
         hanging.ending.set()
 
 
@@ -287,7 +287,7 @@ def test_a_proxy_added_or_edited_while_it_runs_is_picked_up(
     other = make_mi()
     other.sets = {1: [listed("sip:other")]}
     with watching():
-        assert wait_until(lambda: mi.asked["ds_list full"] >= 1)
+        assert wait_until(lambda: mi.requests["ds_list full"] >= 1)
         Proxy.objects.filter(pk=proxy.pk).update(mi_url=other.url)
         assert wait_until(lambda: state_of("sip:other") == "active")
 
@@ -299,11 +299,11 @@ def test_a_deleted_proxy_is_left_alone_and_the_watcher_goes_on(
     other = make_mi()
     ProxyFactory.create(name="edge-2", mi_url=other.url)
     with watching():
-        assert wait_until(lambda: mi.asked["ds_list full"] >= 1)
+        assert wait_until(lambda: mi.requests["ds_list full"] >= 1)
         with transaction.atomic():
             Proxy.objects.select_for_update().get(pk=proxy.pk).delete()
-        asked = other.asked["ds_list full"]
-        assert wait_until(lambda: other.asked["ds_list full"] > asked + 3)
+        requests = other.requests["ds_list full"]
+        assert wait_until(lambda: other.requests["ds_list full"] > requests + 3)
 
 
 @pytest.mark.django_db(transaction=True)

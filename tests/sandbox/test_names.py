@@ -10,10 +10,10 @@ SHORT_S = 0.2
 
 
 def test_each_name_is_looked_up_once_and_addresses_never() -> None:
-    asked: list[tuple[str, int | None, str]] = []
+    lookups: list[tuple[str, int | None, str]] = []
 
     def look_up(host: str, port: int | None, transport: str) -> tuple[str, ...]:
-        asked.append((host, port, transport))
+        lookups.append((host, port, transport))
         return ("127.0.0.9",)
 
     names = Names(look_up)
@@ -27,7 +27,7 @@ def test_each_name_is_looked_up_once_and_addresses_never() -> None:
         None,
     )
     names.look_up([DestinationRow(1, uri) for uri in uris])
-    assert sorted(asked, key=str) == [("gw.test", 5070, "udp"), ("gw.test", None, "udp")]
+    assert sorted(lookups, key=str) == [("gw.test", 5070, "udp"), ("gw.test", None, "udp")]
     assert names.resolve("gw.test", 5070, "udp") == ("127.0.0.9",)
 
 

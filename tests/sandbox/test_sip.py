@@ -53,7 +53,7 @@ class Wire(asyncio.DatagramTransport):
         self.sent.append((asyncio.get_running_loop().time(), bytes(data)))
 
 
-def asked(
+def probed(
     *answers: tuple[float, int], fr_timeout_s: float = 30
 ) -> tuple[list[float], list[int | None], float]:
     """Ask once, with answers after so many seconds: when was sent, what was told, and when that was."""
@@ -84,27 +84,27 @@ def asked(
 
 
 def test_a_request_is_sent_again_after_timer_e_until_the_transaction_s_time_is_over() -> None:
-    sent, codes, ended_s = asked()
+    sent, codes, ended_s = probed()
     assert sent == pytest.approx([0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5])
     assert codes == [None]
     assert ended_s == pytest.approx(30)
 
 
 def test_a_final_answer_ends_the_transaction() -> None:
-    sent, codes, ended_s = asked((1.0, 200))
+    sent, codes, ended_s = probed((1.0, 200))
     assert sent == pytest.approx([0, 0.5])
     assert codes == [200]
     assert ended_s == pytest.approx(1)
 
 
 def test_a_provisional_answer_slows_retransmission_down_and_decides_nothing() -> None:
-    sent, codes, _ended_s = asked((0.1, 100), (9.9, 503))
+    sent, codes, _ended_s = probed((0.1, 100), (9.9, 503))
     assert sent == pytest.approx([0, 0.5, 4.5, 8.5])
     assert codes == [503]
 
 
 def test_a_second_answer_is_nobody_s() -> None:
-    assert asked((0.1, 200), (0.2, 503))[1] == [200]
+    assert probed((0.1, 200), (0.2, 503))[1] == [200]
 
 
 REQUEST = (

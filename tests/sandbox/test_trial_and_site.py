@@ -95,11 +95,11 @@ def test_a_flush_touches_the_row_of_this_set_and_uri_only(opensips_tables: None,
 
 
 def test_states_that_could_not_be_written_are_written_later() -> None:
-    row, tried = DestinationRow(1, URI), []
+    row, saved = DestinationRow(1, URI), []
 
     def save(states: Sequence[UnsavedState]) -> None:
-        tried.append(list(states))
-        if len(tried) == 1:
+        saved.append(list(states))
+        if len(saved) == 1:
             raise TablesUnreadableError
 
     process = SandboxProcess(settings_of(), tables=SandboxTables(lambda: [row], lambda: (), "none", save))
@@ -109,7 +109,7 @@ def test_states_that_could_not_be_written_are_written_later() -> None:
     process.flush()
     process.flush()
     unsaved = UnsavedState(1, URI, DestinationState.INACTIVE)
-    assert tried == [[unsaved], [unsaved], []]
+    assert saved == [[unsaved], [unsaved], []]
 
 
 def test_on_a_site_it_runs_only_when_enabled(settings: Settings) -> None:

@@ -18,7 +18,7 @@ def routes(text: str, version: str = "3.4") -> tuple[ScriptRoute, ...]:
     return script_routes(overview(read_text(text, "t.cfg"), knowledge_of(version), TableFacts()))
 
 
-def asked_for(group: GroupAnswers) -> Handling | None:
+def expected_handling(group: GroupAnswers) -> Handling | None:
     """What the writer was asked to do with a failure."""
     if not group.failure_route:
         return None
@@ -33,7 +33,7 @@ def test_what_was_written_is_read_back(answers: Answers) -> None:
         route = found[group.route]
         assert (route.set_id, route.algorithm, route.flags) == (group.set_id, group.algorithm, group.flags)
         assert (route.maximum, route.threshold) == (group.maximum, answers.threshold)
-        assert route.handling == asked_for(group)
+        assert route.handling == expected_handling(group)
 
 
 FAILURE = "failure_route[f] {{ {} }}\n"

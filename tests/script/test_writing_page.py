@@ -231,8 +231,8 @@ def test_memory_that_is_too_small_is_reported_at_its_field(viewer: Client) -> No
         services.add(
             DestinationRow(setid=1, destination=f"sip:10.0.1.{number % 250}:{5060 + number}"), Actor("x")
         )
-    asked = {"version": "3.4", "text": script, "private_memory": "1"}
-    reported = viewer.post(reverse("script:check"), asked).context["findings"]
+    form = {"version": "3.4", "text": script, "private_memory": "1"}
+    reported = viewer.post(reverse("script:check"), form).context["findings"]
     assert "memory-small" in {finding.code for finding in reported}
-    reported = viewer.post(reverse("script:check"), asked | {"private_memory": ""}).context["findings"]
+    reported = viewer.post(reverse("script:check"), form | {"private_memory": ""}).context["findings"]
     assert "memory-small" not in {finding.code for finding in reported}

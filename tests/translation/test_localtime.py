@@ -42,8 +42,8 @@ def test_fields_out_of_range_carry_over(months: int, days: int, hours: int) -> N
     clock = LocalClock("UTC")
     first = BrokenDownTime(2026, months % 12, 1)
     first_of_month = clock.mktime(BrokenDownTime(2026 + months // 12, first.month, 1), is_dst=None)
-    wanted = BrokenDownTime(2026, months, 1 + days, hours)
-    assert clock.mktime(wanted, is_dst=None) == first_of_month + days * 86400 + hours * 3600
+    moment = BrokenDownTime(2026, months, 1 + days, hours)
+    assert clock.mktime(moment, is_dst=None) == first_of_month + days * 86400 + hours * 3600
 
 
 def test_a_time_in_the_gap_of_spring_moves_on_by_the_gap() -> None:

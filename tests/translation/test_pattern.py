@@ -22,10 +22,10 @@ def rules(match_exp: str = r"^{}(a+)+$") -> LoadedDialplans:
     return loaded
 
 
-def tried(found: TranslationTrace) -> int:
+def evaluated(found: TranslationTrace) -> int:
     """How many rules were tried."""
     assert found.regex is not None
-    return found.regex.tried
+    return found.regex.evaluated
 
 
 def seconds(each: float) -> Effort:
@@ -40,12 +40,12 @@ def test_a_translation_ends_where_the_effort_does(effort: Effort) -> None:
         found = translate(rules().dialplans, 1, b"b", now=0)
         assert is_spent()
     assert isinstance(found.outcome, Undecided)
-    assert tried(found) == 101
+    assert evaluated(found) == 101
 
 
 def test_without_a_limit_all_rules_are_evaluated() -> None:
     found = translate(rules().dialplans, 1, b"b", now=0)
-    assert tried(found) == RULES
+    assert evaluated(found) == RULES
     assert not is_spent()
 
 

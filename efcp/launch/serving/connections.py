@@ -85,8 +85,8 @@ class LimitedWorker(gasgi.ASGIWorker):  # type: ignore[misc]
     def init_process(self) -> None:
         """Have as many files as are permitted, and no more connections than these."""
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = MAX_CONNECTIONS + SPARE_FILES
-        files = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        needed = MAX_CONNECTIONS + SPARE_FILES
+        files = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
         self._max_connections = max(files - SPARE_FILES, 1)
         super().init_process()

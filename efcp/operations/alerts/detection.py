@@ -88,14 +88,14 @@ def _down(rule: NotificationRule, now: datetime) -> dict[Key, Down]:
 
 def _gone(rule: NotificationRule, proxies: Mapping[int, str], now: datetime) -> dict[Key, Down]:
     """What vanished from a proxy's memory lately and did not come back."""
-    held = KnownDestination.objects.filter(
+    listed = KnownDestination.objects.filter(
         proxy=OuterRef("proxy"),
         partition=OuterRef("partition"),
         setid=OuterRef("setid"),
         uri_key=OuterRef("uri_key"),
     )
     gone = StateChange.objects.filter(
-        ~Exists(held), proxy__in=proxies, occurrence=0, state_after="", at__gte=now - LOOKED_BACK
+        ~Exists(listed), proxy__in=proxies, occurrence=0, state_after="", at__gte=now - LOOKED_BACK
     )
     if rule.setids:
         gone = gone.filter(setid__in=rule.setids)

@@ -143,7 +143,7 @@ class BoardSet:
     def unclear(self) -> tuple[SetOnProxy, ...]:
         """The proxies of which nothing is known now: those that held it and are silent, or never answered."""
         return tuple(
-            each for each in self.proxies if not each.fresh and (each.held or not each.watched.known)
+            each for each in self.proxies if not each.fresh and (each.loaded or not each.watched.known)
         )
 
     @property
@@ -316,12 +316,12 @@ def _differing(watched: Sequence[WatchedProxy]) -> dict[int, Differing]:
     fresh = {each.proxy.pk: each.proxy for each in watched if each.fresh}
     if len(fresh) < 2:
         return {}
-    held: dict[tuple[int, str], dict[int, KnownSet]] = defaultdict(dict)
+    loaded: dict[tuple[int, str], dict[int, KnownSet]] = defaultdict(dict)
     for each in KnownSet.objects.filter(proxy__in=fresh):
         if each.partition == fresh[each.proxy_id].partition:
-            held[each.setid, each.partition][each.proxy_id] = each
+            loaded[each.setid, each.partition][each.proxy_id] = each
     found = {}
-    for (setid, partition), by_proxy in held.items():
+    for (setid, partition), by_proxy in loaded.items():
         members = {pk: proxy.name for pk, proxy in fresh.items() if proxy.partition == partition}
         differing = _compared(members, by_proxy)
         if differing is not None:
@@ -344,7 +344,7 @@ def _compared(members: Mapping[int, str], by_proxy: Mapping[int, KnownSet]) -> D
 
 def _not_active(on_proxies: Sequence[SetOnProxy]) -> int:
     """The most that are not active on one proxy."""
-    return max((each.held - each.active for each in on_proxies), default=0)
+    return max((each.loaded - each.active for each in on_proxies), default=0)
 
 
 def _troubles(watched: Sequence[WatchedProxy]) -> dict[int, list[Trouble]]:
@@ -374,11 +374,11 @@ def _troubles(watched: Sequence[WatchedProxy]) -> dict[int, list[Trouble]]:
 def _trouble(
     watched: Sequence[WatchedProxy], known: LiveStates, setid: int, key: str, occurrence: int
 ) -> Trouble:
-    held = known[setid, key]
+    loaded = known[setid, key]
     on_proxies = tuple(
         TroubleOnProxy(each, one)
         for each in watched
-        for one in held.get(each.proxy.pk, ())
+        for one in loaded.get(each.proxy.pk, ())
         if one.occurrence == occurrence
     )
     named = on_proxies[0].known

@@ -17,7 +17,7 @@ from efcp.proxies.reconcile import Cause
 from efcp.sip.uri import uri_key
 
 MAX_RUNS = 2_000
-SEEN_WITHIN = timedelta(seconds=15)
+DETECTED_WITHIN = timedelta(seconds=15)
 """How long after a request ended the watcher may first see what it did."""
 
 HUNG_FOR = timedelta(minutes=15)
@@ -39,8 +39,8 @@ _BY_OTHERS = {
 }
 _NOT_CARRIED_OUT = (
     StateOutcome.LEFT,
-    StateOutcome.NOT_HELD,
-    StateOutcome.NOT_TRIED,
+    StateOutcome.NOT_IN_MEMORY,
+    StateOutcome.NOT_ATTEMPTED,
     StateOutcome.FAILED,
     StateOutcome.REFUSED,
 )
@@ -58,7 +58,7 @@ def with_causes(setid: int, uri: str, changes: Sequence[StateChange]) -> tuple[E
     """The changes (newest first) of one destination with their causes, in two queries."""
     if not changes:
         return ()
-    first = changes[-1].at - HUNG_FOR - SEEN_WITHIN
+    first = changes[-1].at - HUNG_FOR - DETECTED_WITHIN
     of_set = (
         StateResult.objects.filter(setid=setid, run__started_at__gte=first)
         .exclude(outcome__in=_NOT_CARRIED_OUT)
@@ -110,17 +110,17 @@ def _fits(setting: StateResult, change: StateChange) -> bool:
     is_open = (
         setting.outcome in {StateOutcome.UNKNOWN, StateOutcome.WAITING} or setting.reconciled_at is not None
     )
-    return _is_within(change.at, setting.run.started_at, ended + (HUNG_FOR if is_open else SEEN_WITHIN))
+    return _is_within(change.at, setting.run.started_at, ended + (HUNG_FOR if is_open else DETECTED_WITHIN))
 
 
-def _states_after(wanted: str) -> set[str]:
+def _states_after(requested: str) -> set[str]:
     """What a destination may be after it was set to `wanted`, according to lists and reports.
 
     Reports say "down" for inactive and probing alike; "probing" makes an inactive destination active.
     """
-    if wanted == KnownState.ACTIVE:
+    if requested == KnownState.ACTIVE:
         return {KnownState.ACTIVE}
-    return {wanted, "down"} | ({KnownState.ACTIVE} if wanted == KnownState.PROBING else set())
+    return {requested, "down"} | ({KnownState.ACTIVE} if requested == KnownState.PROBING else set())
 
 
 def _is_one_request(setting: StateResult, other: StateResult) -> bool:
@@ -160,14 +160,14 @@ def _may_have_caused(reload: ReloadResult, change: StateChange) -> bool:
     return not is_kept or change.cause == Cause.RELOAD
 
 
-def _spans(reload: ReloadResult, seen: datetime) -> bool:
+def _spans(reload: ReloadResult, at: datetime) -> bool:
     is_open = reload.outcome in {ReloadOutcome.UNKNOWN, ReloadOutcome.RUNNING}
     ended = reload.ended_at or reload.deadline
-    return _is_within(seen, reload.run.started_at, ended + (HUNG_FOR if is_open else SEEN_WITHIN))
+    return _is_within(at, reload.run.started_at, ended + (HUNG_FOR if is_open else DETECTED_WITHIN))
 
 
-def _is_within(seen: datetime, begin: datetime, end: datetime) -> bool:
-    return begin - WHOLE_SECONDS <= seen <= end
+def _is_within(at: datetime, begin: datetime, end: datetime) -> bool:
+    return begin - WHOLE_SECONDS <= at <= end
 
 
 def _by(what: str, actor: str, reason: str) -> str:

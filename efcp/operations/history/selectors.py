@@ -106,18 +106,18 @@ def history(row: Destination, period: Period, watched: Sequence[WatchedProxy]) -
     """Read the history of a row's destination; as many queries for one proxy as for twenty."""
     end = timezone.now()
     key = uri_key(row.destination)
-    held = live_states([(row.setid, key)]).get((row.setid, key), {})
+    listed = live_states([(row.setid, key)]).get((row.setid, key), {})
     past = _Past.read(row.setid, key, watched, end - period.value)
-    on_proxies = tuple(_on_proxy(each, held.get(each.proxy.pk, ()), past, end) for each in watched)
+    on_proxies = tuple(_on_proxy(each, listed.get(each.proxy.pk, ()), past, end) for each in watched)
     mine = StateChange.objects.filter(proxy__in=[each.proxy.pk for each in watched], setid=row.setid)
     recent = mine.filter(uri_key=key).select_related("proxy").order_by("-at", "-pk")[:SHOWN_CHANGES]
-    wanted = AuditFilter(kind=subject(row.pk, DestinationRow.of(row)).kind, subject_id=str(row.pk))
+    criteria = AuditFilter(kind=subject(row.pk, DestinationRow.of(row)).kind, subject_id=str(row.pk))
     return DestinationHistory(
         row=row,
         period=period,
         on_proxies=on_proxies,
         changes=with_causes(row.setid, row.destination, list(recent)),
-        records=tuple(audit_page(wanted).records[:SHOWN_RECORDS]),
+        records=tuple(audit_page(criteria).records[:SHOWN_RECORDS]),
         maintenances=tuple(open_of(row.setid, row.destination)),
     )
 
@@ -163,8 +163,8 @@ class _Past:
         )
 
 
-def _on_proxy(each: WatchedProxy, held: Sequence[KnownDestination], past: _Past, end: datetime) -> OnProxy:
-    known = held[0] if held else None
+def _on_proxy(each: WatchedProxy, listed: Sequence[KnownDestination], past: _Past, end: datetime) -> OnProxy:
+    known = listed[0] if listed else None
     # A silent proxy's state is known up to its last answer only.
     known_until = end if each.fresh or each.seen_at is None else max(past.begin, min(end, each.seen_at))
     line = timeline(

@@ -20,8 +20,8 @@ def destination(request: HttpRequest, destination_id: int) -> HttpResponse:
     row = find(destination_id)
     if row is None:
         raise Http404
-    wanted = request.GET.get("period", "")
-    period = next((each for each in Period if each.label == wanted), Period.DAY)
+    chosen = request.GET.get("period", "")
+    period = next((each for each in Period if each.label == chosen), Period.DAY)
     watched = watched_on(request)
     context = {
         "history": history(row, period, watched),

@@ -185,8 +185,8 @@ def _row(each: MaintenanceOnProxy) -> Destination:
 
 def _known(each: MaintenanceOnProxy) -> KnownDestination | None:
     key = each.maintenance.setid, uri_key(each.maintenance.uri)
-    held = live_states([key]).get(key, {}).get(each.proxy_id, ())
-    return held[0] if held else None
+    listed = live_states([key]).get(key, {}).get(each.proxy_id, ())
+    return listed[0] if listed else None
 
 
 def _is_active_by_probing(each: MaintenanceOnProxy) -> bool:

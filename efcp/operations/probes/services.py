@@ -26,7 +26,7 @@ class ProbesBusyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeWanted:
+class ProbeRequest:
     """A probe of the destination of row `row_id`, with the name of the proxy whose address is taken."""
 
     row_id: int
@@ -35,27 +35,27 @@ class ProbeWanted:
     sent: ProbeToSend
 
 
-def start(wanted: ProbeWanted, actor: Actor) -> tuple[ProbeRun, threading.Event]:
+def start(request: ProbeRequest, actor: Actor) -> tuple[ProbeRun, threading.Event]:
     """Begin the probe in a thread of its own; return it, and an event that is set at its end.
 
     Raises ProbesBusyError.
     """
-    probe = _probe(wanted, actor)
+    probe = _probe(request, actor)
     try:
-        _create(probe, wanted, actor)
+        _create(probe, request, actor)
     except (OperationalError, InterfaceError) as error:
         if stored_despite(error, actor) is None:
             raise
-    return probe, in_background(lambda: _execute(probe, wanted.sent), "probe")
+    return probe, in_background(lambda: _execute(probe, request.sent), "probe")
 
 
-def _probe(wanted: ProbeWanted, actor: Actor) -> ProbeRun:
-    now, sent = timezone.now(), wanted.sent
+def _probe(request: ProbeRequest, actor: Actor) -> ProbeRun:
+    now, sent = timezone.now(), request.sent
     return ProbeRun(
-        setid=wanted.setid,
+        setid=request.setid,
         uri=sent.uri,
         uri_key=uri_key(sent.uri),
-        proxy=wanted.proxy,
+        proxy=request.proxy,
         method=sent.method,
         from_uri=sent.from_uri,
         transport=sent.transport,
@@ -68,8 +68,8 @@ def _probe(wanted: ProbeWanted, actor: Actor) -> ProbeRun:
 
 
 @retried_on_lock
-def _create(probe: ProbeRun, wanted: ProbeWanted, actor: Actor) -> None:
-    sent = wanted.sent
+def _create(probe: ProbeRun, request: ProbeRequest, actor: Actor) -> None:
+    sent = request.sent
     probe.pk = None  # an attempt that was rolled back left its id behind
     with serialized_writes("efcp_probe"):
         under_way = ProbeRun.objects.filter(ended_at=None, deadline__gte=probe.started_at)
@@ -81,7 +81,7 @@ def _create(probe: ProbeRun, wanted: ProbeWanted, actor: Actor) -> None:
         record(
             actor,
             "probe",
-            Subject("dispatcher", str(wanted.row_id), f"{sent.uri} in set {wanted.setid}"),
+            Subject("dispatcher", str(request.row_id), f"{sent.uri} in set {request.setid}"),
             after={
                 "method": sent.method,
                 "from": sent.from_uri,

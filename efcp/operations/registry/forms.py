@@ -14,13 +14,13 @@ from efcp.operations.registry.services import ProxyValues
 from efcp.proxies.mi_password import UnreadablePasswordError
 from efcp.proxies.models import ProbingRule, Proxy, partition_charset
 
-_SEEN_PURPOSE = "efcp: the values that a proxy's editor saw"
+_SALT = "efcp: the values that a proxy's editor saw"
 
 
 class ProxyForm(forms.Form):
     """Name, MI address, credentials, partition, cluster and whether the proxy is enabled.
 
-    `seen` carries, signed, the values that the editor saw, so that another's change meanwhile is noticed.
+    `edit_token` has the values that the editor loaded, signed, so that another's change is detected.
     """
 
     name = forms.CharField(max_length=64, help_text="As people call it, such as edge-1.")
@@ -68,13 +68,13 @@ class ProxyForm(forms.Form):
         "Without it, most destinations are shown as active with “check unknown”.",
     )
     enabled = forms.BooleanField(required=False)
-    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    edit_token = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, proxy: Proxy | None = None, initial: Any = None) -> None:
         start = {"partition": "default", "enabled": True, "mi_url": "http://127.0.0.1:8888/mi"}
         if proxy is not None:
             values = ProxyValues.of(proxy)
-            start = {**asdict(values), "seen": _signed(values)}
+            start = {**asdict(values), "edit_token": _signed(values)}
         super().__init__(data, initial={**start, **(initial or {})})
         self.proxy = proxy
         if proxy is not None and proxy.has_mi_password:
@@ -101,16 +101,16 @@ class ProxyForm(forms.Form):
             cleaned["mi_authority"],
         )
 
-    def seen_values(self) -> ProxyValues | None:
+    def original_values(self) -> ProxyValues | None:
         """The values that the editor saw; None where the form does not carry them unaltered."""
         try:
-            return ProxyValues(**Signer(salt=_SEEN_PURPOSE).unsign_object(self.cleaned_data["seen"]))
+            return ProxyValues(**Signer(salt=_SALT).unsign_object(self.cleaned_data["edit_token"]))
         except (BadSignature, TypeError, ValueError):
             return None
 
     def see(self, current: ProxyValues) -> None:
-        """Take `current` as what the editor has now seen: shown again and sent, the form overwrites it."""
-        self.data = {**dict(self.data.items()), "seen": _signed(current)}
+        """Renew the edit token with `current`: sent again, the form overwrites it."""
+        self.data = {**dict(self.data.items()), "edit_token": _signed(current)}
 
     def password(self) -> str | None:
         """The password to store: None keeps the stored one, an empty one removes it."""
@@ -186,9 +186,9 @@ class ProxyForm(forms.Form):
             stored = Endpoint.parse(self.proxy.mi_url)
         except EndpointError:
             return True
-        wanted = Endpoint.parse(self.cleaned_data["mi_url"])
-        return (stored.host, stored.port, stored.tls) != (wanted.host, wanted.port, wanted.tls)
+        edited = Endpoint.parse(self.cleaned_data["mi_url"])
+        return (stored.host, stored.port, stored.tls) != (edited.host, edited.port, edited.tls)
 
 
 def _signed(values: ProxyValues) -> str:
-    return Signer(salt=_SEEN_PURPOSE).sign_object(asdict(values))
+    return Signer(salt=_SALT).sign_object(asdict(values))

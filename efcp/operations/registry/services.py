@@ -66,7 +66,7 @@ def add_proxy(actor: Actor, values: ProxyValues, password: str = "") -> Proxy:
 
 
 def change_proxy(
-    actor: Actor, proxy_id: int, seen: ProxyValues, values: ProxyValues, password: str | None
+    actor: Actor, proxy_id: int, original: ProxyValues, values: ProxyValues, password: str | None
 ) -> Proxy:
     """Store other values for a proxy that the editor saw as `seen`, and return it.
 
@@ -76,7 +76,7 @@ def change_proxy(
     """
     try:
         with transaction.atomic():
-            return _change(actor, proxy_id, seen, values, password)
+            return _change(actor, proxy_id, original, values, password)
     except IntegrityError as error:
         raise NameTakenError from error
 
@@ -96,11 +96,11 @@ def delete_proxy(actor: Actor, proxy_id: int, original: str | None = None) -> st
 
 
 def _change(
-    actor: Actor, proxy_id: int, seen: ProxyValues, values: ProxyValues, password: str | None
+    actor: Actor, proxy_id: int, original: ProxyValues, values: ProxyValues, password: str | None
 ) -> Proxy:
     proxy = _locked(proxy_id)
     current = ProxyValues.of(proxy)
-    if current != seen:
+    if current != original:
         raise ChangedMeanwhileError
     had_password = proxy.has_mi_password
     if current == values and (password is None or (password == "" and not had_password)):

@@ -66,11 +66,11 @@ def edit(request: HttpRequest, proxy_id: int) -> HttpResponse:
     form = ProxyForm(request.POST, proxy=proxy)
     if not form.is_valid():
         return _show_form(request, form, proxy)
-    seen = form.seen_values()
-    if seen is None:
+    original = form.original_values()
+    if original is None:
         return _show_conflict(request, form, proxy)
     try:
-        services.change_proxy(actor_of(request), proxy.pk, seen, form.values(), form.password())
+        services.change_proxy(actor_of(request), proxy.pk, original, form.values(), form.password())
     except services.NameTakenError:
         form.add_error("name", "Another proxy has this name.")
         return _show_form(request, form, proxy)
@@ -135,8 +135,8 @@ def try_edited(request: HttpRequest, proxy_id: int) -> HttpResponse:
 def _try(request: HttpRequest, form: ProxyForm, proxy: Proxy | None = None) -> HttpResponse:
     inquiry = None
     if form.is_valid():
-        asked = Proxy(partition=form.values().partition)
-        inquiry = check_proxy(Target(asked, form.endpoint()))
+        candidate = Proxy(partition=form.values().partition)
+        inquiry = check_proxy(Target(candidate, form.endpoint()))
     if request.headers.get("HX-Request"):
         return render(request, "proxies/inquiry.html", {"inquiry": inquiry, "form": form})
     return _show_form(request, form, proxy, inquiry)

@@ -47,8 +47,8 @@ class ReloadForm(forms.Form):
         return ReloadRequest(first=self._first(), reason=self.cleaned_data["reason"])
 
     def _first(self) -> Proxy | None:
-        wanted = self.cleaned_data["first"]
-        return next((proxy for proxy in self.cleaned_data["proxy"] if str(proxy.pk) == wanted), None)
+        first = self.cleaned_data["first"]
+        return next((proxy for proxy in self.cleaned_data["proxy"] if str(proxy.pk) == first), None)
 
 
 class DispatcherReloadForm(ReloadForm):

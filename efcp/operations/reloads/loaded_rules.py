@@ -16,7 +16,7 @@ from efcp.proxies.models import Proxy, SharedAnswer, SharedQuestion
 from efcp.proxies.selectors import proxies_for_all
 from efcp.proxies.shared_questions import Survey, begin, is_open, key_of
 
-MAX_ASKED = 200
+MAX_PROXIES = 200
 """The most proxies that are shown and queried."""
 
 KEY = key_of("cases")
@@ -45,7 +45,7 @@ def latest_question() -> SharedQuestion | None:
 
 def loaded_rules(question: SharedQuestion | None) -> Iterator[RulesOnProxy]:
     """Each proxy from what is stored; no proxy is queried."""
-    proxies = list(proxies_for_all()[:MAX_ASKED])
+    proxies = list(proxies_for_all()[:MAX_PROXIES])
     loads = last_loads(proxies, "dialplan")
     answers = {each.proxy_id: each for each in question.answers.all()} if question else {}
     still_open = is_open(question)
@@ -67,7 +67,7 @@ def ask_all_cases(actor: str) -> SharedQuestion:
         count = sum(each is not None for each in answers)
         return json.dumps({"cases": count, "differing": list(differing_cases(checked, answers))})
 
-    targets = [target_of(proxy) for proxy in proxies_for_all()[:MAX_ASKED]]
+    targets = [target_of(proxy) for proxy in proxies_for_all()[:MAX_PROXIES]]
     survey = Survey(KEY, "Test cases on all proxies", targets, question, encode, 3.0, CASES_LIMIT_S)
     return begin(survey, actor)
 

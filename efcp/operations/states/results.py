@@ -58,7 +58,7 @@ class UndoStep:
     """What becomes of one result: its former state `wanted`, or why it is `left` as it is."""
 
     result: StateResult
-    wanted: str
+    target: str
     left: str
 
 
@@ -94,8 +94,8 @@ class StateLine:
     @property
     def is_in_table(self) -> bool:
         """Whether the table's initial state became the one that was set, as persistent_state makes it."""
-        before, wanted = self.result.column_before, _COLUMN.get(self.result.state_wanted)
-        return before is not None and before != self.column_now and self.column_now == wanted
+        before, target = self.result.column_before, _COLUMN.get(self.result.state_wanted)
+        return before is not None and before != self.column_now and self.column_now == target
 
     @property
     def is_waiting(self) -> bool:
@@ -179,7 +179,7 @@ def run_page(run: StateRun, watched: Sequence[WatchedProxy]) -> RunPage:
 def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[StateLine]:
     """The results of a run with what is known of each destination now."""
     results = list(run.results.select_related("proxy", "through"))
-    held = live_states((result.setid, uri_key(result.uri)) for result in results)
+    listed = live_states((result.setid, uri_key(result.uri)) for result in results)
     fresh = {each.proxy.pk for each in watched if each.fresh}
     turned_back = _turned_back(run, results)
     after = {_key(result): result.state_after for result in results}
@@ -190,7 +190,7 @@ def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[StateLi
             result=result,
             outcome=result.known_outcome(now),
             state_now=_first_state(
-                held.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id, ())
+                listed.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id, ())
             ),
             now_is_fresh=result.proxy_id in fresh,
             turned_back=_key(result) in turned_back,
@@ -233,9 +233,9 @@ def _is_replicated(result: StateResult, after: Mapping[Key, str]) -> bool | None
     return result.state_after == sent if sent else None
 
 
-def _first_state(held: Sequence[KnownDestination]) -> str:
+def _first_state(listed: Sequence[KnownDestination]) -> str:
     """The state of the destination that ds_set_state changes, empty where there is none."""
-    return held[0].state if held else ""
+    return listed[0].state if listed else ""
 
 
 def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
@@ -282,7 +282,7 @@ def _key(result: StateResult) -> Key:
 def undo_plan(run: StateRun) -> UndoPlan:
     """What `undo` would do now."""
     found = undo_steps(run)
-    back = Counter(step.wanted for step in found if not step.left)
+    back = Counter(step.target for step in found if not step.left)
     left = Counter(step.left for step in found if step.left)
     return UndoPlan(tuple(back.items()), tuple(left.items()))
 
@@ -290,13 +290,13 @@ def undo_plan(run: StateRun) -> UndoPlan:
 def undo_steps(run: StateRun) -> list[UndoStep]:
     """One step for each result that the run set, or may have set."""
     done = list(run.results.filter(outcome__in=_MAY_BE_SET).select_related("proxy"))
-    held = live_states((result.setid, uri_key(result.uri)) for result in done)
+    listed = live_states((result.setid, uri_key(result.uri)) for result in done)
     touched = _set_later(run, done) | _left_their_state(run, done)
-    return [_undo_step(result, held, _key(result) in touched) for result in done]
+    return [_undo_step(result, listed, _key(result) in touched) for result in done]
 
 
-def _undo_step(result: StateResult, held: LiveStates, is_touched: bool) -> UndoStep:
-    here = held.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id)
+def _undo_step(result: StateResult, listed: LiveStates, is_touched: bool) -> UndoStep:
+    here = listed.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id)
     return UndoStep(result, result.state_before, _why_left(result, here[0].state if here else "", is_touched))
 
 

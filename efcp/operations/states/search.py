@@ -78,39 +78,39 @@ def destinations_at(place: HostQuery | None) -> Chosen:
     """The rows at this place, then what only proxies hold there; at most MOST_AT_ONCE of them."""
     if place is None:
         return Chosen((), 0)
-    held = _held_at(place)
+    in_memory = _in_memory_at(place)
     rows = [
         (pk, (setid, uri_key(uri)), uri)
-        for pk, setid, uri in _rows_near(place, {setid for setid, _key in held})
+        for pk, setid, uri in _rows_near(place, {setid for setid, _key in in_memory})
     ]
     in_table = {identity for _pk, identity, _uri in rows}
-    ids = [pk for pk, identity, uri in rows if identity in held or place.holds(uri)]
-    extra = sorted(identity for identity in held if identity not in in_table)
+    ids = [pk for pk, identity, uri in rows if identity in in_memory or place.holds(uri)]
+    extra = sorted(identity for identity in in_memory if identity not in in_table)
     shown = Destination.objects.filter(pk__in=ids[:MOST_AT_ONCE]).order_by("setid", "-priority", "id")
-    memory_only = [Destination(setid=setid, destination=held[setid, key]) for setid, key in extra]
+    memory_only = [Destination(setid=setid, destination=in_memory[setid, key]) for setid, key in extra]
     return Chosen((*shown, *memory_only)[:MOST_AT_ONCE], len(ids) + len(extra))
 
 
 def suggestions(text: str) -> SearchResult:
     """Hosts and addresses that hold `text`, and the addresses of such hosts; exact ones first, then large."""
-    wanted = text.strip().lower()
-    if len(wanted) < SHORTEST_SEARCH:
+    needle = text.strip().lower()
+    if len(needle) < SHORTEST_SEARCH:
         return SearchResult()
-    wanted = numeric_address(wanted).lower() or wanted
+    needle = numeric_address(needle).lower() or needle
     hosts: dict[str, set[Identity]] = defaultdict(set)
     addresses: dict[str, set[Identity]] = defaultdict(set)
-    held, rows = _held_near(wanted), _named_near(wanted)
-    for setid, uri, listed in [*held, *rows]:
+    in_memory, rows = _in_memory_near(needle), _named_near(needle)
+    for setid, uri, listed in [*in_memory, *rows]:
         host, identity = host_of(uri), (setid, uri_key(uri))
         for place in _places(host, listed):
-            if wanted in place.lower() or wanted in host:
+            if needle in place.lower() or needle in host:
                 addresses[place].add(identity)
-        if wanted in host and not numeric_address(host):
+        if needle in host and not numeric_address(host):
             hosts[host].add(identity)
     found = [_suggestion(host, False, where) for host, where in hosts.items()]
     found += [_suggestion(address, True, where) for address, where in addresses.items()]
-    found.sort(key=lambda each: (each.text.lower() != wanted, -each.destinations, each.text))
-    is_partial = MOST_SEARCHED in (len(held), len(rows)) or len(found) > MOST_SUGGESTED
+    found.sort(key=lambda each: (each.text.lower() != needle, -each.destinations, each.text))
+    is_partial = MOST_SEARCHED in (len(in_memory), len(rows)) or len(found) > MOST_SUGGESTED
     return SearchResult(tuple(found[:MOST_SUGGESTED]), is_partial)
 
 
@@ -124,16 +124,16 @@ def _places(host: str, listed: Iterable[str]) -> set[str]:
     return (found | {numeric_address(host)}) - {""}
 
 
-def _held() -> QuerySet[KnownDestination]:
+def _in_memory() -> QuerySet[KnownDestination]:
     """What enabled proxies hold in the partition that the panel looks after."""
     return KnownDestination.objects.filter(proxy__enabled=True, partition=F("proxy__partition")).annotate(
         listed=Cast("addresses", TextField())
     )
 
 
-def _held_at(place: HostQuery) -> dict[Identity, str]:
+def _in_memory_at(place: HostQuery) -> dict[Identity, str]:
     """The URIs that proxies hold at this place, by identity; but for those that no table can hold."""
-    near = _held()
+    near = _in_memory()
     if place.setid is not None:
         near = near.filter(setid=place.setid)
     if place.host:
@@ -170,13 +170,15 @@ _Near = tuple[int, str, Sequence[str]]
 """Set, URI and listed addresses."""
 
 
-def _held_near(text: str) -> list[_Near]:
+def _in_memory_near(text: str) -> list[_Near]:
     """What proxies hold that may be on a host or address with `text`; once, however many hold the same."""
     near = Q(uri_key__icontains=text) | Q(listed__icontains=text)
     if ":" in text:
         near |= Q(uri_key__contains="[")
-    held = _held().filter(near).values_list("setid", "uri", Cast("addresses", TextField())).distinct()
-    return [(setid, uri, json.loads(listed)) for setid, uri, listed in held[:MOST_SEARCHED]]
+    in_memory = (
+        _in_memory().filter(near).values_list("setid", "uri", Cast("addresses", TextField())).distinct()
+    )
+    return [(setid, uri, json.loads(listed)) for setid, uri, listed in in_memory[:MOST_SEARCHED]]
 
 
 def _named_near(text: str) -> list[_Near]:

@@ -131,21 +131,21 @@ def number_in(text: str) -> int | None:
 
 def _memory_only(named: Sequence[str]) -> list[Destination]:
     """Rows without an id for those of the named destinations that some proxy holds."""
-    wanted = [(number_in(setid), uri) for setid, _, uri in (text.partition(" ") for text in named)]
-    known = live_states((setid, uri_key(uri)) for setid, uri in wanted if setid is not None)
+    pairs = [(number_in(setid), uri) for setid, _, uri in (text.partition(" ") for text in named)]
+    known = live_states((setid, uri_key(uri)) for setid, uri in pairs if setid is not None)
     return [
         Destination(setid=setid, destination=uri)
-        for setid, uri in wanted
+        for setid, uri in pairs
         if setid is not None and len(uri) <= LONGEST_URI and (setid, uri_key(uri)) in known
     ]
 
 
 def chosen_lines(rows: Sequence[Destination], watched: Sequence[WatchedProxy]) -> list[ChosenLine]:
     """The rows with their states on these proxies, in one query."""
-    held = live_states((row.setid, uri_key(row.destination)) for row in rows)
+    loaded = live_states((row.setid, uri_key(row.destination)) for row in rows)
     lines = []
     for row in rows:
-        on_proxies = held.get((row.setid, uri_key(row.destination)), {})
+        on_proxies = loaded.get((row.setid, uri_key(row.destination)), {})
         states = tuple(_on_proxy(each, on_proxies.get(each.proxy.pk, ())) for each in watched)
         lines.append(ChosenLine(row, states, any(len(found) > 1 for found in on_proxies.values())))
     return lines
@@ -162,28 +162,28 @@ def emptied_sets(
         setid__in={row.setid for row in rows},
         state=KnownState.ACTIVE,
     ).values_list("proxy_id", "setid", "uri_key", "occurrence")
-    held = {(proxy_id, setid) for proxy_id, setid, _key, _occurrence in active}
+    loaded = {(proxy_id, setid) for proxy_id, setid, _key, _occurrence in active}
     left = {(proxy_id, setid) for proxy_id, setid, *which in active if (setid, *which) not in changed}
     names, by_id = set_names(), {each.proxy.pk: each for each in watched}
     return [
         EmptiedSet(setid, proxy, names.get(setid, ""), by_id.get(proxy.pk))
         for proxy in proxies
-        for proxy_id, setid in sorted(held - left)
+        for proxy_id, setid in sorted(loaded - left)
         if proxy_id == proxy.pk
     ]
 
 
-def _on_proxy(each: WatchedProxy, held: Sequence[KnownDestination]) -> StateOnProxy:
-    return StateOnProxy(each, _state_on(each, held), live_check(each, held[0]) if held else None)
+def _on_proxy(each: WatchedProxy, loaded: Sequence[KnownDestination]) -> StateOnProxy:
+    return StateOnProxy(each, _state_on(each, loaded), live_check(each, loaded[0]) if loaded else None)
 
 
-def _state_on(each: WatchedProxy, held: Sequence[KnownDestination]) -> str:
-    return _first_state(held) or ("absent" if each.known else "unknown")
+def _state_on(each: WatchedProxy, loaded: Sequence[KnownDestination]) -> str:
+    return _first_state(loaded) or ("absent" if each.known else "unknown")
 
 
-def _first_state(held: Sequence[KnownDestination]) -> str:
+def _first_state(loaded: Sequence[KnownDestination]) -> str:
     """The state of the destination that ds_set_state changes, empty where there is none."""
-    return held[0].state if held else ""
+    return loaded[0].state if loaded else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +200,9 @@ class EffectOnProxy:
         return self.now.watched.proxy
 
     @property
-    def held(self) -> int:
+    def loaded(self) -> int:
         """How many of the set it holds, as last read."""
-        return self.now.held
+        return self.now.loaded
 
     @property
     def active(self) -> int:

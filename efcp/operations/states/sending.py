@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from efcp.mi import ListedState, MiClient, MiError, RefusedError
 from efcp.operations.states.models import StateOutcome, StateResult
-from efcp.proxies.fan_out import Answer, NotAskedError, Target, ask
+from efcp.proxies.fan_out import Answer, NotSentError, Target, ask
 from efcp.proxies.models import KnownState
 from efcp.proxies.polling import Poll, PollRequest
 from efcp.sip.uri import uri_key
@@ -111,13 +111,13 @@ def send_to_group(group: ReplicationGroup) -> GroupReply:
 def _outcome(target: Target, own: CallOutcome | None, delivered: _Delivered | None) -> CallOutcome:
     """The outcome of a result, by its own call or by the one to another member of its cluster."""
     if delivered is None:
-        return own or CallOutcome(StateOutcome.NOT_TRIED, _UNSENT)
+        return own or CallOutcome(StateOutcome.NOT_ATTEMPTED, _UNSENT)
     sender = delivered.target.proxy
     if sender.pk == target.proxy.pk:
         return delivered.outcome
     if delivered.outcome.outcome is StateOutcome.REFUSED:
         return CallOutcome(
-            StateOutcome.NOT_TRIED, f"Not sent: {sender.name}, of the same cluster, refused it."
+            StateOutcome.NOT_ATTEMPTED, f"Not sent: {sender.name}, of the same cluster, refused it."
         )
     return CallOutcome(StateOutcome.THROUGH, own.message if own else "", sender.pk)
 
@@ -131,7 +131,7 @@ def _set_all(target: Target, results: Sequence[StateResult], until: float) -> di
     if not results:
         return {}
     endpoint = target.endpoint
-    if isinstance(endpoint, NotAskedError):
+    if isinstance(endpoint, NotSentError):
         return {result.pk: CallOutcome(StateOutcome.FAILED, str(endpoint)) for result in results}
     client = MiClient(endpoint, timeout=LIMIT_S)
     is_silent = threading.Event()
@@ -176,7 +176,7 @@ def _read_back(group: ReplicationGroup, delivered: Mapping[Key, _Delivered]) -> 
 
 def _read(targets: Sequence[Target]) -> list[Answer[Poll]]:
     def read(target: Target) -> Answer[Poll]:
-        if isinstance(target.endpoint, NotAskedError):
+        if isinstance(target.endpoint, NotSentError):
             return Answer(target.proxy, target.endpoint, datetime.now(UTC), 0.0)
         return ask(target, PollRequest(partition=target.partition), LIMIT_S)
 
@@ -186,15 +186,15 @@ def _read(targets: Sequence[Target]) -> list[Answer[Poll]]:
 
 def _behind(answers: Mapping[Target, Answer[Poll]], delivered: Mapping[Key, _Delivered]) -> list[Target]:
     """The members that hold another state of some destination than the member that got the call."""
-    held = {target: _states(answer) for target, answer in answers.items()}
+    found = {target: _states(answer) for target, answer in answers.items()}
     expected = {
-        key: held[each.target][key]
+        key: found[each.target][key]
         for key, each in delivered.items()
-        if each.outcome.outcome is StateOutcome.DONE and key in held[each.target]
+        if each.outcome.outcome is StateOutcome.DONE and key in found[each.target]
     }
     return [
         target
-        for target, states in held.items()
+        for target, states in found.items()
         if any(states.get(key, state) != state for key, state in expected.items())
     ]
 
@@ -203,8 +203,10 @@ def _states(answer: Answer[Poll]) -> dict[Key, KnownState]:
     """The state of the first destination of each identity; none where nothing usable was read."""
     if answer.error is not None:
         return {}
-    held = answer.value.snapshot.memory.destinations
-    return {(each.setid, each.uri_key): KnownState(each.state) for each in held if not each.occurrence}
+    destinations = answer.value.snapshot.memory.destinations
+    return {
+        (each.setid, each.uri_key): KnownState(each.state) for each in destinations if not each.occurrence
+    }
 
 
 def _key(result: StateResult) -> Key:

@@ -103,20 +103,20 @@ def _targets_of_undo(steps: Sequence[results.UndoStep]) -> list[_TargetState]:
         reached = [proxy] if step.left else members.get(group_key(proxy), [proxy])
         for member in reached:
             row = rows[step.result.setid, step.result.uri]
-            found.setdefault((row.setid, key, member.pk), _TargetState(row, member, step.wanted, step.left))
+            found.setdefault((row.setid, key, member.pk), _TargetState(row, member, step.target, step.left))
     return list(found.values())
 
 
 def _rows_of(steps: Iterable[results.UndoStep]) -> dict[tuple[int, str], Destination]:
     """The table's rows of these destinations; one without an id for what the table does not hold."""
-    wanted = {(step.result.setid, step.result.uri) for step in steps}
-    held = Destination.objects.filter(
-        setid__in={setid for setid, _uri in wanted}, destination__in={uri for _setid, uri in wanted}
+    pairs = {(step.result.setid, step.result.uri) for step in steps}
+    rows = Destination.objects.filter(
+        setid__in={setid for setid, _uri in pairs}, destination__in={uri for _setid, uri in pairs}
     )
-    by_identity = {(row.setid, row.destination): row for row in held.order_by("-id")}
+    by_identity = {(row.setid, row.destination): row for row in rows.order_by("-id")}
     return {
         (setid, uri): by_identity.get((setid, uri)) or Destination(setid=setid, destination=uri)
-        for setid, uri in wanted
+        for setid, uri in pairs
     }
 
 
@@ -170,7 +170,7 @@ def _sent_key(form_key: str, rows: Sequence[Destination], state: KnownState, pro
 
 @retried_on_lock
 def _create(run: StateRun, targets: Sequence[_TargetState], actor: Actor) -> None:
-    held = live_states((target.row.setid, uri_key(target.row.destination)) for target in targets)
+    live = live_states((target.row.setid, uri_key(target.row.destination)) for target in targets)
     listed = set(
         ProxyContact.objects.filter(
             proxy__in={target.proxy.pk for target in targets}, asked_at__isnull=False
@@ -181,20 +181,20 @@ def _create(run: StateRun, targets: Sequence[_TargetState], actor: Actor) -> Non
         run.save(force_insert=True)
         by_row: dict[tuple[int, str], list[tuple[_TargetState, StateResult]]] = defaultdict(list)
         for target in targets:
-            result = _result(run, target, held, listed)
+            result = _result(run, target, live, listed)
             by_row[target.row.setid, target.row.destination].append((target, result))
         for of_row in by_row.values():
-            _record(of_row[0][0].row, [result for _wish, result in of_row], actor)
-        results = [result for of_row in by_row.values() for _wish, result in of_row]
+            _record(of_row[0][0].row, [result for _target, result in of_row], actor)
+        results = [result for of_row in by_row.values() for _target, result in of_row]
         StateResult.objects.bulk_create(results, batch_size=500)
 
 
-def _result(run: StateRun, target: _TargetState, held: LiveStates, listed: set[int]) -> StateResult:
+def _result(run: StateRun, target: _TargetState, live: LiveStates, listed: set[int]) -> StateResult:
     """The result to be: left as it is, waiting, or not held by a proxy whose list is known."""
     row, proxy = target.row, target.proxy
-    here = held.get((row.setid, uri_key(row.destination)), {}).get(proxy.pk)
+    here = live.get((row.setid, uri_key(row.destination)), {}).get(proxy.pk)
     is_sent = here is not None or proxy.pk not in listed
-    outcome = StateOutcome.WAITING if is_sent else StateOutcome.NOT_HELD
+    outcome = StateOutcome.WAITING if is_sent else StateOutcome.NOT_IN_MEMORY
     return StateResult(
         run=run,
         proxy=proxy,
@@ -239,10 +239,10 @@ def _store(reply: sending.GroupReply) -> None:
     after = live_states((result.setid, uri_key(result.uri)) for result in results) if read_back else {}
     for result in results:
         outcome = reply.outcomes[result.pk]
-        held = after.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id)
+        listed = after.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id)
         result.outcome, result.message = outcome.outcome, outcome.message[:255]
         result.through_id = outcome.through
-        result.state_after = held[0].state if held and result.proxy_id in read_back else ""
+        result.state_after = listed[0].state if listed and result.proxy_id in read_back else ""
         result.ended_at = now
     fields = ["outcome", "message", "through", "state_after", "ended_at"]
     StateResult.objects.bulk_update(results, fields, batch_size=100)

@@ -125,9 +125,9 @@ def _under_way(traffic: Traffic, chosen: Indices, count: int) -> NDArray[np.int6
     found = np.empty((SLICES, count), np.int64)
     for index in range(count):
         mine = chosen == index
-        begun = np.searchsorted(traffic.starts[mine], moments, side="right")
+        arrived = np.searchsorted(traffic.starts[mine], moments, side="right")
         over = np.searchsorted(np.sort(traffic.ends[mine]), moments, side="right")
-        found[:, index] = begun - over
+        found[:, index] = arrived - over
     return found
 
 

@@ -37,14 +37,14 @@ def one_call(request: HttpRequest) -> HttpResponse:
     choice = route_choice(request.POST or request.GET)
     defaults = DEFAULTS | {"source": offered[0].key} | choice.defaults()
     form = CallForm(with_defaults(request.POST or request.GET, defaults), offered)
-    is_asked = request.method != "POST" and len(request.GET) > 0
+    is_submitted = request.method != "POST" and len(request.GET) > 0
     context = {
         "form": form,
         "pasted": pasted,
         "route_choice": choice,
         "algorithms": ALGORITHMS.items(),
         "explained": explain(form.source(), form.question(choice.handling()))
-        if is_asked and form.is_valid()
+        if is_submitted and form.is_valid()
         else None,
         "kept": [(name, form.data.get(name, "")) for name in (*form.fields, "route")],
     }

@@ -108,7 +108,7 @@ class LogReader:
 
     def _csv(self, column: int) -> Iterator[ColumnBatch]:
         names = [f"c{index}" for index in range(len(self.columns))]
-        wanted = names[column]
+        name = names[column]
         good = 0
         with pa.OSFile(str(self.path)) as file:
             try:
@@ -126,8 +126,8 @@ class LogReader:
                         invalid_row_handler=lambda row: self._skip(row, good),
                     ),
                     csv.ConvertOptions(
-                        include_columns=[wanted],
-                        column_types={wanted: pa.binary()},
+                        include_columns=[name],
+                        column_types={name: pa.binary()},
                         check_utf8=False,
                         strings_can_be_null=False,
                     ),

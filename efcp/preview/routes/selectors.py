@@ -132,15 +132,15 @@ def route_map() -> list[tuple[int, str, list[MapEntry]]]:
 
 
 def _sets(numbers: Iterable[int | None]) -> dict[int, TargetSet]:
-    wanted = {number for number in numbers if number is not None}
+    setids = {number for number in numbers if number is not None}
     counts = {
         setid: (rows, selectable)
-        for setid, rows, selectable in Destination.objects.filter(setid__in=wanted)
+        for setid, rows, selectable in Destination.objects.filter(setid__in=setids)
         .values_list("setid")
         .annotate(rows=Count("pk"), selectable=Count("pk", filter=~Q(state=InitialState.INACTIVE)))
     }
     names = set_names()
-    return {each: TargetSet(each, names.get(each, ""), *counts.get(each, (0, 0))) for each in wanted}
+    return {each: TargetSet(each, names.get(each, ""), *counts.get(each, (0, 0))) for each in setids}
 
 
 def _with_set(entry: MapEntry, sets: Mapping[int, TargetSet]) -> MapEntry:
@@ -156,7 +156,7 @@ class DialplanStep:
     """
 
     dpid: int
-    tried: DryRun
+    dry_run: DryRun
     target: ResolvedTarget | None = None
     branches: tuple[tuple[PossibleOutcome, ResolvedTarget | None], ...] = ()
 
@@ -175,9 +175,9 @@ class Trace:
     problem: str = ""
 
     @property
-    def tried(self) -> DryRun:
+    def dry_run(self) -> DryRun:
         """The last translation."""
-        return self.steps[-1].tried
+        return self.steps[-1].dry_run
 
 
 def follow(dpid: int, number: str) -> Trace:
@@ -193,20 +193,20 @@ def follow(dpid: int, number: str) -> Trace:
         if len(steps) == MAX_STEPS:
             problem = f"It was followed through {MAX_STEPS} dialplans, and would go on."
             return Trace(tuple(steps), number, problem=problem)
-        dpid, number = step.target.next_dpid, step.tried.number
+        dpid, number = step.target.next_dpid, step.dry_run.number
 
 
 def _step(dpid: int, number: str) -> DialplanStep:
     try:
-        tried = try_input(dpid, number)
+        dry_run = try_input(dpid, number)
     except TooManyRulesError as error:
         return DialplanStep(dpid, DryRun(number, str(error), is_certain=False))
-    if tried.possible:
+    if dry_run.possible:
         return DialplanStep(
-            dpid, tried, branches=tuple((each, _branch(dpid, each)) for each in tried.possible)
+            dpid, dry_run, branches=tuple((each, _branch(dpid, each)) for each in dry_run.possible)
         )
     return DialplanStep(
-        dpid, tried, resolve_target(dpid, tried.attributes) if tried.output is not None else None
+        dpid, dry_run, resolve_target(dpid, dry_run.attributes) if dry_run.output is not None else None
     )
 
 
@@ -217,20 +217,20 @@ def _branch(dpid: int, outcome: PossibleOutcome) -> ResolvedTarget | None:
 
 def _end(step: DialplanStep) -> str:
     """Why the path ends here."""
-    tried = step.tried
-    if tried.possible:
-        return tried.words
-    if tried.output is None:
-        return f"It ends here: {tried.words} What the script does then is not known."
-    named = f"the attributes “{tried.attributes}”" if tried.attributes else "no attributes"
+    dry_run = step.dry_run
+    if dry_run.possible:
+        return dry_run.words
+    if dry_run.output is None:
+        return f"It ends here: {dry_run.words} What the script does then is not known."
+    named = f"the attributes “{dry_run.attributes}”" if dry_run.attributes else "no attributes"
     return f"It is not known where dialplan {step.dpid} leads with {named}: tell it above."
 
 
 def _arrived(steps: tuple[DialplanStep, ...], number: str, target: ResolvedTarget) -> Trace:
-    tried = steps[-1].tried
+    dry_run = steps[-1].dry_run
     if target.setid is not None:
-        return Trace(steps, tried.number, target)
-    output = tried.output or ""
+        return Trace(steps, dry_run.number, target)
+    output = dry_run.output or ""
     if not (output.isascii() and output.isdigit() and len(output) <= 10 and int(output) <= MAX_SET):
         problem = f"The output should be a set's number, and is “{output}”."
         return Trace(steps, number, problem=problem)

@@ -164,12 +164,12 @@ def _count(function: FunctionFacts) -> str:
 def _classes(overview: Overview, site: Site, function: FunctionFacts) -> Iterator[ScriptFinding]:
     """Each argument against its class, as check_cmd_call_params in cmds.c and fix_cmd in mod_fix.c do it."""
     pairs = zip(site.call.arguments, function.takes, strict=False)
-    for position, (argument, wanted) in enumerate(pairs, start=1):
-        if argument.kind is ArgumentKind.NONE and not wanted.optional:
+    for position, (argument, expected) in enumerate(pairs, start=1):
+        if argument.kind is ArgumentKind.NONE and not expected.optional:
             text = f"Argument {position} of {function.name} can't be left out: the proxy does not start."
             yield error("function-arguments", site.place, text)
             continue
-        problem = _WRONG[wanted.type](overview, argument)
+        problem = _WRONG[expected.type](overview, argument)
         if (
             argument.kind in _NEVER_JUDGED
             or (function.name, position) in _FLAGS_CHECKED_ELSEWHERE
@@ -177,7 +177,7 @@ def _classes(overview: Overview, site: Site, function: FunctionFacts) -> Iterato
         ):
             continue
         text = f"Argument {position} of {function.name} must be {problem}: the proxy does not start."
-        advice = _names_of_flags(function, position, argument) or _advice(wanted.type, argument)
+        advice = _names_of_flags(function, position, argument) or _advice(expected.type, argument)
         message = f"{text}{advice}{_old_notation(site, position, argument.text)}"
         yield error("argument-type", site.place, message)
 
@@ -231,15 +231,15 @@ _WRONG: dict[ArgumentType, Callable[[Overview, Argument], str]] = {
 """What an argument must be where it is not that, "" where it is."""
 
 
-def _advice(wanted: ArgumentType, argument: Argument) -> str:
+def _advice(expected: ArgumentType, argument: Argument) -> str:
     """What to write instead, where that is plain."""
     text = argument.text
-    if wanted in (ArgumentType.STRING, ArgumentType.PLAIN, ArgumentType.STATIC, ArgumentType.REGEX):
+    if expected in (ArgumentType.STRING, ArgumentType.PLAIN, ArgumentType.STATIC, ArgumentType.REGEX):
         return f' Write "{text[:60]}".' if argument.kind is ArgumentKind.NUMBER else ""
     stripped = text.strip()
     bare = stripped.startswith("$") and not reference(stripped).rest
     if argument.kind is ArgumentKind.STRING and (
-        bare or (wanted is ArgumentType.INTEGER and stripped.isdecimal())
+        bare or (expected is ArgumentType.INTEGER and stripped.isdecimal())
     ):
         return f" Write {stripped[:60]} without quotes."
     return ""
@@ -320,29 +320,29 @@ def refused(overview: Overview) -> Iterator[ScriptFinding]:
     for site in overview.sites:
         name = site.call.name
         function = overview.async_function(name) if site.later else overview.function(name, site.route.kind)
-        for position, wanted in function.values.items() if function else ():
+        for position, expected in function.values.items() if function else ():
             if position > len(site.call.arguments):
                 continue
             argument = site.call.arguments[position - 1]
-            problem = _problem(name, wanted, argument)
+            problem = _problem(name, expected, argument)
             if problem:
                 text = f"{name}: {problem}: {_STOPS}."
                 yield error("argument-value", site.place, text)
 
 
-def _problem(name: str, wanted: str | tuple[str, ...], argument: Argument) -> str:
-    kinds = (ArgumentKind.NUMBER,) if wanted in ("code", "hops") else (ArgumentKind.STRING,)
+def _problem(name: str, expected: str | tuple[str, ...], argument: Argument) -> str:
+    kinds = (ArgumentKind.NUMBER,) if expected in ("code", "hops") else (ArgumentKind.STRING,)
     if argument.kind not in kinds or "$" in argument.text:
         return ""
-    if isinstance(wanted, str):
-        return _WORDS[wanted](argument.text)
-    wrong = [part for part in argument.text.split(",") if part.strip() and part.strip() not in wanted]
+    if isinstance(expected, str):
+        return _WORDS[expected](argument.text)
+    wrong = [part for part in argument.text.split(",") if part.strip() and part.strip() not in expected]
     if not wrong:
         return ""
     shown = wrong[0].strip()[:40]
-    if meant := flags_of(name, shown, wanted):
+    if meant := flags_of(name, shown, expected):
         return f"{shown} is how versions before 3.0 wrote flags, now it is {meant}"
-    return f"there is no flag {shown}; there are {', '.join(wanted)}"
+    return f"there is no flag {shown}; there are {', '.join(expected)}"
 
 
 def flags_of(function: str, number: str, names: Sequence[str]) -> str:

@@ -244,10 +244,10 @@ def is_no_listener(overview: Overview, text: str) -> bool:
     parts = [_SOCKET.match(each) for each in found]
     if not all(match and _is_address(match["host"]) for match in parts):
         return False
-    wanted = _SOCKET.match(text.strip())
-    if wanted is None:
+    expected = _SOCKET.match(text.strip())
+    if expected is None:
         return True
-    host, port, protocol = wanted["host"].strip("[]").lower(), wanted["port"], wanted["protocol"]
+    host, port, protocol = expected["host"].strip("[]").lower(), expected["port"], expected["protocol"]
     return not any(
         host in each.lower()
         and (port is None or port in each)

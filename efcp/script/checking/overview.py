@@ -122,8 +122,8 @@ def matching(parameter: ModuleParameter, names: Mapping[str, str]) -> tuple[str,
     `names` are by what they are in small letters.
     """
     if is_plain(parameter):
-        wanted = dict.fromkeys(name.lower() for name in parameter.modules)
-        return tuple(names[name] for name in wanted if name in names)
+        expected = dict.fromkeys(name.lower() for name in parameter.modules)
+        return tuple(names[name] for name in expected if name in names)
     pattern = _without_frame(parameter.pattern)
     if not _is_simple(pattern) or len(names) > _MAXIMUM_NAMES:
         return None

@@ -51,8 +51,8 @@ def _expressions(overview: Overview) -> Iterator[tuple[Location, str]]:
                 yield from _matched(expression)
     for site in overview.sites:
         function = overview.function(site.call.name, site.route.kind) if not site.later else None
-        for argument, wanted in zip(site.call.arguments, function.takes if function else (), strict=False):
-            if wanted.type is ArgumentType.REGEX and argument.kind is ArgumentKind.STRING:
+        for argument, expected in zip(site.call.arguments, function.takes if function else (), strict=False):
+            if expected.type is ArgumentType.REGEX and argument.kind is ArgumentKind.STRING:
                 yield site.place, argument.text
 
 

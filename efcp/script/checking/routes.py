@@ -17,7 +17,7 @@ def twice(overview: Overview) -> Iterator[ScriptFinding]:
             yield error("route-twice", route.place, text, (first.place,))
 
 
-def _wanted(overview: Overview) -> Iterator[tuple[str, Location, str]]:
+def _required(overview: Overview) -> Iterator[tuple[str, Location, str]]:
     """Every route that is asked for by name, with its place and what happens where it is missing."""
     for site in overview.named("route"):
         if name := site.text(0):
@@ -37,7 +37,7 @@ def missing(overview: Overview) -> Iterator[ScriptFinding]:
         return
     names = [name for kind, name in overview.routes if kind is RouteKind.REQUEST and name]
     reported: set[str] = set()
-    for name, place, effect in _wanted(overview):
+    for name, place, effect in _required(overview):
         if name in reported or (RouteKind.REQUEST, name) in overview.routes:
             continue
         text = f"There is no route[{name[:60]}]: {effect}"
@@ -185,11 +185,11 @@ def _relay_after_next(
     sites: list[Site], tries: frozenset[RouteKey], relays: frozenset[RouteKey]
 ) -> Site | None:
     """The call that sends to the next destination."""
-    tried = False
+    selects_next = False
     for site in sites:
         called = (RouteKind.REQUEST, site.text(0) or "") if site.call.name == "route" else None
-        tried = tried or site.call.name in NEXT or called in tries
-        if tried and (site.call.name == "t_relay" or called in relays):
+        selects_next = selects_next or site.call.name in NEXT or called in tries
+        if selects_next and (site.call.name == "t_relay" or called in relays):
             return site
     return None
 

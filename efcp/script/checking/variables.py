@@ -323,9 +323,9 @@ def _parameters(
     overview: Overview, written: str, takes: Sequence[str], given: str | None, depth: int
 ) -> Iterator[Problem]:
     """What is wrong with the parameters; `given` is all that stands behind the first comma."""
-    for wanted in takes:
+    for expected in takes:
         if given is None:
-            if not wanted.endswith("?"):
+            if not expected.endswith("?"):
                 yield "transformation-unknown", f"{written} needs more parameters: {_STOPS}."
             return
         stripped = given.lstrip(" \t\n")
@@ -334,7 +334,7 @@ def _parameters(
             if depth < _DEPTH:
                 yield from problems(overview, found, None, depth + 1)
             stripped = found.rest
-        elif wanted.startswith("number") and not _NUMBER.match(stripped):
+        elif expected.startswith("number") and not _NUMBER.match(stripped):
             shown = stripped.partition(",")[0][:40] or "nothing"
             yield "transformation-unknown", f"{written} takes a number, not {shown}: {_STOPS}."
             return

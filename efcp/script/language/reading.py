@@ -105,51 +105,56 @@ class _FileReader:
         """Adds a finding."""
         self.findings.append(ScriptFinding(severity, code, place, text))
 
-    def include(self, wanted: _Inclusion) -> None:
+    def include(self, inclusion: _Inclusion) -> None:
         """Adds a file where it may be read; a finding at the place that asks for it where not."""
         try:
-            self._include(wanted, wanted.path.resolve())
+            self._include(inclusion, inclusion.path.resolve())
         except (OSError, RuntimeError, ValueError) as error:
             reason = (
                 error.strerror if isinstance(error, OSError) and error.strerror else "its path is no path"
             )
-            text = f"{wanted.path} can not be read: {reason}."
-            self.find(ScriptSeverity.ERROR, "include-missing", wanted.place, text)
+            text = f"{inclusion.path} can not be read: {reason}."
+            self.find(ScriptSeverity.ERROR, "include-missing", inclusion.place, text)
 
-    def _include(self, wanted: _Inclusion, resolved: Path) -> None:
+    def _include(self, inclusion: _Inclusion, resolved: Path) -> None:
         if not resolved.is_relative_to(self.folder):
-            text = f"{wanted.path} lies outside of the folder {self.folder}, so it was not read."
-            self.find(ScriptSeverity.WARNING, "include-outside", wanted.place, text)
-        elif resolved in wanted.within:
-            text = f"{wanted.path} includes itself, directly or by way of others."
-            self.find(ScriptSeverity.ERROR, "include-circle", wanted.place, text)
-        elif len(wanted.within) > MAXIMUM_DEPTH:
+            text = f"{inclusion.path} lies outside of the folder {self.folder}, so it was not read."
+            self.find(ScriptSeverity.WARNING, "include-outside", inclusion.place, text)
+        elif resolved in inclusion.within:
+            text = f"{inclusion.path} includes itself, directly or by way of others."
+            self.find(ScriptSeverity.ERROR, "include-circle", inclusion.place, text)
+        elif len(inclusion.within) > MAXIMUM_DEPTH:
             text = f"Includes are nested more than {MAXIMUM_DEPTH} deep."
-            self.find(ScriptSeverity.ERROR, "nested-too-deep", wanted.place, text)
+            self.find(ScriptSeverity.ERROR, "nested-too-deep", inclusion.place, text)
         elif not resolved.is_file():
             self.find(
-                ScriptSeverity.ERROR, "include-missing", wanted.place, f"There is no file {wanted.path}."
+                ScriptSeverity.ERROR,
+                "include-missing",
+                inclusion.place,
+                f"There is no file {inclusion.path}.",
             )
         else:
-            self.add(wanted, resolved)
+            self.add(inclusion, resolved)
 
-    def add(self, wanted: _Inclusion, resolved: Path) -> None:
+    def add(self, inclusion: _Inclusion, resolved: Path) -> None:
         """Adds the file, its includes in their places, as far as the bounds allow."""
         if self.full:
             return
         if self.files == MAXIMUM_FILES:
-            self._stop(wanted.place, f"More than {MAXIMUM_FILES} files: this one and the rest are not read.")
+            self._stop(
+                inclusion.place, f"More than {MAXIMUM_FILES} files: this one and the rest are not read."
+            )
             return
         self.files += 1
         with resolved.open("rb") as file:
             data = file.read(self.room + 1)
-        name = str(wanted.path)
+        name = str(inclusion.path)
         if _is_binary(data):
             self.find(ScriptSeverity.ERROR, "binary", Location(name, 1), NO_TEXT)
             return
         room, self.room = self.room, self.room - len(data)
         text = _whole_lines(data, room)
-        self._add_text(text, wanted, (*wanted.within, resolved))
+        self._add_text(text, inclusion, (*inclusion.within, resolved))
         if len(data) > room:
             self._stop(Location(name, text.count("\n") + 1), TOO_LARGE)
 
@@ -158,14 +163,14 @@ class _FileReader:
             self.find(ScriptSeverity.ERROR, "too-large", place, text)
         self.full = True
 
-    def _add_text(self, text: str, wanted: _Inclusion, within: tuple[Path, ...]) -> None:
-        name, line, position = str(wanted.path), 1, 0
+    def _add_text(self, text: str, inclusion: _Inclusion, within: tuple[Path, ...]) -> None:
+        name, line, position = str(inclusion.path), 1, 0
         for match in INCLUDE.finditer(text):
             chunk = text[position : match.start()]
             self._append(chunk, name, line)
             line += chunk.count("\n")
             place = Location(name, line)
-            self.include(_Inclusion(wanted.path.parent / match["path"], place, within))
+            self.include(_Inclusion(inclusion.path.parent / match["path"], place, within))
             position = match.end()
         self._append(text[position:], name, line)
 
@@ -204,11 +209,11 @@ def read(path: Path, folder: Path | None = None) -> Script:
     resolved = path.resolve(strict=True)
     within = (folder or path.parent).resolve()
     reader = _FileReader(within)
-    wanted = _Inclusion(path, Location(str(path), 1), ())
+    inclusion = _Inclusion(path, Location(str(path), 1), ())
     if resolved.is_relative_to(within):
-        reader.add(wanted, resolved)
+        reader.add(inclusion, resolved)
     else:
-        reader.include(wanted)
+        reader.include(inclusion)
     if not reader.pieces:
         return Script((), findings=in_order(reader.findings))
     return _with(parse_source(reader.source), reader.findings)

@@ -181,8 +181,8 @@ def _how_to_probe(answers: Answers) -> Iterator[ScriptLine]:
 
 def _algorithms(answers: Answers) -> Iterator[ScriptLine]:
     """What algorithms 7, 9 and 10 read. A parameter is written once, as all groups share it."""
-    wanted = {parameter_of(group.algorithm): group for group in answers.groups}
-    for name, group in wanted.items():
+    by_parameter = {parameter_of(group.algorithm): group for group in answers.groups}
+    for name, group in by_parameter.items():
         if name:
             yield _set("dispatcher", name, group.parameter, f"What algorithm {group.algorithm} goes by.")
 

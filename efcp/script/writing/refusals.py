@@ -230,11 +230,11 @@ def _prefix_message(prefix: Hashable) -> str:
 
 def _of_one_parameter(answers: Answers) -> Iterator[RefusedAnswer]:
     """The proxy knows each of these parameters once, so that two groups cannot ask for different ones."""
-    wanted: dict[str, dict[str, str]] = defaultdict(dict)
+    by_name: dict[str, dict[str, str]] = defaultdict(dict)
     for index, group in enumerate(answers.groups):
         if name := parameter_of(group.algorithm):
-            wanted[name].setdefault(group.parameter, f"groups.{index}.parameter")
-    for name, values in wanted.items():
+            by_name[name].setdefault(group.parameter, f"groups.{index}.parameter")
+    for name, values in by_name.items():
         if len(values) > 1:
             text = f"All groups share one {name}: they cannot ask for different ones."
             yield RefusedAnswer(text, tuple(values.values()))

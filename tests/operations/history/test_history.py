@@ -82,13 +82,13 @@ def test_a_longer_period_reaches_further_back(proxy: Proxy, add_row: AddRow, vie
 def test_a_change_that_the_panel_requested_names_who_and_why(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
-    asked = changed(proxy, "active", "inactive", 1)
+    change = changed(proxy, "active", "inactive", 1)
     changed(proxy, "inactive", "active", 0.5)
     run = StateRun.objects.create(
-        started_at=asked.at - timedelta(seconds=2), actor="ann", state="inactive", reason="new board"
+        started_at=change.at - timedelta(seconds=2), actor="ann", state="inactive", reason="new board"
     )
     StateResult.objects.create(
-        run=run, proxy=proxy, setid=1, uri=URI.upper(), outcome=StateOutcome.DONE, deadline=asked.at
+        run=run, proxy=proxy, setid=1, uri=URI.upper(), outcome=StateOutcome.DONE, deadline=change.at
     )
     expected = shown(viewer, add_row(URI)).changes
     assert [each.cause for each in expected] == ["Unknown", "Set by ann: new board"]
@@ -141,7 +141,7 @@ def request_state(
     )
 
 
-def seen(proxy: Proxy, before: str, after: str, at: datetime, cause: Cause = Cause.MI) -> None:
+def record_change(proxy: Proxy, before: str, after: str, at: datetime, cause: Cause = Cause.MI) -> None:
     """A change that the proxy reported."""
     change = changed(proxy, before, after, 1)
     StateChange.objects.filter(pk=change.pk).update(at=at, cause=cause)
@@ -157,9 +157,9 @@ def test_a_change_by_hand_right_after_the_panels_is_not_the_panels(
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
     request_state(proxy, at, "inactive", "admin", before="active")
-    seen(proxy, "active", "inactive", at)
-    seen(proxy, "inactive", "active", at + timedelta(seconds=3))
-    seen(proxy, "active", "inactive", at + timedelta(seconds=5))
+    record_change(proxy, "active", "inactive", at)
+    record_change(proxy, "inactive", "active", at + timedelta(seconds=3))
+    record_change(proxy, "active", "inactive", at + timedelta(seconds=5))
     by_others = "Set over MI, not by this panel"
     assert causes(viewer, add_row(URI)) == [by_others, by_others, "Set by admin"]
 
@@ -169,7 +169,7 @@ def test_a_request_that_a_hanging_proxy_carried_out_later_may_be_the_panels(
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
     request_state(proxy, at, "inactive", "admin", StateOutcome.UNKNOWN, "active")
-    seen(proxy, "active", "inactive", at + timedelta(seconds=45))
+    record_change(proxy, "active", "inactive", at + timedelta(seconds=45))
     [cause] = causes(viewer, add_row(URI))
     assert cause.startswith("Set by admin, or by others over MI: the request of ")
     assert cause.endswith(" got no answer")
@@ -181,7 +181,7 @@ def test_two_people_who_requested_the_same_at_once_are_both_named(
     at = timezone.now() - timedelta(hours=1)
     request_state(proxy, at, "inactive", "ann", before="active")
     request_state(proxy, at + timedelta(seconds=1), "inactive", "bob", before="active")
-    seen(proxy, "active", "inactive", at + timedelta(seconds=1))
+    record_change(proxy, "active", "inactive", at + timedelta(seconds=1))
     [cause] = causes(viewer, add_row(URI))
     assert cause.startswith("Set by ann or bob:")
 
@@ -195,7 +195,7 @@ def test_a_request_for_something_else_explains_nothing(
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
     StateResult.objects.filter(pk=request_state(proxy, at, "inactive").pk).update(**other)
-    seen(proxy, "active", "inactive", at + timedelta(seconds=1))
+    record_change(proxy, "active", "inactive", at + timedelta(seconds=1))
     assert causes(viewer, add_row(URI)) == ["Set over MI, not by this panel"]
 
 
@@ -204,7 +204,7 @@ def test_what_was_inactive_before_the_request_may_be_others_doing(
 ) -> None:
     at = timezone.now() - timedelta(hours=1)
     request_state(proxy, at, "inactive", "ann", before="inactive")
-    seen(proxy, "active", "inactive", at + timedelta(seconds=2))
+    record_change(proxy, "active", "inactive", at + timedelta(seconds=2))
     assert causes(viewer, add_row(URI)) == ["Set by ann, or by others over MI at about the same time"]
 
 
@@ -225,7 +225,7 @@ def test_a_reload_that_keeps_states_changes_none(
     ReloadResultFactory.create(
         run=run, proxy=proxy, outcome=ReloadOutcome.DONE, deadline=at, ended_at=at + timedelta(seconds=1)
     )
-    seen(proxy, before, after, at + timedelta(seconds=2), Cause.UNKNOWN)
+    record_change(proxy, before, after, at + timedelta(seconds=2), Cause.UNKNOWN)
     assert causes(viewer, add_row(URI)) == [cause]
 
 

@@ -52,7 +52,7 @@ def edited(client: Client, proxy: Proxy, **changes: str) -> dict[str, str]:
         "mi_password": "",
         "partition": proxy.partition,
         "enabled": "on",
-        "seen": form["seen"].value(),
+        "edit_token": form["edit_token"].value(),
         **changes,
     }
     return {
@@ -219,7 +219,7 @@ def test_a_stored_password_is_not_sent_to_another_host(
     for page in ("edit", "try-edited"):
         response = administrator.post(reverse(f"proxies:{page}", args=[proxy.pk]), sent)
         assert "Enter the password again" in response.content.decode()
-    assert not other.asked
+    assert not other.requests
 
 
 def test_a_password_of_another_secret_key_must_be_entered_again(administrator: Client, proxy: Proxy) -> None:
@@ -259,13 +259,13 @@ def test_saved_again_after_a_conflict_the_editors_values_stand(administrator: Cl
     sent = edited(administrator, proxy, name="mine")
     Proxy.objects.update(name="theirs")
     shown = administrator.post(reverse("proxies:edit", args=[proxy.pk]), sent)
-    again = {**sent, "seen": shown.context["form"]["seen"].value()}
+    again = {**sent, "edit_token": shown.context["form"]["edit_token"].value()}
     administrator.post(reverse("proxies:edit", args=[proxy.pk]), again)
     assert Proxy.objects.get().name == "mine"
 
 
 def test_a_forged_edit_token_saves_nothing(administrator: Client, proxy: Proxy) -> None:
-    sent = edited(administrator, proxy, name="mine", seen="forged")
+    sent = edited(administrator, proxy, name="mine", edit_token="forged")
     assert administrator.post(reverse("proxies:edit", args=[proxy.pk]), sent).status_code == 409
     assert Proxy.objects.get().name == "edge-1"
 
@@ -406,7 +406,7 @@ def test_a_proxy_at_another_network_is_not_contacted(administrator: Client, sett
     page = administrator.post(reverse("proxies:test", args=[proxy.pk])).content.decode()
     server.stop()
     assert "127.0.0.1 is in none of the networks" in unescape(page)
-    assert not server.asked
+    assert not server.requests
 
 
 def test_what_answers_there_is_quoted_to_administrators_alone(

@@ -120,8 +120,8 @@ def test_who_added_a_row_is_reported(proxy: Proxy, add_row: AddRow) -> None:
 def test_who_edited_a_row_last_is_reported(proxy: Proxy, add_row: AddRow) -> None:
     row_id = add_row(URI, actor=Actor("anna"))
     hold(proxy, URI)
-    seen = DestinationRow.of(Destination.objects.get(pk=row_id))
-    services.update(row_id, seen, DestinationRow(setid=1, destination=URI, weight="9"), Actor("ben"))
+    original = DestinationRow.of(Destination.objects.get(pk=row_id))
+    services.update(row_id, original, DestinationRow(setid=1, destination=URI, weight="9"), Actor("ben"))
     assert [change.by for change in found().changed.shown] == ["ben"]
 
 
@@ -135,8 +135,8 @@ def test_who_deleted_a_row_is_reported(proxy: Proxy, add_row: AddRow) -> None:
 def test_who_moved_a_row_is_shown_in_the_set_that_it_left(proxy: Proxy, add_row: AddRow) -> None:
     row_id = add_row(URI)
     hold(proxy, URI)
-    seen = DestinationRow.of(Destination.objects.get(pk=row_id))
-    services.update(row_id, seen, DestinationRow(setid=2, destination=URI), Actor("ben"))
+    original = DestinationRow.of(Destination.objects.get(pk=row_id))
+    services.update(row_id, original, DestinationRow(setid=2, destination=URI), Actor("ben"))
     assert [change.by for change in found().removed.shown] == ["ben"]
 
 
@@ -230,7 +230,7 @@ def test_a_destination_that_differs_on_two_proxies_is_one_pending_change(db: Non
 
 
 def test_a_silent_proxy_has_no_pending_changes(db: None, add_row: AddRow) -> None:
-    make_proxy("a", seen_s_ago=3600)
+    make_proxy("a", answered_s_ago=3600)
     add_row(URI)
     assert pending_changes(watched_proxies()).count == 0
 

@@ -176,7 +176,7 @@ def test_a_proxy_that_does_not_answer_is_reported(box: Proxy, client_as: ClientA
 
 
 @pytest.mark.parametrize(
-    ("role", "seen", "posted"),
+    ("role", "shown", "posted"),
     [
         (None, 302, 302),
         (Role.VIEWER, 200, 403),
@@ -185,10 +185,10 @@ def test_a_proxy_that_does_not_answer_is_reported(box: Proxy, client_as: ClientA
     ],
 )
 def test_everybody_sees_the_page_and_operators_reload(
-    box: Proxy, client_as: ClientAs, role: Role | None, seen: int, posted: int
+    box: Proxy, client_as: ClientAs, role: Role | None, shown: int, posted: int
 ) -> None:
     client = client_as(role)
-    assert client.get(reverse(RELOAD)).status_code == seen
+    assert client.get(reverse(RELOAD)).status_code == shown
     assert client.post(reverse(RELOAD), sent(box)).status_code == posted
     assert ReloadResult.objects.exists() == (role in (Role.OPERATOR, Role.ADMINISTRATOR))
 

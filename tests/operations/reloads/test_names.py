@@ -33,7 +33,7 @@ def edge_1(transactional_db: None) -> Proxy:
 
 
 @pytest.fixture
-def held(edge_1: Proxy, add_row: AddRow) -> Proxy:
+def loaded(edge_1: Proxy, add_row: AddRow) -> Proxy:
     """A proxy that loaded a row with a name, while that was 127.0.0.5."""
     add_row(URI)
     hold(edge_1, URI, addresses=["127.0.0.5:5060"])
@@ -58,14 +58,14 @@ def shown(client: Client) -> str:
 
 
 def test_a_name_that_resolves_as_loaded_is_no_change(
-    held: Proxy, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+    loaded: Proxy, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name_server.addresses["gw.example.test"] = ["127.0.0.5"]
     changes = found(looked_up_in_peace(monkeypatch))
     assert (changes.count, changes.names.moved.count, changes.unknown_names) == (0, 0, 0)
 
 
-def test_a_name_that_does_not_resolve_would_be_removed(held: Proxy, name_server: NameServer) -> None:
+def test_a_name_that_does_not_resolve_would_be_removed(loaded: Proxy, name_server: NameServer) -> None:
     changes = found()
     (drop,) = changes.names.dropped.shown
     assert (changes.lost, changes.names.losses, drop.takes_calls) == (1, 1, True)
@@ -73,7 +73,7 @@ def test_a_name_that_does_not_resolve_would_be_removed(held: Proxy, name_server:
 
 
 def test_a_name_that_moved_is_reported_with_both_addresses(
-    held: Proxy, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+    loaded: Proxy, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name_server.addresses["gw.example.test"] = ["127.0.0.6"]
     changes = found(looked_up_in_peace(monkeypatch))
@@ -87,31 +87,31 @@ def test_a_name_that_moved_is_reported_with_both_addresses(
     ids=["a family that the proxy does not ask for", "the same"],
 )
 def test_addresses_that_the_proxy_would_not_take_are_no_move(
-    held: Proxy, name_server: NameServer, today: list[str]
+    loaded: Proxy, name_server: NameServer, today: list[str]
 ) -> None:
     name_server.addresses["gw.example.test"] = today
     assert found().names.moved.count == 0
 
 
 def test_a_thousand_addresses_are_no_move_where_the_proxy_keeps_some(
-    held: Proxy, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+    loaded: Proxy, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name_server.addresses["gw.example.test"] = [f"127.1.{n // 250}.{n % 250 + 1}" for n in range(1000)]
     known = looked_up_in_peace(monkeypatch)
     assert found(known).names.moved.count == 1
     kept = [f"{address}:5060" for address in name_server.addresses["gw.example.test"][500:532]]
-    held.destinations.update(addresses=kept)
+    loaded.destinations.update(addresses=kept)
     assert found(known).names.moved.count == 0
 
 
-def test_a_name_about_which_no_answer_comes_may_be_dropped(held: Proxy, name_server: NameServer) -> None:
+def test_a_name_about_which_no_answer_comes_may_be_dropped(loaded: Proxy, name_server: NameServer) -> None:
     name_server.failing.add("gw.example.test")
     changes = found()
     assert (changes.count, changes.names.doubtful.count, changes.names.losses) == (0, 1, 1)
 
 
 def test_a_name_that_never_answers_does_not_keep_the_page(
-    held: Proxy, name_server: NameServer, operator: Client
+    loaded: Proxy, name_server: NameServer, operator: Client
 ) -> None:
     name_server.silent.add("gw.example.test")
     page = shown(operator)
@@ -119,8 +119,8 @@ def test_a_name_that_never_answers_does_not_keep_the_page(
     assert "1 name could not be looked up here in time" in page
 
 
-def test_what_takes_no_calls_is_no_loss(held: Proxy, name_server: NameServer) -> None:
-    held.destinations.update(state="inactive")
+def test_what_takes_no_calls_is_no_loss(loaded: Proxy, name_server: NameServer) -> None:
+    loaded.destinations.update(state="inactive")
     assert found().names.losses == 0
     assert not any(losses(watched_proxies()).values())
 
@@ -135,7 +135,7 @@ def test_a_row_whose_name_does_not_resolve_is_no_addition(
 
 
 def test_more_names_than_a_page_resolves_are_known_from_the_watcher(
-    held: Proxy, add_row: AddRow, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
+    loaded: Proxy, add_row: AddRow, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_names, "MOST_ASKED", 0)
     assert found().unknown_names == 1
@@ -219,7 +219,7 @@ def test_what_the_proxy_found_although_this_machine_does_not_is_clean(
 
 
 def test_the_destination_s_page_shows_both_addresses_and_when_they_changed(
-    operator: Client, held: Proxy, name_server: NameServer
+    operator: Client, loaded: Proxy, name_server: NameServer
 ) -> None:
     now = timezone.now()
     name_server.addresses["gw.example.test"] = ["127.0.0.5"]
@@ -235,7 +235,7 @@ def test_the_destination_s_page_shows_both_addresses_and_when_they_changed(
 
 
 def test_the_destination_s_page_shows_since_when_its_name_does_not_resolve(
-    operator: Client, held: Proxy, name_server: NameServer
+    operator: Client, loaded: Proxy, name_server: NameServer
 ) -> None:
     carry_out(timezone.now() - timedelta(minutes=3))
     page = destination_page(operator)

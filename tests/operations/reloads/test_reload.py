@@ -58,7 +58,7 @@ def test_a_reload_shows_what_was_loaded_and_that_nothing_differs(edge: FakeProxy
 def test_what_the_proxy_holds_after_the_reload_is_stored(edge: FakeProxy) -> None:
     edge.table = {1: [URI]}
     reload(edge.row())
-    assert [held.uri for held in KnownDestination.objects.all()] == [URI]
+    assert [each.uri for each in KnownDestination.objects.all()] == [URI]
 
 
 def test_what_still_differs_after_a_reload_is_counted(edge: FakeProxy, add_row: AddRow) -> None:
@@ -256,8 +256,8 @@ def test_the_rest_is_left_alone_where_the_first_did_not_come_back_clean(play: Pl
 def test_the_rest_is_left_alone_where_the_first_is_not_sent(play: Play, add_row: AddRow) -> None:
     add_row(URI, weight="heavy")
     strict, lenient = play(version="OpenSIPS (3.6.8 (x86_64/linux))"), play()
-    begun, later = strict.remembered(strict.row("a")), lenient.remembered(lenient.row("b"))
-    started = reload(begun, later, first=begun)
+    earlier, later = strict.remembered(strict.row("a")), lenient.remembered(lenient.row("b"))
+    started = reload(earlier, later, first=earlier)
     assert lenient.commands_of("ds_reload") == []
     assert "a was to be first" in result_of(started, later).message
 

@@ -156,7 +156,7 @@ def test_the_next_member_is_not_sent_it_where_the_first_may_have_been(
 def test_a_refusal_is_the_clusters_answer(cluster: Cluster) -> None:
     cluster.first.sets = {}
     lines = lines_of(set_state(KnownState.INACTIVE, *cluster.rows))
-    assert (lines["a"].outcome, lines["b"].outcome) == (StateOutcome.REFUSED, StateOutcome.NOT_TRIED)
+    assert (lines["a"].outcome, lines["b"].outcome) == (StateOutcome.REFUSED, StateOutcome.NOT_ATTEMPTED)
     assert cluster.second.commands_of("ds_set_state") == []
 
 

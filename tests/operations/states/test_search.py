@@ -172,7 +172,7 @@ def test_the_effect_is_reported_per_set_and_proxy(play: Play, add_row: AddRow) -
     watched = watched_proxies()
     effects = selectors.set_effects(selectors.chosen_lines(rows, watched), watched)
     assert [
-        (each.setid, on.proxy.name, on.held, on.active, on.if_inactive, on.if_active)
+        (each.setid, on.proxy.name, on.loaded, on.active, on.if_inactive, on.if_active)
         for each in effects
         for on in each.on_proxies
     ] == [
@@ -233,8 +233,8 @@ def test_a_thousand_are_set_at_once_and_more_are_reported_to_stay(
     assert len(page.context["lines"]) == 1000
     assert "1001 destinations were asked for" in page.content.decode()
     form = {"proxy": [str(proxy.pk)], "state": "inactive"}
-    held = [f"{line.row.setid} {line.row.destination}" for line in page.context["lines"]]
-    assert operator.post(reverse(SET), {**form, "held": held}).status_code == 302
+    loaded = [f"{line.row.setid} {line.row.destination}" for line in page.context["lines"]]
+    assert operator.post(reverse(SET), {**form, "held": loaded}).status_code == 302
     assert StateRun.objects.get().results.count() == 1000
 
 
@@ -246,10 +246,10 @@ def test_some_of_the_proxies_that_share_a_table_are_set_once_that_is_confirmed(
     second.remembered(second.row("b"))
     address = reverse("operations:state", args=[add_row(URI)])
     assert "share the table" not in operator.get(address).content.decode()
-    asked = operator.post(address, sent(chosen))
-    assert asked.status_code == 422
-    assert "shares the table with these" in asked.content.decode()
-    assert "persistent_state" in asked.content.decode()
+    answer = operator.post(address, sent(chosen))
+    assert answer.status_code == 422
+    assert "shares the table with these" in answer.content.decode()
+    assert "persistent_state" in answer.content.decode()
     assert first.commands_of("ds_set_state") == []
     assert operator.post(address, sent(chosen, only_these="on")).status_code == 302
     assert len(first.commands_of("ds_set_state")) == 1

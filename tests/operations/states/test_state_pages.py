@@ -152,7 +152,7 @@ def test_a_page_counts_the_outcomes_and_shows_first_what_needs_a_look(
     add_row("sip:10.9.9.9:5060")
     page = operator.post(reverse("operations:set-state"), sent(proxy), follow=True)
     (line,) = page.context["page"].lines
-    assert line.outcome is StateOutcome.NOT_HELD
+    assert line.outcome is StateOutcome.NOT_IN_MEMORY
     text = page.content.decode()
     assert "<b>1</b> accepted" in text
     assert "<b>1</b> not in memory" in text

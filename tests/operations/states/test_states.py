@@ -42,20 +42,20 @@ def set_state(state: KnownState, ids: list[int], *proxies: Proxy, reason: str = 
 
 
 @pytest.fixture
-def held(edge: FakeProxy) -> Proxy:
+def loaded(edge: FakeProxy) -> Proxy:
     """The row of a proxy that holds URI and OTHER in set 1, and the panel knows it."""
     edge.sets = {1: [listed(URI), listed(OTHER)]}
     return edge.remembered(edge.row())
 
 
-def test_a_state_that_is_set_is_read_back(held: Proxy, add_row: AddRow) -> None:
-    result = set_state(KnownState.INACTIVE, [add_row(URI)], held).results.get()
+def test_a_state_that_is_set_is_read_back(loaded: Proxy, add_row: AddRow) -> None:
+    result = set_state(KnownState.INACTIVE, [add_row(URI)], loaded).results.get()
     assert result.outcome == StateOutcome.DONE
     assert (result.state_before, result.state_after) == (KnownState.ACTIVE, KnownState.INACTIVE)
 
 
-def test_a_result_waits_for_its_whole_time_and_is_unknown_after_it(held: Proxy, add_row: AddRow) -> None:
-    run = set_state(KnownState.INACTIVE, [add_row(URI)], held)
+def test_a_result_waits_for_its_whole_time_and_is_unknown_after_it(loaded: Proxy, add_row: AddRow) -> None:
+    run = set_state(KnownState.INACTIVE, [add_row(URI)], loaded)
     result = run.results.get()
     assert result.deadline == run.started_at + services.DEADLINE
     result.outcome = StateOutcome.WAITING
@@ -73,10 +73,10 @@ def test_the_proxy_is_sent_partition_set_and_uri(edge: FakeProxy, add_row: AddRo
 
 
 def test_what_a_proxy_has_not_loaded_is_reported_and_not_sent(
-    edge: FakeProxy, held: Proxy, add_row: AddRow
+    edge: FakeProxy, loaded: Proxy, add_row: AddRow
 ) -> None:
-    result = set_state(KnownState.INACTIVE, [add_row("sip:10.9.9.9:5060")], held).results.get()
-    assert result.outcome == StateOutcome.NOT_HELD
+    result = set_state(KnownState.INACTIVE, [add_row("sip:10.9.9.9:5060")], loaded).results.get()
+    assert result.outcome == StateOutcome.NOT_IN_MEMORY
     assert edge.commands_of("ds_set_state") == []
 
 
@@ -95,13 +95,13 @@ def test_each_destination_and_proxy_has_a_result_of_its_own(play: Play, add_row:
         ("a", URI): StateOutcome.DONE,
         ("a", OTHER): StateOutcome.DONE,
         ("b", URI): StateOutcome.DONE,
-        ("b", OTHER): StateOutcome.NOT_HELD,
+        ("b", OTHER): StateOutcome.NOT_IN_MEMORY,
     }
 
 
-def test_a_refusal_is_shown_in_the_proxys_words(edge: FakeProxy, held: Proxy, add_row: AddRow) -> None:
+def test_a_refusal_is_shown_in_the_proxys_words(edge: FakeProxy, loaded: Proxy, add_row: AddRow) -> None:
     edge.sets = {}
-    result = set_state(KnownState.INACTIVE, [add_row(URI)], held).results.get()
+    result = set_state(KnownState.INACTIVE, [add_row(URI)], loaded).results.get()
     assert result.outcome == StateOutcome.REFUSED
     assert "destination not found" in result.message
 
@@ -133,24 +133,24 @@ def test_a_proxy_that_does_not_answer_is_sent_no_further_calls_than_those_under_
     edge.hangs = True
     run = set_state(KnownState.INACTIVE, [add_row(uri) for uri in uris], proxy)
     outcomes = Counter(run.results.values_list("outcome", flat=True))
-    assert outcomes == {StateOutcome.UNKNOWN: sending.CALLS_AT_ONCE, StateOutcome.NOT_TRIED: 3}
+    assert outcomes == {StateOutcome.UNKNOWN: sending.CALLS_AT_ONCE, StateOutcome.NOT_ATTEMPTED: 3}
 
 
-def test_two_rows_of_one_set_and_uri_are_set_once(edge: FakeProxy, held: Proxy, add_row: AddRow) -> None:
+def test_two_rows_of_one_set_and_uri_are_set_once(edge: FakeProxy, loaded: Proxy, add_row: AddRow) -> None:
     first = add_row(URI)
     Destination.objects.create(setid=1, destination=URI.upper(), attrs="", description="")
-    run = set_state(KnownState.PROBING, list(Destination.objects.values_list("pk", flat=True)), held)
+    run = set_state(KnownState.PROBING, list(Destination.objects.values_list("pk", flat=True)), loaded)
     assert [params["address"] for params in edge.commands_of("ds_set_state")] == [URI]
     assert run.results.count() == 1
     assert [record.subject_id for record in AuditRecord.objects.filter(action="state")] == [str(first)]
 
 
-def test_one_form_that_many_send_at_once_is_one_run(edge: FakeProxy, held: Proxy, add_row: AddRow) -> None:
+def test_one_form_that_many_send_at_once_is_one_run(edge: FakeProxy, loaded: Proxy, add_row: AddRow) -> None:
     rows = rows_of(add_row(URI))
 
     def begin(_time: int) -> RunHandle[StateRun]:
         try:
-            return services.begin(rows, KnownState.PROBING, [held], SOMEBODY, form_key="form-1")
+            return services.begin(rows, KnownState.PROBING, [loaded], SOMEBODY, form_key="form-1")
         finally:
             connection.close()
 
@@ -161,23 +161,25 @@ def test_one_form_that_many_send_at_once_is_one_run(edge: FakeProxy, held: Proxy
     assert len(edge.commands_of("ds_set_state")) == 1
 
 
-def test_another_choice_from_the_same_form_is_sent(edge: FakeProxy, held: Proxy, add_row: AddRow) -> None:
+def test_another_choice_from_the_same_form_is_sent(edge: FakeProxy, loaded: Proxy, add_row: AddRow) -> None:
     rows = rows_of(add_row(URI))
     for state in (KnownState.INACTIVE, KnownState.ACTIVE):
-        assert services.begin(rows, state, [held], SOMEBODY, form_key="form-1").ended.wait(15)
+        assert services.begin(rows, state, [loaded], SOMEBODY, form_key="form-1").ended.wait(15)
     assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a"]
 
 
-def test_a_result_whose_process_died_is_unknown(held: Proxy) -> None:
+def test_a_result_whose_process_died_is_unknown(loaded: Proxy) -> None:
     long_ago = timezone.now() - timedelta(hours=1)
     run = StateRun.objects.create(started_at=long_ago, actor="somebody", state=KnownState.INACTIVE)
-    StateResult.objects.create(run=run, proxy=held, setid=1, uri=URI, deadline=long_ago)
+    StateResult.objects.create(run=run, proxy=loaded, setid=1, uri=URI, deadline=long_ago)
     (line,) = results.result_lines(run, watched_proxies())
     assert line.outcome is StateOutcome.UNKNOWN
 
 
-def test_setting_a_state_is_recorded_with_what_was_before_on_each_proxy(held: Proxy, add_row: AddRow) -> None:
-    set_state(KnownState.INACTIVE, [add_row(URI)], held, reason="carrier's maintenance")
+def test_setting_a_state_is_recorded_with_what_was_before_on_each_proxy(
+    loaded: Proxy, add_row: AddRow
+) -> None:
+    set_state(KnownState.INACTIVE, [add_row(URI)], loaded, reason="carrier's maintenance")
     record = AuditRecord.objects.get(action="state")
     assert (record.subject_kind, record.actor, record.reason) == (
         "dispatcher",
@@ -188,21 +190,21 @@ def test_setting_a_state_is_recorded_with_what_was_before_on_each_proxy(held: Pr
     assert record.after == {"live state on edge-1": "inactive"}
 
 
-def test_nothing_is_recorded_where_nothing_was_sent(held: Proxy, add_row: AddRow) -> None:
-    set_state(KnownState.INACTIVE, [add_row("sip:10.9.9.9:5060")], held)
+def test_nothing_is_recorded_where_nothing_was_sent(loaded: Proxy, add_row: AddRow) -> None:
+    set_state(KnownState.INACTIVE, [add_row("sip:10.9.9.9:5060")], loaded)
     assert not AuditRecord.objects.filter(action="state").exists()
 
 
-def test_the_table_keeps_its_initial_state(held: Proxy, add_row: AddRow) -> None:
+def test_the_table_keeps_its_initial_state(loaded: Proxy, add_row: AddRow) -> None:
     row_id = add_row(URI)
-    set_state(KnownState.INACTIVE, [row_id], held)
+    set_state(KnownState.INACTIVE, [row_id], loaded)
     assert Destination.objects.get(pk=row_id).state == 0
 
 
 @pytest.fixture
-def set_inactive(held: Proxy, add_row: AddRow) -> StateRun:
+def set_inactive(loaded: Proxy, add_row: AddRow) -> StateRun:
     """A run that set URI inactive a moment ago."""
-    return set_state(KnownState.INACTIVE, [add_row(URI)], held)
+    return set_state(KnownState.INACTIVE, [add_row(URI)], loaded)
 
 
 def turned_active(run: StateRun, proxy: Proxy, after_s: float, cause: Cause = Cause.UNKNOWN) -> None:
@@ -222,39 +224,39 @@ def turned_active(run: StateRun, proxy: Proxy, after_s: float, cause: Cause = Ca
 
 @pytest.mark.parametrize(("after_s", "is_reported"), [(12, True), (31, True), (36, False)])
 def test_a_late_reply_that_turned_it_back_within_a_transactions_time_is_reported(
-    set_inactive: StateRun, held: Proxy, after_s: float, is_reported: bool
+    set_inactive: StateRun, loaded: Proxy, after_s: float, is_reported: bool
 ) -> None:
-    turned_active(set_inactive, held, after_s)
+    turned_active(set_inactive, loaded, after_s)
     (line,) = results.result_lines(set_inactive, watched_proxies())
     assert line.turned_back is is_reported
 
 
 def test_somebody_who_sets_it_active_again_is_no_late_reply(
-    set_inactive: StateRun, held: Proxy, add_row: AddRow
+    set_inactive: StateRun, loaded: Proxy, add_row: AddRow
 ) -> None:
-    set_state(KnownState.ACTIVE, list(Destination.objects.values_list("pk", flat=True)), held)
-    turned_active(set_inactive, held, 12)
+    set_state(KnownState.ACTIVE, list(Destination.objects.values_list("pk", flat=True)), loaded)
+    turned_active(set_inactive, loaded, 12)
     (line,) = results.result_lines(set_inactive, watched_proxies())
     assert not line.turned_back
 
 
 @pytest.mark.parametrize("cause", list(Cause))
 def test_only_what_may_be_a_probes_doing_is_a_late_reply(
-    set_inactive: StateRun, held: Proxy, cause: Cause
+    set_inactive: StateRun, loaded: Proxy, cause: Cause
 ) -> None:
-    turned_active(set_inactive, held, 12, cause)
+    turned_active(set_inactive, loaded, 12, cause)
     (line,) = results.result_lines(set_inactive, watched_proxies())
     assert line.turned_back is (cause in {Cause.PROBING, Cause.UNKNOWN})
 
 
 @pytest.mark.parametrize(("inherit_state", "is_reported"), [(True, True), (False, False)])
 def test_a_reload_that_takes_the_initial_states_is_no_late_reply(
-    set_inactive: StateRun, held: Proxy, inherit_state: bool, is_reported: bool
+    set_inactive: StateRun, loaded: Proxy, inherit_state: bool, is_reported: bool
 ) -> None:
     started_at = set_inactive.started_at + timedelta(seconds=5)
     run = ReloadRunFactory.create(started_at=started_at, actor="somebody", inherit_state=inherit_state)
-    ReloadResultFactory.create(run=run, proxy=held, deadline=started_at)
-    turned_active(set_inactive, held, 12)
+    ReloadResultFactory.create(run=run, proxy=loaded, deadline=started_at)
+    turned_active(set_inactive, loaded, 12)
     (line,) = results.result_lines(set_inactive, watched_proxies())
     assert line.turned_back is is_reported
 

@@ -45,7 +45,7 @@ def outcome_of_undoing(run: StateRun) -> tuple[str, str, str]:
 
 
 @pytest.fixture
-def held(edge: FakeProxy, add_row: AddRow) -> Proxy:
+def loaded(edge: FakeProxy, add_row: AddRow) -> Proxy:
     """The row of a proxy that holds URI, active, in set 1; the table has it too."""
     edge.sets = {1: [listed(URI)]}
     add_row(URI)
@@ -75,18 +75,18 @@ def test_only_what_was_set_is_put_back(play: Callable[..., FakeProxy], add_row: 
     assert len(second.commands_of("ds_set_state")) == 1
 
 
-def test_what_somebody_set_since_is_left(edge: FakeProxy, held: Proxy) -> None:
-    run = set_state(KnownState.INACTIVE, held)
-    set_state(KnownState.INACTIVE, held)
+def test_what_somebody_set_since_is_left(edge: FakeProxy, loaded: Proxy) -> None:
+    run = set_state(KnownState.INACTIVE, loaded)
+    set_state(KnownState.INACTIVE, loaded)
     edge.calls.clear()
     assert outcome_of_undoing(run)[:2] == (StateOutcome.LEFT, results.CHANGED)
     assert edge.commands_of("ds_set_state") == []
 
 
-def test_what_left_its_state_and_came_back_to_it_is_left(held: Proxy) -> None:
-    run = set_state(KnownState.INACTIVE, held)
+def test_what_left_its_state_and_came_back_to_it_is_left(loaded: Proxy) -> None:
+    run = set_state(KnownState.INACTIVE, loaded)
     StateChange.objects.create(
-        proxy=held,
+        proxy=loaded,
         partition="default",
         setid=1,
         uri=URI,
@@ -98,17 +98,17 @@ def test_what_left_its_state_and_came_back_to_it_is_left(held: Proxy) -> None:
     assert outcome_of_undoing(run)[1] == results.CHANGED
 
 
-def test_what_is_in_its_former_state_already_is_left(edge: FakeProxy, held: Proxy) -> None:
-    run = set_state(KnownState.INACTIVE, held)
+def test_what_is_in_its_former_state_already_is_left(edge: FakeProxy, loaded: Proxy) -> None:
+    run = set_state(KnownState.INACTIVE, loaded)
     edge.sets = {1: [listed(URI)]}
-    edge.remembered(held)
+    edge.remembered(loaded)
     assert outcome_of_undoing(run)[1] == results.IS_BACK
 
 
-def test_what_a_proxy_holds_no_more_is_left(edge: FakeProxy, held: Proxy) -> None:
-    run = set_state(KnownState.INACTIVE, held)
+def test_what_a_proxy_holds_no_more_is_left(edge: FakeProxy, loaded: Proxy) -> None:
+    run = set_state(KnownState.INACTIVE, loaded)
     edge.sets = {1: [listed(OTHER)]}
-    edge.remembered(held)
+    edge.remembered(loaded)
     assert outcome_of_undoing(run)[1] == results.GONE
 
 
@@ -130,8 +130,8 @@ def test_an_unknown_former_state_is_left(edge: FakeProxy, add_row: AddRow) -> No
     assert outcome_of_undoing(run)[1] == results.NOT_KNOWN
 
 
-def test_an_undo_that_many_send_at_once_is_one_run(edge: FakeProxy, held: Proxy) -> None:
-    run = set_state(KnownState.INACTIVE, held)
+def test_an_undo_that_many_send_at_once_is_one_run(edge: FakeProxy, loaded: Proxy) -> None:
+    run = set_state(KnownState.INACTIVE, loaded)
 
     def undo(_time: int) -> RunHandle[StateRun]:
         try:
@@ -146,8 +146,8 @@ def test_an_undo_that_many_send_at_once_is_one_run(edge: FakeProxy, held: Proxy)
     assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a"]
 
 
-def test_an_undo_is_recorded_with_both_states(held: Proxy) -> None:
-    done(services.undo(set_state(KnownState.INACTIVE, held), SOMEBODY, "it is back"))
+def test_an_undo_is_recorded_with_both_states(loaded: Proxy) -> None:
+    done(services.undo(set_state(KnownState.INACTIVE, loaded), SOMEBODY, "it is back"))
     record = AuditRecord.objects.filter(action="state").latest("pk")
     assert (record.before, record.after) == (
         {"live state on edge-1": "inactive"},
@@ -156,8 +156,8 @@ def test_an_undo_is_recorded_with_both_states(held: Proxy) -> None:
     assert record.reason == "it is back"
 
 
-def test_the_page_offers_an_undo_once(operator: Client, edge: FakeProxy, held: Proxy) -> None:
-    run = set_state(KnownState.INACTIVE, held)
+def test_the_page_offers_an_undo_once(operator: Client, edge: FakeProxy, loaded: Proxy) -> None:
+    run = set_state(KnownState.INACTIVE, loaded)
     page, undo = (reverse(f"operations:{name}", args=[run.pk]) for name in ("state-run", "undo-state"))
     assert "1 back to active" in operator.get(page).content.decode()
     first = operator.post(undo)
@@ -168,8 +168,8 @@ def test_the_page_offers_an_undo_once(operator: Client, edge: FakeProxy, held: P
     assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a"]
 
 
-def test_where_nothing_can_be_put_back_no_undo_is_offered_or_started(operator: Client, held: Proxy) -> None:
-    run = set_state(KnownState.ACTIVE, held)
+def test_where_nothing_can_be_put_back_no_undo_is_offered_or_started(operator: Client, loaded: Proxy) -> None:
+    run = set_state(KnownState.ACTIVE, loaded)
     page = operator.get(reverse("operations:state-run", args=[run.pk])).content.decode()
     assert f"1 left: {results.IS_BACK}" in page
     assert "Put the former states back" not in page
@@ -177,13 +177,13 @@ def test_where_nothing_can_be_put_back_no_undo_is_offered_or_started(operator: C
     assert not StateRun.objects.filter(undoes=run).exists()
 
 
-def test_nothing_is_undone_while_an_answer_may_still_come(operator: Client, held: Proxy) -> None:
+def test_nothing_is_undone_while_an_answer_may_still_come(operator: Client, loaded: Proxy) -> None:
     now = timezone.now()
     run = StateRun.objects.create(started_at=now, actor="somebody", state=KnownState.INACTIVE)
     for outcome in (StateOutcome.DONE, StateOutcome.WAITING):
         StateResult.objects.create(
             run=run,
-            proxy=held,
+            proxy=loaded,
             setid=1,
             uri=URI,
             outcome=outcome,
@@ -206,8 +206,8 @@ def test_undoing_to_probing_is_reported_to_count_a_failure(
     assert "counts as one failure" in page
 
 
-def test_a_run_of_long_ago_is_not_undone(operator: Client, held: Proxy) -> None:
-    run = set_state(KnownState.INACTIVE, held)
+def test_a_run_of_long_ago_is_not_undone(operator: Client, loaded: Proxy) -> None:
+    run = set_state(KnownState.INACTIVE, loaded)
     StateRun.objects.update(started_at=timezone.now() - timedelta(days=8))
     page = operator.get(reverse("operations:state-run", args=[run.pk])).content.decode()
     assert "older than a week" in page
@@ -215,7 +215,7 @@ def test_a_run_of_long_ago_is_not_undone(operator: Client, held: Proxy) -> None:
     assert not StateRun.objects.filter(undoes=run).exists()
 
 
-def test_an_undo_can_itself_be_undone(edge: FakeProxy, held: Proxy) -> None:
-    undo = done(services.undo(set_state(KnownState.INACTIVE, held), SOMEBODY))
+def test_an_undo_can_itself_be_undone(edge: FakeProxy, loaded: Proxy) -> None:
+    undo = done(services.undo(set_state(KnownState.INACTIVE, loaded), SOMEBODY))
     assert outcome_of_undoing(undo) == (StateOutcome.DONE, "", KnownState.INACTIVE)
     assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a", "i"]

@@ -21,7 +21,7 @@ def findings(text: str) -> tuple[ScriptFinding, ...]:
     return check(parse(text, "t.cfg"), knowledge_of("3.6")).findings
 
 
-def calls_made(work: Callable[[], object]) -> int:
+def call_count(work: Callable[[], object]) -> int:
     """How many Python functions are called."""
     count = 0
 
@@ -57,15 +57,15 @@ def test_twice_the_script_takes_twice_the_work() -> None:
     known = knowledge_of("3.6")
     short, long = chain(200), chain(400)
     check(chain(2), known)
-    work_of_short = calls_made(lambda: check(short, known))
-    assert calls_made(lambda: check(long, known)) < 2.5 * work_of_short
+    work_of_short = call_count(lambda: check(short, known))
+    assert call_count(lambda: check(long, known)) < 2.5 * work_of_short
 
 
 def test_five_thousand_lines_are_looked_at_once() -> None:
     """Some hundred function calls a line; what walks the script again for each route would be far above."""
     script = chain(360)
     known = knowledge_of("3.6")
-    assert calls_made(lambda: check(script, known)) < 5_000 * 150
+    assert call_count(lambda: check(script, known)) < 5_000 * 150
 
 
 def test_of_findings_alike_the_first_are_reported_and_that_there_are_more() -> None:

@@ -10,7 +10,7 @@ from efcp.script.writing.script import write
 from tests.script.combinations import combinations
 
 
-def asked_for(answers: Answers) -> list[str]:
+def expected_codes(answers: Answers) -> list[str]:
     """The hints that these answers deserve: a part of a script, the guide's threshold, a known password."""
     shows_password = answers.show_passwords and "opensipsrw" in answers.database_url
     hints = {
@@ -26,7 +26,7 @@ def test_nothing_is_found_in_a_written_script(answers: Answers) -> None:
     script = read_text(write(answers).text, "opensips.cfg")
     checked = check(script, knowledge_of(answers.version))
     assert checked.findings == ()
-    assert sorted(finding.code for finding in checked.accepted) == sorted(asked_for(answers))
+    assert sorted(finding.code for finding in checked.accepted) == sorted(expected_codes(answers))
 
 
 @pytest.mark.parametrize("answers", list(combinations())[:40], ids=lambda answers: answers.version)
@@ -36,4 +36,4 @@ def test_without_its_acceptances_a_written_script_gives_the_hints_that_its_answe
     lines = write(answers).text.splitlines(keepends=True)
     text = "".join(line for line in lines if "efcp: accept" not in line)
     found = check(read_text(text, "opensips.cfg"), knowledge_of(answers.version)).findings
-    assert sorted(finding.code for finding in found) == sorted(asked_for(answers))
+    assert sorted(finding.code for finding in found) == sorted(expected_codes(answers))

@@ -184,8 +184,13 @@ def test_a_dialplan_stands_before_the_choice_and_its_result_is_tested() -> None:
 def test_the_next_destination_gets_the_translated_user_too() -> None:
     """Seen on all three versions: within a failure route the request has the URI that came in."""
     text = write(Answers(dialplans=(Dialplan(1),))).text
-    wanted = ["!dp_translate", "$avp(translated_user) = $rU;", "!ds_next_dst", "$rU = $avp(translated_user);"]
-    assert [text.index(each) for each in wanted] == sorted(text.index(each) for each in wanted)
+    expected = [
+        "!dp_translate",
+        "$avp(translated_user) = $rU;",
+        "!ds_next_dst",
+        "$rU = $avp(translated_user);",
+    ]
+    assert [text.index(each) for each in expected] == sorted(text.index(each) for each in expected)
 
 
 def test_without_a_dialplan_the_user_is_left_alone() -> None:
@@ -210,12 +215,12 @@ def test_the_longest_prefix_comes_first_and_the_rest_last() -> None:
         GroupAnswers("b", 3, failure_route="", prefix="+49"),
     )
     text = write(Answers(minimal=True, groups=groups)).text
-    wanted = [
+    expected = [
         'if ($rU =~ "^[+]49") {\n        route(b);',
         'if ($rU =~ "^4") {\n        route(a);',
         "\n    route(to_media_vbb);",
     ]
-    assert [text.index(each) for each in wanted] == sorted(text.index(each) for each in wanted)
+    assert [text.index(each) for each in expected] == sorted(text.index(each) for each in expected)
 
 
 def test_calls_that_no_group_takes_are_answered() -> None:
