@@ -37,7 +37,7 @@ class Loads:
     `failed_at` is when a later load failed, None where none did. `count` is what it loaded.
     """
 
-    begun_at: datetime | None = None
+    started_at: datetime | None = None
     failed_at: datetime | None = None
     count: LoadCount | None = None
 
@@ -79,12 +79,12 @@ def newest_change(dpid: int) -> TableChange | None:
 
 def panel_reload(proxy: str, loads: Loads) -> str:
     """Who had the panel reload this proxy's dialplan within a minute before that load; "" for nobody."""
-    if loads.begun_at is None:
+    if loads.started_at is None:
         return ""
     reloads = AuditRecord.objects.filter(
         subject_kind="reload",
         action="reload",
-        at__range=(loads.begun_at - _REQUESTED_WITHIN, loads.begun_at + _CLOCKS_DIFFER),
+        at__range=(loads.started_at - _REQUESTED_WITHIN, loads.started_at + _CLOCKS_DIFFER),
     )
     for record in reloads.order_by("-pk")[:_LOOKED_THROUGH]:
         is_dialplan = record.subject_label.startswith("dialplan on ")
@@ -104,12 +104,12 @@ def explained(
 
 
 def _known(loads: Loads, change: TableChange | None, now: datetime, by: str) -> Iterator[str]:
-    if loads.begun_at is None:
+    if loads.started_at is None:
         yield "It does not report when it loaded its rules."
     else:
         counted = f": {loads.count.loaded} rules, {loads.count.discarded} discarded" if loads.count else ""
         origin = f"asked for here by {by}" if by else "no reload was asked for here at that time"
-        yield f"Loaded {in_words(now - loads.begun_at)} ago by its clock{counted}; {origin}."
+        yield f"Loaded {in_words(now - loads.started_at)} ago by its clock{counted}; {origin}."
     if loads.failed_at is not None:
         yield f"A later reload failed {in_words(now - loads.failed_at)} ago: it keeps the rules from before."
     if change is not None:
@@ -118,7 +118,7 @@ def _known(loads: Loads, change: TableChange | None, now: datetime, by: str) -> 
 
 
 def _causes(loads: Loads, change: TableChange | None, dry_run: DryRun) -> Iterator[str]:
-    if change is not None and (loads.begun_at is None or loads.begun_at <= change.at):
+    if change is not None and (loads.started_at is None or loads.started_at <= change.at):
         yield "it was not reloaded since that change"
     elif loads.failed_at is not None:
         yield "it holds older rules, since its last reload failed"

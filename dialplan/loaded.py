@@ -204,13 +204,13 @@ def _other_count(load: LastLoad | None, mine: LoadedRules, rows: int) -> str:
 def _loaded(watched: Sequence[WatchedProxy], loads: Mapping[int, LastLoad]) -> dict[int, LoadedRules]:
     """What each proxy loaded, by proxy id."""
     found = {each.proxy.pk: _of_load(loads.get(each.proxy.pk), each.now) for each in watched}
-    begun_at = {
-        pk: load.begun_at
+    started_at = {
+        pk: load.started_at
         for pk, load in loads.items()
-        if pk in found and not found[pk].whole and load.begun_at is not None
+        if pk in found and not found[pk].whole and load.started_at is not None
     }
-    edits = _edits_since(begun_at.values())
-    for pk, moment in begun_at.items():
+    edits = _edits_since(started_at.values())
+    for pk, moment in started_at.items():
         found[pk] = LoadedRules(_before(edits, moment), False, found[pk].why)
     return found
 
@@ -267,22 +267,22 @@ _Edit = tuple[int, datetime, Mapping[str, Any] | None]
 """A rule's id, when it was written, and its columns before; None where it was added."""
 
 
-def _edits_since(begun_at: Collection[datetime]) -> list[_Edit]:
+def _edits_since(started_at: Collection[datetime]) -> list[_Edit]:
     """What was written in this panel after the earliest of these moments, the oldest first."""
-    if not begun_at:
+    if not started_at:
         return []
     records = AuditRecord.objects.filter(
-        subject_kind="dialplan", at__gte=min(begun_at) + CLOCK_TOLERANCE
+        subject_kind="dialplan", at__gte=min(started_at) + CLOCK_TOLERANCE
     ).order_by("-id")
     edits = records.values_list("subject_id", "at", "before")[:MAX_EDITS]
     return [(int(rule_id), at, before) for rule_id, at, before in reversed(edits)]
 
 
-def _before(edits: Iterable[_Edit], begun_at: datetime) -> dict[int, RuleColumns | None]:
+def _before(edits: Iterable[_Edit], started_at: datetime) -> dict[int, RuleColumns | None]:
     """By rule id, the rule before the first edit after a load; None where the load did not read it."""
     found: dict[int, RuleColumns | None] = {}
     for rule_id, at, before in edits:
-        if at >= begun_at + CLOCK_TOLERANCE and rule_id not in found:
+        if at >= started_at + CLOCK_TOLERANCE and rule_id not in found:
             is_loaded = before is not None and not before.get("disabled")
             found[rule_id] = _columns(rule_id, before or {}) if is_loaded else None
     return found

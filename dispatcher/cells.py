@@ -28,10 +28,10 @@ _LAST_KNOWN = "Last known: {}"
 class LiveCell:
     """One destination on one proxy: what the chip says, and what differs.
 
-    `state` is "active", "probing", "inactive", "absent" (the proxy does not hold it) or "unknown" (never
-    seen), since `since` as far as is known. Where `fresh` is False, the proxy does not answer and `state` is
-    the last known, as of `seen_at`; a fresh cell has no `seen_at`. `age` and `seen_age` are these two in
-    words: the list renders a row anew when they change (`destination_rows` keeps equal rows). It is not
+    `state` is "active", "probing", "inactive", "absent" (not in the proxy's memory) or "unknown" (the proxy
+    never answered). `since` is when it began, if known. Where `fresh` is False, the proxy does not answer and
+    `state` is the last known, as of `answered_at`, which a fresh cell lacks. `age` and `answered_age` are both
+    in words: the list renders a row anew when they change (`destination_rows` keeps equal rows). It is not
     `compared` where the proxy's partition loads another table. `check` tells of an active one whether the
     proxy probes it. `absence` says why the proxy does not hold it, as far as that is known.
     """
@@ -42,7 +42,7 @@ class LiveCell:
     since: datetime | None = None
     since_is_exact: bool = True
     age: str = ""
-    seen_at: datetime | None = None
+    answered_at: datetime | None = None
     answered_age: str = ""
     changed: tuple[ColumnDifference, ...] = ()
     check: Check | None = None
@@ -129,7 +129,7 @@ def cell_of(
     """The cell of a proxy whose memory has `known`, or nothing; unknown where it never answered."""
     if not each.known:
         return LiveCell(each.proxy.name, "unknown", fresh=False)
-    seen_at = None if each.fresh else each.seen_at
+    answered_at = None if each.fresh else each.answered_at
     return LiveCell(
         proxy=each.proxy.name,
         state=known.state if known else "absent",
@@ -137,8 +137,8 @@ def cell_of(
         since=known.since if known else None,
         since_is_exact=known.since_is_exact if known else True,
         age=in_words(each.now - known.since) if known else "",
-        seen_at=seen_at,
-        answered_age=in_words(each.now - seen_at) if seen_at else "",
+        answered_at=answered_at,
+        answered_age=in_words(each.now - answered_at) if answered_at else "",
         changed=changed,
         check=live_check(each, known) if known else None,
         compared=compared,

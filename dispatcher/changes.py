@@ -305,7 +305,7 @@ def _changes_of(
     each: WatchedProxy, rows: dict[Identity, Texts], side: _Side, names: TableNames
 ) -> ProxyChanges:
     breaking = side.loader.breaks(_suspects(rows))
-    if each.contact.asked_at is None:
+    if each.contact.requested_at is None:
         return ProxyChanges(each, is_known=False, breaking=breaking)
     compared = _compared(rows, side, names.unresolved)
     warnings = list(_warnings(rows, side, compared))

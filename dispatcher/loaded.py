@@ -85,13 +85,13 @@ def loaded_tables(watched: Sequence[WatchedProxy]) -> dict[int, LoadedTable]:
     One query where that is not known of some, and one for each table that this process has not read yet.
     """
     tables = {each.proxy.pk: _table(each.load, each.now) for each in watched}
-    begun_at = {
-        each.proxy.pk: each.load.begun_at
+    started_at = {
+        each.proxy.pk: each.load.started_at
         for each in watched
-        if tables[each.proxy.pk].rows is None and each.load is not None and each.load.begun_at is not None
+        if tables[each.proxy.pk].rows is None and each.load is not None and each.load.started_at is not None
     }
-    edits = _edits_since(begun_at.values())
-    for pk, moment in begun_at.items():
+    edits = _edits_since(started_at.values())
+    for pk, moment in started_at.items():
         tables[pk] = LoadedTable(None, tables[pk].why, _before(edits, moment))
     return tables
 
@@ -156,7 +156,7 @@ def separate_tables(watched: Iterable[WatchedProxy]) -> dict[int, str]:
     Only a partition other than the default one is judged: by a reload of this panel, if the last load was
     one, else by whether the table has most of what the proxy holds. Two queries for each such proxy.
     """
-    others = [each for each in watched if each.proxy.partition != "default" and each.contact.asked_at]
+    others = [each for each in watched if each.proxy.partition != "default" and each.contact.requested_at]
     found = {}
     for each in others:
         load = each.load
@@ -215,22 +215,22 @@ class _Edit:
     before: Mapping[str, Any]
 
 
-def _edits_since(begun_at: Collection[datetime]) -> list[_Edit]:
+def _edits_since(started_at: Collection[datetime]) -> list[_Edit]:
     """The edits after the earliest of these moments, the oldest first, at most the last MAX_EDITS."""
-    if not begun_at:
+    if not started_at:
         return []
     records = AuditRecord.objects.filter(
-        subject_kind="dispatcher", action="edit", at__gte=min(begun_at) + CLOCK_TOLERANCE
+        subject_kind="dispatcher", action="edit", at__gte=min(started_at) + CLOCK_TOLERANCE
     ).order_by("-id")
     edits = records.values_list("subject_id", "at", "before")[:MAX_EDITS]
     return [_Edit(int(row_id), at, before or {}) for row_id, at, before in reversed(edits)]
 
 
-def _before(edits: Iterable[_Edit], begun_at: datetime) -> dict[int, LoadedColumns]:
+def _before(edits: Iterable[_Edit], started_at: datetime) -> dict[int, LoadedColumns]:
     """By row id the columns before the first edit after a load."""
     found: dict[int, LoadedColumns] = {}
     for edit in edits:
-        if edit.at >= begun_at + CLOCK_TOLERANCE and edit.row_id not in found:
+        if edit.at >= started_at + CLOCK_TOLERANCE and edit.row_id not in found:
             found[edit.row_id] = _columns_before(edit.before)
     return found
 

@@ -72,9 +72,11 @@ class ProxyContactFactory(DjangoModelFactory[ProxyContact]):
         answered_s_ago = 1.0
 
     proxy = SubFactory(ProxyFactory)
-    tried_at = LazyFunction(timezone.now)
-    seen_at = LazyAttribute(lambda contact: contact.tried_at - timedelta(seconds=contact.answered_s_ago))
-    asked_at = SelfAttribute("seen_at")
+    attempted_at = LazyFunction(timezone.now)
+    answered_at = LazyAttribute(
+        lambda contact: contact.attempted_at - timedelta(seconds=contact.answered_s_ago)
+    )
+    requested_at = SelfAttribute("answered_at")
     interval_s = LazyAttribute(
         lambda contact: (
             SLOW_MACHINE.total_seconds() if contact.answered_s_ago < FRESH_FOR.total_seconds() else 2.0
@@ -142,7 +144,7 @@ class SnapshotFactory(Factory[Snapshot]):
 
     memory = LazyFunction(lambda: MemoryList("default", (), (), with_details=True))
     digest = LazyAttribute(lambda snapshot: snapshot.memory.digest())
-    asked_at = LazyFunction(timezone.now)
+    requested_at = LazyFunction(timezone.now)
     round_trip_s = 0.01
 
 

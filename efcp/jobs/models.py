@@ -32,7 +32,7 @@ class JobRun(models.Model):
     title = models.CharField(max_length=255)
     actor = models.CharField(max_length=64)
     arguments = models.JSONField(default=dict)
-    asked_at = models.DateTimeField()
+    requested_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     beat_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)

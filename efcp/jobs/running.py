@@ -128,7 +128,7 @@ def _running(job_id: int) -> QuerySet[JobRun]:
 def start(kind: str, title: str, actor: str, arguments: dict[str, Any]) -> JobRun:
     """Put a job of a registered kind into the queue once the present transaction is done."""
     job = JobRun.objects.create(
-        kind=kind, title=title[:255], actor=actor, arguments=arguments, asked_at=timezone.now()
+        kind=kind, title=title[:255], actor=actor, arguments=arguments, requested_at=timezone.now()
     )
     transaction.on_commit(partial(run_job.enqueue, job.pk))
     return job

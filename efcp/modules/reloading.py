@@ -54,14 +54,14 @@ class ReloadReports:
 class ReloadReply(Generic[T]):
     """What a proxy made of the reload, and what it holds and reports after that.
 
-    `begun_at` is when the request was sent, `took_ms` None where it was not. The read-back follows every
+    `started_at` is when the request was sent, `took_ms` None where it was not. The read-back follows every
     answer, an error too.
     """
 
     target: Target
     outcome: ReloadOutcome
     message: str
-    begun_at: datetime
+    started_at: datetime
     took_ms: float | None
     read_back: Answer[T]
     reports: ReloadReports
@@ -69,16 +69,16 @@ class ReloadReply(Generic[T]):
 
 def reload_and_read_back(target: Target, command: ReloadCommand[T]) -> ReloadReply[T]:
     """Ask for the reports, send the reload once, then ask the question and for the reports again."""
-    begun_at = datetime.now(UTC)
+    started_at = datetime.now(UTC)
     if isinstance(target.endpoint, NotSentError):
-        unasked: Answer[T] = Answer(target.proxy, target.endpoint, begun_at, 0.0)
+        unasked: Answer[T] = Answer(target.proxy, target.endpoint, started_at, 0.0)
         problem = str(target.endpoint)
         return ReloadReply(
-            target, ReloadOutcome.NOT_REACHED, problem, begun_at, None, unasked, ReloadReports()
+            target, ReloadOutcome.NOT_REACHED, problem, started_at, None, unasked, ReloadReports()
         )
     client = MiClient(target.endpoint, timeout=READ_BACK_LIMIT_S)
     before = load_reports_of(client, command.module, command.partition)
-    begun_at, started = datetime.now(UTC), time.monotonic()
+    started_at, started = datetime.now(UTC), time.monotonic()
     outcome, message = _reload(client, command)
     took_ms = (time.monotonic() - started) * 1000
     read_back = ask(target, command.question, READ_BACK_LIMIT_S)
@@ -87,7 +87,7 @@ def reload_and_read_back(target: Target, command: ReloadCommand[T]) -> ReloadRep
         if read_back.error is None
         else ReloadReports(before=before)
     )
-    return ReloadReply(target, outcome, message, begun_at, took_ms, read_back, reports)
+    return ReloadReply(target, outcome, message, started_at, took_ms, read_back, reports)
 
 
 def _reload(client: MiClient, command: ReloadCommand[T]) -> tuple[ReloadOutcome, str]:
@@ -132,7 +132,7 @@ def record_load(
         problem = "" if len(rows) <= MAX_ROWS else f"The table has more than {MAX_ROWS:,} rows."
     target = reply.target
     load = PanelLoad(
-        begun_at=reply.begun_at,
+        started_at=reply.started_at,
         rows=None if problem else rows,
         problem=problem,
         fits=fits,

@@ -67,8 +67,8 @@ class PanelMetrics:
         for each in self._watched:
             name, contact = each.proxy.name, each.contact
             up.add_metric([name], float(each.fresh))
-            if contact.seen_at is not None:
-                age.add_metric([name], max(0.0, (each.now - contact.seen_at).total_seconds()))
+            if contact.answered_at is not None:
+                age.add_metric([name], max(0.0, (each.now - contact.answered_at).total_seconds()))
             if contact.round_trip_ms is not None:
                 latency.add_metric([name], contact.round_trip_ms / 1000)
             sandbox = "yes" if each.proxy.is_sandbox else "no"

@@ -86,36 +86,36 @@ def unreconciled(results: QuerySet[StateResult]) -> QuerySet[StateResult]:
     A member that held the state of before when it was read counts as well: it may replicate later.
     """
     is_unread = Q(state_after="") | Q(state_after=F("state_before"))
-    of_members = Q(outcome=StateOutcome.THROUGH) & is_unread & ~Q(state_before=F("state_wanted"))
+    of_members = Q(outcome=StateOutcome.THROUGH) & is_unread & ~Q(state_before=F("state_requested"))
     return results.filter(Q(outcome=StateOutcome.UNKNOWN) | of_members, reconciled_at=None)
 
 
 def _answered_since(now: datetime) -> QuerySet[StateResult]:
     """What got no answer, and whose proxy was listed after the request was given up."""
     open_ones = unreconciled(StateResult.objects.filter(run__started_at__gt=now - OPEN_FOR))
-    answered = Q(proxy__contact__asked_at__gt=F("ended_at"), proxy__partition=F("partition"))
+    answered = Q(proxy__contact__requested_at__gt=F("ended_at"), proxy__partition=F("partition"))
     return open_ones.filter(answered).select_related("proxy")[:AT_ONCE]
 
 
 def _reconcile_state(result: StateResult, listed: LiveStates, contact: ProxyContact) -> None:
     here = listed.get((result.setid, uri_key(result.uri)), {}).get(result.proxy_id)
-    state, asked_at = here[0].state if here else "", contact.asked_at
-    result.answered_at = result.answered_at or asked_at
+    state, requested_at = here[0].state if here else "", contact.requested_at
+    result.answered_at = result.answered_at or requested_at
     if result.outcome == StateOutcome.THROUGH:
-        if state == result.state_before and _may_still_change(result, asked_at):
+        if state == result.state_before and _may_still_change(result, requested_at):
             return
         result.state_after = state
         later = f"It held it as {state} when it was read later." if state else "It does not hold it any more."
         result.message = f"{result.message} {later}".strip()
     elif not state:
         result.message = "No answer came, and the proxy does not hold it any more."
-    elif state == result.state_wanted:
+    elif state == result.state_requested:
         result.outcome, result.state_after = StateOutcome.DONE, state
         result.message = f"No answer came. The proxy held it as {state} when it was read later."
-    elif state != result.state_before or result.state_wanted == KnownState.PROBING:
+    elif state != result.state_before or result.state_requested == KnownState.PROBING:
         result.state_after = state
         result.message = f"No answer came. The proxy held it as {state} later: what set that is not known."
-    elif _may_still_change(result, asked_at):
+    elif _may_still_change(result, requested_at):
         return
     else:
         result.outcome, result.state_after = StateOutcome.NO_EFFECT, state
@@ -123,10 +123,10 @@ def _reconcile_state(result: StateResult, listed: LiveStates, contact: ProxyCont
     result.reconciled_at = timezone.now()
 
 
-def _may_still_change(result: StateResult, asked_at: datetime | None) -> bool:
+def _may_still_change(result: StateResult, requested_at: datetime | None) -> bool:
     """Whether the list came too soon after the proxy answered again to decide that nothing changed."""
     first = result.answered_at
-    return asked_at is None or first is None or asked_at < first + CARRIED_OUT_WITHIN
+    return requested_at is None or first is None or requested_at < first + CARRIED_OUT_WITHIN
 
 
 @retried_on_lock
@@ -157,21 +157,21 @@ def _load_reported_since(result: ReloadResult) -> ProxyLoad | None:
         proxy=result.proxy,
         module=module,
         partition=partition_of(module, result.proxy.partition),
-        reports_asked_at__gt=result.ended_at,
+        reports_requested_at__gt=result.ended_at,
     ).first()
 
 
 def _reconcile_reload(result: ReloadResult, load: ProxyLoad) -> None:
     sent_at = result.run.started_at - WHOLE_SECONDS
-    asked_at = load.reports_asked_at or timezone.now()
-    result.answered_at = result.answered_at or asked_at
-    if load.begun_at is not None and load.begun_at >= sent_at:
-        later = _later_reload(result, load.begun_at)
+    requested_at = load.reports_requested_at or timezone.now()
+    result.answered_at = result.answered_at or requested_at
+    if load.started_at is not None and load.started_at >= sent_at:
+        later = _later_reload(result, load.started_at)
         if not later:
             result.outcome = ReloadOutcome.DONE
             result.loaded, result.discarded = load.loaded, load.discarded
             result.message = (
-                f"No answer came in time. The proxy reports a load at {moment_text(load.begun_at)}."
+                f"No answer came in time. The proxy reports a load at {moment_text(load.started_at)}."
             )
         else:
             result.message = f"No answer came, and a later reload by {later} hides what came of it."
@@ -180,7 +180,7 @@ def _reconcile_reload(result: ReloadResult, load: ProxyLoad) -> None:
         result.message = (
             "No answer came in time. The proxy reports that loading failed; it keeps its old table."
         )
-    elif asked_at < result.answered_at + CARRIED_OUT_WITHIN:
+    elif requested_at < result.answered_at + CARRIED_OUT_WITHIN:
         return
     else:
         result.outcome = ReloadOutcome.NO_EFFECT
@@ -188,13 +188,13 @@ def _reconcile_reload(result: ReloadResult, load: ProxyLoad) -> None:
     result.reconciled_at = timezone.now()
 
 
-def _later_reload(result: ReloadResult, begun_at: datetime) -> str:
+def _later_reload(result: ReloadResult, started_at: datetime) -> str:
     """Who reloaded the proxy after this reload and before that load began; empty for nobody."""
     later = ReloadResult.objects.filter(
         proxy=result.proxy,
         run__module=result.run.module,
         run__started_at__gt=result.run.started_at,
-        run__started_at__lte=begun_at + WHOLE_SECONDS,
+        run__started_at__lte=started_at + WHOLE_SECONDS,
     ).exclude(outcome__in=(ReloadOutcome.NOT_SENT, ReloadOutcome.NOT_REACHED))
     return later.order_by("pk").values_list("run__actor", flat=True).first() or ""
 
@@ -211,4 +211,6 @@ def is_unreconciled(results: Sequence[StateResult], now: datetime) -> bool:
 
 def _is_unread_member(result: StateResult) -> bool:
     is_unread = result.state_after in {"", result.state_before}
-    return result.outcome == StateOutcome.THROUGH and is_unread and result.state_before != result.state_wanted
+    return (
+        result.outcome == StateOutcome.THROUGH and is_unread and result.state_before != result.state_requested
+    )

@@ -83,9 +83,9 @@ def _how_old(proxy: WatchedProxy) -> str:
     """What the name of a memory adds where it may not be the memory now."""
     if proxy.fresh:
         return ""
-    if proxy.seen_at is None:
+    if proxy.answered_at is None:
         return ", which never answered"
-    return f", as it was {in_words(proxy.now - proxy.seen_at)} ago"
+    return f", as it was {in_words(proxy.now - proxy.answered_at)} ago"
 
 
 @dataclass(frozen=True, slots=True)

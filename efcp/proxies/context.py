@@ -58,6 +58,6 @@ def proxy_dots(request: HttpRequest) -> dict[str, object]:
 
 
 def _dot(each: WatchedProxy) -> Dot:
-    since = None if each.fresh else each.silent_since or each.seen_at
+    since = None if each.fresh else each.silent_since or each.answered_at
     words = each.words if each.known else f"never answered, {each.words}"
     return Dot(each.proxy.pk, each.proxy.name, each.proxy.is_sandbox, each.fresh, words, since)

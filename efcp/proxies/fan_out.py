@@ -51,7 +51,7 @@ class Answer(Generic[T]):
 
     proxy: Proxy
     result: T | MiError
-    asked_at: datetime
+    requested_at: datetime
     took: float
 
     @property
@@ -94,16 +94,16 @@ def _endpoint(proxy: Proxy) -> Endpoint:
 
 def ask(target: Target, question: Callable[[MiClient], T], limit_s: float = DEFAULT_LIMIT_S) -> Answer[T]:
     """Ask one proxy in this thread. `limit_s` bounds each call that `question` makes, in seconds."""
-    asked_at = datetime.now(UTC)
+    requested_at = datetime.now(UTC)
     started = time.monotonic()
     if isinstance(target.endpoint, NotSentError):
-        return Answer(target.proxy, target.endpoint, asked_at, 0.0)
+        return Answer(target.proxy, target.endpoint, requested_at, 0.0)
     result: T | MiError
     try:
         result = question(MiClient(target.endpoint, timeout=limit_s))
     except MiError as error:
         result = error
-    return Answer(target.proxy, result, asked_at, time.monotonic() - started)
+    return Answer(target.proxy, result, requested_at, time.monotonic() - started)
 
 
 S = TypeVar("S")

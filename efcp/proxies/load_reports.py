@@ -39,7 +39,7 @@ class LoadSource(StrEnum):
 class LoadReports:
     """A module's reports of loading one partition, oldest first, and when they were asked for."""
 
-    asked_at: datetime
+    requested_at: datetime
     ring: IdentifierReports
 
     @property
@@ -57,7 +57,7 @@ class PanelLoad:
     `reports_before` and `reports` are None where the proxy gave no usable answer.
     """
 
-    begun_at: datetime
+    started_at: datetime
     rows: Sequence[Row] | None
     problem: str
     fits: bool
@@ -69,11 +69,11 @@ class PanelLoad:
 class LastLoad:
     """The last load of a module by a proxy, as ProxyLoad has it; `digest` is that of its rows, if known.
 
-    `cursor` says how far the reports were read, those that the proxy gave at `reports_asked_at`.
+    `cursor` says how far the reports were read, those that the proxy gave at `reports_requested_at`.
     """
 
     source: str = LoadSource.UNKNOWN
-    begun_at: datetime | None = None
+    started_at: datetime | None = None
     failed_at: datetime | None = None
     loaded: int | None = None
     discarded: int | None = None
@@ -81,11 +81,11 @@ class LastLoad:
     other_table: bool = False
     digest: str | None = None
     cursor: str = ""
-    reports_asked_at: datetime | None = None
+    reports_requested_at: datetime | None = None
 
     def is_newer_than(self, reports: LoadReports) -> bool:
         """Whether the reports that were read last were asked for after `reports`, or with them."""
-        return self.reports_asked_at is not None and self.reports_asked_at >= reports.asked_at
+        return self.reports_requested_at is not None and self.reports_requested_at >= reports.requested_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class _Load:
     """One load in a ring of reports: the index of its first report, when it began, and what it counted."""
 
     index: int
-    begun_at: datetime
+    started_at: datetime
     count: LoadCount | None = None
 
 
@@ -139,9 +139,9 @@ def read_on(load: LastLoad, reports: LoadReports) -> LastLoad:
     last = ring.loads[-1] if ring.loads else None
     now = replace(
         load,
-        failed_at=ring.failed_at and min(ring.failed_at, reports.asked_at),
+        failed_at=ring.failed_at and min(ring.failed_at, reports.requested_at),
         cursor=str(new.cursor),
-        reports_asked_at=reports.asked_at,
+        reports_requested_at=reports.requested_at,
     )
     if not (is_first or new.lost or completed_at(new.reports)):
         return now
@@ -153,7 +153,7 @@ def read_on(load: LastLoad, reports: LoadReports) -> LastLoad:
         digest=None,
         problem="",
         other_table=False,
-        begun_at=None if last is None else _by_our_clock(last, read_before, load, reports),
+        started_at=None if last is None else _by_our_clock(last, read_before, load, reports),
         loaded=count.loaded if count else None,
         discarded=count.discarded if count else None,
     )
@@ -172,22 +172,22 @@ def panel_load(load: LastLoad, own: PanelLoad) -> LastLoad | None:
     other_table = not problem and own.rows is not None and not _is_table(own, own.rows, count)
     return LastLoad(
         LoadSource.PANEL,
-        own.begun_at,
+        own.started_at,
         loaded=count.loaded if count else None,
         discarded=count.discarded if count else None,
         problem=(OTHER_TABLE if other_table else problem)[:255],
         other_table=other_table,
         cursor=cursor,
-        reports_asked_at=own.reports.asked_at if own.reports else load.reports_asked_at,
+        reports_requested_at=own.reports.requested_at if own.reports else load.reports_requested_at,
     )
 
 
 def _by_our_clock(last: _Load, read_before: int, load: LastLoad, reports: LoadReports) -> datetime:
     """When a load began, between the two readings of which only the later one shows it."""
-    begun_at = min(last.begun_at, reports.asked_at)
-    if load.reports_asked_at is None or last.index < read_before:
-        return begun_at
-    return max(begun_at, load.reports_asked_at)
+    started_at = min(last.started_at, reports.requested_at)
+    if load.reports_requested_at is None or last.index < read_before:
+        return started_at
+    return max(started_at, load.reports_requested_at)
 
 
 def _source(ring: _Ring, reports: Sequence[StatusReport]) -> LoadSource:
@@ -212,7 +212,7 @@ def _ring(reports: Sequence[StatusReport]) -> _Ring:
         elif report.text.startswith(_FAILED):
             start, failed_at = None, report.at
         elif loads and (count := report.load_count()) is not None:
-            loads[-1] = _Load(loads[-1].index, loads[-1].begun_at, count)
+            loads[-1] = _Load(loads[-1].index, loads[-1].started_at, count)
     return _Ring(tuple(loads), failed_at, start is not None)
 
 

@@ -27,7 +27,7 @@ MAX_ROWS = 100_000
 
 LAST_LOAD = (
     "source",
-    "begun_at",
+    "started_at",
     "failed_at",
     "loaded",
     "discarded",
@@ -35,7 +35,7 @@ LAST_LOAD = (
     "other_table",
     "rows__digest",
     "reports_cursor",
-    "reports_asked_at",
+    "reports_requested_at",
 )
 """Where ProxyLoad has the fields of LastLoad, in their order."""
 
@@ -99,7 +99,7 @@ def loaded_rows(digest: str) -> tuple[Row, ...] | None:
 
 def why_unknown(load: LastLoad, now: datetime) -> str:
     """Why the rows that a load read are not known, as a sentence."""
-    age = f"{in_words(now - load.begun_at)} ago" if load.begun_at else "at a time not known"
+    age = f"{in_words(now - load.started_at)} ago" if load.started_at else "at a time not known"
     match load.source:
         case LoadSource.PANEL:
             return load.problem or "What it loaded is not known."

@@ -191,15 +191,15 @@ def _require_storable(destination: ListedDestination) -> None:
 class DispatcherReports:
     """What a proxy reported of one partition: of flags and of loading, None where it keeps none such."""
 
-    asked_at: datetime
+    requested_at: datetime
     flags: IdentifierReports | None
     loads: IdentifierReports | None
 
     @classmethod
-    def of(cls, listed: ReportList, partition: str, asked_at: datetime) -> "DispatcherReports":
+    def of(cls, listed: ReportList, partition: str, requested_at: datetime) -> "DispatcherReports":
         """The reports of `partition` in an answer to sr_list_reports for the group dispatcher."""
         return cls(
-            asked_at,
+            requested_at,
             listed.of("dispatcher", f"{partition};events"),
             listed.of("dispatcher", partition),
         )
@@ -207,21 +207,21 @@ class DispatcherReports:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A proxy's memory; `asked_at` is when its list was asked for, `round_trip_s` how long that took.
+    """A proxy's memory; `requested_at` is when its list was asked for, `round_trip_s` how long that took.
 
     `reports` were asked for after the list; None where they were not, or not told.
     """
 
     memory: MemoryList
     digest: str
-    asked_at: datetime
+    requested_at: datetime
     round_trip_s: float
     reports: DispatcherReports | None = None
 
     @classmethod
     def of(
-        cls, listing: DsList, partition: str, asked_at: datetime, reports: DispatcherReports | None = None
+        cls, listing: DsList, partition: str, requested_at: datetime, reports: DispatcherReports | None = None
     ) -> "Snapshot":
         """The snapshot that a list makes. Raises UnusableListError."""
         memory = memory_of(listing, partition)
-        return cls(memory, memory.digest(), asked_at, listing.round_trip_s, reports)
+        return cls(memory, memory.digest(), requested_at, listing.round_trip_s, reports)

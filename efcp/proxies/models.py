@@ -90,28 +90,27 @@ class TryOutcome(models.TextChoices):
 class ProxyContact(models.Model):
     """The last exchange with one proxy, and the last good one.
 
-    `outcome` is that of the last try, at `tried_at`; `error` says more of a failed one, the first of which
-    was at `failing_since`.
-    `asked_at` is when the request was sent whose list is stored: an answer to an earlier request never
-    replaces it. `sets_digest` is the digest of that list, so that an unchanged one writes no destinations;
+    `outcome` is that of the last attempt, at `attempted_at`; `error` has details of a failed one, and
+    `failing_since` is the first failure. `answered_at` is when the stored list came, `requested_at` when its
+    request was sent: an answer to an earlier request never replaces it. `sets_digest` is the digest of that list, so that an unchanged one writes no destinations;
     first hits are not part of it and are stored at a pace of their own (`hits_stored_at`).
     `plain_until`: until then the proxy is asked without `full`, since a full reply was too large for it.
     `mixed_at` is when another proxy than the known one answered last, `stranger_start` its text where that
     was the last answer of all.
-    Of its probes, since its start: `probes_seen_at` is the last one that a report shows, `probes_read_at`
+    Of its probes, since its start: `probes_reported_at` is the last one that a report shows, `probes_read_at`
     how far these were read; `probes_all` where a report shows that it probes what is not marked for it.
     `modes_digest` are the loaded rows whose probe modes stand beside its destinations, empty to have them
     written anew.
     `interval_s` is the pace at which the watcher asks this proxy. `known_since` is the first good answer.
-    `flags_cursor` and `loads_cursor` tell how far the proxy's reports were read, those that it gave at
-    `reports_asked_at`; `late_reports` are read ones that no list has shown yet. `events_problem` says why
-    the proxy sends no events, empty where it does.
+    `flags_cursor` and `loads_cursor` are how far the proxy's reports were read, in its answer to the request of
+    `reports_requested_at`; `late_reports` are read ones that no list has shown yet. `events_problem` is why the
+    proxy sends no events, empty where it does.
     """
 
     proxy = models.OneToOneField(Proxy, on_delete=models.CASCADE, primary_key=True, related_name="contact")
-    tried_at = models.DateTimeField(null=True)
-    seen_at = models.DateTimeField(null=True)
-    asked_at = models.DateTimeField(null=True)
+    attempted_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    requested_at = models.DateTimeField(null=True)
     known_since = models.DateTimeField(null=True)
     failing_since = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=12, choices=TryOutcome.choices, blank=True, default=TryOutcome.NONE)
@@ -121,7 +120,7 @@ class ProxyContact(models.Model):
     up_since_text = models.CharField(max_length=64, blank=True)
     stranger_start = models.CharField(max_length=64, blank=True, default="")
     mixed_at = models.DateTimeField(null=True)
-    probes_seen_at = models.DateTimeField(null=True)
+    probes_reported_at = models.DateTimeField(null=True)
     probes_read_at = models.DateTimeField(null=True)
     probes_all = models.BooleanField(default=False)
     modes_digest = models.CharField(max_length=64, blank=True, default="")
@@ -132,7 +131,7 @@ class ProxyContact(models.Model):
     hits_stored_at = models.DateTimeField(null=True)
     with_details = models.BooleanField(default=True)
     plain_until = models.DateTimeField(null=True)
-    reports_asked_at = models.DateTimeField(null=True)
+    reports_requested_at = models.DateTimeField(null=True)
     flags_cursor = models.CharField(max_length=32, blank=True)
     loads_cursor = models.CharField(max_length=32, blank=True)
     late_reports = models.JSONField(default=list)
@@ -142,7 +141,7 @@ class ProxyContact(models.Model):
         db_table = "efcp_proxy_contact"
 
     def __str__(self) -> str:
-        return f"{self.proxy_id} seen {self.seen_at}"
+        return f"{self.proxy_id} seen {self.answered_at}"
 
 
 class WatcherHeartbeat(models.Model):
@@ -308,17 +307,17 @@ class LoadedRows(models.Model):
 class ProxyLoad(models.Model):
     """The last load of one module's table by a proxy, as its own reports and the panel's reloads tell.
 
-    `begun_at` is the proxy's second, put between the readings of its reports by the panel's clock. `rows`
+    `started_at` is the proxy's second, put between the readings of its reports by the panel's clock. `rows`
     are what was loaded, known only of a reload by this panel while the table stood still; `problem` says why
     they are not known of such a reload. `failed_at` is a later load that failed. `reports_cursor` says how
-    far the reports were read, those that the proxy gave at `reports_asked_at`.
+    far the reports were read, those that the proxy gave at `reports_requested_at`.
     """
 
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="loads")
     module = models.CharField(max_length=16)
     partition = models.CharField(max_length=64)
     source = models.CharField(max_length=8, choices=_LOAD_SOURCES, default=LoadSource.UNKNOWN, blank=True)
-    begun_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True)
     loaded = models.PositiveBigIntegerField(null=True)
     discarded = models.PositiveBigIntegerField(null=True)
@@ -326,7 +325,7 @@ class ProxyLoad(models.Model):
     problem = models.CharField(max_length=255, blank=True)
     other_table = models.BooleanField(default=False)
     reports_cursor = models.CharField(max_length=32, blank=True)
-    reports_asked_at = models.DateTimeField(null=True)
+    reports_requested_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "efcp_proxy_load"

@@ -81,9 +81,9 @@ class PollRequest:
         return ProxyIdentity(version, up_since, uptime.up_since[:MAX_START_TEXT])
 
     def _snapshot(self, client: MiClient, wants_reports: bool, *, full: bool) -> Snapshot:
-        asked_at = datetime.now(UTC)
+        requested_at = datetime.now(UTC)
         listing = client.ds_list(partition=self.partition, full=full)
-        found = Snapshot.of(listing, self.partition, asked_at)
+        found = Snapshot.of(listing, self.partition, requested_at)
         if not wants_reports and found.digest == self.known_digest:
             return found
         return replace(found, reports=_reports(client, self.partition))
@@ -116,20 +116,20 @@ def load_reports(client: MiClient, partition: str) -> dict[str, LoadReports]:
 
 def load_reports_of(client: MiClient, module: str, partition: str) -> LoadReports | None:
     """What the proxy reports of loading one partition: empty where it refuses, None without an answer."""
-    asked_at = datetime.now(UTC)
+    requested_at = datetime.now(UTC)
     try:
         ring = client.sr_list_reports(module, partition).of(module, partition)
     except RefusedError:
         ring = None
     except MiError:
         return None
-    return LoadReports(asked_at, ring or IdentifierReports(module, partition, ()))
+    return LoadReports(requested_at, ring or IdentifierReports(module, partition, ()))
 
 
 def _reports(client: MiClient, partition: str) -> DispatcherReports | None:
     """What the proxy reports; None where it says nothing: the list counts without them."""
-    asked_at = datetime.now(UTC)
+    requested_at = datetime.now(UTC)
     try:
-        return DispatcherReports.of(client.sr_list_reports("dispatcher"), partition, asked_at)
+        return DispatcherReports.of(client.sr_list_reports("dispatcher"), partition, requested_at)
     except MiError:
         return None

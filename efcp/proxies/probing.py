@@ -27,7 +27,7 @@ class Check(Enum):
 def check_of(watched: WatchedProxy, probe_mode: int | None, always_probed: bool) -> Check:
     """Whether `watched` probes an active destination of this loaded probe mode; see KnownDestination."""
     contact, rule = watched.contact, ProbingRule(watched.proxy.probing)
-    probes = contact.probes_seen_at is not None
+    probes = contact.probes_reported_at is not None
     if rule is ProbingRule.NONE and not probes:
         return Check.UNCHECKED
     if always_probed or contact.probes_all or rule is ProbingRule.ALL:
@@ -42,7 +42,7 @@ def check_of(watched: WatchedProxy, probe_mode: int | None, always_probed: bool)
 def why_check(watched: WatchedProxy, known: KnownDestination) -> str:
     """From what `check_of` knows it, as a sentence."""
     name, rule = watched.proxy.name, ProbingRule(watched.proxy.probing)
-    probes = watched.contact.probes_seen_at is not None
+    probes = watched.contact.probes_reported_at is not None
     if rule is ProbingRule.NONE and not probes:
         return f"An administrator says that {name} probes nothing."
     if known.always_probed:

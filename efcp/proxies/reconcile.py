@@ -117,9 +117,9 @@ class ProxyAnswer:
 class ContactState:
     """What is stored of a proxy beside its destinations: the columns of ProxyContact, named as there."""
 
-    tried_at: datetime | None = None
-    seen_at: datetime | None = None
-    asked_at: datetime | None = None
+    attempted_at: datetime | None = None
+    answered_at: datetime | None = None
+    requested_at: datetime | None = None
     known_since: datetime | None = None
     failing_since: datetime | None = None
     outcome: str = ""
@@ -129,7 +129,7 @@ class ContactState:
     up_since_text: str = ""
     stranger_start: str = ""
     mixed_at: datetime | None = None
-    probes_seen_at: datetime | None = None
+    probes_reported_at: datetime | None = None
     probes_read_at: datetime | None = None
     probes_all: bool = False
     modes_digest: str = ""
@@ -139,7 +139,7 @@ class ContactState:
     destination_count: int = 0
     hits_stored_at: datetime | None = None
     with_details: bool = True
-    reports_asked_at: datetime | None = None
+    reports_requested_at: datetime | None = None
     flags_cursor: str = ""
     loads_cursor: str = ""
     late_reports: tuple[FlagReport, ...] = ()
@@ -294,20 +294,20 @@ def read(contact: ContactState, answer: ProxyAnswer, now: datetime) -> Reading:
     """Who answered, and what is new in its reports; `now` is the panel's clock."""
     snapshot = answer.snapshot
     met, contact = _meet(contact, answer.identity, now)
-    interval = _interval(contact, snapshot.asked_at)
+    interval = _interval(contact, snapshot.requested_at)
     if met is Met.STRANGER:
         return Reading(met, StoreOutcome.STRANGER, contact, interval, NewReports(), {}, frozenset())
-    if contact.asked_at is not None and snapshot.asked_at < contact.asked_at <= now:
+    if contact.requested_at is not None and snapshot.requested_at < contact.requested_at <= now:
         # An answer "of the future" is from before the clock was set back, and counts as older.
         outcome, reports = StoreOutcome.OUTDATED, NewReports()
     else:
         reports, contact = _take(contact, snapshot.reports)
-        differs = snapshot.digest != contact.sets_digest or contact.asked_at is None
+        differs = snapshot.digest != contact.sets_digest or contact.requested_at is None
         is_news = differs or reports.new or reports.late
         outcome = StoreOutcome.STORED if is_news else StoreOutcome.UNCHANGED
     if met is Met.RESTARTED:
         contact = replace(
-            contact, probes_seen_at=None, probes_read_at=None, probes_all=False, modes_digest=""
+            contact, probes_reported_at=None, probes_read_at=None, probes_all=False, modes_digest=""
         )
     if outcome is StoreOutcome.OUTDATED and met is not Met.RESTARTED:
         return Reading(met, outcome, contact, interval, reports, {}, frozenset())
@@ -335,7 +335,9 @@ def reconcile(reading: Reading, answer: ProxyAnswer, stored: StoredRows) -> Plan
     return replace(
         plan,
         started_at=contact.up_since,
-        flagged_since={key: min(snapshot.asked_at, at) for key, at in _last_flags(snapshot.reports).items()},
+        flagged_since={
+            key: min(snapshot.requested_at, at) for key, at in _last_flags(snapshot.reports).items()
+        },
     )
 
 
@@ -347,8 +349,11 @@ def _reconcile_list(plan: Plan, reading: Reading, snapshot: Snapshot, stored: St
     if interval.begin is not None and (reports.lost or not (interval.exact or reports.reaches)):
         gap = Gap(interval.begin, interval.end, LOST if reports.lost else NOT_COVERED)
     if reading.outcome is StoreOutcome.UNCHANGED:
-        due = contact.hits_stored_at is None or snapshot.asked_at - contact.hits_stored_at >= FIRST_HITS_PACE
-        contact = replace(contact, hits_stored_at=snapshot.asked_at if due else contact.hits_stored_at)
+        due = (
+            contact.hits_stored_at is None
+            or snapshot.requested_at - contact.hits_stored_at >= FIRST_HITS_PACE
+        )
+        contact = replace(contact, hits_stored_at=snapshot.requested_at if due else contact.hits_stored_at)
         return replace(plan, contact=contact, gap=gap, first_hits=due)
     found = difference(stored.destinations, snapshot.memory.destinations)
     history: tuple[HistoryEntry, ...] = ()
@@ -362,7 +367,7 @@ def _reconcile_list(plan: Plan, reading: Reading, snapshot: Snapshot, stored: St
     is_new = interval.begin is not None and found.appeared
     contact = replace(
         contact,
-        hits_stored_at=snapshot.asked_at,
+        hits_stored_at=snapshot.requested_at,
         late_reports=late,
         modes_digest="" if is_new else contact.modes_digest,
     )
@@ -392,10 +397,10 @@ def _meet(contact: ContactState, identity: ProxyIdentity | None, now: datetime) 
     return Met.RESTARTED, replace(known, flags_cursor=RESTARTED)
 
 
-def _interval(contact: ContactState, asked_at: datetime) -> Interval:
-    begin = contact.asked_at
+def _interval(contact: ContactState, requested_at: datetime) -> Interval:
+    begin = contact.requested_at
     longest = CONTINUOUS_FOR + 3 * timedelta(seconds=contact.interval_s)
-    return Interval(begin, asked_at, begin is not None and asked_at - begin <= longest)
+    return Interval(begin, requested_at, begin is not None and requested_at - begin <= longest)
 
 
 def _take(contact: ContactState, reports: DispatcherReports | None) -> tuple[NewReports, ContactState]:
@@ -404,7 +409,7 @@ def _take(contact: ContactState, reports: DispatcherReports | None) -> tuple[New
     Reports that were asked for before those of the cursors tell nothing new.
     """
     if reports is None or (
-        contact.reports_asked_at is not None and reports.asked_at < contact.reports_asked_at
+        contact.reports_requested_at is not None and reports.requested_at < contact.reports_requested_at
     ):
         return NewReports(), contact
     former = ReportCursor.parse(contact.flags_cursor)
@@ -423,7 +428,7 @@ def _take(contact: ContactState, reports: DispatcherReports | None) -> tuple[New
     )
     return new, replace(
         contact,
-        reports_asked_at=reports.asked_at,
+        reports_requested_at=reports.requested_at,
         flags_cursor=str(flags.cursor),
         loads_cursor=str(loads.cursor),
         late_reports=(),
@@ -440,18 +445,18 @@ def _probes(
     loaded_at = completed_at(reports.loads.reports if reports.loads else ()) or _LONG_AGO
     answered: dict[Key, datetime] = {}
     failed: set[Key] = set()
-    seen_at = contact.probes_seen_at
+    answered_at = contact.probes_reported_at
     for each in flag_reports(reports.flags.reports):
         if each.reason not in {PROBE_ANSWERED, PROBE_FAILED} or each.at < read_at:
             continue
-        at = min(each.at, reports.asked_at)
-        seen_at = max(seen_at or at, at)
+        at = min(each.at, reports.requested_at)
+        answered_at = max(answered_at or at, at)
         if each.reason == PROBE_ANSWERED:
             answered[each.setid, each.uri_key] = at
         elif each.at >= loaded_at:
             failed.add((each.setid, each.uri_key))
-    read_to = min(reports.flags.reports[-1].at, reports.asked_at)
-    contact = replace(contact, probes_seen_at=seen_at, probes_read_at=read_to)
+    read_to = min(reports.flags.reports[-1].at, reports.requested_at)
+    contact = replace(contact, probes_reported_at=answered_at, probes_read_at=read_to)
     return contact, interval, new, answered, frozenset(failed)
 
 
@@ -464,10 +469,10 @@ def _last_flags(reports: DispatcherReports | None) -> dict[Key, datetime]:
 def _after_good_answer(contact: ContactState, snapshot: Snapshot) -> ContactState:
     return replace(
         contact,
-        tried_at=snapshot.asked_at,
-        asked_at=snapshot.asked_at,
-        known_since=contact.known_since or snapshot.asked_at,
-        seen_at=snapshot.asked_at + timedelta(seconds=snapshot.round_trip_s),
+        attempted_at=snapshot.requested_at,
+        requested_at=snapshot.requested_at,
+        known_since=contact.known_since or snapshot.requested_at,
+        answered_at=snapshot.requested_at + timedelta(seconds=snapshot.round_trip_s),
         failing_since=None,
         outcome="answered",
         error="",

@@ -69,14 +69,14 @@ class WatchedProxy:
         return self.freshness is Freshness.LIVE
 
     @property
-    def seen_at(self) -> datetime | None:
+    def answered_at(self) -> datetime | None:
         """When the proxy last gave a good answer."""
-        return self.contact.seen_at
+        return self.contact.answered_at
 
     @property
     def known(self) -> bool:
         """Whether the proxy ever said what it holds: without that nothing may be said of its memory."""
-        return self.contact.seen_at is not None
+        return self.contact.answered_at is not None
 
     @property
     def marked_name(self) -> str:
@@ -231,11 +231,11 @@ def _freshness(proxy: Proxy, contact: ProxyContact, beat_at: datetime | None, no
         return Freshness.MIXED
     limit = FRESH_FOR + timedelta(seconds=contact.interval_s)
     is_failing = contact.failing_since is not None
-    if contact.seen_at is not None and not is_failing and abs(now - contact.seen_at) <= limit:
+    if contact.answered_at is not None and not is_failing and abs(now - contact.answered_at) <= limit:
         return Freshness.LIVE
     if _is_silent(beat_at, now):
         return Freshness.UNWATCHED
-    return Freshness.NEVER_ANSWERED if contact.seen_at is None else Freshness.SILENT
+    return Freshness.NEVER_ANSWERED if contact.answered_at is None else Freshness.SILENT
 
 
 def _is_silent(beat_at: datetime | None, now: datetime) -> bool:

@@ -94,7 +94,7 @@ def apply(contact: ProxyContact, plan: Plan, memory: MemoryList) -> None:
         )
     if plan.rows is not None:
         _write_destinations(contact.proxy_id, plan.rows, memory)
-        _write_sets(contact.proxy_id, plan.rows, memory.partition, plan.contact.asked_at)
+        _write_sets(contact.proxy_id, plan.rows, memory.partition, plan.contact.requested_at)
     if plan.first_hits:
         _write_first_hits(contact.proxy_id, memory)
     _write_history(contact.proxy_id, memory.partition, plan.history)
@@ -157,13 +157,14 @@ def _write_destinations(proxy_id: int, rows: RowChanges, memory: MemoryList) -> 
         )
 
 
-def _write_sets(proxy_id: int, rows: RowChanges, partition: str, asked_at: datetime | None) -> None:
+def _write_sets(proxy_id: int, rows: RowChanges, partition: str, requested_at: datetime | None) -> None:
     mine = KnownSet.objects.filter(proxy_id=proxy_id)
     mine.exclude(partition=partition).delete()
     for chunk in _chunks(rows.sets_gone):
         mine.filter(setid__in=chunk).delete()
     new = (
-        (proxy_id, partition, setid, content, _moment(asked_at)) for setid, content in rows.sets_new.items()
+        (proxy_id, partition, setid, content, _moment(requested_at))
+        for setid, content in rows.sets_new.items()
     )
     _insert_rows(KnownSet._meta.db_table, _SET_COLUMNS, new)
 

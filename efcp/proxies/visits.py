@@ -79,7 +79,7 @@ def store_answer(answer: Answer[Poll] | Answer[Poll | Pulse]) -> VisitResult:
     """
     if answer.error is not None:
         problem = str(answer.error)
-        outcome = store_failure(answer.proxy, problem, answer.asked_at, outcome_of(answer.error))
+        outcome = store_failure(answer.proxy, problem, answer.requested_at, outcome_of(answer.error))
         return VisitResult(outcome, problem=problem)
     if isinstance(answer.value, Pulse):
         return VisitResult(start=answer.value.start)
@@ -88,20 +88,20 @@ def store_answer(answer: Answer[Poll] | Answer[Poll | Pulse]) -> VisitResult:
 
 @retried_on_lock
 def store_failure(
-    proxy: Proxy, problem: str, asked_at: datetime, outcome: TryOutcome = TryOutcome.UNUSABLE
+    proxy: Proxy, problem: str, requested_at: datetime, outcome: TryOutcome = TryOutcome.UNUSABLE
 ) -> StoreOutcome:
-    """Store that a request sent at `asked_at` got no usable answer; what is known of the memory stays."""
+    """Store that a request sent at `requested_at` got no usable answer; what is known of the memory stays."""
     with transaction.atomic():
         contact = _lock_contact(proxy)
         if contact is None:
             return StoreOutcome.PROXY_CHANGED
-        if contact.asked_at is not None and asked_at < contact.asked_at <= timezone.now():
+        if contact.requested_at is not None and requested_at < contact.requested_at <= timezone.now():
             return StoreOutcome.OUTDATED
-        contact.tried_at = asked_at
-        contact.failing_since = contact.failing_since or asked_at
+        contact.attempted_at = requested_at
+        contact.failing_since = contact.failing_since or requested_at
         contact.outcome = outcome
         contact.error = problem[:255]
-        contact.save(update_fields=["tried_at", "failing_since", "outcome", "error"])
+        contact.save(update_fields=["attempted_at", "failing_since", "outcome", "error"])
     return StoreOutcome.STORED
 
 

@@ -56,7 +56,7 @@ def _add_destinations() -> None:
     Proxy.objects.all().delete()
     now = timezone.now()
     proxy = Proxy.objects.create(name="edge-1", mi_url="http://127.0.0.1:9/mi")
-    ProxyContact.objects.create(proxy=proxy, tried_at=now, seen_at=now, asked_at=now)
+    ProxyContact.objects.create(proxy=proxy, attempted_at=now, answered_at=now, requested_at=now)
     for number in range(DESTINATIONS):
         uri, weight = f"sip:10.0.0.{number}", 1 + number % 3
         Destination.objects.create(setid=1, destination=uri, weight=str(weight))

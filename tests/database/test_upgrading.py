@@ -17,14 +17,24 @@ RENAMED = {
     "efcp_notice": {"made_at": "created_at"},
     "efcp_notification_rule": {"tells_back": "notify_recovery"},
     "efcp_outage": {"told_at": "notified_at"},
+    "efcp_job_run": {"asked_at": "requested_at"},
     "efcp_proxy_contact": {
+        "asked_at": "requested_at",
+        "tried_at": "attempted_at",
+        "seen_at": "answered_at",
+        "probes_seen_at": "probes_reported_at",
+        "reports_asked_at": "reports_requested_at",
         "switches_mark": "flags_cursor",
         "loads_mark": "loads_cursor",
         "late_switches": "late_reports",
     },
-    "efcp_proxy_load": {"mark": "reports_cursor"},
+    "efcp_proxy_load": {
+        "mark": "reports_cursor",
+        "begun_at": "started_at",
+        "reports_asked_at": "reports_requested_at",
+    },
     "efcp_reload_result": {"settled_at": "reconciled_at"},
-    "efcp_state_result": {"settled_at": "reconciled_at"},
+    "efcp_state_result": {"settled_at": "reconciled_at", "state_wanted": "state_requested"},
 }
 """Columns by table: the former name, and the one of now."""
 

@@ -65,7 +65,7 @@ def ask(kind: str = "count", **arguments: int) -> JobRun:
 def running(**values: object) -> JobRun:
     now = timezone.now()
     described = {"kind": "count", "outcome": JobOutcome.RUNNING, "started_at": now, "beat_at": now} | values
-    return JobRun.objects.create(title="a title", actor="anna", asked_at=now, **described)
+    return JobRun.objects.create(title="a title", actor="anna", requested_at=now, **described)
 
 
 def test_a_requested_job_is_in_the_queue() -> None:
@@ -210,6 +210,8 @@ def test_results_are_kept_for_a_week() -> None:
     now = timezone.now()
     for days in (6, 8):
         running(outcome=JobOutcome.DONE)
-        JobRun.objects.filter(pk=JobRun.objects.latest("pk").pk).update(asked_at=now - timedelta(days=days))
+        JobRun.objects.filter(pk=JobRun.objects.latest("pk").pk).update(
+            requested_at=now - timedelta(days=days)
+        )
     assert prune_job_runs(now) == 1
-    assert JobRun.objects.get().asked_at > now - timedelta(days=7)
+    assert JobRun.objects.get().requested_at > now - timedelta(days=7)

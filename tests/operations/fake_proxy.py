@@ -58,10 +58,10 @@ class FakeProxy(MiServer):
     def remembered(self, proxy: Proxy) -> Proxy:
         """Have the panel know what the proxy holds now, as the watcher would."""
         client = MiClient(Endpoint.parse(self.url))
-        asked_at = timezone.now()
+        requested_at = timezone.now()
         listing = client.ds_list(full=True, partition=proxy.partition)
-        identity = ProxyIdentity(client.version().version, asked_at, self.up_since)
-        visit(proxy, ProxyAnswer(Snapshot.of(listing, proxy.partition, asked_at), identity))
+        identity = ProxyIdentity(client.version().version, requested_at, self.up_since)
+        visit(proxy, ProxyAnswer(Snapshot.of(listing, proxy.partition, requested_at), identity))
         return proxy
 
     def stop(self) -> int:

@@ -118,7 +118,7 @@ def test_many_silent_proxies_are_one_problem(db: None, viewer: Client) -> None:
 def test_a_dead_watcher_and_a_stuck_worker_are_problems(proxy: Proxy, viewer: Client) -> None:
     long_ago = timezone.now() - timedelta(minutes=11)
     WatcherHeartbeat.objects.update(beat_at=long_ago)
-    ProxyContact.objects.update(seen_at=long_ago)
+    ProxyContact.objects.update(answered_at=long_ago)
     task = DBTaskResult.objects.create(task_path="x", args_kwargs={}, queue_name="default", backend_name="x")
     DBTaskResult.objects.filter(pk=task.pk).update(enqueued_at=long_ago)
     titles = [each.title for each in shown(viewer).problems]
@@ -208,7 +208,7 @@ def test_whatever_changes_is_fetched(proxy: Proxy, viewer: Client, change: str) 
             fall_silent("edge-1")
         case "watcher":
             WatcherHeartbeat.objects.update(beat_at=long_ago)
-            ProxyContact.objects.update(seen_at=long_ago)
+            ProxyContact.objects.update(answered_at=long_ago)
         case "job":
             task = DBTaskResult.objects.create(
                 task_path="x", args_kwargs={}, queue_name="default", backend_name="x"

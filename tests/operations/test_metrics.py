@@ -86,7 +86,7 @@ def test_what_is_down_has_a_series_before_what_is_not(
 
 
 def test_proxies_their_age_and_latency(edge: Proxy, client: Client) -> None:
-    ProxyContact.objects.update(seen_at=timezone.now() - timedelta(minutes=5), round_trip_ms=12.5)
+    ProxyContact.objects.update(answered_at=timezone.now() - timedelta(minutes=5), round_trip_ms=12.5)
     found = read(client)
     assert found["efcp_proxy_up"] == {("edge-1",): 0}
     assert 300 <= found["efcp_proxy_known_age_seconds"]["edge-1",] < 400
@@ -125,7 +125,9 @@ def test_reloads_by_outcome(edge: Proxy, client: Client) -> None:
 @pytest.mark.django_db
 def test_jobs_that_have_no_end_yet(client: Client) -> None:
     for outcome in (JobOutcome.WAITING, JobOutcome.WAITING, JobOutcome.RUNNING, JobOutcome.DONE):
-        JobRun.objects.create(kind="spread", title="a", actor="ann", asked_at=timezone.now(), outcome=outcome)
+        JobRun.objects.create(
+            kind="spread", title="a", actor="ann", requested_at=timezone.now(), outcome=outcome
+        )
     assert read(client)["efcp_jobs"] == {("waiting",): 2, ("running",): 1}
 
 

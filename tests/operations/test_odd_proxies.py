@@ -73,7 +73,7 @@ def test_nothing_is_dated_into_the_future(odd: Proxy) -> None:
     assert not KnownDestination.objects.filter(since__gt=now).exists()
     assert not KnownDestination.objects.filter(probe_answered_at__gt=now).exists()
     contact = ProxyContact.objects.get(proxy=odd)
-    for moment in (contact.up_since, contact.probes_seen_at, contact.probes_read_at):
+    for moment in (contact.up_since, contact.probes_reported_at, contact.probes_read_at):
         assert moment is None or moment <= now
 
 

@@ -41,7 +41,7 @@ def hung(proxy: Proxy, add_row: AddRow) -> StateResult:
         setid=1,
         uri=URI,
         outcome=StateOutcome.UNKNOWN,
-        state_wanted="inactive",
+        state_requested="inactive",
         state_before="active",
         deadline=now,
         ended_at=now - timedelta(seconds=60),
@@ -49,10 +49,10 @@ def hung(proxy: Proxy, add_row: AddRow) -> StateResult:
     )
 
 
-def read_back(proxy: Proxy, state: str, asked_at: datetime) -> None:
+def read_back(proxy: Proxy, state: str, requested_at: datetime) -> None:
     """Have the watcher read the proxy's list."""
     KnownDestination.objects.filter(proxy=proxy).update(state=state)
-    ProxyContact.objects.filter(proxy=proxy).update(asked_at=asked_at, seen_at=asked_at)
+    ProxyContact.objects.filter(proxy=proxy).update(requested_at=requested_at, answered_at=requested_at)
 
 
 def given_up_at(result: StateResult) -> datetime:
@@ -230,7 +230,7 @@ def report(result: ReloadResult, requested_s_after: float, **load: Any) -> None:
         proxy=result.proxy,
         module="dispatcher",
         partition="default",
-        defaults={"reports_asked_at": result.ended_at + timedelta(seconds=requested_s_after), **load},
+        defaults={"reports_requested_at": result.ended_at + timedelta(seconds=requested_s_after), **load},
     )
 
 
@@ -242,7 +242,11 @@ def reload_settled(result: ReloadResult) -> tuple[str, str]:
 
 def test_a_reload_without_an_answer_is_settled_by_the_proxys_report(silent_reload: ReloadResult) -> None:
     report(
-        silent_reload, 5, begun_at=silent_reload.run.started_at + timedelta(seconds=50), loaded=7, discarded=1
+        silent_reload,
+        5,
+        started_at=silent_reload.run.started_at + timedelta(seconds=50),
+        loaded=7,
+        discarded=1,
     )
     outcome, message = reload_settled(silent_reload)
     assert (outcome, silent_reload.loaded, silent_reload.discarded) == (ReloadOutcome.DONE, 7, 1)
@@ -251,9 +255,9 @@ def test_a_reload_without_an_answer_is_settled_by_the_proxys_report(silent_reloa
 
 def test_an_older_load_settles_nothing_until_the_proxy_has_had_time(silent_reload: ReloadResult) -> None:
     before = silent_reload.run.started_at - timedelta(minutes=5)
-    report(silent_reload, 5, begun_at=before)
+    report(silent_reload, 5, started_at=before)
     assert reload_settled(silent_reload)[0] == ReloadOutcome.UNKNOWN
-    report(silent_reload, 5 + reconciliation.CARRIED_OUT_WITHIN.total_seconds(), begun_at=before)
+    report(silent_reload, 5 + reconciliation.CARRIED_OUT_WITHIN.total_seconds(), started_at=before)
     assert reload_settled(silent_reload)[0] == ReloadOutcome.NO_EFFECT
 
 
@@ -273,6 +277,6 @@ def test_a_later_reload_hides_what_came_of_it(silent_reload: ReloadResult) -> No
         deadline=timezone.now(),
         ended_at=later.started_at,
     )
-    report(silent_reload, 20, begun_at=later.started_at)
+    report(silent_reload, 20, started_at=later.started_at)
     outcome, message = reload_settled(silent_reload)
     assert (outcome, "a later reload by bob" in message) == (ReloadOutcome.UNKNOWN, True)

@@ -35,7 +35,9 @@ def existing(client_as: ClientAs) -> dict[str, int]:
         first_rows=[],
         uploaded_at=timezone.now(),
     )
-    job = JobRun.objects.create(kind=services.KIND, title="a count", actor="anna", asked_at=timezone.now())
+    job = JobRun.objects.create(
+        kind=services.KIND, title="a count", actor="anna", requested_at=timezone.now()
+    )
     return {"log": log.pk, "count": job.pk}
 
 
@@ -83,5 +85,5 @@ def test_a_post_without_a_token_is_refused(client_as: ClientAs, existing: dict[s
 
 
 def test_jobs_of_other_kinds_are_not_shown_as_counts(client_as: ClientAs) -> None:
-    job = JobRun.objects.create(kind="other", title="x", actor="anna", asked_at=timezone.now())
+    job = JobRun.objects.create(kind="other", title="x", actor="anna", requested_at=timezone.now())
     assert client_as(Role.VIEWER).get(reverse("preview:distribution-count", args=[job.pk])).status_code == 404

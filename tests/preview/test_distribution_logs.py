@@ -267,7 +267,7 @@ def test_while_a_count_is_under_way_its_page_polls_itself_and_shows_progress(
         kind=services.KIND,
         title="a count",
         actor="anna",
-        asked_at=timezone.now(),
+        requested_at=timezone.now(),
         started_at=timezone.now(),
         outcome=JobOutcome.RUNNING,
         progress=30,

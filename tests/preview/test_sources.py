@@ -70,7 +70,7 @@ def test_the_table_inherits_the_states_that_the_proxy_holds(play: Play) -> None:
 def test_a_memory_that_may_be_old_shows_how_old(play: Play) -> None:
     edge = play(sets={1: [listed(A)]})
     proxy = edge.remembered(edge.row())
-    ProxyContact.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
+    ProxyContact.objects.update(answered_at=timezone.now() - timedelta(minutes=5))
     assert sources(watched_proxies())[0].name == f"the memory of {proxy.name}, as it was 5 min ago"
     ProxyContact.objects.all().delete()
     assert sources(watched_proxies())[0].name == f"the memory of {proxy.name}, which never answered"

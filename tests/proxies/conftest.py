@@ -57,8 +57,8 @@ def store(proxy: Proxy, mi: MiServer) -> Callable[..., VisitResult]:
     def read_and_store(seconds: float = 0, *, full: bool = True) -> VisitResult:
         question = PollRequest("default", full=full)
         snapshot = question(MiClient(Endpoint.parse(mi.url), timeout=PATIENCE_S)).snapshot
-        asked_at = START + timedelta(seconds=seconds)
-        reports = replace(snapshot.reports, asked_at=asked_at) if snapshot.reports else None
-        return visit(proxy, ProxyAnswer(replace(snapshot, asked_at=asked_at, reports=reports)))
+        requested_at = START + timedelta(seconds=seconds)
+        reports = replace(snapshot.reports, requested_at=requested_at) if snapshot.reports else None
+        return visit(proxy, ProxyAnswer(replace(snapshot, requested_at=requested_at, reports=reports)))
 
     return read_and_store

@@ -44,7 +44,7 @@ def notice(proxy: Proxy, second: float, reported: IdentifierReports) -> LastLoad
 
 
 def reload(proxy: Proxy, before: LoadReports | None, after: LoadReports | None, **other: object) -> LastLoad:
-    columns = {"begun_at": NOON, "rows": ROWS, "problem": "", "fits": True} | other
+    columns = {"started_at": NOON, "rows": ROWS, "problem": "", "fits": True} | other
     record_panel_load(
         proxy,
         "dialplan",
@@ -67,13 +67,13 @@ def clean_reload(proxy: Proxy) -> LastLoad:
 
 def test_the_first_load_of_a_ring_that_is_not_full_is_that_of_the_start(proxy: Proxy) -> None:
     load = notice(proxy, 60, ring((0, 5)))
-    assert (load.source, load.begun_at, load.loaded, load.digest) == (LoadSource.START, NOON, 5, None)
+    assert (load.source, load.started_at, load.loaded, load.digest) == (LoadSource.START, NOON, 5, None)
 
 
 def test_a_second_load_is_by_other_hands(proxy: Proxy) -> None:
     notice(proxy, 60, ring((0, 5)))
     load = notice(proxy, 120, ring((0, 5), (90, 6)))
-    assert (load.source, load.begun_at, load.loaded) == (LoadSource.OTHER, NOON + timedelta(seconds=90), 6)
+    assert (load.source, load.started_at, load.loaded) == (LoadSource.OTHER, NOON + timedelta(seconds=90), 6)
 
 
 def test_a_full_ring_gives_no_start(proxy: Proxy) -> None:
@@ -84,9 +84,9 @@ def test_a_full_ring_gives_no_start(proxy: Proxy) -> None:
 def test_a_clock_that_is_wrong_dates_a_load_between_the_readings(proxy: Proxy) -> None:
     notice(proxy, 1000, ring((0, 5)))
     load = notice(proxy, 1010, ring((0, 5), (90, 6)))
-    assert load.begun_at == NOON + timedelta(seconds=1000)
+    assert load.started_at == NOON + timedelta(seconds=1000)
     load = notice(proxy, 1020, ring((0, 5), (90, 6), (5000, 6)))
-    assert load.begun_at == NOON + timedelta(seconds=1020)
+    assert load.started_at == NOON + timedelta(seconds=1020)
 
 
 def test_what_a_clean_reload_loaded_is_known(proxy: Proxy) -> None:
@@ -166,7 +166,7 @@ def test_where_it_is_not_sure_what_a_reload_read_its_rows_are_not_known(
 
 def test_a_proxy_that_refuses_to_report_has_an_unknown_load(proxy: Proxy) -> None:
     load = notice(proxy, 60, ring())
-    assert (load.source, load.begun_at) == (LoadSource.UNKNOWN, None)
+    assert (load.source, load.started_at) == (LoadSource.UNKNOWN, None)
 
 
 def test_proxies_that_loaded_the_same_share_its_rows(proxy: Proxy) -> None:

@@ -121,12 +121,12 @@ def test_nothing_that_was_known_of_probes_outlasts_a_restart(
     store(60)
     mi.reports = []
     poll = PollRequest("default")(MiClient(Endpoint.parse(mi.url), timeout=PATIENCE_S))
-    poll = replace(poll, snapshot=replace(poll.snapshot, asked_at=at(61), reports=None))
+    poll = replace(poll, snapshot=replace(poll.snapshot, requested_at=at(61), reports=None))
     for began, text in ((at(0), "first"), (at(70), "second")):
         visits.visit(proxy, replace(poll, identity=ProxyIdentity("3.4.18", began, text)))
     assert check() is Check.UNKNOWN
     assert KnownDestination.objects.get(uri="sip:a").probe_answered_at is None
-    assert ProxyContact.objects.get().probes_seen_at is None
+    assert ProxyContact.objects.get().probes_reported_at is None
 
 
 def test_probes_that_are_reported_count_for_more_than_the_word_that_there_are_none(

@@ -55,7 +55,7 @@ def memory(chosen: list[tuple[int, int, int]]) -> MemoryList:
     return MemoryList("default", tuple(destinations), (0,) * len(destinations), with_details=True)
 
 
-def reported(flags: list[tuple[int, int, bool, str]], asked_at: datetime) -> DispatcherReports:
+def reported(flags: list[tuple[int, int, bool, str]], requested_at: datetime) -> DispatcherReports:
     """Reports of (second, number of the URI in set 1, whether active, reason)."""
     texts = (
         StatusReport(
@@ -66,7 +66,7 @@ def reported(flags: list[tuple[int, int, bool, str]], asked_at: datetime) -> Dis
         for second, uri, active, reason in sorted(flags, key=lambda each: each[0])
     )
     ring = IdentifierReports("dispatcher", "default;events", tuple(texts))
-    return DispatcherReports(asked_at, ring, IdentifierReports("dispatcher", "default", ()))
+    return DispatcherReports(requested_at, ring, IdentifierReports("dispatcher", "default", ()))
 
 
 class StoringPanel:
@@ -209,7 +209,7 @@ def test_a_restart_forgets_probes_and_leaves_a_gap(
     assert (plan.started_at, plan.reloaded) == (at(45), True)
     assert plan.gap is not None
     assert plan.gap.why == LOST
-    assert (panel.contact.probes_seen_at, panel.contact.probes_all) == (None, False)
+    assert (panel.contact.probes_reported_at, panel.contact.probes_all) == (None, False)
     assert (panel.contact.version, panel.contact.up_since_text) == ("3.4.18", "second")
 
 

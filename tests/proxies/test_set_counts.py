@@ -27,7 +27,7 @@ def make(db: None) -> MakeProxy:
             return proxy
         failing_since, outcome = (now, TryOutcome.REFUSED) if silent else (None, TryOutcome.ANSWERED)
         ProxyContact.objects.create(
-            proxy=proxy, seen_at=now - timedelta(seconds=2), failing_since=failing_since, outcome=outcome
+            proxy=proxy, answered_at=now - timedelta(seconds=2), failing_since=failing_since, outcome=outcome
         )
         for number, state in enumerate(states.split()):
             uri = f"sip:10.0.0.{number}"

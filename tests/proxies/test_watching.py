@@ -234,8 +234,8 @@ def test_the_next_attempt_shows_that_a_proxy_is_gone(
         [watched] = watched_proxies()
         assert not watched.fresh
         # Far sooner than an answer's age alone would tell it.
-        assert watched.seen_at is not None
-        assert watched.now - watched.seen_at < FRESH_FOR
+        assert watched.answered_at is not None
+        assert watched.now - watched.answered_at < FRESH_FOR
     if breaks == "stops":
         mi.start()
 

@@ -245,10 +245,10 @@ def states_of(watched: Sequence[WatchedProxy]) -> list[tuple[object, ...]]:
             each.proxy.name,
             each.proxy.partition,
             each.contact.sets_digest,
-            (each.proxy.probing, each.contact.probes_seen_at, each.contact.probes_all),
+            (each.proxy.probing, each.contact.probes_reported_at, each.contact.probes_all),
             each.contact.modes_digest,
             each.freshness.value,
-            None if each.fresh else (each.seen_at, each.words, each.silent_since),
+            None if each.fresh else (each.answered_at, each.words, each.silent_since),
         )
         for each in watched
     ]

@@ -104,7 +104,7 @@ def _fits(setting: StateResult, change: StateChange) -> bool:
     """Whether this request may have caused the change."""
     if setting.proxy_id != change.proxy_id or setting.partition not in {"", change.partition}:
         return False
-    if change.state_after not in _states_after(setting.state_wanted or setting.run.state):
+    if change.state_after not in _states_after(setting.state_requested or setting.run.state):
         return False
     ended = setting.ended_at or setting.deadline
     is_open = (
@@ -137,7 +137,7 @@ def _set_by(fitting: Sequence[StateResult], cause: Cause) -> str:
     if first.outcome in {StateOutcome.UNKNOWN, StateOutcome.WAITING} or first.reconciled_at is not None:
         requested = moment_text(first.run.started_at)
         return f"{by}, or by others over MI: the request of {requested} got no answer"
-    if first.state_wanted and first.state_before == first.state_wanted and cause is Cause.MI:
+    if first.state_requested and first.state_before == first.state_requested and cause is Cause.MI:
         return f"{by}, or by others over MI at about the same time"
     return by
 

@@ -166,7 +166,9 @@ class _Past:
 def _on_proxy(each: WatchedProxy, listed: Sequence[KnownDestination], past: _Past, end: datetime) -> OnProxy:
     known = listed[0] if listed else None
     # A silent proxy's state is known up to its last answer only.
-    known_until = end if each.fresh or each.seen_at is None else max(past.begin, min(end, each.seen_at))
+    known_until = (
+        end if each.fresh or each.answered_at is None else max(past.begin, min(end, each.answered_at))
+    )
     line = timeline(
         past.begin,
         known_until,

@@ -247,7 +247,7 @@ def _silent(watched: Sequence[WatchedProxy]) -> Iterator[Problem]:
         return
     for each in silent:
         detail = "Its states below are the last known ones." if each.known else "It never answered."
-        since = each.silent_since or each.seen_at
+        since = each.silent_since or each.answered_at
         yield Problem("bad", f"{each.proxy.name} {each.words}", detail, url, "Proxies", since)
 
 

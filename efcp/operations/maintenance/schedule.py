@@ -163,7 +163,7 @@ def _own_requests(each: MaintenanceOnProxy, state: KnownState, since: datetime) 
     requests = StateResult.objects.filter(
         proxy=each.proxy_id,
         setid=planned.setid,
-        state_wanted=state,
+        state_requested=state,
         outcome__in=_MAY_BE_SET,
         run__actor=_actor(each),
         run__started_at__gte=since,

@@ -63,7 +63,7 @@ class StateResult(models.Model):
     outcome = models.CharField(max_length=16, choices=StateOutcome.choices, default=StateOutcome.WAITING)
     message = models.CharField(max_length=255, blank=True)
     through = models.ForeignKey(Proxy, on_delete=models.SET_NULL, null=True, related_name="+")
-    state_wanted = models.CharField(max_length=8, choices=KnownState.choices, blank=True)
+    state_requested = models.CharField(max_length=8, choices=KnownState.choices, blank=True)
     state_before = models.CharField(max_length=8, blank=True)
     state_after = models.CharField(max_length=8, blank=True)
     deadline = models.DateTimeField()

@@ -94,7 +94,7 @@ class StateLine:
     @property
     def is_in_table(self) -> bool:
         """Whether the table's initial state became the one that was set, as persistent_state makes it."""
-        before, target = self.result.column_before, _COLUMN.get(self.result.state_wanted)
+        before, target = self.result.column_before, _COLUMN.get(self.result.state_requested)
         return before is not None and before != self.column_now and self.column_now == target
 
     @property
@@ -106,7 +106,7 @@ class StateLine:
     def is_surprising(self) -> bool:
         """Whether the proxy took the state and held another when it was read back."""
         after = self.result.state_after
-        return self.outcome is StateOutcome.DONE and bool(after) and after != self.result.state_wanted
+        return self.outcome is StateOutcome.DONE and bool(after) and after != self.result.state_requested
 
     @property
     def needs_attention(self) -> bool:
@@ -204,7 +204,7 @@ def result_lines(run: StateRun, watched: Sequence[WatchedProxy]) -> list[StateLi
 def is_watched(run: StateRun, lines: Sequence[StateLine]) -> bool:
     """Whether a late answer to a probe may still turn back what was set inactive."""
     return timezone.now() <= run.started_at + WATCH_FOR and any(
-        line.outcome is StateOutcome.DONE and line.result.state_wanted == KnownState.INACTIVE
+        line.outcome is StateOutcome.DONE and line.result.state_requested == KnownState.INACTIVE
         for line in lines
     )
 
@@ -245,7 +245,7 @@ def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
     are those requested in the panel.
     """
     until = run.started_at + WATCH_FOR
-    set_inactive = {_key(result) for result in results if result.state_wanted == KnownState.INACTIVE}
+    set_inactive = {_key(result) for result in results if result.state_requested == KnownState.INACTIVE}
     if not set_inactive:
         return set()
     changes = StateChange.objects.filter(
@@ -260,7 +260,7 @@ def _turned_back(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
     ).values_list("proxy_id", "setid", "uri_key")
     by_others = (
         StateResult.objects.filter(run__started_at__gt=run.started_at, run__started_at__lte=until)
-        .exclude(state_wanted=KnownState.INACTIVE)
+        .exclude(state_requested=KnownState.INACTIVE)
         .exclude(outcome=StateOutcome.LEFT)
     )
     reset = set(
@@ -310,7 +310,7 @@ def _why_left(result: StateResult, now: str, is_touched: bool) -> str:
         return GONE
     if now == result.state_before:
         return IS_BACK
-    if is_touched or now != (result.state_after or result.state_wanted):
+    if is_touched or now != (result.state_after or result.state_requested):
         return CHANGED
     if result.state_before == KnownState.PROBING and now == KnownState.INACTIVE:
         return NO_WAY_TO_PROBING
@@ -331,7 +331,7 @@ def _set_later(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
 
 def _left_their_state(run: StateRun, results: Iterable[StateResult]) -> set[Key]:
     """What was seen to leave the state that this run set, even if it came back to it."""
-    states = {_key(result): result.state_after or result.state_wanted for result in results}
+    states = {_key(result): result.state_after or result.state_requested for result in results}
     changes = StateChange.objects.filter(
         proxy__in={proxy_id for proxy_id, _setid, _key in states},
         setid__in={setid for _proxy_id, setid, _key in states},

@@ -150,7 +150,7 @@ def _set_all(target: Target, results: Sequence[StateResult], until: float) -> di
 
 
 def _set(client: MiClient, target: Target, result: StateResult) -> CallOutcome:
-    state = _MI_STATES[KnownState(result.state_wanted)]
+    state = _MI_STATES[KnownState(result.state_requested)]
     try:
         client.ds_set_state(state, result.setid, result.uri, partition=target.partition)
     except RefusedError as error:

@@ -173,7 +173,7 @@ def _create(run: StateRun, targets: Sequence[_TargetState], actor: Actor) -> Non
     live = live_states((target.row.setid, uri_key(target.row.destination)) for target in targets)
     listed = set(
         ProxyContact.objects.filter(
-            proxy__in={target.proxy.pk for target in targets}, asked_at__isnull=False
+            proxy__in={target.proxy.pk for target in targets}, requested_at__isnull=False
         ).values_list("proxy_id", flat=True)
     )
     run.pk = None  # an attempt that was rolled back left its id behind
@@ -200,7 +200,7 @@ def _result(run: StateRun, target: _TargetState, live: LiveStates, listed: set[i
         proxy=proxy,
         setid=row.setid,
         uri=row.destination,
-        state_wanted=target.state,
+        state_requested=target.state,
         state_before=here[0].state if here else "",
         outcome=StateOutcome.LEFT if target.left else outcome,
         message=target.left,
@@ -219,7 +219,7 @@ def _record(row: Destination, results: Sequence[StateResult], actor: Actor) -> N
         "state",
         _subject(row),
         before={f"live state on {result.proxy.name}": result.state_before or None for result in sent},
-        after={f"live state on {result.proxy.name}": result.state_wanted for result in sent},
+        after={f"live state on {result.proxy.name}": result.state_requested for result in sent},
         reason=sent[0].run.reason,
     )
 

@@ -148,7 +148,7 @@ def test_a_proxy_that_does_not_answer_and_one_of_another_partition_differ_from_n
     silent = play(sets={1: [listed(OTHER)]})
     silent.remembered(silent.row("edge-2"))
     long_ago = timezone.now() - timedelta(minutes=5)
-    ProxyContact.objects.filter(proxy__name="edge-2").update(seen_at=long_ago, failing_since=long_ago)
+    ProxyContact.objects.filter(proxy__name="edge-2").update(answered_at=long_ago, failing_since=long_ago)
     apart = play(sets={1: [listed(OTHER)]}, partition="other")
     apart.remembered(apart.row("edge-3", partition="other"))
     [card] = shown(viewer).troubled
@@ -159,7 +159,7 @@ def test_a_proxy_that_does_not_answer_and_one_of_another_partition_differ_from_n
 def test_the_memory_of_a_silent_proxy_is_unknown_and_shown_as_old(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active")
     long_ago = timezone.now() - timedelta(minutes=5)
-    ProxyContact.objects.update(seen_at=long_ago, failing_since=long_ago)
+    ProxyContact.objects.update(answered_at=long_ago, failing_since=long_ago)
     page = viewer.get(reverse("operations:board"))
     assert [each.level for each in page.context["board"].troubled] == [Level.UNKNOWN]
     assert "does not answer" in page.text
@@ -252,7 +252,7 @@ def test_a_word_on_what_a_proxy_probes_is_a_change(edge: FakeProxy, viewer: Clie
     assert polled(viewer, version).status_code == 200
     version = shown(viewer).version
     KnownDestination.objects.update(probe_mode=1)
-    ProxyContact.objects.update(probes_seen_at=timezone.now())
+    ProxyContact.objects.update(probes_reported_at=timezone.now())
     assert polled(viewer, version).status_code == 200
 
 
@@ -279,7 +279,7 @@ def test_a_change_is_sent(edge: FakeProxy, viewer: Client) -> None:
 def test_a_proxy_that_falls_silent_is_a_change(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active")
     version = shown(viewer).version
-    ProxyContact.objects.update(seen_at=timezone.now() - timedelta(minutes=5))
+    ProxyContact.objects.update(answered_at=timezone.now() - timedelta(minutes=5))
     assert polled(viewer, version).status_code == 200
 
 

@@ -134,7 +134,7 @@ def request_state(
         setid=1,
         uri=URI,
         outcome=outcome,
-        state_wanted=state,
+        state_requested=state,
         state_before=before,
         deadline=at + timedelta(seconds=30),
         ended_at=at + timedelta(seconds=1),
@@ -188,7 +188,7 @@ def test_two_people_who_requested_the_same_at_once_are_both_named(
 
 @pytest.mark.parametrize(
     "other",
-    [{"partition": "emea"}, {"setid": 2}, {"state_wanted": "active"}, {"outcome": StateOutcome.REFUSED}],
+    [{"partition": "emea"}, {"setid": 2}, {"state_requested": "active"}, {"outcome": StateOutcome.REFUSED}],
 )
 def test_a_request_for_something_else_explains_nothing(
     proxy: Proxy, add_row: AddRow, viewer: Client, other: dict[str, Any]
@@ -268,7 +268,7 @@ def test_the_page_shows_who_changed_the_row(add_row: AddRow, viewer: Client) -> 
 def test_what_a_silent_proxy_holds_is_unknown_since_its_last_answer(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
-    ProxyContact.objects.update(seen_at=timezone.now() - timedelta(hours=6))
+    ProxyContact.objects.update(answered_at=timezone.now() - timedelta(hours=6))
     [on_proxy] = shown(viewer, add_row(URI)).on_proxies
     assert [each.state for each in on_proxy.timeline.segments] == ["active", ""]
 

@@ -67,7 +67,7 @@ def later(**ahead: float) -> datetime:
 def end_it(out: MaintenanceOnProxy, **ago: float) -> None:
     """Let the time be over."""
     Maintenance.objects.filter(pk=out.maintenance_id).update(ends_at=timezone.now() - timedelta(**ago))
-    ProxyContact.objects.update(seen_at=timezone.now())
+    ProxyContact.objects.update(answered_at=timezone.now())
 
 
 def test_it_is_taken_out_at_once_and_put_back_at_its_end(
@@ -240,7 +240,7 @@ def test_a_proxy_that_does_not_answer_is_retried_for_a_day(
     out = plan(operator, pair)
     run_due(later())
     end_it(out, seconds=1)
-    ProxyContact.objects.update(seen_at=timezone.now() - timedelta(hours=1))
+    ProxyContact.objects.update(answered_at=timezone.now() - timedelta(hours=1))
     run_due(later())
     out.refresh_from_db()
     assert (out.step, state_of(edge)) == (Phase.OUT, "Inactive")

@@ -340,7 +340,7 @@ def test_the_list_shows_why_a_proxy_sends_no_events(client_as: ClientAs, proxy: 
     now, client = timezone.now(), client_as(Role.VIEWER)
     WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
     ProxyContact.objects.update_or_create(
-        proxy=proxy, defaults={"seen_at": now, "tried_at": now, "events_problem": "Not <b>found</b>."}
+        proxy=proxy, defaults={"answered_at": now, "attempted_at": now, "events_problem": "Not <b>found</b>."}
     )
     page = client.get(reverse("proxies:list")).content.decode()
     assert "It sends no events" in page

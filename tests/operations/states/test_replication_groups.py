@@ -128,7 +128,7 @@ def test_a_state_that_comes_a_little_later_is_waited_for(
 
 
 def test_one_that_answers_is_sent_it_before_one_that_does_not(cluster: Cluster) -> None:
-    ProxyContact.objects.filter(proxy=cluster.rows[0]).update(seen_at=None)
+    ProxyContact.objects.filter(proxy=cluster.rows[0]).update(answered_at=None)
     set_state(KnownState.PROBING, *cluster.rows)
     assert cluster.calls() == (0, 1)
 
@@ -181,7 +181,7 @@ def test_members_of_another_partition_are_no_members(play: Play, add_row: AddRow
 def known(name: str, **columns: Any) -> Proxy:
     """A proxy of which nothing but its row matters."""
     proxy = ProxyFactory.create(name=name, mi_url="http://127.0.0.1:1/mi", **columns)
-    ProxyContact.objects.create(proxy=proxy, seen_at=timezone.now())
+    ProxyContact.objects.create(proxy=proxy, answered_at=timezone.now())
     return proxy
 
 

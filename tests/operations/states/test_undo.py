@@ -187,7 +187,7 @@ def test_nothing_is_undone_while_an_answer_may_still_come(operator: Client, load
             setid=1,
             uri=URI,
             outcome=outcome,
-            state_wanted=KnownState.INACTIVE,
+            state_requested=KnownState.INACTIVE,
             state_before=KnownState.ACTIVE,
             deadline=now + timedelta(minutes=1),
         )
