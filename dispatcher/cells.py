@@ -29,11 +29,11 @@ class LiveCell:
     """One destination on one proxy: what the chip says, and what differs.
 
     `state` is "active", "probing", "inactive", "absent" (not in the proxy's memory) or "unknown" (the proxy
-    never answered). `since` is when it began, if known. Where `fresh` is False, the proxy does not answer and
-    `state` is the last known, as of `answered_at`, which a fresh cell lacks. `age` and `answered_age` are both
-    in words: the list renders a row anew when they change (`destination_rows` keeps equal rows). It is not
-    `compared` where the proxy's partition loads another table. `check` tells of an active one whether the
-    proxy probes it. `absence` says why the proxy does not hold it, as far as that is known.
+    never answered). `since` is when it began, if known. Where `fresh` is False, the proxy does not answer
+    and `state` is the last known, as of `answered_at`, which a fresh cell lacks. `age` and `answered_age`
+    are both in words: the list renders a row anew when they change (`destination_rows` keeps equal rows).
+    It is not `compared` where the proxy's partition loads another table. `check` is whether the proxy probes
+    an active one. `absence` is why it is not in the proxy's memory, if known.
     """
 
     proxy: str

@@ -117,7 +117,7 @@ def _in_python(project: Path) -> Iterator[str]:
 def old_words(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """The line of each identifier with a word that is not to be used any more, and the word to use."""
     for node in ast.walk(tree):
-        for name in _identifiers(node):
+        for name in {*_identifiers(node)} - vocabulary.FOREIGN:
             for word in sorted({word.lower() for word in _WORD.findall(name)} | {name.lower()}):
                 if better := vocabulary.REPLACED.get(word):
                     yield getattr(node, "lineno", 1), f"{name}: say {better} instead of {word}"

@@ -43,7 +43,7 @@ OTHER = Actor("other")
 
 
 @dataclass(frozen=True)
-class GuardedForm:
+class FormCase:
     """One form: how to make its row, the page it stands on, what another changes meanwhile, what is sent.
 
     `page` and `address` take the row's primary key where it has one in its address. `changed` are columns
@@ -135,24 +135,22 @@ PROXY = {"name": "mine", "mi_url": "http://127.0.0.1:9/mi", "partition": "defaul
 SOON = {"ends_at": timezone.now() + timedelta(hours=5)}
 
 GUARDED = {
-    "accounts:edit-user": GuardedForm(
+    "accounts:edit-user": FormCase(
         _user, "accounts:edit-user", {"role": "operator", "is_active": "on"}, {"is_active": False}
     ),
-    "accounts:user-password": GuardedForm(
-        _user, "accounts:user-password", NEW_PASSWORD, {"password": "!other"}
-    ),
-    "accounts:delete-user": GuardedForm(_user, "accounts:delete-user", {}, {"role": Role.ADMINISTRATOR}),
-    "dispatcher:edit": GuardedForm(_destination, "dispatcher:edit", ROW, {"weight": "9"}),
-    "dispatcher:delete": GuardedForm(_destination, "dispatcher:delete", {}, {"description": "theirs"}),
-    "dispatcher:name-set": GuardedForm(
+    "accounts:user-password": FormCase(_user, "accounts:user-password", NEW_PASSWORD, {"password": "!other"}),
+    "accounts:delete-user": FormCase(_user, "accounts:delete-user", {}, {"role": Role.ADMINISTRATOR}),
+    "dispatcher:edit": FormCase(_destination, "dispatcher:edit", ROW, {"weight": "9"}),
+    "dispatcher:delete": FormCase(_destination, "dispatcher:delete", {}, {"description": "theirs"}),
+    "dispatcher:name-set": FormCase(
         lambda: DestinationSet.objects.create(setid=1, name="media"),
         "dispatcher:name-set",
         {"name": "mine"},
         {"name": "theirs"},
     ),
-    "dialplan:edit": GuardedForm(_rule, "dialplan:edit", RULE, {"repl_exp": "theirs"}),
-    "dialplan:delete": GuardedForm(_rule, "dialplan:delete", {}, {"repl_exp": "theirs"}),
-    "dialplan:disabled": GuardedForm(
+    "dialplan:edit": FormCase(_rule, "dialplan:edit", RULE, {"repl_exp": "theirs"}),
+    "dialplan:delete": FormCase(_rule, "dialplan:delete", {}, {"repl_exp": "theirs"}),
+    "dialplan:disabled": FormCase(
         _rule,
         "dialplan:disabled",
         {"disabled": "1"},
@@ -160,16 +158,16 @@ GUARDED = {
         "dialplan:list",
         page_takes=_nothing,
     ),
-    "dialplan:move": GuardedForm(
+    "dialplan:move": FormCase(
         _rule, "dialplan:move", {"behind": "2"}, {"match_exp": "^3"}, "dialplan:list", page_takes=_nothing
     ),
-    "dialplan:name": GuardedForm(
+    "dialplan:name": FormCase(
         lambda: DialplanName.objects.create(dpid=1, name="out"),
         "dialplan:name",
         {"name": "mine"},
         {"name": "theirs"},
     ),
-    "dialplan:save-case": GuardedForm(
+    "dialplan:save-case": FormCase(
         _case,
         "dialplan:save-case",
         {"input": "1", "expected": "mine"},
@@ -178,7 +176,7 @@ GUARDED = {
         page_takes=lambda row: [row.dpid],
         address_takes=lambda row: [row.dpid],
     ),
-    "dialplan:delete-case": GuardedForm(
+    "dialplan:delete-case": FormCase(
         _case,
         "dialplan:delete-case",
         {},
@@ -186,18 +184,18 @@ GUARDED = {
         "dialplan:cases",
         page_takes=lambda row: [row.dpid],
     ),
-    "notifications:edit": GuardedForm(
+    "notifications:edit": FormCase(
         _notification,
         "notifications:edit",
         {"name": "mine", "states": ["inactive"], "after_s": "5", "channel": "webhook"}
         | {"url": "http://127.0.0.1:9/", "secret": "s" * 20},
         {"after_s": 600},
     ),
-    "notifications:delete": GuardedForm(_notification, "notifications:delete", {}, {"enabled": False}),
-    "operations:maintenance-end": GuardedForm(
+    "notifications:delete": FormCase(_notification, "notifications:delete", {}, {"enabled": False}),
+    "operations:maintenance-end": FormCase(
         _maintenance, "operations:maintenance-end", {}, SOON, "operations:maintenance", page_takes=_nothing
     ),
-    "operations:maintenance-extend": GuardedForm(
+    "operations:maintenance-extend": FormCase(
         _maintenance,
         "operations:maintenance-extend",
         {"minutes": "5"},
@@ -205,10 +203,10 @@ GUARDED = {
         "operations:maintenance",
         page_takes=_nothing,
     ),
-    "preview:delete-target": GuardedForm(
+    "preview:delete-target": FormCase(
         _lead, "preview:delete-target", {}, {"setid": 2}, "preview:routes", page_takes=_nothing
     ),
-    "preview:save-target": GuardedForm(
+    "preview:save-target": FormCase(
         _lead,
         "preview:save-target",
         {"dpid": "1", "attributes": "", "setid": "9", "algorithm": "4", "flags": ""},
@@ -218,8 +216,8 @@ GUARDED = {
         page_takes=_nothing,
         address_takes=_nothing,
     ),
-    "proxies:edit": GuardedForm(_proxy, "proxies:edit", PROXY, {"mi_url": "http://127.0.0.1:10/mi"}),
-    "proxies:delete": GuardedForm(_proxy, "proxies:delete", {}, {"mi_url": "http://127.0.0.1:10/mi"}),
+    "proxies:edit": FormCase(_proxy, "proxies:edit", PROXY, {"mi_url": "http://127.0.0.1:10/mi"}),
+    "proxies:delete": FormCase(_proxy, "proxies:delete", {}, {"mi_url": "http://127.0.0.1:10/mi"}),
 }
 
 UNGUARDED = {
@@ -353,17 +351,17 @@ def test_a_form_of_a_version_with_another_column_changes_nothing(
     assert stored(row) == before
 
 
-def address_of(form: GuardedForm, row: Model) -> str:
+def address_of(form: FormCase, row: Model) -> str:
     return reverse(form.address, args=form.address_takes(row))
 
 
-def sent_by(form: GuardedForm, row: Model) -> dict[str, Any]:
+def sent_by(form: FormCase, row: Model) -> dict[str, Any]:
     if "behind" not in form.sent:
         return form.sent
     return {"behind": str(Rule.objects.exclude(pk=row.pk).get().pk)}
 
 
-def token_fields(client: Client, form: GuardedForm, row: Model) -> dict[str, str]:
+def token_fields(client: Client, form: FormCase, row: Model) -> dict[str, str]:
     """What the form carries of what its editor sees, as its page has it."""
     if form.asks_first:
         page = client.post(address_of(form, row), sent_by(form, row))

@@ -92,9 +92,10 @@ class ProxyContact(models.Model):
 
     `outcome` is that of the last attempt, at `attempted_at`; `error` has details of a failed one, and
     `failing_since` is the first failure. `answered_at` is when the stored list came, `requested_at` when its
-    request was sent: an answer to an earlier request never replaces it. `sets_digest` is the digest of that list, so that an unchanged one writes no destinations;
-    first hits are not part of it and are stored at a pace of their own (`hits_stored_at`).
-    `plain_until`: until then the proxy is asked without `full`, since a full reply was too large for it.
+    request was sent: an answer to an earlier request never replaces it.
+    `sets_digest` is the digest of that list, so that an unchanged one writes no destinations; first hits are
+    not part of it and are stored at their own pace (`hits_stored_at`).
+    `plain_until`: requests lack `full` until then, because a full reply was too large for the proxy.
     `mixed_at` is when another proxy than the known one answered last, `stranger_start` its text where that
     was the last answer of all.
     Of its probes, since its start: `probes_reported_at` is the last one that a report shows, `probes_read_at`
@@ -102,9 +103,9 @@ class ProxyContact(models.Model):
     `modes_digest` are the loaded rows whose probe modes stand beside its destinations, empty to have them
     written anew.
     `interval_s` is the pace at which the watcher asks this proxy. `known_since` is the first good answer.
-    `flags_cursor` and `loads_cursor` are how far the proxy's reports were read, in its answer to the request of
-    `reports_requested_at`; `late_reports` are read ones that no list has shown yet. `events_problem` is why the
-    proxy sends no events, empty where it does.
+    `flags_cursor` and `loads_cursor` are how far the proxy's reports were read, in its answer to the
+    request of `reports_requested_at`; `late_reports` are read ones that no list has shown yet.
+    `events_problem` is why the proxy sends no events, empty where it does.
     """
 
     proxy = models.OneToOneField(Proxy, on_delete=models.CASCADE, primary_key=True, related_name="contact")

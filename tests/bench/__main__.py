@@ -10,10 +10,10 @@ import argparse
 from tests.bench import call_log, frames, outages, probing, replay, script, takeover, translation
 from tests.bench.clients import Client, OldPerson, Person
 from tests.bench.pages import Pages
-from tests.bench.site import Site, running_site
+from tests.bench.site import BenchSite, running_site
 
 
-def pages(site: Site, sizes: list[int], requests: int) -> None:
+def pages(site: BenchSite, sizes: list[int], requests: int) -> None:
     """Print what is measured of pages at each size."""
     person, bare = Person(site), Client(site.yardstick)
     bare.cookies["sessionid"] = site.yardstick_session

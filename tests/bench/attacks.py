@@ -20,7 +20,7 @@ from pathlib import Path
 from tests import mariadb
 from tests.launch.served import Served, served
 from tests.launch.slow import KINDS, SIGN_IN, slow_clients
-from tests.launch.test_serving import Browser
+from tests.launch.test_serving import Visitor
 
 SLOW = 500
 CLIENTS = 200
@@ -88,7 +88,7 @@ def _status(url: str, cookie: str = "") -> int:
 @contextlib.contextmanager
 def _many_clients(panel: Served) -> Iterator[Counter[int]]:
     """So many signed-in clients that ask for the list again and again."""
-    cookie = "; ".join(f"{each.name}={each.value}" for each in Browser(panel.origin).cookies)
+    cookie = "; ".join(f"{each.name}={each.value}" for each in Visitor(panel.origin).cookies)
     ending, statuses = threading.Event(), Counter[int]()
 
     def ask() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
-from tests.bench.site import PASSWORD, Site
+from tests.bench.site import PASSWORD, BenchSite
 
 DISPATCHER = "/cp/system/dispatcher/"
 DIALPLAN = "/cp/system/dialplan/"
@@ -64,7 +64,7 @@ def text_of(answer: urllib3.BaseHTTPResponse) -> str:
 class Person(Client):
     """A signed-in administrator of the panel. What writes returns when the list after it stands."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: BenchSite) -> None:
         super().__init__(site.origin)
         self.text("/cp/accounts/sign-in/")
         self.send("/cp/accounts/sign-in/", {"username": "admin", "password": PASSWORD})

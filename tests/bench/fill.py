@@ -86,9 +86,9 @@ def _scatter_ages(proxy: Proxy) -> None:
     """Ages from minutes to days, as on a site: rows that are all of one age render alike."""
     dice = random.Random(1)
     now = timezone.now()
-    held = KnownDestination.objects.filter(proxy=proxy).annotate(part=F("pk") % 500)
+    known = KnownDestination.objects.filter(proxy=proxy).annotate(part=F("pk") % 500)
     for part in range(500):
-        held.filter(part=part).update(since=now - timedelta(minutes=dice.randrange(1, 10_000)))
+        known.filter(part=part).update(since=now - timedelta(minutes=dice.randrange(1, 10_000)))
 
 
 def _request(mi_url: str, method: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.bench.clients import DISPATCHER, Client, OldPerson, Person
-from tests.bench.site import PER_SET, Site, fill
+from tests.bench.site import PER_SET, BenchSite, fill
 
 CLIENTS = 8
 WARM_UP = 10
@@ -40,7 +40,7 @@ def in_turns(count: int, acts: Mapping[str, Act]) -> dict[str, list[float]]:
 class Pages:
     """The measurements at one size of the table."""
 
-    site: Site
+    site: BenchSite
     size: int
     requests: int
     person: Person

@@ -26,7 +26,7 @@ MI_URL = os.environ.get("EFCP_BENCH_MI_URL", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class BenchSite:
     """The running panel's origin, the settings under which its commands run, and its proxy's MI.
 
     Beside it stands the yardstick (bare.py) with a session's key, and the old panel where there is one.
@@ -41,7 +41,7 @@ class Site:
 
 
 @contextlib.contextmanager
-def running_site() -> Iterator[Site]:
+def running_site() -> Iterator[BenchSite]:
     """Start the panel with its watcher, and MariaDB and a sandbox proxy where the settings name none.
 
     All is ended in any case.
@@ -67,7 +67,7 @@ def running_site() -> Iterator[Site]:
             contextlib.nullcontext() if MI_URL else _running(["manage.py", "sandbox"], environment),
             _running(["manage.py", "watch"], environment),
         ):
-            yield Site(origin, environment, mi_url, yardstick, session)
+            yield BenchSite(origin, environment, mi_url, yardstick, session)
 
 
 @contextlib.contextmanager
@@ -126,7 +126,7 @@ def _output_of(arguments: list[str], environment: dict[str, str]) -> str:
     ).stdout.strip()
 
 
-def fill(site: Site, rows: int) -> None:
+def fill(site: BenchSite, rows: int) -> None:
     """Put `rows` destinations and rules into the tables, have the proxy load and the watcher read them."""
     command = [sys.executable, "-m", "tests.bench.fill", str(rows), site.mi_url]
     subprocess.run(command, cwd=PROJECT, env=site.environment, check=True)

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.proxies.mi_server import MiServer, listed
+from tests.proxies.mi_server import FakeMi, listed
 from tests.proxies.watchers import fail_or_recover, prepare, watchers
 
 PROXIES = 20
@@ -47,18 +47,18 @@ def main() -> None:
     print(f"most memory in the second quarter {early:.1f} MB, in the last {late:.1f} MB")
 
 
-def _proxy() -> MiServer:
+def _proxy() -> FakeMi:
     per_set = DESTINATIONS // SETS
     sets = {
         setid: [listed(f"sip:gw{number}.set{setid}.example.net:5060") for number in range(per_set)]
         for setid in range(1, SETS + 1)
     }
-    mi = MiServer(sets=sets, reports=[])
+    mi = FakeMi(sets=sets, reports=[])
     mi.start()
     return mi
 
 
-def _minute(number: int, proxies: list[MiServer], database: sqlite3.Connection, pid: int) -> float:
+def _minute(number: int, proxies: list[FakeMi], database: sqlite3.Connection, pid: int) -> float:
     """Let a minute go by with changes all the while; print its line, and return the memory in MB."""
     dice = random.Random(number)
     ticks_before = ticks(pid)

@@ -28,7 +28,7 @@ _SHOWN = f"document.getElementById('set-{SETID}') !== null"
 
 
 @dataclass(frozen=True, slots=True)
-class Outage:
+class OutageDelays:
     """Seconds from the gateway's death until every proxy is shown with it down, and back again."""
 
     down_after_s: float
@@ -56,7 +56,7 @@ def _silent_gateway() -> Iterator[int]:
         yield int(silent.getsockname()[1])
 
 
-def outage(port: int, proxies: int, browser: Browser) -> Outage:
+def outage(port: int, proxies: int, browser: Browser) -> OutageDelays:
     """Let the gateway answer, die and answer again."""
     with sip_endpoint(port):
         _until(browser, f"{_SHOWN} && {_DOWN} === 0")
@@ -66,7 +66,7 @@ def outage(port: int, proxies: int, browser: Browser) -> Outage:
     with sip_endpoint(port):
         began_at = time.monotonic()
         _until(browser, f"{_SHOWN} && {_DOWN} === 0")
-        return Outage(down_after_s, time.monotonic() - began_at)
+        return OutageDelays(down_after_s, time.monotonic() - began_at)
 
 
 def _until(browser: Browser, condition: str) -> None:

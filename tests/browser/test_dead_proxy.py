@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.conftest import Browser, Panel, running_panel
 from tests.browser.test_pages import sign_in
-from tests.proxies.mi_server import MiServer, listed
+from tests.proxies.mi_server import FakeMi, listed
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +17,9 @@ def panel() -> Iterator[Panel]:
 
 
 @pytest.fixture
-def dying(panel: Panel, browser: Browser) -> Iterator[MiServer]:
+def dying(panel: Panel, browser: Browser) -> Iterator[FakeMi]:
     """A proxy that the panel knows and that answers."""
-    server = MiServer(sets={77: [listed("sip:192.0.2.77")]})
+    server = FakeMi(sets={77: [listed("sip:192.0.2.77")]})
     server.start()
     try:
         sign_in(panel, browser)
@@ -34,7 +34,7 @@ def dying(panel: Panel, browser: Browser) -> Iterator[MiServer]:
 
 
 @pytest.mark.browser
-def test_an_open_page_shows_a_dead_proxy_by_itself(panel: Panel, browser: Browser, dying: MiServer) -> None:
+def test_an_open_page_shows_a_dead_proxy_by_itself(panel: Panel, browser: Browser, dying: FakeMi) -> None:
     browser.see(panel.url("system/dispatcher/state/?"))
     browser.wait_for("77 ")
     browser.driver.execute_script("document.body.dataset.same = 'yes'")

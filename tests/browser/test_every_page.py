@@ -146,7 +146,7 @@ def test_what_refreshes_itself_keeps_filter_order_and_page(samples: Samples) -> 
         open_page(samples.panel, browser, page)
         if not browser.driver.find_elements(By.CSS_SELECTOR, REFRESHES):
             continue
-        wait_for_refreshes(browser, page, is_hurried=bool(tried))
+        wait_for_refreshes(browser, page, is_hurried=bool(filled))
         for name, narrow in list(ways_to_narrow(browser)):
             open_page(samples.panel, browser, page)
             wait_for_refreshes(browser, f"{page} after {name}", narrow)

@@ -12,7 +12,7 @@ from efcp.script.knowledge.facts import VERSIONS, knowledge_of
 from efcp.script.language.reading import read_text
 from efcp.script.writing.answers import Answers
 from efcp.script.writing.script import write
-from tests.proxies.mi_server import MiServer
+from tests.proxies.mi_server import FakeMi
 
 DOCKERFILE = (PROJECT_DIR / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE = (PROJECT_DIR / "docker-compose.yml").read_text(encoding="utf-8")
@@ -54,7 +54,7 @@ def test_the_password_is_filled_in_as_it_is_without_being_an_argument(tmp_path: 
 
 
 def test_a_proxy_that_answers_mi_is_alive_and_one_that_does_not_is_not() -> None:
-    proxy = MiServer()
+    proxy = FakeMi()
     proxy.start()
     port = proxy.url.removesuffix("/mi").rsplit(":", 1)[1]
     answering = subprocess.run([PROXY_IS_ALIVE, port], check=False).returncode

@@ -90,7 +90,13 @@ def test_a_release_that_a_template_names_is_found() -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["def forgive(address): ...", "class WrongTries: ...", "x.forgive_all = 1", "import a as forgive"],
+    [
+        "def forgive(address): ...",
+        "class WrongTries: ...",
+        "x.forgive_all = 1",
+        "import a as forgive",
+        "def test_it_is_told(): ...",
+    ],
 )
 def test_a_replaced_word_in_an_identifier_is_found(code: str) -> None:
     assert [line for line, _what in lint.old_words(ast.parse(f"\n{code}"))] == [2]

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
 from tests.launch.conftest import Start
-from tests.launch.panel import Panel
+from tests.launch.panel import PanelProcess
 
 SECONDS = float(os.environ.get("EFCP_TESTS_SQLITE_SECONDS", "6"))
 WRITERS = ("panel", "panel", "watcher", "worker", "sandbox")
 RUNS = r"EFCP runs at"
 
 
-def begin(panel: Panel, kind: str) -> subprocess.Popen[str]:
+def begin(panel: PanelProcess, kind: str) -> subprocess.Popen[str]:
     """Start a writer on the database of the running panel."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
     return subprocess.Popen(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from efcp.configuration import PROJECT_DIR
-from tests.launch.panel import BY_HAND, Panel, free_ports
+from tests.launch.panel import BY_HAND, PanelProcess, free_ports
 
-Start = Callable[..., Panel]
+Start = Callable[..., PanelProcess]
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
         def begin(
             command: Sequence[str] = BY_HAND, *, without: str = "", cwd: Path = PROJECT_DIR, **settings: str
-        ) -> Panel:
+        ) -> PanelProcess:
             chosen = free_ports() | settings
             chosen.pop(without, None)
-            panel = Panel(tmp_path / "var", chosen, cwd, command)
+            panel = PanelProcess(tmp_path / "var", chosen, cwd, command)
             stack.callback(panel.clean_up)
             return panel
 

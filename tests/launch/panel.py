@@ -33,7 +33,7 @@ def free_ports() -> dict[str, str]:
     }
 
 
-class Panel:
+class PanelProcess:
     """`manage.py run` or `make run` under way: its output so far, and its processes."""
 
     def __init__(

@@ -167,7 +167,7 @@ def test_the_server_ends_although_connections_are_open(tmp_path: Path) -> None:
         kept.close()
 
 
-class Browser:
+class Visitor:
     """Somebody signed in."""
 
     def __init__(self, origin: str, *, signs_in: bool = True) -> None:
@@ -215,7 +215,7 @@ class Browser:
 
 
 def test_a_large_call_log_is_uploaded_while_slow_ones_are(panel: Served) -> None:
-    browser = Browser(panel.origin)
+    browser = Visitor(panel.origin)
     with slow_clients(panel.port, 60):
         assert browser.upload(panel.port, rows=400_000) == 302
     assert "a.csv" in browser.get("/cp/preview/spread/logs/")
@@ -264,7 +264,7 @@ def _listens(port: int) -> bool:
 
 
 def test_behind_nginx_with_the_readme_s_lines_slow_clients_stop_nothing(panel: Served, nginx: int) -> None:
-    browser = Browser(panel.origin)
+    browser = Visitor(panel.origin)
     with slow_clients(nginx, SLOW):
         for path in ("/cp/healthz", SIGN_IN):
             assert longest_answer_s(f"http://127.0.0.1:{nginx}{path}", tries=10) < HEAD_WITHIN_S

@@ -12,7 +12,7 @@ from efcp.database.limits import CONNECTION_S
 from tests import mariadb
 from tests.launch.served import Served, served
 from tests.launch.slow import SIGN_IN
-from tests.launch.test_serving import Browser
+from tests.launch.test_serving import Visitor
 
 LIST = "/cp/system/dispatcher/"
 
@@ -34,7 +34,7 @@ def panel(server: mariadb.Server, tmp_path_factory: pytest.TempPathFactory) -> I
         yield running
 
 
-def status_and_text(browser: Browser, path: str) -> tuple[int, str]:
+def status_and_text(browser: Visitor, path: str) -> tuple[int, str]:
     try:
         return 200, browser.get(path)
     except urllib.error.HTTPError as error:
@@ -42,17 +42,17 @@ def status_and_text(browser: Browser, path: str) -> tuple[int, str]:
 
 
 def test_a_stalled_database_is_reported_and_forgotten(panel: Served, server: mariadb.Server) -> None:
-    browser = Browser(panel.origin)
+    browser = Visitor(panel.origin)
     assert LIST in browser.get(LIST)
     pid = int((server.folder / "pid").read_text())
     os.kill(pid, signal.SIGSTOP)
     try:
-        # Browser.get gives up after 30 seconds; a database that stalls for good holds no page that long.
+        # Visitor.get gives up after 30 seconds; a database that stalls for good holds no page that long.
         assert CONNECTION_S < 30
         status, text = status_and_text(browser, LIST)
         assert (status, "The database takes too long" in text) == (503, True)
         assert status_and_text(browser, "/cp/healthz")[0] == 503
-        assert "Sign in" in Browser(panel.origin, signs_in=False).get(SIGN_IN)
+        assert "Sign in" in Visitor(panel.origin, signs_in=False).get(SIGN_IN)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert LIST in browser.get(LIST)
@@ -62,7 +62,7 @@ def test_a_stalled_database_is_reported_and_forgotten(panel: Served, server: mar
 def test_a_statement_that_takes_too_long_is_ended_by_the_server(
     panel: Served, server: mariadb.Server
 ) -> None:
-    browser = Browser(panel.origin)
+    browser = Visitor(panel.origin)
     client = [
         "mariadb",
         "-h127.0.0.1",

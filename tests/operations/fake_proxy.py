@@ -13,13 +13,13 @@ from efcp.proxies.models import Proxy
 from efcp.proxies.reconcile import ProxyAnswer, ProxyIdentity
 from efcp.proxies.visits import visit
 from tests.factories import ProxyFactory
-from tests.proxies.mi_server import JSON, MiServer, listed
+from tests.proxies.mi_server import JSON, FakeMi, listed
 
 STATES = {"a": "Active", "i": "Inactive", "p": "Probing"}
 
 
 @dataclass
-class FakeProxy(MiServer):
+class FakeProxy(FakeMi):
     """An MI server with a memory of its own.
 
     ds_reload takes over `table` (with `discarded` rows dropped), is refused with `reload_refusal`, or waits

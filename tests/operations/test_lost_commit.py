@@ -73,7 +73,7 @@ def test_a_state_is_set(
 def test_a_probe_is_sent(relay: CuttingProxy, actor: Actor) -> None:
     relay.arm(b"COMMIT", "after")
     sent = ProbeToSend("OPTIONS", "sip:127.0.0.1:9", "sip:probe@127.0.0.1", "tcp", "127.0.0.1", 9)
-    probe, ended = probes.start(probes.ProbeRequest(1, 1, "edge", sent), actor)
+    probe, ended = probes.start(probes.PlannedProbe(1, 1, "edge", sent), actor)
     assert ended.wait(15)
     assert ProbeRun.objects.get().pk == probe.pk
     assert ProbeRun.objects.get().ended_at is not None

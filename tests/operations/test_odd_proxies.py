@@ -14,7 +14,7 @@ from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChan
 from efcp.proxies.watch import Watcher
 from tests.factories import ProxyFactory
 from tests.operations.conftest import URI, ClientAs
-from tests.proxies.mi_server import MiServer, listed
+from tests.proxies.mi_server import FakeMi, listed
 
 FAR = int(datetime(9998, 1, 1, tzinfo=UTC).timestamp())
 OTHER = "sip:192.0.2.7;transport=tcp"
@@ -29,7 +29,7 @@ LISTS: list[dict[int, list[Any]]] = [
 @pytest.fixture
 def odd(transactional_db: None) -> Any:
     """A proxy that answers in turn with different lists, and reports of the year 9998 and of 1970."""
-    server = MiServer(up_s=10**18 - 1, up_since="?" * 500)
+    server = FakeMi(up_s=10**18 - 1, up_since="?" * 500)
     server.reports = []
     server.start()
     proxy = ProxyFactory.create(name="odd", mi_url=server.url)

@@ -12,7 +12,7 @@ from efcp.proxies.polling import PollRequest
 from efcp.proxies.reconcile import ProxyAnswer
 from efcp.proxies.visits import VisitResult, visit
 from tests.factories import ProxyFactory
-from tests.proxies.mi_server import MiServer
+from tests.proxies.mi_server import FakeMi
 
 PATIENCE_S = 60.0
 """A limit that no machine is too slow for: what a limit does has tests of its own."""
@@ -20,21 +20,21 @@ START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def mi() -> Iterator[MiServer]:
+def mi() -> Iterator[FakeMi]:
     """An MI server that listens."""
-    server = MiServer()
+    server = FakeMi()
     server.start()
     yield server
     server.stop()
 
 
 @pytest.fixture
-def make_mi() -> Iterator[Callable[[], MiServer]]:
+def make_mi() -> Iterator[Callable[[], FakeMi]]:
     """Return a function that starts further MI servers."""
-    servers: list[MiServer] = []
+    servers: list[FakeMi] = []
 
-    def make() -> MiServer:
-        server = MiServer()
+    def make() -> FakeMi:
+        server = FakeMi()
         server.start()
         servers.append(server)
         return server
@@ -45,13 +45,13 @@ def make_mi() -> Iterator[Callable[[], MiServer]]:
 
 
 @pytest.fixture
-def proxy(db: None, mi: MiServer) -> Proxy:
+def proxy(db: None, mi: FakeMi) -> Proxy:
     """The row of the proxy that `mi` is."""
     return ProxyFactory.create(name="edge-1", mi_url=mi.url)
 
 
 @pytest.fixture
-def store(proxy: Proxy, mi: MiServer) -> Callable[..., VisitResult]:
+def store(proxy: Proxy, mi: FakeMi) -> Callable[..., VisitResult]:
     """Return a function that reads the list of `mi` and stores it as asked for `seconds` after START."""
 
     def read_and_store(seconds: float = 0, *, full: bool = True) -> VisitResult:

@@ -25,7 +25,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @dataclass
-class MiServer:
+class FakeMi:
     """Answers version, uptime, which and ds_list from `sets`; `asked` counts the requests by command.
 
     `full_is_too_large` has ds_list with `full` answered as httpd does beyond its buffer (status 500, a body
@@ -118,7 +118,7 @@ class MiServer:
         return {"name": self.partition, "SETS": sets} if sets else {"name": self.partition}
 
 
-def _handler_of(mi: MiServer) -> type[BaseHTTPRequestHandler]:
+def _handler_of(mi: FakeMi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-from tests.proxies.mi_server import MiServer, listed, wait_until
+from tests.proxies.mi_server import FakeMi, listed, wait_until
 from tests.proxies.watchers import fail_or_recover, prepare, watchers
 
 DESTINATIONS = 20
@@ -69,7 +69,7 @@ class Takeover:
 
 def take_over(folder: Path, changes_without_leader: int) -> Takeover:
     """Run it in `folder`; everything that was started is ended."""
-    mi = MiServer(reports=[], sets={1: [listed(f"sip:gateway-{n}") for n in range(DESTINATIONS)]})
+    mi = FakeMi(reports=[], sets={1: [listed(f"sip:gateway-{n}") for n in range(DESTINATIONS)]})
     mi.start()
     try:
         database_file = prepare(folder, [mi.url])
@@ -82,7 +82,7 @@ def take_over(folder: Path, changes_without_leader: int) -> Takeover:
         mi.stop()
 
 
-def _run(mi: MiServer, database: sqlite3.Connection, watchers: list[int], without_leader: int) -> Takeover:
+def _run(mi: FakeMi, database: sqlite3.Connection, watchers: list[int], without_leader: int) -> Takeover:
     assert wait_until(lambda: len(_states(database)) == DESTINATIONS, 60)
     changes: list[datetime] = []
     for _ in range(BATCHES):
@@ -107,7 +107,7 @@ def _run(mi: MiServer, database: sqlite3.Connection, watchers: list[int], withou
     return Takeover(tuple(changes), _stored(database), _gaps(database), led_again_after_s)
 
 
-def _change(mi: MiServer, changes: list[datetime], count: int) -> None:
+def _change(mi: FakeMi, changes: list[datetime], count: int) -> None:
     """Have `count` changes happen, and the ring go on to another second: reports have no finer moment."""
     for number in range(count):
         changes.append(datetime.now(UTC))
@@ -116,7 +116,7 @@ def _change(mi: MiServer, changes: list[datetime], count: int) -> None:
     assert wait_until(lambda: datetime.now(UTC) >= last + A_SECOND)
 
 
-def _truth(mi: MiServer) -> dict[str, str]:
+def _truth(mi: FakeMi) -> dict[str, str]:
     return {each["URI"]: each["state"].lower() for each in mi.sets[1]}
 
 

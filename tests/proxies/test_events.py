@@ -13,7 +13,7 @@ from efcp.mi import Endpoint, MiClient
 from efcp.proxies.events import EventReceiver, Subscription, is_event
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.watch import Watched
-from tests.proxies.mi_server import MiServer, listed, wait_until
+from tests.proxies.mi_server import FakeMi, listed, wait_until
 from tests.proxies.test_watching import contact_of, watching
 
 GOOD = json.dumps({"jsonrpc": "2.0", "method": "E_DISPATCHER_STATUS", "params": {}}).encode()
@@ -74,14 +74,14 @@ def test_other_notifications_are_no_events(datagram: object) -> None:
     assert not is_event(json.dumps(datagram).encode())
 
 
-def test_a_proxy_is_subscribed_to_the_receivers_address(receiver: EventReceiver, mi: MiServer) -> None:
+def test_a_proxy_is_subscribed_to_the_receivers_address(receiver: EventReceiver, mi: FakeMi) -> None:
     subscription = receiver.open()
     subscribed = subscription(MiClient(Endpoint.parse(mi.url)))
     assert (set(subscribed.peers), subscribed.problem) == ({"127.0.0.1"}, "")
     assert mi.subscribers == [f"udp:127.0.0.1:{subscription.port}"]
 
 
-def test_bound_to_every_address_the_proxy_is_sent_the_one_that_it_reaches(mi: MiServer) -> None:
+def test_bound_to_every_address_the_proxy_is_sent_the_one_that_it_reaches(mi: FakeMi) -> None:
     assert not Subscription("0.0.0.0", 9000)(MiClient(Endpoint.parse(mi.url))).problem
     assert mi.subscribers == ["udp:127.0.0.1:9000"]
 
@@ -123,7 +123,7 @@ def test_a_large_table_is_looked_at_less_often_for_events_too() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_is_followed_by_a_look_long_before_the_next_would_come(mi: MiServer, proxy: Proxy) -> None:
+def test_an_event_is_followed_by_a_look_long_before_the_next_would_come(mi: FakeMi, proxy: Proxy) -> None:
     mi.sets = {1: [listed("sip:a")]}
     with watching(60.0, events_at=("127.0.0.1", 0)):
         assert wait_until(lambda: bool(mi.subscribers) and KnownDestination.objects.exists())
@@ -134,7 +134,7 @@ def test_an_event_is_followed_by_a_look_long_before_the_next_would_come(mi: MiSe
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_busy_port_costs_the_events_and_nothing_else(mi: MiServer, proxy: Proxy) -> None:
+def test_a_busy_port_costs_the_events_and_nothing_else(mi: FakeMi, proxy: Proxy) -> None:
     mi.sets = {1: [listed("sip:a")]}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
@@ -144,7 +144,7 @@ def test_a_busy_port_costs_the_events_and_nothing_else(mi: MiServer, proxy: Prox
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_proxy_that_refuses_to_send_events_is_watched_without(mi: MiServer, proxy: Proxy) -> None:
+def test_a_proxy_that_refuses_to_send_events_is_watched_without(mi: FakeMi, proxy: Proxy) -> None:
     mi.refuses_events = True
     with watching(events_at=("127.0.0.1", 0)):
         assert wait_until(lambda: "Bad parameter" in contact_of(proxy).events_problem)

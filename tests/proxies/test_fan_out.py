@@ -10,7 +10,7 @@ from efcp.mi import MiClient, MiError, RefusedError, UnreachableError
 from efcp.proxies import mi_password
 from efcp.proxies.fan_out import Answer, NotSentError, Target, ask, fan_out, target_of
 from efcp.proxies.models import Proxy
-from tests.proxies.mi_server import MiServer
+from tests.proxies.mi_server import FakeMi
 
 
 def named(name: str, url: str = "http://127.0.0.1:9/mi", **more: object) -> Proxy:
@@ -30,7 +30,7 @@ def version(client: MiClient) -> str:
     return client.version().version
 
 
-def test_an_answer_is_a_value_or_an_error(mi: MiServer, make_mi: Callable[[], MiServer]) -> None:
+def test_an_answer_is_a_value_or_an_error(mi: FakeMi, make_mi: Callable[[], FakeMi]) -> None:
     refusing = make_mi()
     refusing.refusal = "ERROR Unknown partition"
     gone = make_mi()
@@ -47,7 +47,7 @@ def test_an_answer_is_a_value_or_an_error(mi: MiServer, make_mi: Callable[[], Mi
 
 
 @pytest.mark.django_db
-def test_dead_proxies_do_not_delay_the_others(mi: MiServer, make_mi: Callable[[], MiServer]) -> None:
+def test_dead_proxies_do_not_delay_the_others(mi: FakeMi, make_mi: Callable[[], FakeMi]) -> None:
     """The dead ones hang until the answer of the live one is stored."""
     dead = [make_mi() for _ in range(3)]
     for each in dead:
@@ -73,13 +73,13 @@ def test_the_value_of_a_failed_answer_raises_its_error() -> None:
         _ = answer.value
 
 
-def test_a_stored_password_is_sent(mi: MiServer) -> None:
+def test_a_stored_password_is_sent(mi: FakeMi) -> None:
     mi.requires = "Basic dTrDpDpi"
     proxy = named("x", mi.url, mi_username="u", mi_password_encrypted=mi_password.encrypt("ä:b"))
     assert ask(target_of(proxy), version).error is None
 
 
-def test_a_fault_of_the_question_itself_is_not_blamed_on_the_proxy(mi: MiServer) -> None:
+def test_a_fault_of_the_question_itself_is_not_blamed_on_the_proxy(mi: FakeMi) -> None:
     def faulty(_client: MiClient) -> None:
         raise ZeroDivisionError
 

@@ -15,7 +15,7 @@ from efcp.proxies.reconcile import ProxyIdentity
 from efcp.proxies.selectors import watched_proxies
 from efcp.proxies.visits import VisitResult
 from tests.proxies.conftest import PATIENCE_S, START
-from tests.proxies.mi_server import MiServer, listed
+from tests.proxies.mi_server import FakeMi, listed
 
 Store = Callable[..., VisitResult]
 FAILED, ANSWERED = "negative probing reply", "200 OK probing reply"
@@ -37,7 +37,7 @@ def check(uri: str = "sip:a", seconds: float = 60) -> Check | None:
 
 
 @pytest.fixture(autouse=True)
-def _known(mi: MiServer, store: Store) -> None:
+def _known(mi: FakeMi, store: Store) -> None:
     """A proxy with reports, known with two active destinations at START, loaded a minute before."""
     mi.reports = []
     mi.sets = {1: [listed("sip:a"), listed("sip:b")]}
@@ -45,7 +45,7 @@ def _known(mi: MiServer, store: Store) -> None:
     store()
 
 
-def reload(mi: MiServer, seconds: float) -> None:
+def reload(mi: FakeMi, seconds: float) -> None:
     """Have the proxy report a load."""
     mi.loads = [*mi.loads, {"Timestamp": int(at(seconds).timestamp()), "Date": "x", "Log": LOADED}]
 
@@ -77,7 +77,7 @@ def test_an_administrator_s_word_counts_with_the_mode_that_was_loaded(
 
 
 def test_a_probe_that_failed_while_it_was_active_shows_that_it_is_always_probed(
-    mi: MiServer, store: Store
+    mi: FakeMi, store: Store
 ) -> None:
     mi.switch(at(20), "sip:a", "inactive", FAILED)
     mi.switch(at(40), "sip:a", "active", ANSWERED)
@@ -86,7 +86,7 @@ def test_a_probe_that_failed_while_it_was_active_shows_that_it_is_always_probed(
     assert KnownDestination.objects.get(uri="sip:a").probe_answered_at == at(40)
 
 
-def test_an_answered_probe_alone_shows_only_that_the_proxy_probes(mi: MiServer, store: Store) -> None:
+def test_an_answered_probe_alone_shows_only_that_the_proxy_probes(mi: FakeMi, store: Store) -> None:
     mi.switch(at(20), "sip:a", "inactive", "MI command")
     mi.switch(at(40), "sip:a", "active", ANSWERED)
     store(60)
@@ -95,7 +95,7 @@ def test_an_answered_probe_alone_shows_only_that_the_proxy_probes(mi: MiServer, 
     assert check() is Check.CHECKED
 
 
-def test_what_a_report_showed_does_not_outlast_the_next_load(mi: MiServer, store: Store) -> None:
+def test_what_a_report_showed_does_not_outlast_the_next_load(mi: FakeMi, store: Store) -> None:
     mi.switch(at(20), "sip:a", "inactive", FAILED)
     mi.switch(at(40), "sip:a", "active", ANSWERED)
     store(60)
@@ -105,7 +105,7 @@ def test_what_a_report_showed_does_not_outlast_the_next_load(mi: MiServer, store
     assert check(seconds=80) is Check.UNKNOWN
 
 
-def test_a_probe_of_what_is_not_marked_for_it_shows_that_all_are_probed(mi: MiServer, store: Store) -> None:
+def test_a_probe_of_what_is_not_marked_for_it_shows_that_all_are_probed(mi: FakeMi, store: Store) -> None:
     KnownDestination.objects.update(probe_mode=0)
     mi.switch(at(20), "sip:a", "inactive", FAILED)
     mi.switch(at(40), "sip:a", "active", ANSWERED)
@@ -113,9 +113,7 @@ def test_a_probe_of_what_is_not_marked_for_it_shows_that_all_are_probed(mi: MiSe
     assert check("sip:b") is Check.CHECKED
 
 
-def test_nothing_that_was_known_of_probes_outlasts_a_restart(
-    mi: MiServer, store: Store, proxy: Proxy
-) -> None:
+def test_nothing_that_was_known_of_probes_outlasts_a_restart(mi: FakeMi, store: Store, proxy: Proxy) -> None:
     mi.switch(at(20), "sip:a", "inactive", FAILED)
     mi.switch(at(40), "sip:a", "active", ANSWERED)
     store(60)
@@ -130,7 +128,7 @@ def test_nothing_that_was_known_of_probes_outlasts_a_restart(
 
 
 def test_probes_that_are_reported_count_for_more_than_the_word_that_there_are_none(
-    mi: MiServer, store: Store
+    mi: FakeMi, store: Store
 ) -> None:
     Proxy.objects.update(probing="none")
     mi.switch(at(20), "sip:a", "inactive", FAILED)
@@ -139,7 +137,7 @@ def test_probes_that_are_reported_count_for_more_than_the_word_that_there_are_no
     assert (check("sip:a"), check("sip:b")) == (Check.CHECKED, Check.UNKNOWN)
 
 
-def test_a_report_of_the_future_is_no_answer_of_the_future(mi: MiServer, store: Store) -> None:
+def test_a_report_of_the_future_is_no_answer_of_the_future(mi: FakeMi, store: Store) -> None:
     mi.switch(at(5), "sip:a", "inactive", "MI command")
     mi.switch(at(90_000), "sip:a", "active", ANSWERED)
     store(60)
@@ -154,7 +152,7 @@ def test_a_report_of_the_future_is_no_answer_of_the_future(mi: MiServer, store: 
 
 
 def test_only_an_active_destination_of_an_answering_proxy_is_reported_as_checked(
-    mi: MiServer, store: Store
+    mi: FakeMi, store: Store
 ) -> None:
     Proxy.objects.update(probing="all")
     mi.sets[1][0]["state"] = "Inactive"

@@ -25,7 +25,7 @@ from efcp.proxies.selectors import (
 from efcp.proxies.visits import VisitResult
 from tests.factories import ProxyFactory
 from tests.proxies.conftest import START
-from tests.proxies.mi_server import MiServer, listed
+from tests.proxies.mi_server import FakeMi, listed
 
 Store = Callable[..., VisitResult]
 
@@ -88,9 +88,7 @@ def test_an_answer_of_the_future_is_not_live_for_good(store: Store, proxy: Proxy
     assert freshness_after(1) is Freshness.SILENT
 
 
-def test_a_clock_that_was_set_back_does_not_stop_the_watching(
-    store: Store, proxy: Proxy, mi: MiServer
-) -> None:
+def test_a_clock_that_was_set_back_does_not_stop_the_watching(store: Store, proxy: Proxy, mi: FakeMi) -> None:
     far = (timezone.now() - START).total_seconds() + 3600
     store(far)
     mi.sets = {1: [listed("sip:a")]}
@@ -126,7 +124,7 @@ def test_proxies_with_their_contact_are_one_query(
 
 
 def test_live_states_of_many_destinations_are_one_query(
-    mi: MiServer, store: Store, django_assert_num_queries: DjangoAssertNumQueries
+    mi: FakeMi, store: Store, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     mi.sets = {
         1: [listed("sip:A"), listed("sip:a", "Probing"), listed("sip:b")],
@@ -144,7 +142,7 @@ def test_live_states_of_many_destinations_are_one_query(
 
 
 def test_states_of_disabled_proxies_and_former_partitions_are_not_live(
-    mi: MiServer, store: Store, proxy: Proxy
+    mi: FakeMi, store: Store, proxy: Proxy
 ) -> None:
     mi.sets = {1: [listed("sip:a")]}
     store()
@@ -160,7 +158,7 @@ def test_nothing_requested_is_no_query(django_assert_num_queries: DjangoAssertNu
         assert live_states([]) == {}
 
 
-def test_changes_are_listed_from_the_newest(mi: MiServer, store: Store) -> None:
+def test_changes_are_listed_from_the_newest(mi: FakeMi, store: Store) -> None:
     mi.sets = {1: [listed("sip:a")]}
     store()
     for seconds, state in ((2, "Probing"), (4, "Inactive")):

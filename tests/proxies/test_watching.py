@@ -30,7 +30,7 @@ from efcp.proxies.selectors import FRESH_FOR, watched_proxies
 from efcp.proxies.watch import EventPlace, Watcher
 from tests.factories import ProxyFactory
 from tests.proxies.conftest import PATIENCE_S
-from tests.proxies.mi_server import MiServer, listed, wait_until
+from tests.proxies.mi_server import FakeMi, listed, wait_until
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def contact_of(proxy: Proxy) -> ProxyContact:
     return ProxyContact.objects.filter(proxy=proxy).first() or ProxyContact()
 
 
-def test_one_round_reads_version_start_and_destinations(mi: MiServer, proxy: Proxy) -> None:
+def test_one_round_reads_version_start_and_destinations(mi: FakeMi, proxy: Proxy) -> None:
     mi.sets = {1: [listed("sip:a", "Probing")]}
     results = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert results["edge-1"].problem == ""
@@ -76,26 +76,26 @@ def test_one_round_reads_version_start_and_destinations(mi: MiServer, proxy: Pro
 
 
 def test_the_command_prints_the_outcome_per_proxy(
-    proxy: Proxy, mi: MiServer, capsys: pytest.CaptureFixture[str]
+    proxy: Proxy, mi: FakeMi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mi.refusal = "ERROR Unknown partition"
     call_command("watch", once=True)
     assert capsys.readouterr().out == "edge-1: The proxy refused: ERROR Unknown partition (500).\n"
 
 
-def test_a_disabled_proxy_is_not_polled(proxy: Proxy, mi: MiServer) -> None:
+def test_a_disabled_proxy_is_not_polled(proxy: Proxy, mi: FakeMi) -> None:
     Proxy.objects.update(enabled=False)
     assert Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once() == {}
     assert not mi.requests
 
 
-def test_a_proxy_without_the_partition_is_reported(proxy: Proxy, mi: MiServer) -> None:
+def test_a_proxy_without_the_partition_is_reported(proxy: Proxy, mi: FakeMi) -> None:
     mi.partition = "other"
     results = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert results["edge-1"].problem == "The proxy has no dispatcher partition “default”."
 
 
-def test_an_unreadable_password_is_a_clear_state(proxy: Proxy, mi: MiServer) -> None:
+def test_an_unreadable_password_is_a_clear_state(proxy: Proxy, mi: FakeMi) -> None:
     Proxy.objects.update(mi_password_encrypted=b"of another key")
     Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     assert "can't be read with this installation's secret key" in contact_of(proxy).error
@@ -103,7 +103,7 @@ def test_an_unreadable_password_is_a_clear_state(proxy: Proxy, mi: MiServer) -> 
 
 
 def test_a_list_too_large_with_details_is_read_without_and_that_is_remembered(
-    proxy: Proxy, mi: MiServer
+    proxy: Proxy, mi: FakeMi
 ) -> None:
     mi.sets = {1: [listed("sip:a")]}
     mi.full_is_too_large = True
@@ -114,7 +114,7 @@ def test_a_list_too_large_with_details_is_read_without_and_that_is_remembered(
     assert (mi.requests["ds_list full"], mi.requests["ds_list"]) == (1, 2)
 
 
-def test_the_full_list_is_retried_after_a_time(proxy: Proxy, mi: MiServer) -> None:
+def test_the_full_list_is_retried_after_a_time(proxy: Proxy, mi: FakeMi) -> None:
     mi.full_is_too_large = True
     Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
     ProxyContact.objects.update(plain_until=datetime(2026, 1, 1, tzinfo=UTC))
@@ -123,7 +123,7 @@ def test_the_full_list_is_retried_after_a_time(proxy: Proxy, mi: MiServer) -> No
     assert contact_of(proxy).with_details
 
 
-def test_a_restart_is_noticed_by_the_proxys_own_text(mi: MiServer, proxy: Proxy) -> None:
+def test_a_restart_is_noticed_by_the_proxys_own_text(mi: FakeMi, proxy: Proxy) -> None:
     now = datetime.now(UTC)
     text = "Mon Nov 23 09:38:34 2026"
     poll = PollRequest("default")(MiClient(Endpoint.parse(mi.url), timeout=PATIENCE_S))
@@ -137,7 +137,7 @@ def test_a_restart_is_noticed_by_the_proxys_own_text(mi: MiServer, proxy: Proxy)
     assert contact_of(proxy).version == "3.6.8"
 
 
-def test_no_state_lasts_since_before_a_restart(mi: MiServer, proxy: Proxy) -> None:
+def test_no_state_lasts_since_before_a_restart(mi: FakeMi, proxy: Proxy) -> None:
     mi.sets = {1: [listed("sip:a"), listed("sip:b")]}
     mi.up_s = 20_000
     watcher = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S)
@@ -153,9 +153,7 @@ def test_no_state_lasts_since_before_a_restart(mi: MiServer, proxy: Proxy) -> No
     assert found == {"sip:a": started_at, "sip:b": switched_at}
 
 
-def test_two_proxies_at_one_address_are_reported_and_their_lists_kept_apart(
-    mi: MiServer, proxy: Proxy
-) -> None:
+def test_two_proxies_at_one_address_are_reported_and_their_lists_kept_apart(mi: FakeMi, proxy: Proxy) -> None:
     watcher = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S)
     mine = {1: [listed("sip:a")]}
     for _ in range(3):
@@ -169,7 +167,7 @@ def test_two_proxies_at_one_address_are_reported_and_their_lists_kept_apart(
     assert (watched.fresh, watched.words) == (False, "answers for several proxies in turn")
 
 
-def test_another_proxy_may_take_an_address_over(mi: MiServer, proxy: Proxy) -> None:
+def test_another_proxy_may_take_an_address_over(mi: FakeMi, proxy: Proxy) -> None:
     watcher = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S)
     watcher.poll_once()
     mi.sets, mi.up_since, mi.up_s = {1: [listed("sip:a")]}, "Thu Nov 26 12:00:00 2026", 90_000
@@ -179,13 +177,13 @@ def test_another_proxy_may_take_an_address_over(mi: MiServer, proxy: Proxy) -> N
 
 
 @pytest.mark.parametrize("up_s", [10**18 - 1, 0])
-def test_a_start_that_can_t_be_meant_breaks_nothing(mi: MiServer, proxy: Proxy, up_s: int) -> None:
+def test_a_start_that_can_t_be_meant_breaks_nothing(mi: FakeMi, proxy: Proxy, up_s: int) -> None:
     mi.up_s, mi.up_since = up_s, "x" * 300
     assert Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()["edge-1"].problem == ""
 
 
 @pytest.mark.django_db(transaction=True)
-def test_states_are_followed_and_the_watcher_shows_that_it_lives(mi: MiServer, proxy: Proxy) -> None:
+def test_states_are_followed_and_the_watcher_shows_that_it_lives(mi: FakeMi, proxy: Proxy) -> None:
     mi.sets = {1: [listed("sip:a")]}
     with watching():
         assert wait_until(lambda: state_of("sip:a") == "active")
@@ -196,7 +194,7 @@ def test_states_are_followed_and_the_watcher_shows_that_it_lives(mi: MiServer, p
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_proxy_that_vanishes_and_returns_is_followed_again(mi: MiServer, proxy: Proxy) -> None:
+def test_a_proxy_that_vanishes_and_returns_is_followed_again(mi: FakeMi, proxy: Proxy) -> None:
     mi.sets = {1: [listed("sip:a")]}
     with watching():
         assert wait_until(lambda: state_of("sip:a") == "active")
@@ -221,7 +219,7 @@ def test_a_proxy_that_vanishes_and_returns_is_followed_again(mi: MiServer, proxy
     ],
 )
 def test_the_next_attempt_shows_that_a_proxy_is_gone(
-    mi: MiServer, proxy: Proxy, breaks: str, outcome: TryOutcome
+    mi: FakeMi, proxy: Proxy, breaks: str, outcome: TryOutcome
 ) -> None:
     mi.sets = {1: [listed("sip:a")]}
     with watching(limit_s=3.0 if breaks == "hangs" else PATIENCE_S):
@@ -242,7 +240,7 @@ def test_the_next_attempt_shows_that_a_proxy_is_gone(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_proxy_with_a_costly_list_is_known_to_be_gone_long_before_its_next_list(
-    mi: MiServer, proxy: Proxy
+    mi: FakeMi, proxy: Proxy
 ) -> None:
     # As it was left by a watcher that found one list to cost six seconds.
     visits.visit(proxy, PollRequest("default")(MiClient(Endpoint.parse(mi.url), timeout=PATIENCE_S)))
@@ -268,7 +266,7 @@ def test_a_proxy_with_a_costly_list_is_known_to_be_gone_long_before_its_next_lis
 
 @pytest.mark.django_db(transaction=True)
 def test_a_proxy_that_hangs_delays_the_others_by_nothing(
-    mi: MiServer, proxy: Proxy, make_mi: Callable[[], MiServer]
+    mi: FakeMi, proxy: Proxy, make_mi: Callable[[], FakeMi]
 ) -> None:
     hanging = make_mi()
     hanging.hangs = True
@@ -282,7 +280,7 @@ def test_a_proxy_that_hangs_delays_the_others_by_nothing(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_proxy_added_or_edited_while_it_runs_is_picked_up(
-    mi: MiServer, proxy: Proxy, make_mi: Callable[[], MiServer]
+    mi: FakeMi, proxy: Proxy, make_mi: Callable[[], FakeMi]
 ) -> None:
     other = make_mi()
     other.sets = {1: [listed("sip:other")]}
@@ -294,7 +292,7 @@ def test_a_proxy_added_or_edited_while_it_runs_is_picked_up(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_deleted_proxy_is_left_alone_and_the_watcher_goes_on(
-    mi: MiServer, proxy: Proxy, make_mi: Callable[[], MiServer]
+    mi: FakeMi, proxy: Proxy, make_mi: Callable[[], FakeMi]
 ) -> None:
     other = make_mi()
     ProxyFactory.create(name="edge-2", mi_url=other.url)
@@ -307,7 +305,7 @@ def test_a_deleted_proxy_is_left_alone_and_the_watcher_goes_on(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_panel_and_watcher_storing_at_once_lose_nothing(mi: MiServer, proxy: Proxy) -> None:
+def test_panel_and_watcher_storing_at_once_lose_nothing(mi: FakeMi, proxy: Proxy) -> None:
     mi.sets = {1: [listed(f"sip:{number}") for number in range(50)]}
 
     def poll_again_and_again() -> None:
@@ -331,7 +329,7 @@ def test_panel_and_watcher_storing_at_once_lose_nothing(mi: MiServer, proxy: Pro
 
 @pytest.mark.mariadb
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_cuts_every_connection_is_outlived_without_a_gap(mi: MiServer, proxy: Proxy) -> None:
+def test_a_database_that_cuts_every_connection_is_outlived_without_a_gap(mi: FakeMi, proxy: Proxy) -> None:
     mi.sets, mi.reports = {1: [listed("sip:a")]}, []
     with watching():
         assert wait_until(lambda: state_of("sip:a") == "active")
@@ -362,7 +360,7 @@ def cut_all_connections_but_this() -> None:
                 cursor.execute("KILL %s", [number])
 
 
-def test_a_restart_leaves_a_gap_also_where_no_report_was_ever_given(mi: MiServer, proxy: Proxy) -> None:
+def test_a_restart_leaves_a_gap_also_where_no_report_was_ever_given(mi: FakeMi, proxy: Proxy) -> None:
     mi.sets, mi.reports, mi.up_s = {1: [listed("sip:a")]}, [], 20_000
     watcher = Watcher(2.0, threading.Event(), limit_s=PATIENCE_S)
     watcher.poll_once()

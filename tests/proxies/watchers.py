@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
-from tests.proxies.mi_server import JSON, MiServer
+from tests.proxies.mi_server import JSON, FakeMi
 
 ENDS_WITHIN_S = 30.0
 
@@ -45,7 +45,7 @@ def watchers(folder: Path, count: int) -> Iterator[list[subprocess.Popen[bytes]]
             watcher.wait(ENDS_WITHIN_S)
 
 
-def fail_or_recover(mi: MiServer, destination: JSON) -> None:
+def fail_or_recover(mi: FakeMi, destination: JSON) -> None:
     """Have a destination fail a probe, or answer one again; the proxy reports it."""
     fails = destination["state"] == "Active"
     destination["state"] = "Probing" if fails else "Active"

@@ -23,7 +23,7 @@ LOOPBACKS = ("127.0.0.1", "::1") if _has_ipv6() else ("127.0.0.1",)
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class UdpPeer:
     """A UDP socket on loopback that a destination's URI names."""
 
     socket: socket.socket
@@ -45,16 +45,16 @@ class Peer:
 
 
 @contextlib.contextmanager
-def silent(host: str = "127.0.0.1", port: int = 0) -> Iterator[Peer]:
+def silent(host: str = "127.0.0.1", port: int = 0) -> Iterator[UdpPeer]:
     """A peer that answers nothing, on a free port or on this one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as bound:
         bound.bind((host, port))
-        yield Peer(bound)
+        yield UdpPeer(bound)
 
 
 @contextlib.contextmanager
-def answering(code: int, host: str = "127.0.0.1", port: int = 0) -> Iterator[Peer]:
+def answering(code: int, host: str = "127.0.0.1", port: int = 0) -> Iterator[UdpPeer]:
     """A peer that answers each request with `code`."""
     with silent(host, port) as peer:
         stopping = threading.Event()

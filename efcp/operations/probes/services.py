@@ -26,7 +26,7 @@ class ProbesBusyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeRequest:
+class PlannedProbe:
     """A probe of the destination of row `row_id`, with the name of the proxy whose address is taken."""
 
     row_id: int
@@ -35,7 +35,7 @@ class ProbeRequest:
     sent: ProbeToSend
 
 
-def start(request: ProbeRequest, actor: Actor) -> tuple[ProbeRun, threading.Event]:
+def start(request: PlannedProbe, actor: Actor) -> tuple[ProbeRun, threading.Event]:
     """Begin the probe in a thread of its own; return it, and an event that is set at its end.
 
     Raises ProbesBusyError.
@@ -49,7 +49,7 @@ def start(request: ProbeRequest, actor: Actor) -> tuple[ProbeRun, threading.Even
     return probe, in_background(lambda: _execute(probe, request.sent), "probe")
 
 
-def _probe(request: ProbeRequest, actor: Actor) -> ProbeRun:
+def _probe(request: PlannedProbe, actor: Actor) -> ProbeRun:
     now, sent = timezone.now(), request.sent
     return ProbeRun(
         setid=request.setid,
@@ -68,7 +68,7 @@ def _probe(request: ProbeRequest, actor: Actor) -> ProbeRun:
 
 
 @retried_on_lock
-def _create(probe: ProbeRun, request: ProbeRequest, actor: Actor) -> None:
+def _create(probe: ProbeRun, request: PlannedProbe, actor: Actor) -> None:
     sent = request.sent
     probe.pk = None  # an attempt that was rolled back left its id behind
     with serialized_writes("efcp_probe"):

@@ -57,7 +57,7 @@ def _start(
     )
     try:
         _probe, ended = services.start(
-            services.ProbeRequest(row.pk, row.setid, target.proxy, sent), actor_of(request)
+            services.PlannedProbe(row.pk, row.setid, target.proxy, sent), actor_of(request)
         )
     except services.ProbesBusyError as error:
         messages.error(request, str(error))

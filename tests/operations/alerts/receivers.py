@@ -49,7 +49,7 @@ class HookServer:
         self._server.server_close()
 
 
-class MailServer:
+class MailReceiver:
     """As much of SMTP (RFC 5321) as a client needs to leave a message; `refuses` has recipients refused.
 
     With `breaks_off` it takes the message and closes the connection without a word.

@@ -19,7 +19,7 @@ from efcp.operations.alerts.delivery import LOST_AFTER, PAUSES, encrypted_secret
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.models import KnownDestination, Proxy, StateChange
 from tests.factories import ProxyFactory
-from tests.operations.alerts.receivers import HookServer, MailServer
+from tests.operations.alerts.receivers import HookServer, MailReceiver
 from tests.operations.conftest import URI
 
 SECRET = "a-secret-of-the-receiver"
@@ -36,9 +36,9 @@ def hook(transactional_db: None) -> Iterator[HookServer]:
 
 
 @pytest.fixture
-def mail(settings: Settings) -> Iterator[MailServer]:
+def mail(settings: Settings) -> Iterator[MailReceiver]:
     """A mail server that the settings name."""
-    server = MailServer()
+    server = MailReceiver()
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
     yield server
@@ -284,7 +284,7 @@ def test_what_was_being_sent_when_the_panel_died_is_not_sent_again(proxy: Proxy,
     assert not hook.received
 
 
-def test_by_e_mail_to_every_recipient(proxy: Proxy, mail: MailServer) -> None:
+def test_by_e_mail_to_every_recipient(proxy: Proxy, mail: MailReceiver) -> None:
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org, bob@example.org")
     become("probing", after(0))
     run_due(after(61))
@@ -295,7 +295,7 @@ def test_by_e_mail_to_every_recipient(proxy: Proxy, mail: MailServer) -> None:
     assert f"{URI} in set 1  on edge-1: probing since" in message.get_content()
 
 
-def test_a_hostile_uri_adds_no_header(proxy: Proxy, mail: MailServer) -> None:
+def test_a_hostile_uri_adds_no_header(proxy: Proxy, mail: MailReceiver) -> None:
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
     KnownDestination.objects.update(uri="sip:x\r\nBcc: eve@example.org", state="probing", since=after(0))
     run_due(after(61))
@@ -304,7 +304,7 @@ def test_a_hostile_uri_adds_no_header(proxy: Proxy, mail: MailServer) -> None:
     assert Notice.objects.get().state == NoticeState.SENT
 
 
-def test_a_mail_server_that_refuses_is_retried(proxy: Proxy, mail: MailServer) -> None:
+def test_a_mail_server_that_refuses_is_retried(proxy: Proxy, mail: MailReceiver) -> None:
     mail.refuses = True
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
     become("probing", after(0))
@@ -313,7 +313,7 @@ def test_a_mail_server_that_refuses_is_retried(proxy: Proxy, mail: MailServer) -
     assert (notice.state, "nobody of that name" in notice.error) == (NoticeState.WAITING, True)
 
 
-def test_a_mail_that_may_have_been_taken_is_not_sent_again(proxy: Proxy, mail: MailServer) -> None:
+def test_a_mail_that_may_have_been_taken_is_not_sent_again(proxy: Proxy, mail: MailReceiver) -> None:
     mail.breaks_off = True
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org")
     become("probing", after(0))

@@ -19,7 +19,7 @@ from efcp.proxies.mi_password import decrypt, encrypt
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
 from efcp.proxies.watch import Watcher
 from tests.factories import ProxyFactory
-from tests.proxies.mi_server import MiServer, listed
+from tests.proxies.mi_server import FakeMi, listed
 from tests.tokens import fresh
 
 ClientAs = Callable[[Role | None], Client]
@@ -211,7 +211,7 @@ def test_the_stored_password_is_on_no_page_and_in_no_record(administrator: Clien
 
 
 def test_a_stored_password_is_not_sent_to_another_host(
-    administrator: Client, proxy: Proxy, make_mi: Callable[[], MiServer]
+    administrator: Client, proxy: Proxy, make_mi: Callable[[], FakeMi]
 ) -> None:
     other = make_mi()
     Proxy.objects.update(mi_password_encrypted=encrypt("geheim"))
@@ -276,7 +276,7 @@ def test_saving_without_a_change_writes_no_record(administrator: Client, proxy: 
 
 
 def test_deleting_needs_confirmation_and_takes_all_that_is_known(
-    administrator: Client, proxy: Proxy, mi: MiServer
+    administrator: Client, proxy: Proxy, mi: FakeMi
 ) -> None:
     mi.sets = {1: [listed("sip:a")]}
     Watcher(2.0, threading.Event()).poll_once()
@@ -289,7 +289,7 @@ def test_deleting_needs_confirmation_and_takes_all_that_is_known(
     assert AuditRecord.objects.get().action == "delete"
 
 
-def test_the_test_button_shows_what_was_found(client_as: ClientAs, proxy: Proxy, mi: MiServer) -> None:
+def test_the_test_button_shows_what_was_found(client_as: ClientAs, proxy: Proxy, mi: FakeMi) -> None:
     mi.sets = {1: [listed("sip:a")], 2: [listed("sip:b")]}
     text = client_as(Role.OPERATOR).post(reverse("proxies:test", args=[proxy.pk])).content.decode()
     assert "OpenSIPS 3.4.18 (x86_64/linux)" in text
@@ -299,7 +299,7 @@ def test_the_test_button_shows_what_was_found(client_as: ClientAs, proxy: Proxy,
 
 
 def test_the_test_button_names_the_commands_that_are_missing(
-    administrator: Client, proxy: Proxy, mi: MiServer
+    administrator: Client, proxy: Proxy, mi: FakeMi
 ) -> None:
     mi.commands = ("dispatcher:list", "dispatcher:reload", "ds_set_state")
     text = administrator.post(reverse("proxies:test", args=[proxy.pk])).content.decode()
@@ -312,7 +312,7 @@ def test_the_test_button_reports_that_nobody_answers(administrator: Client, prox
     assert "127.0.0.1:1 can't be reached" in text
 
 
-def test_an_address_can_be_tested_before_it_is_saved(administrator: Client, mi: MiServer) -> None:
+def test_an_address_can_be_tested_before_it_is_saved(administrator: Client, mi: FakeMi) -> None:
     sent = {**NEW, "mi_url": mi.url}
     page = administrator.post(reverse("proxies:try-new"), sent)
     fragment = administrator.post(reverse("proxies:try-new"), sent, headers={"HX-Request": "true"})
@@ -322,7 +322,7 @@ def test_an_address_can_be_tested_before_it_is_saved(administrator: Client, mi: 
     assert not Proxy.objects.exists()
 
 
-def test_trying_an_edit_uses_the_stored_password(administrator: Client, proxy: Proxy, mi: MiServer) -> None:
+def test_trying_an_edit_uses_the_stored_password(administrator: Client, proxy: Proxy, mi: FakeMi) -> None:
     mi.requires = "Basic dTpnZWhlaW0="
     Proxy.objects.update(mi_username="u", mi_password_encrypted=encrypt("geheim"))
     proxy.refresh_from_db()
@@ -399,7 +399,7 @@ def test_a_proxy_is_only_at_networks_that_the_site_permits(administrator: Client
 
 
 def test_a_proxy_at_another_network_is_not_contacted(administrator: Client, settings: Settings) -> None:
-    server = MiServer()
+    server = FakeMi()
     server.start()
     proxy = ProxyFactory.create(name="edge-1", mi_url=server.url)
     settings.PROXY_NETWORKS = (ip_network("10.0.0.0/8"),)
@@ -412,7 +412,7 @@ def test_a_proxy_at_another_network_is_not_contacted(administrator: Client, sett
 def test_what_answers_there_is_quoted_to_administrators_alone(
     administrator: Client, client_as: ClientAs
 ) -> None:
-    server = MiServer(requires="Basic x")
+    server = FakeMi(requires="Basic x")
     server.start()
     proxy = ProxyFactory.create(name="edge-1", mi_url=server.url)
     address = reverse("proxies:test", args=[proxy.pk])

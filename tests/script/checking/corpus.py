@@ -15,7 +15,7 @@ _DATABASE = re.compile(r"([\w.-]+):(\d+)/(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class CorpusFile:
     """A file with what it says of itself: `# version: 3.4`, `# tables: …` and `# expect: code line`.
 
     Tables are written as `1=2/3` (set 1 has 3 destinations, of which 2 are not inactive), and words with a
@@ -29,12 +29,12 @@ class Case:
     expected: tuple[tuple[str, int], ...]
 
 
-def cases(folder: str) -> list[Case]:
+def cases(folder: str) -> list[CorpusFile]:
     """The files of a folder, by name."""
     return [read_case(path) for path in sorted((CORPUS / folder).glob("*.cfg"))]
 
 
-def read_case(path: Path) -> Case:
+def read_case(path: Path) -> CorpusFile:
     """One file."""
     version, tables, expected = "3.4", TableFacts(), []
     for line in path.read_text().splitlines():
@@ -48,7 +48,7 @@ def read_case(path: Path) -> Case:
         else:
             code, _, number = value.strip().partition(" ")
             expected.append((code, int(number)))
-    return Case(path, version, tables, tuple(expected))
+    return CorpusFile(path, version, tables, tuple(expected))
 
 
 def _tables(text: str) -> TableFacts:
