@@ -110,7 +110,7 @@ class DryRun:
         return self.output or self.text
 
     def always_gives(self, output: str | None) -> bool:
-        """Whether exactly this comes out, whatever decides; what is left to chance never does."""
+        """Whether exactly this is the output in every case; an undefined output never is."""
         if self.possible:
             return all(each.is_known and each.output == output for each in self.possible)
         return self.is_certain and self.output == output

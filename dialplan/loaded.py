@@ -1,7 +1,7 @@
 """Which rules of the table each proxy has not loaded yet.
 
 MI lists no rules. What a proxy loaded is known of a reload by this panel, until the proxy reports another
-load; after a load by other hands, only that what was changed in this panel since then is not loaded.
+load; after a load from elsewhere, only that later changes in this panel are not loaded.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ from efcp.proxies.loads import MAX_ROWS, last_loads, loaded_rows, why_unknown
 from efcp.proxies.selectors import WatchedProxy
 
 SHOWN = 50
-"""Rules of one proxy that are told one by one."""
+"""Rules of one proxy that are listed one by one."""
 
 MAX_EDITS = 2000
 """Audit records since a load that are looked through for what it loaded."""

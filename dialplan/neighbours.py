@@ -18,7 +18,7 @@ UNSAVED = 0
 
 
 def findings_among(values: RuleRow) -> Iterator[Finding]:
-    """What is to be said of a rule that is not saved among the others.
+    """Findings on an unsaved rule among the others of its dialplan.
 
     In a large dialplan only among those that are no equal rules, or have its text.
     """
@@ -33,7 +33,7 @@ def findings_among(values: RuleRow) -> Iterator[Finding]:
 
 
 def order_of_dialplan(dpid: int) -> Order | None:
-    """What is to be said of the order of a dialplan; None where it is too large for that."""
+    """Findings on the order of a dialplan; None where it is too large."""
     rows = _rows(dpid)
     return None if rows is None else order_of(_loaded(rows, dpid))
 

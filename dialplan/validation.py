@@ -96,7 +96,7 @@ def _risks(loaded: LoadedRule) -> Iterator[Finding]:
 
 
 def order_findings(loaded: LoadedRule, others: Sequence[LoadedRule]) -> Iterator[Finding]:
-    """What is to be said of a rule among the others of its dialplan; `others` hold it too, in order."""
+    """Findings on a rule among the others of its dialplan; `others` include it, in order."""
     order = order_of(others, loaded)
     for each in order.never_reached:
         if each.rests_on_order:

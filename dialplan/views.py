@@ -1,4 +1,4 @@
-"""The dialplan's pages. HTTP only: what is read stands in selectors.py, what is written in services.py."""
+"""The dialplan's pages. HTTP only: selectors.py reads, services.py writes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,7 +30,7 @@ from efcp.editing.views import Afterwards, TableEditor
 from efcp.proxies.context import watched_on
 
 _SHOWN_CASES = 3
-"""Failing test cases that are told one by one after an edit."""
+"""Failing test cases that are listed one by one after an edit."""
 
 
 @require_safe

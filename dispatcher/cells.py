@@ -51,7 +51,7 @@ class LiveCell:
 
     @property
     def word(self) -> str:
-        """The state as a word for people; what a silent proxy said last is told as such."""
+        """The state as a word; marked as last known for a silent proxy."""
         word = _WORDS[self.state]
         return word if self.fresh or self.state == "unknown" else _LAST_KNOWN.format(word.lower())
 

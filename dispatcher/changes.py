@@ -85,7 +85,7 @@ class ProxyChanges:
 
     @property
     def count(self) -> int:
-        """How many destinations a reload would change; a name with other addresses is told apart."""
+        """How many destinations a reload would change; names with other addresses are counted apart."""
         return self.added.count + self.changed.count + self.lost
 
     @property

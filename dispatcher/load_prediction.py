@@ -1,6 +1,6 @@
 """What a proxy's loader would say of rows before they are sent to it, by the proxy's release.
 
-Of a name that nobody looked up nothing is said: whether it resolves is known only when a proxy loads it.
+A name that nobody looked up has no finding: whether it resolves is known only when a proxy loads it.
 """
 
 import re

@@ -12,7 +12,7 @@ from efcp.proxies.set_counts import listed_names
 from efcp.sip.uri import uri_key
 
 MAX_COMPARED = 12
-"""Answering proxies of which the worst is told; each costs a query."""
+"""Answering proxies among which the worst is found; each costs a query."""
 
 
 @dataclass(frozen=True, slots=True)

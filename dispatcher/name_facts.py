@@ -39,7 +39,7 @@ class NameNote:
 
 @dataclass(frozen=True, slots=True)
 class NameFact:
-    """What the watcher's look-ups told of one name, and the addresses that proxies hold for it."""
+    """The watcher's look-ups of one name, and the addresses that proxies loaded for it."""
 
     lookup: NameLookup
     on_proxies: tuple[ProxyAddresses, ...]

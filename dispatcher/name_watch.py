@@ -39,7 +39,7 @@ _OUTCOMES = {
 
 
 def carry_out(now: datetime) -> None:
-    """Look up the names that are due as of `now`, and store what came of it."""
+    """Look up the names that are due at `now`, and store the results."""
     by_key = dict(_named_destinations())
     stored = {each.uri_key: each for each in NameLookup.objects.all()[: 2 * MOST_NAMES]}
     _forget(stored.keys() - by_key.keys())

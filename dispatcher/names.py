@@ -73,7 +73,7 @@ def look_up_all(names: Iterable[Name], limit_s: float, *, with_ttl: bool = False
 
     pending = {name: _batch_threads.submit(look_up_one, name) for name in dict.fromkeys(names)}
     wait(pending.values(), timeout=limit_s)
-    # One that began just before the end had no time for an answer: nothing can be said of it.
+    # One that began just before the end had no time for an answer, so its result is unknown.
     latest = deadline - min(LIMIT_S, limit_s * _FAIR_SHARE)
     return {name: _result(future, started.get(name, deadline) <= latest) for name, future in pending.items()}
 

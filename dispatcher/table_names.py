@@ -47,7 +47,7 @@ class TableNames:
     _by_name: Mapping[Name, NameState] = field(default_factory=dict)
 
     def resolve(self, host: str, port: int | None, transport: str) -> tuple[str, ...] | None:
-        """What a loader is told: the addresses, none where there is no such name, None where not known."""
+        """What a loader gets: the addresses, none where there is no such name, None where unknown."""
         state = self._by_name.get((host.lower(), port, transport))
         if state is None or state.outcome in {Outcome.NO_ANSWER, Outcome.NOT_LOOKED_UP}:
             return None

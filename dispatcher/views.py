@@ -1,4 +1,4 @@
-"""The dispatcher's pages. HTTP only: what is read stands in selectors.py, what is written in services.py."""
+"""The dispatcher's pages. HTTP only: selectors.py reads, services.py writes."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -182,7 +182,7 @@ def is_loopback(host: str) -> bool:
 
 
 def in_url(host: str) -> str:
-    """The host as it stands in a URL: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
+    """The host as a URL has it: an IPv6 address in brackets (RFC 3986 section 3.2.2)."""
     return f"[{host}]" if ":" in host else host
 
 

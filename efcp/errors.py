@@ -38,7 +38,7 @@ class WriteOutcome:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500; or where the database failed, 503 with what is wrong and what became of the request's write.
+    """500; or where the database failed, 503 with what is wrong and whether the request's write was stored.
 
     A write whose COMMIT arrived although its answer was lost is found by its audit record: then the page
     says that it was saved, with 200, since sending it again would be wrong.

@@ -12,7 +12,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "efcp.settings")
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 _FRAME_SLOTS = 8_400
-"""Of eight bytes each: just over half of 128 KiB, so that the other half is left to the calls from there."""
+"""Of eight bytes each: just over half of 128 KiB, which leaves the other half to the calls from there."""
 
 
 def in_one_chunk(application: Wsgi) -> Wsgi:

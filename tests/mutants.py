@@ -73,7 +73,7 @@ def _run(files: str, tests: list[str]) -> tuple[int, int]:
 
 
 def _copy_to(folder: Path) -> None:
-    """Copy what git tracks, as it stands in the work tree."""
+    """Copy what git tracks, from the work tree."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT_DIR, check=True, capture_output=True)
     for name in listed.stdout.decode().split("\0"):
         if name and (PROJECT_DIR / name).is_file():

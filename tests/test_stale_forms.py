@@ -1,6 +1,6 @@
 """Every form that changes something stored is guarded: sent after somebody else's change, it writes nothing.
 
-Each address that takes a POST stands in one of two tables here, so that a new one can't be forgotten.
+Each address that takes a POST is in one of two tables here, so that a new one can't be forgotten.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Words that the project replaced by the trade's own, and what is left to be mended of what lint refuses."""
+"""Words that the project replaced by the trade's own, and how much of what lint refuses is left."""
 
 REPLACED = {
     "asked": "requested, or what was requested",

@@ -26,7 +26,7 @@ class CaseEffect:
 def effect_of(unsaved: RuleRow, stored: RuleRow | None = None) -> CaseEffect:
     """What saving `unsaved` would do, in place of `stored` or as a new rule.
 
-    A rule that goes from one dialplan to another is held against the cases of both.
+    A rule that moves to another dialplan is checked with the cases of both.
     """
     cases = _cases_of_all({unsaved.dpid} | ({stored.dpid} if stored else set()))
     after = run_cases(cases, unsaved, stored.id if stored else None)

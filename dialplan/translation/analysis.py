@@ -38,7 +38,7 @@ from dialplan.translation.rules import LoadedRule
 from dialplan.translation.translate import UndefinedOutput, translate
 
 MAX_PAIRS: Final = 3_000
-"""Pairs of one dialplan that are walked through; of more nothing is said."""
+"""Pairs of one dialplan that are compared; more are skipped."""
 
 USUAL_LENGTH: Final = 64
 """Characters of a dialled number that is still usual: what a group without an end is counted as."""
@@ -81,7 +81,7 @@ class Clash:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be said of the rules' order; not `is_complete` where there were too many pairs."""
+    """Findings on the rules' order; not `is_complete` where there were too many pairs."""
 
     never_reached: tuple[NeverReached, ...]
     clashes: tuple[Clash, ...]
@@ -96,7 +96,7 @@ class _Understood:
 
 
 def order_of(rules: Sequence[LoadedRule], about: LoadedRule | None = None) -> Order:
-    """What is to be said of `rules`, which stand in the order in which they are tried.
+    """Findings on `rules`, given in the order in which a proxy evaluates them.
 
     With `about` only pairs of which that rule is one are looked at.
     """

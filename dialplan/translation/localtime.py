@@ -53,7 +53,7 @@ class BrokenDownTime:
 class LocalClock:
     """One zone's clock. `zone` is a value of TZ: a name of the zone database or a POSIX rule.
 
-    Where a local time exists twice, glibc goes by the offset of its last conversion; so does one clock, which
+    Where a local time exists twice, glibc uses the offset of its last conversion; so does one clock, which
     begins with offset 0.
     """
 

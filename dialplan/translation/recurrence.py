@@ -174,7 +174,7 @@ def _day_in(unit: Frequency, time: BrokenDownTime) -> int:
 
 
 class _Calendar:
-    """Where one local time stands in its month and year."""
+    """The position of one local time in its month and year."""
 
     def __init__(self, clock: LocalClock, local: BrokenDownTime, frequency: Frequency | None) -> None:
         self._local = local

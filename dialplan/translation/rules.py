@@ -159,7 +159,7 @@ class Rejected:
 def read_rule(
     rule: RuleRow, environment: DialplanEnvironment, position: int = 0
 ) -> tuple[LoadedRule | Rejected, tuple[RuleFinding, ...]]:
-    """What a proxy makes of one row, and everything to be said about it.
+    """What a proxy loads of one row, with all findings.
 
     The checks stand in the module's order: a rule dropped for its expression never gets so far as to crash
     the proxy by its replacement. `disabled` rows are read like the others; the proxy does not ask for them.

@@ -37,7 +37,7 @@ class TrialVerdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A rule that was tried, and what became of it."""
+    """A rule that was evaluated, with its verdict."""
 
     rule: LoadedRule
     verdict: TrialVerdict

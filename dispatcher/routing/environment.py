@@ -1,4 +1,4 @@
-"""What the reasoning is told of a proxy: its release, its modules, its sockets, the names around it."""
+"""What a preview assumes of a proxy: its release, modules and sockets, and the names that it resolves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

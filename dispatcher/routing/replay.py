@@ -172,7 +172,7 @@ class Calls:
     """The keys of N calls: one each, or two for a URI (`requests.uri_keys`).
 
     `missing` marks the calls that have no key to hash: without a digest user under algorithm 5, an empty
-    variable under 7, a URI that the proxy does not parse. What stands in the place of their key is not read.
+    variable under 7, a URI that the proxy does not parse. The placeholder of their key is not read.
     """
 
     first: Keys

@@ -21,7 +21,7 @@ register = template.Library()
 def destination_rows(
     lines: Iterable[RowView], with_set: object, may_operate: bool, may_administer: bool
 ) -> SafeString:
-    """The table's rows; `with_set` says whether each names its set."""
+    """The table's rows; `with_set` shows the set in each."""
     shows_set = bool(with_set)
     places = reverse("dispatcher:list"), reverse("audit:list"), timezone.get_current_timezone_name()
     rows = [_row(line, shows_set, may_operate, may_administer, *places) for line in lines]

@@ -36,7 +36,7 @@ def reachable_before_password_change(view: View) -> View:
 
 
 class _PassingOn:
-    """Passes a request on; what a subclass does stands in its process_view."""
+    """Passes a request on; a subclass does its work in process_view."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -59,7 +59,7 @@ class NoStoreMiddleware(_PassingOn):
 class EndedSessionMiddleware(_PassingOn):
     """Redirects anonymous users to the sign-in page, keeping what was typed (efcp/accounts/form_recovery.py).
 
-    A script gets 401 and JSON; htmx is told to leave the page rather than to put the sign-in form into it.
+    A script gets 401 and JSON; htmx gets a redirect of the whole page, not the sign-in form as a fragment.
     """
 
     def process_view(

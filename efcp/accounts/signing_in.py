@@ -1,6 +1,6 @@
 """Signing in and out: the password checked at a throttled pace, the session begun or ended, both recorded.
 
-Whoever is not signed in is told the same, after comparable work, whether the name exists or not: Django's
+A failed sign-in gives the same answer, after comparable work, whether or not the name exists: Django's
 backend hashes a password for an unknown name too, and an inactive user counts as wrong.
 """
 

@@ -144,7 +144,7 @@ def may_begin_session(browser: str, now: datetime) -> bool:
 
 
 def reset_account(username: str) -> None:
-    """Start the account's count anew, whoever failed: for the way back in from the server's own shell."""
+    """Reset the account's count, for recovery from the server's own shell."""
     FailedLogins.objects.filter(pk=_account_key(username, "")).update(count=0)
 
 

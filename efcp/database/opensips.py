@@ -45,7 +45,7 @@ _known_tables: dict[str, OpenSIPSTable] = {}
 
 
 def register(table: OpenSIPSTable) -> None:
-    """Have `table` verified at start (called by the app that owns it, when it is ready)."""
+    """Register `table` to be verified at start (called by its app's ready())."""
     _known_tables[table.name] = table
 
 

@@ -20,13 +20,13 @@ _tasks: dict[str, CleanupTask] = {}
 
 
 def register(name: str, cleanup: CleanupTask) -> None:
-    """Have `cleanup` run by each cleanup (called by an app when it is ready)."""
+    """Register a cleanup task (called by an app's ready())."""
     _tasks[name] = cleanup
 
 
 @task()
 def run_cleanup() -> dict[str, int]:
-    """Run every cleanup task once; one that fails is logged, and the others run all the same."""
+    """Run every cleanup task once; one that fails is logged, and the others still run."""
     now = timezone.now()
     done = {}
     for name, cleanup in _tasks.items():

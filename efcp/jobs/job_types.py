@@ -87,7 +87,7 @@ _job_types: dict[str, JobType] = {}
 
 
 def register(job_type: JobType) -> None:
-    """Register a type of job (called by an app when it is ready)."""
+    """Register a type of job (called by an app's ready())."""
     _job_types[job_type.name] = job_type
 
 

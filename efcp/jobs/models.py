@@ -1,4 +1,4 @@
-"""Long work as people asked for it, how far it is, and what came of it."""
+"""Jobs: what was requested, progress and result."""
 
 from datetime import datetime, timedelta
 

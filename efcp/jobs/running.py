@@ -1,7 +1,7 @@
 """Starting, running and cancelling jobs, each in a process of its own within its limits.
 
 A process of its own, because work on uploaded files may take all memory, or crash the libraries that read
-them: the worker goes on, and records what became of the job.
+them: the worker goes on, and records the job's outcome.
 
 django-tasks has the queue and the worker; it knows no progress, no cancelling and no limits of memory or
 time, and it runs a task inside the worker's process. These four are what is written here.
@@ -57,7 +57,7 @@ def run_job(job_id: int) -> None:
 
 
 def execute(job_id: int) -> None:
-    """Do a running job in this process, and store what came of it."""
+    """Execute a running job in this process, and store its outcome."""
     job = JobRun.objects.get(pk=job_id)
     job_type = job_type_named(job.kind)
     try:
@@ -85,7 +85,7 @@ def limit_memory(limit: int) -> None:
 
 
 def _watch(child: subprocess.Popen[bytes], job_id: int, job_type: JobType) -> tuple[JobOutcome, str] | None:
-    """Wait for the child's end; what became of the job where it was not the child that ended it."""
+    """Wait for the child's end; return the job's outcome unless the child itself stored it."""
     ends_at = time.monotonic() + job_type.limits.time.total_seconds()
     next_beat, killed_at = 0.0, float("inf")
     while True:

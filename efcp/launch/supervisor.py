@@ -117,7 +117,7 @@ class Supervisor:
 
 
 def say(text: str) -> None:
-    """One line for whoever started the panel, as long as they listen."""
+    """Print one line to the terminal that started the panel, if it is still open."""
     try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()

@@ -1,7 +1,7 @@
 """What can go wrong in one MI request: one hierarchy, each error a sentence for people (`str(error)`).
 
 No text here ever holds a password. What a server sent that is no MI is in no text, but in `excerpt`, which is
-for administrators alone: whoever may name an address could else read what answers there.
+for administrators alone: otherwise anyone who may enter an address could read what answers there.
 """
 
 from enum import Enum
@@ -10,7 +10,7 @@ from enum import Enum
 class MiError(Exception):
     """An MI request without a usable result.
 
-    `may_have_run` says whether the proxy may have carried the request out although no verdict came: then
+    `may_have_run` is whether the proxy may have executed the request although no answer came: then
     the outcome is unknown, and a change must be read back before it is sent again.
     """
 

@@ -193,7 +193,7 @@ def _watcher() -> Iterator[Metric]:
 @login_not_required
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """All metrics, for whoever sends the token as `Authorization: Bearer TOKEN`; nothing without one set."""
+    """All metrics, for requests with `Authorization: Bearer TOKEN`; none where no token is configured."""
     token: str = settings.METRICS_TOKEN
     if not token:
         raise Http404

@@ -186,7 +186,7 @@ def _gateway(outage: GatewayOutage, axis: ValueAxis) -> ChartLane:
 
 
 def _probes(course: OutageCourse, axis: ValueAxis) -> ChartLane:
-    """Each OPTIONS and what came of it."""
+    """Each OPTIONS with its outcome."""
     found = [each for each in course.events if each.kind in _MARKS]
     marks = (
         Mark(

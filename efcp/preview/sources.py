@@ -1,4 +1,4 @@
-"""Which table a preview goes by: the rows of the database, or what a proxy holds in memory."""
+"""Which rows a preview uses: the database's table, or a proxy's memory."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

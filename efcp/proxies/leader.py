@@ -36,7 +36,7 @@ _MAX_HOST = 40
 
 
 class Lease:
-    """The lease of one watcher; `is_well` tells whether that watcher still does its work."""
+    """The lease of one watcher; `is_well` is whether that watcher still works."""
 
     def __init__(self, is_well: Callable[[], bool] = lambda: True) -> None:
         self.holder = f"{socket.gethostname()[:_MAX_HOST]}/{os.getpid()}/{secrets.token_hex(4)}"
@@ -127,7 +127,7 @@ CarryOut = Callable[[datetime], object]
 
 @dataclass(frozen=True, slots=True)
 class LeaderTask:
-    """Something to be done every `every_s` seconds by whoever leads."""
+    """A task that the leader runs every `every_s` seconds."""
 
     name: str
     every_s: float
@@ -138,7 +138,7 @@ _tasks: dict[str, LeaderTask] = {}
 
 
 def register(name: str, every_s: float, carry_out: CarryOut) -> None:
-    """Have `carry_out` called every `every_s` seconds (called by an app when it is ready)."""
+    """Register `carry_out` to run every `every_s` seconds (called by an app's ready())."""
     _tasks[name] = LeaderTask(name, every_s, carry_out)
 
 

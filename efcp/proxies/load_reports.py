@@ -1,7 +1,7 @@
 """What a proxy reports of loading a module's table, and what its last load was. Pure: no Django, no I/O.
 
 MI lists no dialplan rules, and not every column of a destination. So the panel keeps the rows that its own
-reload loaded, until a report shows another load: by other hands, or because the proxy restarted. The
+reload loaded, until a report shows another load: from elsewhere, or because the proxy restarted. The
 proxy keeps its last 20 reports of loads per partition (dispatch.c, dialplan.c).
 """
 

@@ -26,7 +26,7 @@ MAX_START_TEXT = 64
 
 @dataclass(frozen=True, slots=True)
 class Poll(ProxyAnswer):
-    """What one poll read. `events` is what came of asking for events, None where that was not asked."""
+    """What one poll read. `events` is the outcome of subscribing to events, None where that was not due."""
 
     full_is_too_large: bool = False
     events: Subscribed | None = None

@@ -23,7 +23,7 @@ _SHORTEST_LIMIT_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One thing that the test asked: what for, whether all is well, and what came of it."""
+    """One step of the test: its purpose, whether it is fine, and its outcome."""
 
     subject: str
     good: bool

@@ -171,7 +171,7 @@ class StoreOutcome(Enum):
 class Interval:
     """The time between two lists. `begin` is None before the first one.
 
-    `exact` says whether they lie so near that a change between them can be dated by the later one.
+    `exact` is whether they are so close that a change between them can be dated by the later one.
     """
 
     begin: datetime | None
@@ -272,7 +272,7 @@ class Gap:
 class Plan:
     """All that one visit writes.
 
-    `rows` is None where the list is the stored one; `first_hits` says whether the counters are due.
+    `rows` is None where the list is the stored one; `first_hits` is whether the counters are due.
     With `started_at` the proxy started since: no state is older, those of `flagged_since` no older than that,
     and what was known of probes is forgotten. `reloaded`: what is always probed has to be learnt anew.
     """

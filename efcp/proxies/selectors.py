@@ -75,7 +75,7 @@ class WatchedProxy:
 
     @property
     def known(self) -> bool:
-        """Whether the proxy ever said what it holds: without that nothing may be said of its memory."""
+        """Whether the proxy ever listed its memory; otherwise its memory is unknown."""
         return self.contact.answered_at is not None
 
     @property

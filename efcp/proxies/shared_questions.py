@@ -122,7 +122,7 @@ def _may_begin(now: datetime) -> Q:
 
 @retried_on_lock
 def _claim(survey: Survey[T], actor: str) -> tuple[SharedQuestion, bool]:
-    """The question, and whether it is this caller who is to carry it out."""
+    """The question, and whether this caller has to execute it."""
     now = timezone.now()
     columns = {
         "title": survey.title[:300],

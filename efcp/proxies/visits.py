@@ -73,7 +73,7 @@ def visit(proxy: Proxy, answer: ProxyAnswer) -> VisitResult:
 
 
 def store_answer(answer: Answer[Poll] | Answer[Poll | Pulse]) -> VisitResult:
-    """Store what came of asking a proxy, a failure too; raises only what the database raises.
+    """Store a proxy's answer or failure; raises only what the database raises.
 
     That a proxy still answers (a pulse) is not stored: its last list counts as fresh for its whole interval.
     """

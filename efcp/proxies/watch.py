@@ -131,7 +131,7 @@ class Watcher:
             lease.join()
 
     def poll_once(self) -> dict[str, VisitResult]:
-        """Ask every enabled proxy once, store the answers, and return what became of each by its name."""
+        """Poll every enabled proxy once, store the answers, and return the outcome of each by its name."""
         self._refresh()
         results = {}
         with ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="mi") as pool:

@@ -1,6 +1,6 @@
 """What the sandbox reports: events to subscribers, and status and reports (evi, status_report.c).
 
-Events are JSON datagrams to whoever subscribed (event_datagram); `sr_*` read a ring of reports per
+Events are JSON datagrams to subscribers (event_datagram); `sr_*` read a ring of reports per
 identifier.
 """
 
@@ -164,7 +164,7 @@ class Identifier:
     details: str = ""
 
     def report(self, text: str) -> None:
-        """Add a report, in the place of the oldest one where the ring is full."""
+        """Add a report; it replaces the oldest one where the ring is full."""
         self.reports.append(ReportLine(int(time.time()), text))
 
     def listed_status(self) -> dict[str, object]:

@@ -22,7 +22,7 @@ Given = Mapping[str, object]
 
 
 class MiRefusalError(Exception):
-    """An error object in the place of a result."""
+    """An error object instead of a result."""
 
     def __init__(self, code: int, message: str, data: str = "") -> None:
         super().__init__(message)
@@ -160,7 +160,7 @@ class _RpcRequest:
 def answer(body: bytes, call: Call) -> bytes | Unanswered:
     """The JSON that answers `body`, or why there is none.
 
-    A request without an id is carried out all the same. What follows the first JSON value does not count.
+    A request without an id is executed, too. What follows the first JSON value does not count.
     """
     try:
         parsed, _rest = _DECODER.raw_decode(body.decode(errors="replace").lstrip())

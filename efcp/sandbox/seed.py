@@ -47,7 +47,7 @@ _REGEX = 1
 def seed_once() -> bool:
     """Write the samples into the empty tables of a trial; return whether it was done.
 
-    The question is settled at the first start: whoever had rows then, or empties the tables later, gets none.
+    Decided once, at the first start: a site with rows then, or that empties the tables later, gets none.
     """
     if not settings.CONFIGURATION.trial:
         return False

@@ -212,7 +212,7 @@ _TO = frozenset({"to", "t"})
 class Responder(asyncio.DatagramProtocol):
     """A gateway that answers OPTIONS with 200, and any other request with 405; or one that is down.
 
-    One that is down keeps its port all the same, so that nobody else answers there.
+    One that is down keeps its port, so that nothing else answers there.
     """
 
     def __init__(self, answers: bool) -> None:

@@ -1,4 +1,4 @@
-"""What is said of a script: each finding has a code, a severity, a place and a text for people."""
+"""Findings on a script, each with a code, a severity, a place and a text for people."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 
 MAXIMUM_PLACES = 100
-"""How many places besides the first are told of one finding."""
+"""How many places besides the first a finding lists."""
 
 
 class ScriptSeverity(StrEnum):
@@ -63,7 +63,7 @@ def in_order(findings: Iterable[ScriptFinding]) -> tuple[ScriptFinding, ...]:
 
 
 MAXIMUM_SUGGESTIONS = 20
-"""How many names of one script are compared: each is held against all that are known."""
+"""How many names of one script are compared: each is compared with all known ones."""
 
 _LONGEST_NAME = 40
 _LENGTHS_APART = 3

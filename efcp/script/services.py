@@ -16,7 +16,7 @@ _NUMBERS = range(-(2**31), 2**31)
 
 
 def keep(script: str, routes: Sequence[ScriptRoute], actor: Actor) -> None:
-    """Keep these routes of a script, in the place of those that were kept of one of that name."""
+    """Keep these routes of a script; they replace those of a script with the same name."""
     name = script[:100]
     with transaction.atomic():
         replaced = KeptRoute.objects.filter(script=name).count()

@@ -215,7 +215,7 @@ def _after_quoted(header: Header, place: int) -> int:
 
 
 def _error_in(header: Header, reason: str, place: int) -> MessageError:
-    # Of a folded value the place is told as if it stood on one line.
+    # The place in a folded value is counted as if it were on one line.
     return MessageError(f"{header.name}: {reason}", header.line, header.column + place)
 
 

@@ -54,7 +54,7 @@ class SipUri:
 
     @property
     def effective_transport(self) -> str:
-        """The transport that the proxy goes by: without a parameter it is tls for sips, else udp."""
+        """The transport that the proxy uses: without a parameter it is tls for sips, else udp."""
         return self.transport or ("tls" if self.secure else "udp")
 
     @property

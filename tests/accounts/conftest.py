@@ -32,5 +32,5 @@ def try_sign_in(db: None) -> Try:
 
 @pytest.fixture
 def is_signed_in() -> Callable[[Client], bool]:
-    """Return a function that tells whether a client's session is a user's."""
+    """Return a function that checks whether a client's session is a user's."""
     return lambda client: client.get(reverse("accounts:password")).status_code == 200

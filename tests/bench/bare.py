@@ -56,7 +56,7 @@ application = Bridge(get_wsgi_application(), lambda _method, _path: RequestKind.
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """The first rows of a table, for who is signed in."""
+    """The first rows of a table, for signed-in users."""
     from django.contrib.auth.models import Permission
 
     if not request.user.is_authenticated:

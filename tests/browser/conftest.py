@@ -216,7 +216,7 @@ class Browser:
         self.wait_until(lambda: words in self.text, f"{words!r} is not on the page", patience_s)
 
     def type(self, field: str, text: str) -> WebElement:
-        """Type into a field by its name, in the place of what is there."""
+        """Replace the text of a field, by its name."""
         element = self.driver.find_element(By.NAME, field)
         element.clear()
         element.send_keys(text)

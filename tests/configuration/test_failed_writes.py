@@ -1,4 +1,4 @@
-"""A write that the database refused, or whose connection was cut: the page says what became of it."""
+"""A write that the database refused, or whose connection was cut: the page says whether it was stored."""
 
 import re
 import socket

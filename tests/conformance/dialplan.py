@@ -95,7 +95,7 @@ def _agrees(expected: Answer, outcome: Outcome) -> bool:
 
 
 def _is_text_of(recorded: object, octets: bytes) -> bool:
-    """Whether a recording tells these bytes: those that are not UTF-8 are told in one of several ways."""
+    """Whether a recording stands for these bytes: other than UTF-8 is recorded in one of several ways."""
     try:
         return recorded == octets.decode()
     except UnicodeDecodeError:

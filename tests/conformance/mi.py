@@ -96,7 +96,7 @@ def _compare_step(port: int, step: dict[str, Any], subscriber: socket.socket) ->
 
 
 def _own_socket(step: dict[str, Any], subscriber: socket.socket) -> Any:
-    """The parameters, with this run's own socket in the place of the recording's subscriber."""
+    """The parameters, with this run's own socket instead of the recording's subscriber."""
     params = step["params"]
     if step["method"] not in SUBSCRIBE or not isinstance(params, dict):
         return params
@@ -143,7 +143,7 @@ def _compare_raw(port: int, case: dict[str, Any]) -> str | None:
 def _ask(
     port: int, method: str, path: str, body: str, headers: dict[str, str]
 ) -> tuple[int, str | None, str]:
-    """Status, content type and body; what hangs or closes is told in the recording's words."""
+    """Status, content type and body; a hung or closed connection in the recording's words."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request(method, path, body or None, headers if method == "POST" else {})

@@ -1,4 +1,4 @@
-"""Why a proxy gives something else than the table: the what is known is told, and what may be the cause."""
+"""Why a proxy gives another output than the table: known facts and possible causes."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -75,7 +75,7 @@ def pending() -> ProxyRules:
 
 
 def markers(client: Client) -> list[tuple[str, ...]]:
-    """What is said of each rule of the list."""
+    """The finding on each rule of the list."""
     page = client.get(reverse("dialplan:list")).context["page"]
     return [
         tuple(each.words for each in rule.not_loaded) for section in page.sections for rule in section.rules

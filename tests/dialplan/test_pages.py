@@ -1,4 +1,4 @@
-"""The dialplan's pages: what is written, what is refused, what is told."""
+"""The dialplan's pages: what is written, refused and reported."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.tokens import fresh
 
 
 def errors(client: Client, **more: Any) -> dict[str, list[str]]:
-    """The fields that are refused, with what is said of them."""
+    """The refused fields with their messages."""
     answer = client.post(reverse("dialplan:add"), typed(**more))
     assert answer.status_code == 422
     assert not Rule.objects.exists()

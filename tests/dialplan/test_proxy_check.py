@@ -1,4 +1,4 @@
-"""Proxies are asked for a translation, and what they say is held against the table."""
+"""Proxies are sent a translation, and their answers compared with the table."""
 
 from typing import Any
 

@@ -187,7 +187,7 @@ def test_a_form_that_is_sent_twice_adds_one_row(administrator: Client) -> None:
 
 @pytest.fixture
 def twins(add_row: AddRow) -> tuple[int, int]:
-    """Two rows of one set and URI, which other hands made; the second differs by case."""
+    """Two rows of one set and URI, not written by the panel; the second differs by case."""
     first, second = add_row("sip:10.0.0.1", 3), add_row("sip:10.0.0.2", 3)
     Destination.objects.filter(pk=second).update(destination="SIP:10.0.0.1")
     return first, second

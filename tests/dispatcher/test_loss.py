@@ -1,4 +1,4 @@
-"""What a set loses with a destination: told of the proxy where it is worst, by name."""
+"""What a set loses with a destination: shown for the proxy where it is worst, by name."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Jobs in processes of their own: progress, cancelling, limits, and what is told of their ends."""
+"""Jobs in processes of their own: progress, cancelling, limits and outcomes."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Answers that are none: each is told as what it is, in words for people, and nothing else is raised."""
+"""Answers that are not MI: each is reported in plain words, and nothing else is raised."""
 
 import gzip
 import socket

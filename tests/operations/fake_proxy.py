@@ -23,7 +23,7 @@ class FakeProxy(FakeMi):
     """An MI server with a memory of its own.
 
     ds_reload takes over `table` (with `discarded` rows dropped), is refused with `reload_refusal`, or waits
-    while `reload_waits`; each load is reported, and `load` is one by other hands. ds_set_state changes the
+    while `reload_waits`; each load is reported, and `load` is one from elsewhere. ds_set_state changes the
     first destination of that URI. `calls` keeps every command with its parameters.
     """
 

@@ -1,4 +1,4 @@
-"""Proxies that answer what can't be: no page fails, and nothing is told as known that is not."""
+"""Proxies that answer the impossible: no page fails or shows more than is known."""
 
 import threading
 from collections.abc import Callable

@@ -45,7 +45,7 @@ def kept(client: Client, failing: str = ARMED, route: str = ONCE) -> KeptRoute:
 
 
 def steps_of(client: Client, route: KeptRoute) -> list[tuple[str, ...]]:
-    """What is told of each failure of a call to this route."""
+    """The steps shown for each failure of a call to this route."""
     page = client.get(reverse("preview:call"), {"route": str(route.pk), "failures": "3"})
     return [step.then for step in page.context["explained"].steps]
 

@@ -1,4 +1,4 @@
-"""The set that a preview goes by: the table, a proxy's memory, or the table with an unsaved edit."""
+"""The set that a preview uses: the table, a proxy's memory, or the table with an unsaved edit."""
 
 from collections.abc import Callable
 from datetime import timedelta

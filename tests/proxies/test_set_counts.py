@@ -1,4 +1,4 @@
-"""The counts of sets: each names its proxies, the worst comes first, what is not known is told apart."""
+"""The counts of sets: each names its proxies, the worst comes first, the unknown is separate."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -48,7 +48,7 @@ def make(db: None) -> MakeProxy:
 
 
 def lines() -> list[str]:
-    """What is told of set 1, the worst first."""
+    """The lines of set 1, the worst first."""
     return [each.words for each in same_counts(set_counts(watched_proxies(), [1])[1])]
 
 

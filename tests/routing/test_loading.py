@@ -21,7 +21,7 @@ def only(row: DestinationRow, version: str = "3.4") -> LoadedDestination:
 
 
 def found(row: DestinationRow, version: str = "3.4") -> set[tuple[RowCode, RowEffect]]:
-    """What is said of a single row."""
+    """The findings on a single row."""
     return {(finding.code, finding.effect) for finding in loaded(row, version=version).findings}
 
 

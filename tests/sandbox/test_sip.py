@@ -56,7 +56,7 @@ class Wire(asyncio.DatagramTransport):
 def probed(
     *answers: tuple[float, int], fr_timeout_s: float = 30
 ) -> tuple[list[float], list[int | None], float]:
-    """Ask once, with answers after so many seconds: when was sent, what was told, and when that was."""
+    """Probe once, with answers after so many seconds: the times of sending, the codes, and the end."""
     wire, codes = Wire(), []
 
     async def ask() -> float:

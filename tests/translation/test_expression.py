@@ -1,4 +1,4 @@
-"""What is said of expressions without an input holds for every input, as PCRE2 matches it."""
+"""Findings on expressions hold for every input, as PCRE2 matches it."""
 
 import pytest
 from hypothesis import assume, given

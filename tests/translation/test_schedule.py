@@ -94,7 +94,7 @@ def begins_on(schedule: Schedule, day: date) -> bool:
 
 
 def is_meant(schedule: Schedule, local: datetime) -> bool:
-    """Whether it is said to apply at that time of its own clock."""
+    """Whether it applies at that time of its own clock."""
     today, clock = local.date(), local.time()
     if schedule.begins < schedule.ends or schedule.ends == time(0):
         return (

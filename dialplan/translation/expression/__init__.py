@@ -1,1 +1,1 @@
-"""What can be said of a PCRE2 expression without an input: for those of which all is understood."""
+"""What is true of a PCRE2 expression for any input; only for those that are understood entirely."""

@@ -1,7 +1,7 @@
 """Comparing what expressions match, by walking through both at once, byte for byte.
 
 An expression is searched for anywhere in the input, as the proxy does. Inputs have no line breaks and no byte
-0: a request's user part can't. All walks are bounded: beyond the bound nothing is said.
+0: a request's user part can't. All walks are bounded: beyond the bound there is no finding.
 """
 
 from collections import deque

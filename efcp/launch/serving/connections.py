@@ -1,7 +1,7 @@
 """gunicorn's asyncio worker, with what it lacks.
 
 That is: a limit on the time of a head and on the number of connections, answers to clients that have closed
-their sending half, and an end that does not wait for idle connections. It goes by names of gunicorn's own
+their sending half, and an end that does not wait for idle connections. It relies on gunicorn's own names
 that are not documented; tests/launch/test_serving.py fails where they change.
 """
 

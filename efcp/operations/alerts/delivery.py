@@ -81,7 +81,7 @@ def _store(notice: Notice) -> None:
 
 
 def send(notice: Notice) -> None:
-    """Send a claimed notice once, and store what came of it."""
+    """Send a claimed notice once, and store the outcome."""
     notice.tries += 1
     try:
         _CHANNELS[notice.rule.channel](notice.rule, notice)

@@ -13,7 +13,7 @@ from efcp.operations.alerts.delivery import encrypted_secret, send
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.models import Proxy
 
-_SECRET_SHOWN = "***"  # noqa: S105 - what stands in its place
+_SECRET_SHOWN = "***"  # noqa: S105 - a mask
 
 
 class NotificationRuleGoneError(Exception):
@@ -85,7 +85,7 @@ def _locked(rule: NotificationRule, original: str | None) -> NotificationRule:
 
 
 def test(rule: NotificationRule, actor: Actor) -> Notice:
-    """Send a message now, once, and return what came of it."""
+    """Send a message now, once, and return the outcome."""
     now, key = timezone.now(), secrets.token_hex(16)
     content = {
         "id": key,

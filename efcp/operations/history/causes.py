@@ -152,7 +152,7 @@ def _reloaded_by(loaded: Sequence[ReloadResult]) -> str:
 def _may_have_caused(reload: ReloadResult, change: StateChange) -> bool:
     """Whether this reload may have caused the change: one that keeps states only adds and removes rows.
 
-    Of a change of state that the proxy itself puts down to a reload, the reload is named all the same.
+    A change of state that the proxy attributes to a reload names that reload, too.
     """
     if reload.proxy_id != change.proxy_id or not _spans(reload, change.at):
         return False

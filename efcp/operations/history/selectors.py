@@ -1,4 +1,4 @@
-"""Reading what one destination was on each proxy, and who is known to have changed it."""
+"""Reading one destination's states on each proxy, and who changed them where that is known."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -167,7 +167,7 @@ def _sets(count: int) -> str:
 
 
 def watched_with_marks() -> tuple[WatchedProxy, ...]:
-    """The enabled proxies, with what tells whether anything else on the page changed; one query."""
+    """The enabled proxies, with the values that show whether anything else on the page changed; one query."""
     return watched_proxies(marks=_marks())
 
 

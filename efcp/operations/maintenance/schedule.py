@@ -150,7 +150,7 @@ def _wait_for_proxy(each: MaintenanceOnProxy, now: datetime) -> None:
 
 
 def _set(each: MaintenanceOnProxy, row: Destination, state: KnownState, reason: str) -> StateResult | None:
-    """Set the state on the one proxy and wait for what came of it; None where that is not known."""
+    """Set the state on the one proxy and wait for the outcome; None where it is unknown."""
     handle = states.begin([row], state, [each.proxy], Actor(_actor(each)), reason[:255])
     handle.ended.wait(ANSWERED_WITHIN_S)
     result = handle.run.results.select_related("run").filter(proxy=each.proxy).first()

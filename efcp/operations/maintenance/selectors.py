@@ -23,7 +23,7 @@ class Maintenances:
 
 
 def maintenances() -> Maintenances:
-    """Read them with what came of each on its proxies, in four queries."""
+    """Read them with the outcome of each on its proxies, in four queries."""
     past = Maintenance.objects.exclude(_is_open()).prefetch_related("on_proxies__proxy")
     return Maintenances(running=running(), past=tuple(past.order_by("-ends_at", "-pk")[:SHOWN_PAST]))
 

@@ -1,4 +1,4 @@
-"""Where a destination can be probed, and what came of its last probes."""
+"""Where a destination can be probed from, and the outcome of its last probes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Starting a probe and storing what came of it; each with its audit record."""
+"""Starting a probe and storing its outcome, each with an audit record."""
 
 import threading
 from dataclasses import dataclass

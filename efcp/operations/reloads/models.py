@@ -48,7 +48,7 @@ class ReloadResult(models.Model):
     `discarded` are what the proxy reports of this load, `report` is its newest report where there is
     none. `differs` counts what is not as the table after the read-back, None where there was none; `notes`
     say it in words where another page does not. The process that waited for a result without an end past
-    `deadline` is gone. Without an answer the result is settled by the proxy's reports of loading
+    `deadline` is gone. Without an answer the result is reconciled with the proxy's reports of loading
     (efcp.operations.reconciliation): `answered_at` is when they were first read after it was given up,
     `reconciled_at` when it was decided.
     """

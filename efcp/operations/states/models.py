@@ -49,7 +49,7 @@ class StateOutcome(models.TextChoices):
 class StateResult(models.Model):
     """A run on one destination of one proxy: its state before, and after, by the read-back.
 
-    `through` is the member of the proxy's cluster that got the call in the place of this one.
+    `through` is the member of the proxy's cluster that got the call instead of this one.
     `partition` is empty in rows of older versions. `ended_at` is when the answer came or was given up.
     Without an answer the result is settled later (efcp.operations.reconciliation): `answered_at` is when the
     first list after that was requested, `reconciled_at` when it was decided. `column_before` is the table's

@@ -154,7 +154,7 @@ class RunPage:
 
 
 def run_page(run: StateRun, watched: Sequence[WatchedProxy]) -> RunPage:
-    """Read what came of a run."""
+    """Read the results of a run."""
     lines = result_lines(run, watched)
     is_waiting = any(line.is_waiting for line in lines)
     undone_by = StateRun.objects.filter(undoes=run).first()

@@ -113,7 +113,7 @@ class EmptiedSet:
 
     @property
     def where(self) -> str:
-        """The proxy's name, marked where that goes by last known states."""
+        """The proxy's name, marked where its states are the last known."""
         return self.watched.marked_name if self.watched else self.proxy.name
 
 
@@ -231,7 +231,7 @@ class SetEffect:
 
     @property
     def emptied_names(self) -> list[str]:
-        """Their names, marked where that goes by last known states."""
+        """Their names, marked where states are the last known."""
         return [each.now.watched.marked_name for each in self.on_proxies if each.would_be_empty]
 
 

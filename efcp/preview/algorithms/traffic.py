@@ -48,7 +48,7 @@ class BrokenLines:
 def generated_traffic(count: int, rate: float, mean_s: float, sigma: float, seed: int) -> Traffic:
     """Poisson arrivals of `rate` calls a second, with log-normal durations of mean `mean_s`.
 
-    `sigma` is the standard deviation of the durations' logarithm: 0 makes all the same.
+    `sigma` is the standard deviation of the durations' logarithm: 0 makes all durations equal.
     """
     dice = np.random.default_rng(seed)
     starts = np.cumsum(dice.exponential(1 / rate, count))

@@ -91,7 +91,7 @@ class Impact:
 
 @dataclass(frozen=True, slots=True)
 class ImpactReport:
-    """What a fragment shows: the proxy or table it goes by, the sets that change, and what is not known."""
+    """What a fragment shows: its proxy or table, the sets that change, and what is unknown."""
 
     source: str
     impacts: tuple[Impact, ...]

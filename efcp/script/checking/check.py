@@ -81,13 +81,13 @@ CHECKS: tuple[Check, ...] = (
 )
 
 MAXIMUM_ALIKE = 100
-"""How many findings of one code are told."""
+"""How many findings of one code are reported."""
 
 
 def check(script: Script, knowledge: Knowledge, tables: TableFacts | None = None) -> Checked:
     """Everything that is wrong with a script, in order, with what reading it has found.
 
-    `tables` is what the panel knows besides; without it nothing is said of sets and dialplans.
+    `tables` is what the panel knows besides; without it sets and dialplans are not checked.
     """
     view = overview(script, knowledge, tables or TableFacts())
     found = in_order((*script.findings, *(finding for each in CHECKS for finding in each(view))))
@@ -96,7 +96,7 @@ def check(script: Script, knowledge: Knowledge, tables: TableFacts | None = None
 
 
 def _together(findings: Iterable[ScriptFinding]) -> Iterator[ScriptFinding]:
-    """One finding for what is said alike of several places: the first, with the others besides."""
+    """One finding for the same fault in several places: the first, with the others added."""
     alike: dict[tuple[ScriptSeverity, str, str], list[ScriptFinding]] = {}
     for finding in findings:
         alike.setdefault((finding.severity, finding.code, finding.text), []).append(finding)

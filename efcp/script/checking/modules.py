@@ -11,7 +11,7 @@ from efcp.script.knowledge.facts import Prerequisite, renamed
 from efcp.script.language.syntax import LoadModule, RouteKind, Setting
 
 _BUILT_IN = frozenset({"proto_udp", "proto_tcp"})
-"""They are part of the proxy: loading one twice is told in the log only (sr_module.c)."""
+"""They are part of the proxy: loading one twice gives a log line only (sr_module.c)."""
 
 _DRIVERS = {
     "http": "db_http",
@@ -131,7 +131,7 @@ def _load(names: tuple[str, ...]) -> str:
 
 
 def _driver_is_reported(overview: Overview, module: LoadModule, needed: Prerequisite) -> bool:
-    """Whether the missing database module is said by drivers() already, by the name that the URL asks for."""
+    """Whether drivers() reports the missing database module already, by the URL's name for it."""
     if "db_mysql" not in needed.one_of:
         return False
     url = overview.value(module.name, "db_url") or _default_url(overview)

@@ -216,7 +216,7 @@ class Overview:
 
     @cached_property
     def resumes(self) -> tuple[tuple[RouteBlock, Resume], ...]:
-        """Every async and launch with the route that it stands in."""
+        """Every async and launch with its route."""
         return tuple((route, found) for route in self.script.routes for found in resumes(route.body))
 
     @cached_property

@@ -88,7 +88,7 @@ def _mentioned(overview: Overview) -> Iterator[str]:
 
 
 def fragment(overview: Overview) -> Iterator[ScriptFinding]:
-    """Only a part was given, so that nothing is said of what may stand elsewhere."""
+    """Only a part was given: what the rest may contain is not reported as missing."""
     if overview.is_whole or not overview.script.items:
         return
     why = "there is no main route { }" if overview.main is None else "some of it was not read"

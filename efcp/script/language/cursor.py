@@ -18,7 +18,7 @@ _OPENING = frozenset("([{")
 _CLOSING = frozenset(")]}")
 _NEVER_WITHIN = frozenset(";{}")
 _OFTEN_SEVERAL = frozenset({"syntax", "stray-bracket"})
-"""What one slip often looks like several of: they are told of a line that has no error yet."""
+"""Findings that one slip often causes several of: only the first of a line is reported."""
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _ENDS_BRACKET = _NEVER_WITHIN | {")"}
 ROUTE_WORDS = frozenset(kind.value for kind in RouteKind)
@@ -83,7 +83,7 @@ class Cursor:
         self.token = self.tokens[index]
 
     def accept(self, text: str) -> bool:
-        """Takes the token if it is `text`, and says whether it was."""
+        """Take the token if it is `text`; return whether it was."""
         if self.token.text != text:
             return False
         self.take()
@@ -145,7 +145,7 @@ class Cursor:
         self.depth += 1
 
     def unclosed(self, opening: Token) -> None:
-        """A bracket that isn't closed: of several that end at one place, the innermost is told."""
+        """Report an unclosed bracket: of several that end at one place, the innermost."""
         if self.unclosed_at != self.index:
             self.unclosed_at = self.index
             self.error(

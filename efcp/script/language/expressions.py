@@ -2,7 +2,7 @@
 
 `and` and `or` bind alike, from the left, and so do all arithmetic operators; a comparison binds tighter than
 both, and a `!` covers a whole comparison. A condition knows arithmetic only within `[ ]`, a value knows no
-logic: what the grammar refuses is read all the same, with a finding.
+logic: what the grammar refuses is read, too, with a finding.
 """
 
 from efcp.script.language.cursor import (
@@ -189,7 +189,7 @@ def _negation(cursor: Cursor, is_value: bool) -> Expression:
 
 
 def _bracketed(cursor: Cursor, is_value: bool) -> Expression:
-    """What stands in brackets; square ones hold a value within a condition."""
+    """The content of brackets; square ones enclose a value within a condition."""
     opening = cursor.token
     cursor.deeper()
     cursor.take()

@@ -76,7 +76,7 @@ _CONTROLS = bytes(set(range(32)) - set(b"\b\t\n\v\f\r\x1b")) + b"\x7f"
 
 @dataclass(frozen=True, slots=True)
 class _Inclusion:
-    """A file to read: the name it goes by, the place that asks for it, the files that it is within."""
+    """A file to read: its name, the place that includes it, the files around it."""
 
     path: Path
     place: Location
@@ -243,7 +243,7 @@ def _not_read(text: str, name: str) -> Iterator[ScriptFinding]:
 
 
 def _with(script: Script, findings: list[ScriptFinding]) -> Script:
-    """The script with more findings; that it is too large is told once."""
+    """The script with more findings; its size is reported once."""
     own = script.findings
     if any(finding.code == "too-large" for finding in findings):
         own = tuple(finding for finding in own if finding.code != "too-large")

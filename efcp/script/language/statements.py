@@ -1,4 +1,4 @@
-"""What stands in a route: conditions, loops, switches, assignments, exits and calls."""
+"""Statements of a route: conditions, loops, switches, assignments, exits and calls."""
 
 from collections.abc import Callable
 

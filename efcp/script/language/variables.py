@@ -25,7 +25,7 @@ class Transformation:
 class Reference:
     """One variable.
 
-    `inner` is what stands in its round brackets, `index` in its square ones, None where there are none.
+    `inner` is the content of its round brackets, `index` of its square ones, None where there are none.
     `problem` says why the proxy can't take it apart, "" where it can. `is_marker` is the `$` itself (`$$`).
     `rest` is what follows directly.
     """

@@ -214,7 +214,7 @@ class DatabaseUrl:
 
     @property
     def masked(self) -> str:
-        """The URL with PASSWORD in the place of its password; itself where it has none."""
+        """The URL with PASSWORD instead of its password; unchanged where it has none."""
         login, at, place = self.text.rpartition("@")
         scheme, _, user_and_password = login.partition("://")
         user, colon, _ = user_and_password.partition(":")

@@ -1,4 +1,4 @@
-"""A SIP server on loopback that answers each request as it is told, over UDP, TCP or TLS."""
+"""A SIP server on loopback that answers each request as configured, over UDP, TCP or TLS."""
 
 import socketserver
 import ssl

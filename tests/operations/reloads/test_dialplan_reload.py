@@ -1,4 +1,4 @@
-"""Reloading the dialplan: what is prediction, what is sent, and what the proxy is held against after it."""
+"""Reloading the dialplan: the prediction, what is sent, and what the proxy is compared with afterwards."""
 
 from collections.abc import Callable
 

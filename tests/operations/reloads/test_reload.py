@@ -1,4 +1,4 @@
-"""Reloading proxies: what is sent, what is read back, and what is said of it."""
+"""Reloading proxies: what is sent, read back and reported."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -50,7 +50,7 @@ class Cluster:
     rows: tuple[Proxy, Proxy]
 
     def calls(self) -> tuple[int, int]:
-        """How many states each member was told."""
+        """How many states each member was sent."""
         return len(self.first.commands_of("ds_set_state")), len(self.second.commands_of("ds_set_state"))
 
 

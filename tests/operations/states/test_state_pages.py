@@ -114,7 +114,7 @@ def test_the_warning_names_the_proxies_with_last_known_states(
     pages = [reverse(f"operations:{page}", args=[row_id]) for page in ("state", "maintenance-begin")]
 
     def warnings() -> list[list[str]]:
-        """The names in each page's warning, and what is said of them."""
+        """The names in each page's warning, with its text."""
         texts = [" ".join(strip_tags(operator.get(page).content.decode()).split()) for page in pages]
         pattern = r"nothing takes the calls of.*? on (edge-1(?: \(last known)?)"
         return [re.findall(pattern, text) for text in texts]

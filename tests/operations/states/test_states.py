@@ -1,4 +1,4 @@
-"""Setting live states: what is sent, what is read back, and what is said of it."""
+"""Setting live states: what is sent, read back and reported."""
 
 from collections import Counter
 from collections.abc import Callable

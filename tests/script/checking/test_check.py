@@ -60,7 +60,7 @@ def test_a_file_that_is_included_is_judged_with_the_one_that_includes_it(tmp_pat
 
 
 class TestAPartOfAScript:
-    """Nothing is said of what may stand elsewhere."""
+    """What may be elsewhere is not reported as missing."""
 
     @pytest.mark.parametrize(
         "text",

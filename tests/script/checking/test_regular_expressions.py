@@ -45,7 +45,7 @@ def compiles(pattern: str) -> bool:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_findings_on_a_pattern_are_what_glibc_does(seed: int) -> None:
-    """Between square brackets the locale decides some: there nothing may be said that is untrue."""
+    """Between square brackets the locale decides some: there no finding may be wrong."""
     draw = random.Random(seed)
     for _ in range(1_000):
         pattern = "".join(draw.choice(_PARTS) for _ in range(draw.randint(1, 7)))

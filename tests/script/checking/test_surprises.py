@@ -1,4 +1,4 @@
-"""What a proxy starts with, and what is not what was meant; and that each thing is told once."""
+"""What a proxy accepts although it was not meant; each is reported once."""
 
 import pytest
 

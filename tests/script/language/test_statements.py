@@ -1,4 +1,4 @@
-"""What stands in a route, statement by statement."""
+"""The statements of a route, one by one."""
 
 import pytest
 

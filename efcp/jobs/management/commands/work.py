@@ -48,7 +48,7 @@ class Command(BaseCommand):
 
 
 def _look(worker: Worker) -> None:
-    """Run the jobs in the queue once; a database that is away is told and asked again with the next look."""
+    """Run the jobs in the queue once; an unreachable database is reported and retried at the next poll."""
     try:
         _enqueue_cleanup_when_due()
         worker.run()
