@@ -7,8 +7,8 @@ class AuditRecord(models.Model):
     """One write: who, when, from where, on what, before and after, and why if a reason was given.
 
     The subject is stored by kind and id, not by a foreign key: other programs write OpenSIPS's
-    tables, and a record outlives its subject. The writes of one request share `write_id` and are numbered from
-    1, so that the outcome of each can be looked up after the connection to the database is lost.
+    tables, and a record outlives its subject. The writes of one request share `write_id` and are numbered
+    from 1, so that the outcome of each can be looked up after the connection to the database is lost.
     """
 
     at = models.DateTimeField(db_index=True)
