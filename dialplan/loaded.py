@@ -147,10 +147,12 @@ def pending_rules(watched: Sequence[WatchedProxy]) -> tuple[ProxyRules, ...]:
     changes: dict[int, list[RuleChange]] = {}
     found = []
     for each in watched:
-        mine = loaded[each.proxy.pk]
-        if id(mine.rules) not in changes:
-            changes[id(mine.rules)] = list(_changes(table, mine))
-        found.append(_proxy_rules(each, loads.get(each.proxy.pk), mine, changes[id(mine.rules)], len(table)))
+        of_proxy = loaded[each.proxy.pk]
+        if id(of_proxy.rules) not in changes:
+            changes[id(of_proxy.rules)] = list(_changes(table, of_proxy))
+        found.append(
+            _proxy_rules(each, loads.get(each.proxy.pk), of_proxy, changes[id(of_proxy.rules)], len(table))
+        )
     return tuple(found)
 
 
@@ -187,15 +189,17 @@ def _words(change: RuleChange) -> str:
 
 
 def _proxy_rules(
-    each: WatchedProxy, load: LastLoad | None, mine: LoadedRules, changes: Sequence[RuleChange], rows: int
+    each: WatchedProxy, load: LastLoad | None, of_proxy: LoadedRules, changes: Sequence[RuleChange], rows: int
 ) -> ProxyRules:
     counts = Counter(change.kind for change in changes)
-    return ProxyRules(each, load, mine.why, counts, tuple(changes[:SHOWN]), _other_count(load, mine, rows))
+    return ProxyRules(
+        each, load, of_proxy.why, counts, tuple(changes[:SHOWN]), _other_count(load, of_proxy, rows)
+    )
 
 
-def _other_count(load: LastLoad | None, mine: LoadedRules, rows: int) -> str:
+def _other_count(load: LastLoad | None, of_proxy: LoadedRules, rows: int) -> str:
     """That the proxy counted another number of rules, where it is not known which rules it loaded."""
-    if mine.whole or load is None or load.loaded is None or load.discarded is None:
+    if of_proxy.whole or load is None or load.loaded is None or load.discarded is None:
         return ""
     read = load.loaded + load.discarded
     return "" if read == rows else f"It read {read} rules, and the table has {rows}."

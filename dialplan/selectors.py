@@ -168,7 +168,7 @@ def rules_for(dpid: int, inputs: Iterable[str], most: int | None = None) -> list
     is MAX_RULES unless given.
     """
     bound = MAX_RULES if most is None else most
-    found = list(_met_by(inputs).filter(dpid=dpid).order_by("id")[: bound + 1])
+    found = list(_matching(inputs).filter(dpid=dpid).order_by("id")[: bound + 1])
     if len(found) > bound:
         raise TooManyRulesError(f"Dialplan {dpid} has more than {bound:,} rules besides equal ones.")
     # One that loads for certain, so that a dialplan without a match is not one without rules.
@@ -182,7 +182,7 @@ def rules_for_each(inputs: Mapping[int, Iterable[str]]) -> dict[int, list[Rule]]
     together.
     """
     texts = {text for of_one in inputs.values() for text in of_one}
-    found = list(_met_by(texts).filter(dpid__in=inputs).order_by("id")[: MAX_RULES + 1])
+    found = list(_matching(texts).filter(dpid__in=inputs).order_by("id")[: MAX_RULES + 1])
     if len(found) > MAX_RULES:
         return {}
     rules: dict[int, list[Rule]] = {dpid: [] for dpid in inputs}
@@ -195,7 +195,7 @@ def rules_for_each(inputs: Mapping[int, Iterable[str]]) -> dict[int, list[Rule]]
     return rules
 
 
-def _met_by(inputs: Iterable[str]) -> QuerySet[Rule]:
+def _matching(inputs: Iterable[str]) -> QuerySet[Rule]:
     """The rows that any of `inputs` can meet, and those that break the load, of all dialplans."""
     texts = [Lower(Value(text)) for text in set(inputs)]
     # Read in the connection's character set: a latin1 column is not compared with what latin1 lacks.

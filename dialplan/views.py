@@ -81,7 +81,7 @@ class RuleEditor(TableEditor[RuleRow]):
     def before_write(self, *rows: RuleRow) -> Afterwards:
         """Tell after the write which test cases fail that passed before it."""
         before = case_snapshot(*(row.dpid for row in rows))
-        return lambda request: _tell_effect(request, before.now())
+        return lambda request: _report_effect(request, before.now())
 
     def form_context(self, _form: RowForm[RuleRow], stored: RuleRow | None) -> Mapping[str, Any]:
         """Where the page tries an input, and runs the test cases with the unsaved rule."""
@@ -230,11 +230,11 @@ def _to_dialplan(dpid: int) -> HttpResponse:
 
 def _after_write(request: HttpRequest, dpid: int, before: CaseSnapshot) -> HttpResponse:
     """Go to the dialplan, and say which test cases fail now that passed `before`."""
-    _tell_effect(request, before.now())
+    _report_effect(request, before.now())
     return _to_dialplan(dpid)
 
 
-def _tell_effect(request: HttpRequest, effect: CaseEffect) -> None:
+def _report_effect(request: HttpRequest, effect: CaseEffect) -> None:
     broken = [each for each in effect.checked if each.case.pk in effect.broken]
     for each in broken[:_SHOWN_CASES]:
         messages.error(request, f"{each.words} It passed before.")

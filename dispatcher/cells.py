@@ -102,12 +102,14 @@ class Comparison:
             return replace(
                 cell_of(each, None, compared=compared), absence=self._absence(each, occurrence, row)
             )
-        mine = listed[occurrence]
+        destination = listed[occurrence]
         if not (each.fresh and compared):
-            return cell_of(each, mine, compared=compared)
-        loaded = self.loaded[pk].columns_of((row.setid, mine.uri_key, occurrence), row.pk)
+            return cell_of(each, destination, compared=compared)
+        loaded = self.loaded[pk].columns_of((row.setid, destination.uri_key, occurrence), row.pk)
         listeners = self.listeners.get(pk, frozenset())
-        return cell_of(each, mine, differing_columns(DestinationRow.of(row), mine, loaded, listeners))
+        return cell_of(
+            each, destination, differing_columns(DestinationRow.of(row), destination, loaded, listeners)
+        )
 
     def _absence(self, each: WatchedProxy, occurrence: int, row: Destination) -> str:
         """Why a proxy does not hold a row: known where it is known which rows it loaded."""

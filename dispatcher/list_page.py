@@ -191,15 +191,15 @@ def build(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> Destinati
             comparison.cell(each, on_proxies.get(each.proxy.pk, ()), occurrence, row) for each in watched
         )
         in_reference = on_proxies.get(reference.pk, ()) if reference else ()
-        mine = in_reference[occurrence] if occurrence < len(in_reference) else None
+        listed = in_reference[occurrence] if occurrence < len(in_reference) else None
         fact = facts.get(uri_key(row.destination))
         finding = after.left_out.get(row.pk)
         return RowView(
             id=row.pk,
             values=values,
             weight=mask_weight(values.weight),
-            share_now=_share_now(mine, _active_on(reference, counts[row.setid])) if reference else None,
-            share_after=0.0 if finding else _share_after(values, mine, totals[row.setid]),
+            share_now=_share_now(listed, _active_on(reference, counts[row.setid])) if reference else None,
+            share_after=0.0 if finding else _share_after(values, listed, totals[row.setid]),
             live=() if folds else cells[:MAX_PROXY_COLUMNS],
             groups=state_groups(cells) if folds else (),
             duplicate=duplicate,
@@ -263,24 +263,24 @@ def _occurrences(
 
 def _active_on(reference: Proxy, on_proxies: Sequence[SetOnProxy]) -> StateCount:
     """What `reference` holds active of the set."""
-    mine = next((each for each in on_proxies if each.watched.proxy.pk == reference.pk), None)
-    return mine.states.get(KnownState.ACTIVE, StateCount()) if mine else StateCount()
+    known = next((each for each in on_proxies if each.watched.proxy.pk == reference.pk), None)
+    return known.states.get(KnownState.ACTIVE, StateCount()) if known else StateCount()
 
 
-def _share_now(mine: KnownDestination | None, active: StateCount) -> float:
+def _share_now(known: KnownDestination | None, active: StateCount) -> float:
     """The percentage of calls that the destination gets now, by the weighted algorithms."""
-    if mine is None or mine.state != "active":
+    if known is None or known.state != "active":
         return 0.0
-    return percentage(mine.weight or 0, active.weight, active.count)
+    return percentage(known.weight or 0, active.weight, active.count)
 
 
 def _share_after(
-    values: DestinationRow, mine: KnownDestination | None, totals: selectors.SetTotals
+    values: DestinationRow, known: KnownDestination | None, totals: selectors.SetTotals
 ) -> float | None:
     """The percentage after a reload that inherits states; None where the sums of weights overflow 16 bits."""
     if totals.weight > MAX_WEIGHT:
         return None
-    active = mine.state == "active" if mine is not None else values.state not in (1, 2)
+    active = known.state == "active" if known is not None else values.state not in (1, 2)
     if not active:
         return 0.0
     return percentage(number_of(values.weight), totals.active_weight, totals.active)

@@ -42,9 +42,9 @@ def _apply(proxy_id: int, digest: str) -> None:
         loaded = columns_by_identity(digest) if digest else {}
     except LookupError:  # thinned out since: a later load is known
         loaded = {}
-    mine = KnownDestination.objects.filter(proxy_id=proxy_id, partition=proxy.partition)
+    of_proxy = KnownDestination.objects.filter(proxy_id=proxy_id, partition=proxy.partition)
     changed: dict[int | None, list[int]] = defaultdict(list)
-    known = mine.values_list("pk", "probe_mode", "setid", "uri_key", "occurrence")
+    known = of_proxy.values_list("pk", "probe_mode", "setid", "uri_key", "occurrence")
     for pk, mode, setid, key, occurrence in known.iterator():
         columns = loaded.get((setid, key, occurrence))
         # Any other value than "always" loads as "only while probing".

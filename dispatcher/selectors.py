@@ -112,8 +112,8 @@ def _by_live_state(
     )
     if live is not Live.ABSENT:
         return rows.filter(Exists(known.filter(state=live.value)))
-    holding = known.order_by().values("setid").annotate(count=Count("proxy", distinct=True)).values("count")
-    return rows.alias(holding=Coalesce(Subquery(holding), 0)).filter(holding__lt=len(proxies))
+    loaded_on = known.order_by().values("setid").annotate(count=Count("proxy", distinct=True)).values("count")
+    return rows.alias(loaded_on=Coalesce(Subquery(loaded_on), 0)).filter(loaded_on__lt=len(proxies))
 
 
 def page_of(rows: QuerySet[Destination], query: DestinationQuery) -> RowsOfPage[Destination]:

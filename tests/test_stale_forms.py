@@ -95,7 +95,7 @@ def _proxy() -> Proxy:
     return ProxyFactory.create(name="edge")
 
 
-def _lead() -> DialplanTarget:
+def _target() -> DialplanTarget:
     _rule()
     return DialplanTarget.objects.create(dpid=1, setid=1)
 
@@ -204,10 +204,10 @@ GUARDED = {
         page_takes=_nothing,
     ),
     "preview:delete-target": FormCase(
-        _lead, "preview:delete-target", {}, {"setid": 2}, "preview:routes", page_takes=_nothing
+        _target, "preview:delete-target", {}, {"setid": 2}, "preview:routes", page_takes=_nothing
     ),
     "preview:save-target": FormCase(
-        _lead,
+        _target,
         "preview:save-target",
         {"dpid": "1", "attributes": "", "setid": "9", "algorithm": "4", "flags": ""},
         {"setid": 2},

@@ -84,8 +84,8 @@ class NewPasswordForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Both spellings must be the same."""
         cleaned = super().clean() or {}
-        typed = self.data.get("new_password"), self.data.get("repeated_password")
-        if all(typed) and typed[0] != typed[1]:
+        passwords = self.data.get("new_password"), self.data.get("repeated_password")
+        if all(passwords) and passwords[0] != passwords[1]:
             self.add_error("repeated_password", "The two new passwords differ.")
         return cleaned
 

@@ -332,9 +332,9 @@ def _gone(request: HttpRequest) -> HttpResponse:
 
 def _recovered_into(form: Form, request: HttpRequest) -> Form:
     """The form, filled with what was typed before the session ended if there is any."""
-    typed = recover_form(request)
-    if typed is None:
+    recovered = recover_form(request)
+    if recovered is None:
         return form
     messages.info(request, NOTICE)
-    form.initial = {name: typed.get(name) for name in form.fields}
+    form.initial = {name: recovered.get(name) for name in form.fields}
     return form

@@ -139,10 +139,10 @@ def cancel(job: JobRun) -> bool:
 
     False where it has its end already.
     """
-    mine = JobRun.objects.filter(pk=job.pk)
+    rows = JobRun.objects.filter(pk=job.pk)
     ended = {"outcome": JobOutcome.CANCELLED, "ended_at": timezone.now(), "cancel_requested": True}
-    if mine.filter(outcome=JobOutcome.WAITING).update(**ended):
+    if rows.filter(outcome=JobOutcome.WAITING).update(**ended):
         return True
     if job.is_abandoned(timezone.now()):
-        return bool(mine.filter(outcome=JobOutcome.RUNNING, beat_at=job.beat_at).update(**ended))
-    return bool(mine.filter(outcome=JobOutcome.RUNNING).update(cancel_requested=True))
+        return bool(rows.filter(outcome=JobOutcome.RUNNING, beat_at=job.beat_at).update(**ended))
+    return bool(rows.filter(outcome=JobOutcome.RUNNING).update(cancel_requested=True))

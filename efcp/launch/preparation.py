@@ -138,14 +138,14 @@ def _first_administrator(configuration: Configuration) -> FirstSignIn | None:
 
 def _refuse_first_password_beyond_loopback(configuration: Configuration) -> None:
     if configuration.listens_beyond_loopback:
-        way = f"EFCP_HOST is {configuration.host}"
+        setting = f"EFCP_HOST is {configuration.host}"
     elif configuration.is_published:
-        way = f"EFCP_URL is {configuration.url}"
+        setting = f"EFCP_URL is {configuration.url}"
     else:
         return
     if accounts.first_password_is_unchanged():
         raise PreparationError(
-            f"{way}, but the first password is unchanged: start on loopback without EFCP_URL, sign in and"
+            f"{setting}, but the first password is unchanged: start on loopback without EFCP_URL, sign in and"
             " change it, or set EFCP_ADMIN_PASSWORD before the first start."
         )
 

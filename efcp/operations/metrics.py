@@ -129,16 +129,18 @@ class PanelMetrics:
             labels=["proxy", "set", "check"],
         )
         for setid, on_proxies in set_counts(self._watched).items():
-            holding = [each for each in on_proxies if each.loaded]
-            for each in holding:
+            loaded_on = [each for each in on_proxies if each.loaded]
+            for each in loaded_on:
                 # A state that none is in counts 0: a rule on "active == 0" must find it.
                 for state in KnownState:
                     family = now if each.fresh else last_known
                     family.add_metric([each.proxy, str(setid), state.value], each.count_of(state))
-            for each in (each for each in holding if each.fresh):
+            for each in (each for each in loaded_on if each.fresh):
                 for check in Check:
                     checks.add_metric([each.proxy, str(setid), check.look], each.checks.get(check, 0))
-            least = min((each for each in holding if each.fresh), key=lambda each: each.active, default=None)
+            least = min(
+                (each for each in loaded_on if each.fresh), key=lambda each: each.active, default=None
+            )
             if least is not None:
                 worst.add_metric([str(setid), least.proxy], least.active)
         yield from (now, last_known, worst, checks)

@@ -67,12 +67,12 @@ class Subscription:
 
 
 class EventReceiver:
-    """Listens for events and says whose address one came from; what is from elsewhere is dropped."""
+    """Listens for events and calls `on_event` with the sender's address; drops those of unknown peers."""
 
-    def __init__(self, address: str, port: int, noticed: Callable[[str], None]) -> None:
+    def __init__(self, address: str, port: int, on_event: Callable[[str], None]) -> None:
         self._address = address
         self._port = port
-        self._noticed = noticed
+        self._on_event = on_event
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self.peers: frozenset[str] = frozenset()
@@ -106,7 +106,7 @@ class EventReceiver:
                     datagram, sender = listening.recvfrom(_MAX_DATAGRAM)
                     address = _plain(str(sender[0]))
                     if address in self.peers and is_event(datagram):
-                        self._noticed(address)
+                        self._on_event(address)
 
 
 def is_event(datagram: bytes) -> bool:

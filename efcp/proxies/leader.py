@@ -92,8 +92,8 @@ class Lease:
             connection.close()
 
     def _renew(self) -> bool:
-        mine = WatcherHeartbeat.objects.filter(pk=_ROW, holder=self.holder)
-        return bool(mine.update(beats=F("beats") + 1, beat_at=datetime.now(UTC)))
+        own = WatcherHeartbeat.objects.filter(pk=_ROW, holder=self.holder)
+        return bool(own.update(beats=F("beats") + 1, beat_at=datetime.now(UTC)))
 
     def _create(self) -> bool:
         now = datetime.now(UTC)

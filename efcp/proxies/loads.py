@@ -54,8 +54,8 @@ def record_panel_load(proxy: Proxy, module: str, partition: str, own: PanelLoad)
 
 def stored_load(proxy_id: int, module: str, partition: str) -> LastLoad:
     """The last load of one module and partition; an empty one where nothing is known of it."""
-    mine = ProxyLoad.objects.filter(proxy_id=proxy_id, module=module, partition=partition)
-    found = mine.values_list(*LAST_LOAD).first()
+    rows = ProxyLoad.objects.filter(proxy_id=proxy_id, module=module, partition=partition)
+    found = rows.values_list(*LAST_LOAD).first()
     return LastLoad(*found) if found else LastLoad()
 
 

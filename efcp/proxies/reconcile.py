@@ -145,13 +145,13 @@ class ContactState:
     late_reports: tuple[FlagReport, ...] = ()
 
 
-class Met(Enum):
-    """Whom an answer is of, by when it says that it started."""
+class Continuity(Enum):
+    """Whether an answer comes from the same run of the same proxy, by its reported start."""
 
     SAME = "same"
     RESTARTED = "restarted"
     STRANGER = "stranger"
-    """A proxy that started before the one that is known: two of them answer at one address."""
+    """A proxy that started earlier than the known one: two answer at one address."""
 
 
 class StoreOutcome(Enum):
@@ -207,7 +207,7 @@ class Reading:
     since their last load: whether one of them is not marked for probing has to be looked up.
     """
 
-    met: Met
+    continuity: Continuity
     outcome: StoreOutcome
     contact: ContactState
     interval: Interval
@@ -293,10 +293,10 @@ class Plan:
 def read(contact: ContactState, answer: ProxyAnswer, now: datetime) -> Reading:
     """Who answered, and what is new in its reports; `now` is the panel's clock."""
     snapshot = answer.snapshot
-    met, contact = _meet(contact, answer.identity, now)
+    continuity, contact = _identify(contact, answer.identity, now)
     interval = _interval(contact, snapshot.requested_at)
-    if met is Met.STRANGER:
-        return Reading(met, StoreOutcome.STRANGER, contact, interval, NewReports(), {}, frozenset())
+    if continuity is Continuity.STRANGER:
+        return Reading(continuity, StoreOutcome.STRANGER, contact, interval, NewReports(), {}, frozenset())
     if contact.requested_at is not None and snapshot.requested_at < contact.requested_at <= now:
         # An answer "of the future" is from before the clock was set back, and counts as older.
         outcome, reports = StoreOutcome.OUTDATED, NewReports()
@@ -305,32 +305,32 @@ def read(contact: ContactState, answer: ProxyAnswer, now: datetime) -> Reading:
         differs = snapshot.digest != contact.sets_digest or contact.requested_at is None
         is_news = differs or reports.new or reports.late
         outcome = StoreOutcome.STORED if is_news else StoreOutcome.UNCHANGED
-    if met is Met.RESTARTED:
+    if continuity is Continuity.RESTARTED:
         contact = replace(
             contact, probes_reported_at=None, probes_read_at=None, probes_all=False, modes_digest=""
         )
-    if outcome is StoreOutcome.OUTDATED and met is not Met.RESTARTED:
-        return Reading(met, outcome, contact, interval, reports, {}, frozenset())
-    return Reading(met, outcome, *_probes(contact, snapshot.reports, interval, reports))
+    if outcome is StoreOutcome.OUTDATED and continuity is not Continuity.RESTARTED:
+        return Reading(continuity, outcome, contact, interval, reports, {}, frozenset())
+    return Reading(continuity, outcome, *_probes(contact, snapshot.reports, interval, reports))
 
 
 def reconcile(reading: Reading, answer: ProxyAnswer, stored: StoredRows) -> Plan:
     """What to write, so that what is stored becomes what the proxy holds, with its history."""
     snapshot, contact = answer.snapshot, reading.contact
-    if stored.unmarked and reading.met is not Met.RESTARTED:
+    if stored.unmarked and reading.continuity is not Continuity.RESTARTED:
         contact = replace(contact, probes_all=True)
     plan = Plan(reading.outcome, contact)
-    if reading.met is Met.STRANGER:
+    if reading.continuity is Continuity.STRANGER:
         return plan
     if reading.outcome is not StoreOutcome.OUTDATED:
         plan = _reconcile_list(plan, reading, snapshot, stored)
     plan = replace(
         plan,
-        reloaded=reading.reports.reloaded or reading.met is Met.RESTARTED,
+        reloaded=reading.reports.reloaded or reading.continuity is Continuity.RESTARTED,
         answered_probes=reading.answered_probes,
         failed_probes=reading.failed_probes,
     )
-    if reading.met is not Met.RESTARTED:
+    if reading.continuity is not Continuity.RESTARTED:
         return plan
     return replace(
         plan,
@@ -375,26 +375,28 @@ def _reconcile_list(plan: Plan, reading: Reading, snapshot: Snapshot, stored: St
     return replace(plan, contact=contact, gap=gap, rows=rows, history=history)
 
 
-def _meet(contact: ContactState, identity: ProxyIdentity | None, now: datetime) -> tuple[Met, ContactState]:
-    """Whom the answer is of. No restart leads to an earlier start: another proxy answers then.
+def _identify(
+    contact: ContactState, identity: ProxyIdentity | None, now: datetime
+) -> tuple[Continuity, ContactState]:
+    """Compare the answer's start with the known one. A restart never starts earlier: that is another proxy.
 
-    Where it answers twice in a row, the other proxy has taken the address over for good.
+    If it answers twice in a row, it has taken the address over for good.
     """
     if identity is None:
-        return Met.SAME, contact
+        return Continuity.SAME, contact
     start = identity.up_since_text
     known = replace(
         contact, stranger_start="", version=contact.version if identity.version is None else identity.version
     )
     if contact.up_since_text == start:
-        return Met.SAME, known
+        return Continuity.SAME, known
     known = replace(known, up_since=identity.up_since, up_since_text=start)
     if not contact.up_since_text:
-        return Met.SAME, known
+        return Continuity.SAME, known
     is_earlier = contact.up_since is not None and identity.up_since < contact.up_since - SAME_START
     if is_earlier and contact.stranger_start != start:
-        return Met.STRANGER, replace(contact, stranger_start=start, mixed_at=now)
-    return Met.RESTARTED, replace(known, flags_cursor=RESTARTED)
+        return Continuity.STRANGER, replace(contact, stranger_start=start, mixed_at=now)
+    return Continuity.RESTARTED, replace(known, flags_cursor=RESTARTED)
 
 
 def _interval(contact: ContactState, requested_at: datetime) -> Interval:
@@ -519,10 +521,10 @@ def _history(
     ]
     late: list[FlagReport] = []
     for before, now, new, late_reports in _to_explain(found, memory, reports):
-        way = transitions(before, now.state, [*late_reports, *new])
-        changes.extend(_entry(now, step, interval, unexplained) for step in way.steps)
+        path = transitions(before, now.state, [*late_reports, *new])
+        changes.extend(_entry(now, step, interval, unexplained) for step in path.steps)
         # What was late already gets no third chance.
-        late.extend(new[max(0, way.used - len(late_reports)) :])
+        late.extend(new[max(0, path.used - len(late_reports)) :])
     return tuple(changes), tuple(late)
 
 
@@ -534,15 +536,15 @@ def _to_explain(
     explained: set[Identity] = {each.identity for each in found.appeared}
     for stored, now in found.changed:
         explained.add(now.identity)
-        mine, mine_late = new.get(now.identity, ()), late.get(now.identity, ())
-        if stored.destination.state != now.state or mine or mine_late:
-            yield stored.destination.state, now, mine, mine_late
+        new_here, late_here = new.get(now.identity, ()), late.get(now.identity, ())
+        if stored.destination.state != now.state or new_here or late_here:
+            yield stored.destination.state, now, new_here, late_here
     if not (new or late):
         return
     for each in memory.destinations:
-        mine, mine_late = new.get(each.identity, ()), late.get(each.identity, ())
-        if (mine or mine_late) and each.identity not in explained:
-            yield each.state, each, mine, mine_late
+        new_here, late_here = new.get(each.identity, ()), late.get(each.identity, ())
+        if (new_here or late_here) and each.identity not in explained:
+            yield each.state, each, new_here, late_here
 
 
 def _by_destination(reports: Iterable[FlagReport]) -> Mapping[Identity, Sequence[FlagReport]]:

@@ -77,8 +77,8 @@ def stored_rows(contact: ProxyContact, reading: Reading, partition: str) -> Stor
     sets: Mapping[int, str] = {}
     if reading.outcome is StoreOutcome.STORED:
         destinations = _destinations(contact.proxy_id, partition)
-        mine = KnownSet.objects.filter(proxy_id=contact.proxy_id, partition=partition)
-        sets = dict(mine.values_list("setid", "content"))
+        of_proxy = KnownSet.objects.filter(proxy_id=contact.proxy_id, partition=partition)
+        sets = dict(of_proxy.values_list("setid", "content"))
     return StoredRows(destinations, sets, _unmarked(contact.proxy_id, reading.failed_probes))
 
 
@@ -130,8 +130,8 @@ def _unmarked(proxy_id: int, keys: frozenset[Key]) -> frozenset[Key]:
 
 
 def _write_destinations(proxy_id: int, rows: RowChanges, memory: MemoryList) -> None:
-    mine = KnownDestination.objects.filter(proxy_id=proxy_id)
-    mine.exclude(partition=memory.partition).delete()
+    of_proxy = KnownDestination.objects.filter(proxy_id=proxy_id)
+    of_proxy.exclude(partition=memory.partition).delete()
     for chunk in _chunks(rows.delete):
         KnownDestination.objects.filter(pk__in=chunk).delete()
     hits = _hits(memory)
@@ -152,16 +152,16 @@ def _write_destinations(proxy_id: int, rows: RowChanges, memory: MemoryList) -> 
     )
     _insert_rows(KnownDestination._meta.db_table, _KNOWN_COLUMNS, new)
     for (setid, uri_key, occurrence), (began, exact) in rows.since.items():
-        mine.filter(partition=memory.partition, setid=setid, uri_key=uri_key, occurrence=occurrence).update(
-            since=began, since_is_exact=exact
-        )
+        of_proxy.filter(
+            partition=memory.partition, setid=setid, uri_key=uri_key, occurrence=occurrence
+        ).update(since=began, since_is_exact=exact)
 
 
 def _write_sets(proxy_id: int, rows: RowChanges, partition: str, requested_at: datetime | None) -> None:
-    mine = KnownSet.objects.filter(proxy_id=proxy_id)
-    mine.exclude(partition=partition).delete()
+    of_proxy = KnownSet.objects.filter(proxy_id=proxy_id)
+    of_proxy.exclude(partition=partition).delete()
     for chunk in _chunks(rows.sets_gone):
-        mine.filter(setid__in=chunk).delete()
+        of_proxy.filter(setid__in=chunk).delete()
     new = (
         (proxy_id, partition, setid, content, _moment(requested_at))
         for setid, content in rows.sets_new.items()
@@ -211,21 +211,21 @@ def _write_start(proxy_id: int, plan: Plan) -> None:
     """Have no state be older than the proxy's start, and forget what was known of probes before it."""
     if plan.started_at is None:
         return
-    mine = KnownDestination.objects.filter(proxy_id=proxy_id)
-    mine.filter(since__lt=plan.started_at).update(since=plan.started_at, since_is_exact=True)
+    of_proxy = KnownDestination.objects.filter(proxy_id=proxy_id)
+    of_proxy.filter(since__lt=plan.started_at).update(since=plan.started_at, since_is_exact=True)
     for (setid, uri_key), at in plan.flagged_since.items():
-        mine.filter(setid=setid, uri_key=uri_key, occurrence=0, since__lt=at).update(since=at)
-    mine.update(probe_mode=None, always_probed=False, probe_answered_at=None)
+        of_proxy.filter(setid=setid, uri_key=uri_key, occurrence=0, since__lt=at).update(since=at)
+    of_proxy.update(probe_mode=None, always_probed=False, probe_answered_at=None)
 
 
 def _write_probes(proxy_id: int, plan: Plan) -> None:
-    mine = KnownDestination.objects.filter(proxy_id=proxy_id)
+    of_proxy = KnownDestination.objects.filter(proxy_id=proxy_id)
     if plan.reloaded:
-        mine.filter(always_probed=True).update(always_probed=False)
+        of_proxy.filter(always_probed=True).update(always_probed=False)
     for (setid, uri_key), at in plan.answered_probes.items():
-        mine.filter(setid=setid, uri_key=uri_key, occurrence=0).update(probe_answered_at=at)
+        of_proxy.filter(setid=setid, uri_key=uri_key, occurrence=0).update(probe_answered_at=at)
     for setid, uri_key in plan.failed_probes:
-        mine.filter(setid=setid, uri_key=uri_key, occurrence=0).update(always_probed=True)
+        of_proxy.filter(setid=setid, uri_key=uri_key, occurrence=0).update(always_probed=True)
 
 
 def _write_contact(contact: ProxyContact, state: ContactState) -> None:

@@ -25,7 +25,7 @@ from efcp.proxies.models import (
     TryOutcome,
 )
 from efcp.proxies.polling import Poll, Pulse
-from efcp.proxies.reconcile import Met, ProxyAnswer, StoreOutcome, read, reconcile
+from efcp.proxies.reconcile import Continuity, ProxyAnswer, StoreOutcome, read, reconcile
 from efcp.proxies.storing import apply, contact_state, lock_proxy, stored_rows
 
 _STRANGER = "Another proxy answers at this address in turn with the one that is known."
@@ -61,7 +61,7 @@ def visit(proxy: Proxy, answer: ProxyAnswer) -> VisitResult:
         reading = read(contact_state(contact), answer, timezone.now())
         plan = reconcile(reading, answer, stored_rows(contact, reading, memory.partition))
         apply(contact, plan, memory)
-        if reading.met is Met.STRANGER:
+        if reading.continuity is Continuity.STRANGER:
             return VisitResult(plan.outcome, problem=_STRANGER)
         for module, reports in answer.loads.items():
             partition = partition_of(module, memory.partition)
@@ -69,7 +69,9 @@ def visit(proxy: Proxy, answer: ProxyAnswer) -> VisitResult:
                 proxy.pk, module, partition, read_on(stored_load(proxy.pk, module, partition), reports)
             )
     start = answer.identity.up_since_text if answer.identity else ""
-    return VisitResult(plan.outcome, len(plan.history), restarted=reading.met is Met.RESTARTED, start=start)
+    return VisitResult(
+        plan.outcome, len(plan.history), restarted=reading.continuity is Continuity.RESTARTED, start=start
+    )
 
 
 def store_answer(answer: Answer[Poll] | Answer[Poll | Pulse]) -> VisitResult:

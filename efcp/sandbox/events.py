@@ -187,14 +187,14 @@ class Loading:
         )
     )
 
-    def tell_loaded(self, count: str) -> None:
+    def report_loaded(self, count: str) -> None:
         """Report a load that succeeded; `count` is the proxy's own line."""
         self.identifier.report("starting DB data loading")
         self.identifier.report("DB data loading successfully completed")
         self.identifier.report(count)
         self.identifier.status, self.identifier.details = Status.READY, "data available"
 
-    def tell_failed(self) -> None:
+    def report_failed(self) -> None:
         """Report a load over which the old table was kept."""
         self.identifier.report("starting DB data loading")
         self.identifier.report("DB data loading failed, discarding")
@@ -225,11 +225,11 @@ class SandboxReports:
             "core": (self.core,),
         }
 
-    def tell_switched(self, uri: str, setid: int, status: str, reason: str) -> None:
+    def report_switched(self, uri: str, setid: int, status: str, reason: str) -> None:
         """Report a change of a destination's flags."""
         self.events.report(f"DESTINATION <{uri}>, set {setid} switched to [{status}] due to {reason}\n")
 
-    def tell_not_probed(self, uri: str, setid: int) -> None:
+    def report_not_probed(self, uri: str, setid: int) -> None:
         """Report that a destination is never probed and keeps its state, since it is not on loopback."""
         self.events.report(
             f"DESTINATION <{uri}>, set {setid} is not probed: the sandbox sends to loopback only\n"

@@ -96,7 +96,7 @@ class Prober:
     def _say_not_probed(self, probe: Probe) -> None:
         if (probe.setid, probe.uri) not in self._reported_not_probed:
             self._reported_not_probed.add((probe.setid, probe.uri))
-            self._proxy.reports.tell_not_probed(probe.uri, probe.setid)
+            self._proxy.reports.report_not_probed(probe.uri, probe.setid)
 
     def _note(self, probe: Probe, code: int | None) -> None:
         self._answers.append((probe, code))

@@ -81,9 +81,9 @@ class SandboxProxy:
                 loaded = self.memory.reload(rows, inherit_state=inherit_state)
                 self._script_attrs.clear()
         except (LoadBrokenError, TablesUnreadableError):
-            self.reports.dispatcher.tell_failed()
+            self.reports.dispatcher.report_failed()
             raise MiRefusalError(500, "ERROR Reloading data") from None
-        self.reports.dispatcher.tell_loaded(
+        self.reports.dispatcher.report_loaded(
             f"{loaded.count} destinations loaded ({loaded.discarded} discarded)"
         )
 
@@ -94,10 +94,10 @@ class SandboxProxy:
         except TablesUnreadableError:
             loaded = None
         if not isinstance(loaded, dialplan_loading.LoadedDialplans):
-            self.reports.dialplan.tell_failed()
+            self.reports.dialplan.report_failed()
             raise MiRefusalError(-32000, "Server error", "Command handler returned null")
         self._dialplans = loaded
-        self.reports.dialplan.tell_loaded(loaded.report)
+        self.reports.dialplan.report_loaded(loaded.report)
 
     def set_state(self, setid: int, uri: str, state: DestinationState) -> None:
         """Set the state of a destination as MI does; raise MiRefusalError where there is none such."""
@@ -182,7 +182,7 @@ class SandboxProxy:
 
     def _announce(self, changes: Sequence[FlagChange]) -> None:
         for change in changes:
-            self.reports.tell_switched(change.address, change.setid, change.status, change.reason)
+            self.reports.report_switched(change.address, change.setid, change.status, change.reason)
             listed = {"group": change.setid, "address": change.address}
             self.events.raise_event(EVENT, listed | {"status": change.status, "reason": change.reason})
 

@@ -15,7 +15,7 @@ from efcp.accounts.throttle import SESSIONS_A_DAY
 from tests.accounts.conftest import PASSWORD, SIGN_IN, Try
 
 FORM = "/cp/accounts/users/add/"
-TYPED = {
+RECOVERED = {
     "username": "carol",
     "role": "operator",
     "new_password": "three green kettles",
@@ -39,14 +39,14 @@ def client(client: Client, ada: User, try_sign_in: Try) -> Client:
 
 
 def test_the_form_is_not_carried_out_and_the_sign_in_page_leads_back(client: Client, ada: User) -> None:
-    response = client.post(FORM, TYPED)
+    response = client.post(FORM, RECOVERED)
 
     assert response.headers["Location"] == SIGN_IN + "?next=%2Fcp%2Faccounts%2Fusers%2Fadd%2F"
     assert not User.objects.filter(username="carol").exists()
 
 
 def test_the_sign_in_page_shows_that_nothing_is_lost(client: Client, ada: User) -> None:
-    page = client.post(FORM, TYPED, follow=True).content.decode()
+    page = client.post(FORM, RECOVERED, follow=True).content.decode()
 
     assert "What you typed comes back after you sign in." in page
 
@@ -54,7 +54,7 @@ def test_the_sign_in_page_shows_that_nothing_is_lost(client: Client, ada: User) 
 def test_after_signing_in_the_form_is_filled_and_nothing_is_saved(
     client: Client, ada: User, try_sign_in: Try
 ) -> None:
-    client.post(FORM, TYPED)
+    client.post(FORM, RECOVERED)
     try_sign_in("ada", PASSWORD, client=client, target=FORM)
 
     page = client.get(FORM).content.decode()
@@ -77,7 +77,7 @@ def test_after_signing_in_the_form_is_filled_and_nothing_is_saved(
     ],
 )
 def test_secrets_are_never_kept(client: Client, ada: User, name: str, value: str) -> None:
-    client.post(FORM, TYPED | {name: value})
+    client.post(FORM, RECOVERED | {name: value})
 
     kept = str(dict(client.session))
     assert "carol" in kept
@@ -86,7 +86,7 @@ def test_secrets_are_never_kept(client: Client, ada: User, name: str, value: str
 
 
 def test_it_comes_back_once(client: Client, ada: User, try_sign_in: Try) -> None:
-    client.post(FORM, TYPED)
+    client.post(FORM, RECOVERED)
     try_sign_in("ada", PASSWORD, client=client)
     client.get(FORM)
 
@@ -94,7 +94,7 @@ def test_it_comes_back_once(client: Client, ada: User, try_sign_in: Try) -> None
 
 
 def test_it_comes_back_to_its_own_form_only(client: Client, ada: User, try_sign_in: Try) -> None:
-    client.post(FORM, TYPED)
+    client.post(FORM, RECOVERED)
     try_sign_in("ada", PASSWORD, client=client)
 
     assert NOTICE not in client.get(f"/cp/accounts/users/{ada.pk}/edit/").content.decode()
@@ -102,13 +102,15 @@ def test_it_comes_back_to_its_own_form_only(client: Client, ada: User, try_sign_
 
 
 def test_a_form_that_posts_elsewhere_leads_back_to_the_page_it_stands_on(client: Client, ada: User) -> None:
-    response = client.post(FORM, TYPED, headers={"Referer": "http://testserver/cp/accounts/users/?page=2"})
+    response = client.post(
+        FORM, RECOVERED, headers={"Referer": "http://testserver/cp/accounts/users/?page=2"}
+    )
 
     assert response.headers["Location"] == SIGN_IN + "?next=%2Fcp%2Faccounts%2Fusers%2F%3Fpage%3D2"
 
 
 def test_another_site_can_t_choose_where_it_leads(client: Client, ada: User) -> None:
-    response = client.post(FORM, TYPED, headers={"Referer": "https://evil.example/cp/trap/"})
+    response = client.post(FORM, RECOVERED, headers={"Referer": "https://evil.example/cp/trap/"})
 
     assert "evil" not in response.headers["Location"]
 
@@ -117,7 +119,7 @@ def test_a_field_s_check_while_typing_leaves_the_page_with_what_was_typed(
     client: Client, ada: User, try_sign_in: Try
 ) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{FORM}"}
-    response = client.post("/cp/accounts/users/", TYPED, headers=headers)
+    response = client.post("/cp/accounts/users/", RECOVERED, headers=headers)
     try_sign_in("ada", PASSWORD, client=client)
 
     assert response.headers["HX-Redirect"] == SIGN_IN + "?next=%2Fcp%2Faccounts%2Fusers%2Fadd%2F"
@@ -139,7 +141,7 @@ def test_a_requested_page_leads_back_to_itself_and_not_to_the_page_before(client
 
 
 def test_what_is_too_large_is_dropped_with_a_message(client: Client, ada: User) -> None:
-    page = client.post(FORM, TYPED | {"username": "x" * LARGEST}, follow=True).content.decode()
+    page = client.post(FORM, RECOVERED | {"username": "x" * LARGEST}, follow=True).content.decode()
 
     assert "too large to be kept" in page
     assert "comes back" not in page
@@ -149,7 +151,7 @@ def test_what_is_too_large_is_dropped_with_a_message(client: Client, ada: User) 
 def test_a_visitor_s_session_lives_an_hour_and_a_user_s_twelve(
     client: Client, ada: User, try_sign_in: Try
 ) -> None:
-    client.post(FORM, TYPED)
+    client.post(FORM, RECOVERED)
     visitor = client.session.get_expiry_age()
     try_sign_in("ada", PASSWORD, client=client)
 
@@ -157,7 +159,7 @@ def test_a_visitor_s_session_lives_an_hour_and_a_user_s_twelve(
 
 
 def test_hostile_fields_are_shown_as_text(client: Client, ada: User, try_sign_in: Try) -> None:
-    client.post(FORM, TYPED | {"username": '"><script>alert(1)</script>'})
+    client.post(FORM, RECOVERED | {"username": '"><script>alert(1)</script>'})
     try_sign_in("ada", PASSWORD, client=client)
 
     assert "<script>alert(1)" not in client.get(FORM).content.decode()
@@ -174,12 +176,14 @@ def test_several_values_of_one_field_are_all_kept(client: Client, ada: User) -> 
 def test_a_form_of_another_site_leaves_nothing_behind(ada: User) -> None:
     client = Client(enforce_csrf_checks=True)
 
-    assert client.post(FORM, TYPED, headers={"Origin": "https://evil.example"}).status_code == 403
+    assert client.post(FORM, RECOVERED, headers={"Origin": "https://evil.example"}).status_code == 403
     assert not Session.objects.exists()
 
 
 def test_a_browser_without_a_sign_in_keeps_nothing_and_gets_a_message(ada: User) -> None:
-    page = Client().post(FORM, TYPED, headers={"Origin": "http://testserver"}, follow=True).content.decode()
+    page = (
+        Client().post(FORM, RECOVERED, headers={"Origin": "http://testserver"}, follow=True).content.decode()
+    )
 
     assert "what you sent was not kept" in page
     assert "comes back" not in page
@@ -188,7 +192,7 @@ def test_a_browser_without_a_sign_in_keeps_nothing_and_gets_a_message(ada: User)
 
 def test_a_known_browser_begins_only_so_many_sessions(client: Client) -> None:
     for _ in range(2 * SESSIONS_A_DAY):
-        client.post(FORM, TYPED)
+        client.post(FORM, RECOVERED)
         client.cookies.pop(settings.SESSION_COOKIE_NAME, None)
 
     assert Session.objects.count() == SESSIONS_A_DAY

@@ -88,7 +88,7 @@ def test_a_zone_that_is_none_can_not_be_chosen(client_as: Callable[[Role | None]
     assert User.objects.get().time_zone == ""
 
 
-def test_who_is_not_signed_in_has_no_zone_to_tell(try_sign_in: Try) -> None:
+def test_anonymous_users_send_no_zone(try_sign_in: Try) -> None:
     assert Client().post(BROWSER, {"time_zone": "Asia/Tokyo"}).status_code == 302
 
 

@@ -29,12 +29,12 @@ def measure() -> None:
     def page(_environ: dict[str, Any], _start: Callable[..., Any]) -> Iterable[bytes]:
         return [template.render(Context({"rows": rows})).encode()]
 
-    ways: dict[str, Wsgi] = {"without": page, "with": in_one_chunk(page)}
-    times: dict[str, list[float]] = {name: [] for name in ways}
+    variants: dict[str, Wsgi] = {"without": page, "with": in_one_chunk(page)}
+    times: dict[str, list[float]] = {name: [] for name in variants}
 
     def run() -> None:
         for depth in DEPTHS:
-            for name, application in ways.items():
+            for name, application in variants.items():
                 times[name].append(min(_at(depth, application) for _ in range(REPEATS)))
 
     thread = threading.Thread(target=run)

@@ -114,7 +114,7 @@ def violations(browser: Browser, options: dict[str, Any]) -> list[Any]:
     return found
 
 
-def ways_to_narrow(browser: Browser) -> Iterator[tuple[str, Act]]:
+def filters_of(browser: Browser) -> Iterator[tuple[str, Act]]:
     """Each way to filter, sort or page on the open page, with what it is called."""
     driver = browser.driver
     for select in driver.find_elements(By.CSS_SELECTOR, "main [role=search] select"):
@@ -147,7 +147,7 @@ def test_what_refreshes_itself_keeps_filter_order_and_page(samples: Samples) -> 
         if not browser.driver.find_elements(By.CSS_SELECTOR, REFRESHES):
             continue
         wait_for_refreshes(browser, page, is_hurried=bool(filled))
-        for name, narrow in list(ways_to_narrow(browser)):
+        for name, narrow in list(filters_of(browser)):
             open_page(samples.panel, browser, page)
             wait_for_refreshes(browser, f"{page} after {name}", narrow)
             filled.append((page, name))

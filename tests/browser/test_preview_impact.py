@@ -19,7 +19,7 @@ def test_an_edit_shows_its_effect_while_it_is_typed(panel: Panel, browser: Brows
 
 
 @pytest.mark.browser
-def test_deleting_and_a_state_tell_who_takes_over(panel: Panel, browser: Browser) -> None:
+def test_deleting_and_a_state_show_who_takes_over(panel: Panel, browser: Browser) -> None:
     sign_in(panel, browser)
     browser.see(panel.url("system/dispatcher/5/delete/"))
     browser.wait_for("takes over every call of the set")

@@ -99,7 +99,9 @@ def _is_text_of(recorded: object, octets: bytes) -> bool:
     try:
         return recorded == octets.decode()
     except UnicodeDecodeError:
-        decoded = (octets.decode(errors=way) for way in ("replace", "surrogateescape", "backslashreplace"))
+        decoded = (
+            octets.decode(errors=errors) for errors in ("replace", "surrogateescape", "backslashreplace")
+        )
         return recorded in {as_text(octets), octets.decode("latin-1"), *decoded}
 
 

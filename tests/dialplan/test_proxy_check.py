@@ -107,7 +107,7 @@ def test_a_character_that_a_rule_cuts_in_two_is_read_alike(
 
 
 @pytest.mark.usefixtures("edge")
-def test_what_the_preview_can_t_tell_is_no_difference(administrator: Client, add_rule: AddRule) -> None:
+def test_what_the_preview_does_not_know_is_no_difference(administrator: Client, add_rule: AddRule) -> None:
     add_rule("^(a)?b$", subst_exp="^(a)?b$", repl_exp="\\1")
     compared = answer_to(administrator, "b")
     assert (compared.agreement, compared.why[:7]) == (Agreement.UNKNOWN, "A group")

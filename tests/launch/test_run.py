@@ -145,7 +145,7 @@ def test_events_to_an_address_of_another_machine_end_the_start_with_one_line(sta
 
 
 @pytest.mark.parametrize(
-    ("beyond", "way"),
+    ("beyond", "setting"),
     [
         ({"EFCP_HOST": "0.0.0.0", "EFCP_INSECURE_HTTP": "1"}, "EFCP_HOST is 0.0.0.0"),
         ({"EFCP_URL": "https://panel.example.org"}, "EFCP_URL is https://panel.example.org"),
@@ -153,12 +153,12 @@ def test_events_to_an_address_of_another_machine_end_the_start_with_one_line(sta
     ids=["listening", "behind TLS"],
 )
 def test_beyond_loopback_it_does_not_start_while_the_first_password_is_unchanged(
-    start: Start, beyond: dict[str, str], way: str
+    start: Start, beyond: dict[str, str], setting: str
 ) -> None:
     panel = start(**beyond)
     assert panel.top.wait(ENDS_WITHIN_S) == 1
     panel.clean_up()
-    assert panel.output.startswith(f"CommandError: {way}, but the first password is unchanged:")
+    assert panel.output.startswith(f"CommandError: {setting}, but the first password is unchanged:")
     assert panel.output.count("\n") == 1
 
 

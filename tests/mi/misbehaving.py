@@ -72,7 +72,7 @@ class MisbehavingServer:
         self._thread = threading.Thread(target=self._serve)
         self.requests: list[Peer] = []
         self.client_closed = threading.Event()
-        self.played_to_the_end = False
+        self.is_finished = False
 
     @property
     def port(self) -> int:
@@ -113,7 +113,7 @@ class MisbehavingServer:
             self.requests.append(peer)
             try:
                 self._play(peer)
-                self.played_to_the_end = True
+                self.is_finished = True
                 connection.shutdown(socket.SHUT_WR)
                 peer.say_nothing()
             except TimeoutError:

@@ -160,7 +160,7 @@ def test_100_mb_announced_are_refused_before_they_come(serve: Serve) -> None:
     with pytest.raises(ReplyTooLargeError, match="more than 64 MiB"):
         ask(server)
     assert server.client_closed.wait(GIVE_UP_S)
-    assert not server.played_to_the_end
+    assert not server.is_finished
 
 
 def test_a_stream_is_cut_off_at_the_size_limit(serve: Serve) -> None:

@@ -161,7 +161,7 @@ def test_twenty_proxies_cost_as_many_queries_as_one(
 
 
 @pytest.mark.django_db
-def test_without_a_proxy_there_is_little_to_tell(client: Client) -> None:
+def test_without_a_proxy_there_are_few_metrics(client: Client) -> None:
     assert read(client)["efcp_destinations_hidden"] == {(): 0}
 
 

@@ -18,7 +18,7 @@ def viewer(client_as: ClientAs) -> Client:
     return client_as(Role.VIEWER)
 
 
-def played(client: Client, **question: str) -> OutageTimeline:
+def simulated(client: Client, **question: str) -> OutageTimeline:
     """What the page tells."""
     page = client.get(reverse("preview:outage"), question)
     assert page.context["form"].is_valid(), page.context["form"].errors
@@ -27,14 +27,14 @@ def played(client: Client, **question: str) -> OutageTimeline:
 
 
 def test_a_death_at_second_3_is_known_at_second_40_of_the_defaults(viewer: Client) -> None:
-    found = played(viewer, dies_at="3")
+    found = simulated(viewer, dies_at="3")
     assert found.course.stopped_at == 40
     assert found.worst.lost_s == pytest.approx(40, abs=0.01)
     assert [each.look for each in found.proxy.spans] == ["active", "probing", "active"]
 
 
 def test_the_lines_have_no_hole(viewer: Client) -> None:
-    found = played(viewer)
+    found = simulated(viewer)
     for line in (found.gateway, found.proxy):
         assert sum(each.width for each in line.spans) == pytest.approx(100)
 
@@ -51,7 +51,7 @@ def test_a_blip_goes_undetected(viewer: Client) -> None:
 
 
 def test_a_gateway_that_never_returns_is_never_back(viewer: Client) -> None:
-    found = played(viewer, returns_at="")
+    found = simulated(viewer, returns_at="")
     assert found.course.back_at is None
     assert found.proxy.spans[-1].look == "probing"
 

@@ -20,15 +20,15 @@ GOOD = json.dumps({"jsonrpc": "2.0", "method": "E_DISPATCHER_STATUS", "params": 
 
 
 @pytest.fixture
-def noticed() -> list[str]:
+def events() -> list[str]:
     """The addresses whose events the receiver took."""
     return []
 
 
 @pytest.fixture
-def receiver(noticed: list[str]) -> Iterator[EventReceiver]:
+def receiver(events: list[str]) -> Iterator[EventReceiver]:
     """A receiver on a free port, to be opened."""
-    found = EventReceiver("127.0.0.1", 0, noticed.append)
+    found = EventReceiver("127.0.0.1", 0, events.append)
     yield found
     found.close()
 
@@ -41,27 +41,27 @@ def send(port: int, *datagrams: bytes, source: str = "127.0.0.1") -> None:
             sender.sendto(datagram, ("127.0.0.1", port))
 
 
-def test_events_of_a_known_address_are_noticed(receiver: EventReceiver, noticed: list[str]) -> None:
+def test_events_of_a_known_address_are_received(receiver: EventReceiver, events: list[str]) -> None:
     port = receiver.open().port
     receiver.peers = frozenset({"127.0.0.1"})
     send(port, GOOD)
-    assert wait_until(lambda: noticed == ["127.0.0.1"])
+    assert wait_until(lambda: events == ["127.0.0.1"])
 
 
-def test_events_of_an_unknown_address_are_dropped(receiver: EventReceiver, noticed: list[str]) -> None:
+def test_events_of_an_unknown_address_are_dropped(receiver: EventReceiver, events: list[str]) -> None:
     port = receiver.open().port
     receiver.peers = frozenset({"127.0.0.1"})
     send(port, GOOD, source="127.0.0.2")
     send(port, GOOD)
-    assert wait_until(lambda: bool(noticed))
-    assert noticed == ["127.0.0.1"]
+    assert wait_until(lambda: bool(events))
+    assert events == ["127.0.0.1"]
 
 
-def test_garbage_is_dropped_and_ends_nothing(receiver: EventReceiver, noticed: list[str]) -> None:
+def test_garbage_is_dropped_and_ends_nothing(receiver: EventReceiver, events: list[str]) -> None:
     port = receiver.open().port
     receiver.peers = frozenset({"127.0.0.1"})
     send(port, b"", b"\xff\xfe", b"[" * 60_000, b'{"method": 1}', b"[]", b"null", GOOD)
-    assert wait_until(lambda: len(noticed) == 1)
+    assert wait_until(lambda: len(events) == 1)
 
 
 @given(st.binary(max_size=200))

@@ -101,7 +101,7 @@ def test_a_mark_reads_as_it_was_written() -> None:
     assert ReportCursor.parse("") is None
 
 
-def test_reports_that_tell_of_no_flag_are_passed_over() -> None:
+def test_reports_of_no_flag_are_skipped() -> None:
     reports = (
         StatusReport(START, "starting DB data loading"),
         StatusReport(START, "DESTINATION <sip:A>, set 7 switched to [inactive] due to MI command\n"),
@@ -157,13 +157,13 @@ def test_the_way_of_a_destination_is_found_or_left_open_never_wrong(
 ) -> None:
     health = Health.of(first)
     reports: list[FlagReport] = []
-    true_way = [first.name.lower()]
+    actual = [first.name.lower()]
 
     def report(changed: bool, active: bool, reason: str) -> None:
         if changed:
             reports.append(FlagReport(1, "sip:a", active, reason, START))
-        if (state := health.state.name.lower()) != true_way[-1]:
-            true_way.append(state)
+        if (state := health.state.name.lower()) != actual[-1]:
+            actual.append(state)
 
     for act in acts:
         match act:
@@ -179,9 +179,9 @@ def test_the_way_of_a_destination_is_found_or_left_open_never_wrong(
                 report(health.count_failure(1), False, FAILED)
             case _:
                 report(health.recover(), True, ANSWERED)
-    found = transitions(true_way[0], true_way[-1], reports)
+    found = transitions(actual[0], actual[-1], reports)
     assert found.used == len(reports)
-    way = words(found) or [true_way[0]]
-    assert len(way) == len(true_way)
-    assert all(word in {true, DOWN} for word, true in zip(way, true_way, strict=True))
-    assert all(true != "active" for word, true in zip(way, true_way, strict=True) if word == DOWN)
+    path = words(found) or [actual[0]]
+    assert len(path) == len(actual)
+    assert all(word in {true, DOWN} for word, true in zip(path, actual, strict=True))
+    assert all(true != "active" for word, true in zip(path, actual, strict=True) if word == DOWN)

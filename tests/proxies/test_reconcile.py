@@ -21,7 +21,7 @@ from efcp.proxies.reconcile import (
     LOST,
     Cause,
     ContactState,
-    Met,
+    Continuity,
     Plan,
     ProxyAnswer,
     ProxyIdentity,
@@ -247,7 +247,7 @@ def test_a_failed_probe_of_an_unmarked_destination_shows_that_all_are_probed() -
     for unmarked, is_known in ((frozenset(), False), (reading.failed_probes, True)):
         plan = reconcile(reading, answer, StoredRows(unmarked=unmarked))
         assert plan.contact.probes_all is is_known
-    restarted = replace(reading, met=Met.RESTARTED)
+    restarted = replace(reading, continuity=Continuity.RESTARTED)
     assert not reconcile(restarted, answer, StoredRows(unmarked=reading.failed_probes)).contact.probes_all
 
 

@@ -123,7 +123,7 @@ def test_the_full_list_is_retried_after_a_time(proxy: Proxy, mi: FakeMi) -> None
     assert contact_of(proxy).with_details
 
 
-def test_a_restart_is_noticed_by_the_proxys_own_text(mi: FakeMi, proxy: Proxy) -> None:
+def test_a_restart_is_detected_by_the_proxys_own_text(mi: FakeMi, proxy: Proxy) -> None:
     now = datetime.now(UTC)
     text = "Mon Nov 23 09:38:34 2026"
     poll = PollRequest("default")(MiClient(Endpoint.parse(mi.url), timeout=PATIENCE_S))

@@ -45,7 +45,7 @@ def test_the_worst_death_takes_what_the_reference_computes(
     assert worst.lost_s == pytest.approx((threshold - 1) * interval + interval + timeout, abs=0.01)
 
 
-def test_what_is_never_probed_is_never_noticed() -> None:
+def test_what_is_never_probed_is_never_detected() -> None:
     course = simulate(GatewayOutage(3, 50), TIMING, ProbingSettings(), always=False, until=1_000)
     assert [event.kind for event in course.events] == [EventKind.DIES, EventKind.RETURNS]
     assert course.lost_s is None

@@ -42,10 +42,10 @@ def settings_of(**changes: Any) -> Sandbox:
     return Sandbox(**given | changes)
 
 
-def wait_until(happened: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     """Wait until something happened; fail after PATIENCE_S."""
     deadline = time.monotonic() + PATIENCE_S
-    while not happened():
+    while not condition():
         assert time.monotonic() < deadline, "it never happened"
         time.sleep(0.02)
 
@@ -105,7 +105,7 @@ def running_sandbox(
         loop = asyncio.get_running_loop()
         await process.run(stopping, lambda: started.set_result((loop, stopping)))
 
-    def run_and_tell() -> None:
+    def run_in_thread() -> None:
         try:
             asyncio.run(run())
         except BaseException as error:
@@ -113,7 +113,7 @@ def running_sandbox(
                 raise
             started.set_exception(error)
 
-    thread = threading.Thread(target=run_and_tell, daemon=True)
+    thread = threading.Thread(target=run_in_thread, daemon=True)
     thread.start()
     loop, stopping = started.result(START_WITHIN_S)
     try:

@@ -71,7 +71,7 @@ class Automaton:
     def step(self, states: frozenset[int], octet: int) -> frozenset[int]:
         """Where a byte leads; a match may begin behind it too."""
         bit = 1 << octet
-        reached = {way[1] for state in states if (way := self.steps[state]) and way[0] & bit}
+        reached = {step[1] for state in states if (step := self.steps[state]) and step[0] & bit}
         return self.closure(frozenset(reached | {0}))
 
     def begin(self) -> frozenset[int]:
@@ -89,7 +89,7 @@ class Automaton:
     @property
     def masks(self) -> Iterator[int]:
         """The sets of bytes that it tells apart."""
-        return (way[0] for way in self.steps if way)
+        return (step[0] for step in self.steps if step)
 
 
 def automaton(node: Node) -> Automaton:

@@ -70,9 +70,9 @@ class AlertRuleForm(forms.Form):
         data: QueryDict | None = None,
         *,
         rule: NotificationRule | None = None,
-        typed: QueryDict | None = None,
+        recovered: QueryDict | None = None,
     ) -> None:
-        super().__init__(data, initial=_initial(rule) | _typed(typed))
+        super().__init__(data, initial=_initial(rule) | _recovered(recovered))
         self.rule = rule
         proxies = self.fields["proxies"]
         if isinstance(proxies, forms.ModelMultipleChoiceField):
@@ -201,11 +201,15 @@ def _initial(rule: NotificationRule | None) -> dict[str, Any]:
     }
 
 
-def _typed(typed: QueryDict | None) -> dict[str, Any]:
+def _recovered(recovered: QueryDict | None) -> dict[str, Any]:
     """What was typed before the session ended; a secret is not kept."""
-    if typed is None:
+    if recovered is None:
         return {}
     several: Sequence[str] = ("states", "proxies")
     flags = ("enabled", "notify_recovery")
-    found: dict[str, Any] = {name: typed[name] for name in typed if name not in (*several, "secret")}
-    return found | {name: typed.getlist(name) for name in several} | {name: name in typed for name in flags}
+    found: dict[str, Any] = {name: recovered[name] for name in recovered if name not in (*several, "secret")}
+    return (
+        found
+        | {name: recovered.getlist(name) for name in several}
+        | {name: name in recovered for name in flags}
+    )

@@ -95,9 +95,9 @@ def test(request: HttpRequest, rule_id: int) -> HttpResponse:
 
 def _edit(request: HttpRequest, found: NotificationRule | None) -> HttpResponse:
     if request.method != "POST":
-        typed = recover_form(request)
-        form = AlertRuleForm(rule=found, typed=typed)
-        return _show(request, form, NOTICE if typed else "")
+        recovered = recover_form(request)
+        form = AlertRuleForm(rule=found, recovered=recovered)
+        return _show(request, form, NOTICE if recovered else "")
     form = AlertRuleForm(request.POST, rule=found)
     if not form.is_valid():
         return _show(request, form)

@@ -109,8 +109,8 @@ def history(row: Destination, period: Period, watched: Sequence[WatchedProxy]) -
     listed = live_states([(row.setid, key)]).get((row.setid, key), {})
     past = _Past.read(row.setid, key, watched, end - period.value)
     on_proxies = tuple(_on_proxy(each, listed.get(each.proxy.pk, ()), past, end) for each in watched)
-    mine = StateChange.objects.filter(proxy__in=[each.proxy.pk for each in watched], setid=row.setid)
-    recent = mine.filter(uri_key=key).select_related("proxy").order_by("-at", "-pk")[:SHOWN_CHANGES]
+    changes = StateChange.objects.filter(proxy__in=[each.proxy.pk for each in watched], setid=row.setid)
+    recent = changes.filter(uri_key=key).select_related("proxy").order_by("-at", "-pk")[:SHOWN_CHANGES]
     criteria = AuditFilter(kind=subject(row.pk, DestinationRow.of(row)).kind, subject_id=str(row.pk))
     return DestinationHistory(
         row=row,
@@ -136,7 +136,7 @@ class _Past:
     def read(cls, setid: int, key: str, watched: Sequence[WatchedProxy], begin: datetime) -> "_Past":
         """Read what is known of the first destination of this identity."""
         partitions = {each.proxy.pk: each.proxy.partition for each in watched}
-        mine = StateChange.objects.filter(
+        stored = StateChange.objects.filter(
             proxy__in=partitions,
             partition__in=set(partitions.values()),
             setid=setid,
@@ -144,11 +144,11 @@ class _Past:
             occurrence=0,
         )
         changes: dict[int, list[TimelineChange]] = defaultdict(list)
-        newest = list(mine.filter(at__gte=begin).order_by("-at", "-pk")[:MAX_CHANGES])
+        newest = list(stored.filter(at__gte=begin).order_by("-at", "-pk")[:MAX_CHANGES])
         for one in reversed(newest):
             if partitions[one.proxy_id] == one.partition:
                 changes[one.proxy_id].append(_change(one))
-        before = mine.filter(at__lt=begin).values("proxy_id", "partition").annotate(last=Max("pk"))
+        before = stored.filter(at__lt=begin).values("proxy_id", "partition").annotate(last=Max("pk"))
         last = [each["last"] for each in before if partitions[each["proxy_id"]] == each["partition"]]
         reloads = ReloadResult.objects.filter(
             run__module__in=modules_with_live_states(), proxy__in=partitions, outcome=ReloadOutcome.DONE

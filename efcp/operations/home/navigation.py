@@ -135,10 +135,10 @@ def _link_groups(
     _prefix: str,
 ) -> tuple[LinkGroup, ...]:
     """The links that these permissions give; `_prefix`, under which the panel is mounted, is in every URL."""
-    mine = place_of(view_name)
+    shown = place_of(view_name)
     found = []
     for heading, places in groups:
-        links = tuple(_link(place, mine, view_name) for place in places if place.permission in permissions)
+        links = tuple(_link(place, shown, view_name) for place in places if place.permission in permissions)
         if links:
             found.append(LinkGroup(heading, links))
     return tuple(found)
@@ -150,8 +150,8 @@ def _sidebar(groups: tuple[LinkGroup, ...]) -> str:
     return render_to_string("sidebar.html", {"navigation": groups})
 
 
-def _link(place: Place, mine: Place | None, view_name: str) -> Link:
-    current = "" if place != mine else "page" if place.view == view_name else "true"
+def _link(place: Place, shown: Place | None, view_name: str) -> Link:
+    current = "" if place != shown else "page" if place.view == view_name else "true"
     return Link(place.label, reverse(place.view), current)
 
 

@@ -81,11 +81,11 @@ class ProxyForm(forms.Form):
             self.fields["mi_password"].help_text = "One is stored. Left empty, it stays."
 
     @classmethod
-    def filled(cls, typed: QueryDict | None, proxy: Proxy | None = None) -> "ProxyForm":
+    def filled(cls, recovered: QueryDict | None, proxy: Proxy | None = None) -> "ProxyForm":
         """The form to begin with; with what was `typed` before the session ended, if anything was."""
-        if typed is None:
+        if recovered is None:
             return cls(proxy=proxy)
-        return cls(proxy=proxy, initial={**typed.dict(), "enabled": "enabled" in typed})
+        return cls(proxy=proxy, initial={**recovered.dict(), "enabled": "enabled" in recovered})
 
     def values(self) -> ProxyValues:
         """The valid form's values."""

@@ -143,9 +143,9 @@ def _try(request: HttpRequest, form: ProxyForm, proxy: Proxy | None = None) -> H
 
 
 def _begin_form(request: HttpRequest, proxy: Proxy | None = None) -> HttpResponse:
-    typed = recover_form(request)
-    form = ProxyForm.filled(typed, proxy)
-    context = {"form": form, "proxy": proxy, "notice": NOTICE if typed is not None else ""}
+    recovered = recover_form(request)
+    form = ProxyForm.filled(recovered, proxy)
+    context = {"form": form, "proxy": proxy, "notice": NOTICE if recovered is not None else ""}
     return render(request, "proxies/form.html", context)
 
 

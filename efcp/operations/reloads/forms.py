@@ -20,11 +20,11 @@ class ReloadForm(forms.Form):
     reason = forms.CharField(label="Reason", max_length=255, required=False)
 
     def __init__(
-        self, data: QueryDict | None, watched: Sequence[WatchedProxy], typed: QueryDict | None = None
+        self, data: QueryDict | None, watched: Sequence[WatchedProxy], recovered: QueryDict | None = None
     ) -> None:
         """`typed` is what the form is filled with: it was typed before the session ended."""
-        super().__init__(data, initial=_initial(typed))
-        self.notice = NOTICE if typed else ""
+        super().__init__(data, initial=_initial(recovered))
+        self.notice = NOTICE if recovered else ""
         self.fields["proxy"] = ProxiesField(watched)
         self.fields["first"] = forms.ChoiceField(
             label="Order", choices=[("", "All at once"), *map(_first_choice, watched)], required=False
@@ -73,11 +73,11 @@ class DispatcherReloadForm(ReloadForm):
         self,
         data: QueryDict | None,
         watched: Sequence[WatchedProxy],
-        typed: QueryDict | None = None,
+        recovered: QueryDict | None = None,
         losses: Mapping[int, int] | None = None,
     ) -> None:
         """`losses` counts by proxy id what takes calls and would be dropped, or may be, over its name."""
-        super().__init__(data, watched, typed)
+        super().__init__(data, watched, recovered)
         self.losses = losses or {}
 
     def clean(self) -> dict[str, Any]:
@@ -111,11 +111,11 @@ class DialplanReloadForm(ReloadForm):
         self,
         data: QueryDict | None,
         watched: Sequence[WatchedProxy],
-        typed: QueryDict | None = None,
+        recovered: QueryDict | None = None,
         failing: int = 0,
     ) -> None:
         """`failing` is how many test cases fail on the table."""
-        super().__init__(data, watched, typed)
+        super().__init__(data, watched, recovered)
         self.fields["allow_failures"].label = f"Reload although {failing} of the test cases fail"
         self._failing = failing
 
@@ -135,12 +135,12 @@ def _first_choice(each: WatchedProxy) -> tuple[str, str]:
     return str(each.proxy.pk), f"{each.proxy.name} alone, the others only if it comes back clean"
 
 
-def _initial(typed: QueryDict | None) -> dict[str, Any]:
-    if typed is None:
+def _initial(recovered: QueryDict | None) -> dict[str, Any]:
+    if recovered is None:
         return {}
     return {
-        "proxy": typed.getlist("proxy"),
-        "inherit_state": typed.get("inherit_state", "y"),
-        "first": typed.get("first", ""),
-        "reason": typed.get("reason", ""),
+        "proxy": recovered.getlist("proxy"),
+        "inherit_state": recovered.get("inherit_state", "y"),
+        "first": recovered.get("first", ""),
+        "reason": recovered.get("reason", ""),
     }

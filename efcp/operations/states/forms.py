@@ -26,10 +26,10 @@ class StateForm(forms.Form):
     )
 
     def __init__(
-        self, data: QueryDict | None, watched: Sequence[WatchedProxy], typed: QueryDict | None = None
+        self, data: QueryDict | None, watched: Sequence[WatchedProxy], recovered: QueryDict | None = None
     ) -> None:
         """`typed` is what the form is filled with: it was typed before the session ended."""
-        super().__init__(data, initial=_initial(typed))
+        super().__init__(data, initial=_initial(recovered))
         self.fields["proxy"] = ProxiesField(watched)
         self._watched = watched
 
@@ -55,11 +55,11 @@ class StateForm(forms.Form):
         return KnownState(self.cleaned_data["state"])
 
 
-def _initial(typed: QueryDict | None) -> dict[str, Any]:
-    if typed is None or "state" not in typed:
+def _initial(recovered: QueryDict | None) -> dict[str, Any]:
+    if recovered is None or "state" not in recovered:
         return {}
     return {
-        "proxy": typed.getlist("proxy"),
-        "state": typed.get("state", ""),
-        "reason": typed.get("reason", ""),
+        "proxy": recovered.getlist("proxy"),
+        "state": recovered.get("state", ""),
+        "reason": recovered.get("reason", ""),
     }

@@ -47,7 +47,7 @@ IS_BACK = "It is in its former state already."
 CHANGED = "It was changed since, by something else."
 NOT_RECONCILED = "No answer came, and the proxy was not read since: it is not known whether it was set."
 AMBIGUOUS = "No answer came, and what set the state that it holds now is not known."
-NO_WAY_TO_PROBING = (
+NOT_BACK_TO_PROBING = (
     "It was probing before. OpenSIPS turns an inactive destination active when it is set to probing, so that "
     "it would take calls: it stays inactive."
 )
@@ -313,7 +313,7 @@ def _why_left(result: StateResult, now: str, is_touched: bool) -> str:
     if is_touched or now != (result.state_after or result.state_requested):
         return CHANGED
     if result.state_before == KnownState.PROBING and now == KnownState.INACTIVE:
-        return NO_WAY_TO_PROBING
+        return NOT_BACK_TO_PROBING
     return ""
 
 

@@ -43,8 +43,8 @@ def state_of_one(request: HttpRequest, destination_id: int) -> HttpResponse:
     chosen = Chosen((row,), 1)
     if request.method == "POST":
         return _set_or_ask_again(request, chosen)
-    typed = recover_form(request)
-    return _ask(request, chosen, StateForm(None, watched_on(request), typed), NOTICE if typed else "")
+    recovered = recover_form(request)
+    return _ask(request, chosen, StateForm(None, watched_on(request), recovered), NOTICE if recovered else "")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -53,9 +53,9 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Ask once for several: the rows chosen on the list, or those of `?setid=`, `?host=` and `?address=`."""
     if request.method == "POST":
         return _ask(request, selectors.chosen_in(request.POST), StateForm(None, watched_on(request)))
-    typed = recover_form(request)
-    chosen = selectors.chosen_in(typed) if typed is not None else destinations_at(_place(request))
-    return _ask(request, chosen, StateForm(None, watched_on(request), typed), NOTICE if typed else "")
+    recovered = recover_form(request)
+    chosen = selectors.chosen_in(recovered) if recovered is not None else destinations_at(_place(request))
+    return _ask(request, chosen, StateForm(None, watched_on(request), recovered), NOTICE if recovered else "")
 
 
 @require_safe

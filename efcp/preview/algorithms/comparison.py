@@ -124,9 +124,9 @@ def _under_way(traffic: Traffic, chosen: Indices, count: int) -> NDArray[np.int6
     moments = np.linspace(0, float(traffic.starts[-1]), SLICES)
     found = np.empty((SLICES, count), np.int64)
     for index in range(count):
-        mine = chosen == index
-        arrived = np.searchsorted(traffic.starts[mine], moments, side="right")
-        over = np.searchsorted(np.sort(traffic.ends[mine]), moments, side="right")
+        assigned = chosen == index
+        arrived = np.searchsorted(traffic.starts[assigned], moments, side="right")
+        over = np.searchsorted(np.sort(traffic.ends[assigned]), moments, side="right")
         found[:, index] = arrived - over
     return found
 

@@ -28,12 +28,12 @@ class UnsavedEdit:
     def __call__(self, rows: list[DestinationRow]) -> list[DestinationRow]:
         """Apply the change to the rows of the set."""
         key = uri_key(self.uri)
-        mine = [row for row in rows if uri_key(row.destination or "") == key]
+        matching = [row for row in rows if uri_key(row.destination or "") == key]
         if self.state == REMOVED:
-            return [row for row in rows if row not in mine]
-        if not mine:
+            return [row for row in rows if row not in matching]
+        if not matching:
             return [*rows, self._changed(DestinationRow(self.setid, self.uri))]
-        return [self._changed(row) if row in mine else row for row in rows]
+        return [self._changed(row) if row in matching else row for row in rows]
 
     def _changed(self, row: DestinationRow) -> DestinationRow:
         changed = replace(row, weight=self.weight) if self.weight else row

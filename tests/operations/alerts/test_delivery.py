@@ -212,7 +212,7 @@ def test_many_that_fail_at_once_are_one_message(proxy: Proxy, hook: HookServer) 
     assert (len(message["destinations"]), message["further"]) == (100, 50)
 
 
-def test_two_watchers_at_once_tell_it_once(proxy: Proxy, hook: HookServer) -> None:
+def test_two_watchers_at_once_notify_once(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook)
     become("probing", after(0))
 
@@ -227,7 +227,7 @@ def test_two_watchers_at_once_tell_it_once(proxy: Proxy, hook: HookServer) -> No
     assert len(hook.received) == 1
 
 
-def test_the_receiver_can_tell_that_it_is_the_panel(proxy: Proxy, hook: HookServer) -> None:
+def test_the_receiver_can_verify_the_sender(proxy: Proxy, hook: HookServer) -> None:
     rule_to(hook)
     become("probing", after(0))
     run_due(after(61))

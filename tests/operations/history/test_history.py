@@ -246,7 +246,7 @@ def test_a_gap_is_shown_as_a_gap_only(proxy: Proxy, add_row: AddRow, viewer: Cli
     assert "Nobody looked." in viewer.get(reverse("operations:destination", args=[row])).content.decode()
 
 
-def test_a_state_that_only_the_reports_tell_of_is_named_as_far_as_it_is_known(
+def test_a_state_known_from_reports_only_is_named_as_precisely_as_known(
     proxy: Proxy, add_row: AddRow, viewer: Client
 ) -> None:
     changed(proxy, "active", "down", 2)

@@ -57,7 +57,7 @@ def test_a_destination_that_vanished_is_absent_after() -> None:
     assert spans(line) == [("active", 7.5), ("absent", 2.5)]
 
 
-def test_a_change_after_the_first_look_does_not_tell_what_was_before_it() -> None:
+def test_a_change_after_the_first_poll_leaves_the_time_before_unknown() -> None:
     changes = [TimelineChange(at(8), "active", "inactive")]
     assert spans(timeline(BEGIN, END, at(6), changes, None, "inactive")) == [
         ("", 6),

@@ -83,7 +83,7 @@ def test_a_weight_is_compared_as_the_16_bits_that_the_proxy_loads(
     assert found().changed.shown == ()
 
 
-def test_columns_that_the_proxy_did_not_tell_are_no_difference(proxy: Proxy, add_row: AddRow) -> None:
+def test_columns_that_the_proxy_did_not_list_are_no_difference(proxy: Proxy, add_row: AddRow) -> None:
     add_row(URI, weight="5", description="carrier")
     hold(proxy, URI, weight=None, priority=None, description=None)
     assert found().count == 0

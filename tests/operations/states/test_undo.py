@@ -119,7 +119,7 @@ def test_what_was_probing_and_is_inactive_now_does_not_get_calls_by_an_undo(
     add_row(URI)
     run = set_state(KnownState.INACTIVE, edge.remembered(edge.row()))
     edge.calls.clear()
-    assert outcome_of_undoing(run)[1] == results.NO_WAY_TO_PROBING
+    assert outcome_of_undoing(run)[1] == results.NOT_BACK_TO_PROBING
     assert edge.commands_of("ds_set_state") == []
 
 

@@ -102,7 +102,7 @@ def test_a_cycle_of_includes_is_reported_once_and_skipped(tmp_path: Path) -> Non
     assert [each[0] for each in loaded(script)] == ["a", "b"]
 
 
-def test_a_file_that_includes_itself_by_a_link_is_a_circle(tmp_path: Path) -> None:
+def test_a_file_that_includes_itself_by_a_link_is_a_cycle(tmp_path: Path) -> None:
     path = write(tmp_path, main='include_file "link.cfg"\n')
     (tmp_path / "link.cfg").symlink_to(path)
     assert reported(read(path)) == [("include-circle", "main.cfg", 1)]
