@@ -47,7 +47,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if not isinstance(error, (OperationalError, InterfaceError, InternalError)):
         return render(request, "500.html", status=500)
     failure = DatabaseFailure.of(error)
-    found = _outcome_of(request, failure)
+    found = outcome_of(request, failure)
     context = {
         "failure": failure,
         "outcome": found.outcome.name,
@@ -62,7 +62,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _outcome_of(request: HttpRequest, failure: DatabaseFailure) -> WriteOutcome:
+def outcome_of(request: HttpRequest, failure: DatabaseFailure) -> WriteOutcome:
     """Look up the request's writes over a new connection.
 
     Only a lost connection leaves the last write open: any other failure was the database's own answer to it.

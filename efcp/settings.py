@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "efcp.script",
     "efcp.operations",
     "efcp.preview",
+    "efcp.api",
     "efcp.sandbox",
     "efcp.launch",
 ]

@@ -17,6 +17,7 @@ urlpatterns = [
     path("cp/", home_page, name="home"),
     path("cp/home/", include("efcp.operations.home.urls")),
     path("cp/accounts/", include("efcp.accounts.urls")),
+    path("cp/api/v1/", include("efcp.api.urls")),
     path("cp/audit/", include("efcp.audit.urls")),
     path("cp/preview/", include("efcp.preview.urls")),
     path("cp/system/dispatcher/", include(dispatcher_urls)),

@@ -222,6 +222,8 @@ GUARDED = {
 
 UNGUARDED = {
     "accounts:add-user": "makes something new",
+    "accounts:add-token": "makes something new",
+    "accounts:revoke-token": "revoking twice is revoking",
     "dispatcher:add": "makes something new",
     "dialplan:add": "makes something new",
     "notifications:add": "makes something new",
@@ -287,6 +289,7 @@ def test_each_form_is_guarded_or_has_a_reason(administrator: Client) -> None:
         for name, address in addresses.items()
         if "POST" in administrator.options(address).headers.get("Allow", "")
         and name not in {"home", "preview:home"}
+        and not name.startswith("api:")  # tests/api holds every operation to If-Match
     }
     assert take_posts == GUARDED.keys() | UNGUARDED.keys() | CHANGE_NOTHING
 

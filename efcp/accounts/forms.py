@@ -1,6 +1,8 @@
 """The forms of signing in and of the users' pages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 from unicodedata import normalize
 
@@ -11,6 +13,7 @@ from efcp.accounts.models import Density, StartPage, Theme, User
 from efcp.accounts.passwords import LONGEST_PASSWORD, password_faults
 from efcp.accounts.preferences import PAGE_SIZES, Preferences
 from efcp.accounts.roles import Role
+from efcp.accounts.tokens import TokenLimits, roles_up_to
 
 LONGEST_NAME = 64
 
@@ -185,3 +188,80 @@ class NewUserForm(NewPasswordForm):
         username: str = self.cleaned_data["username"]
         self.user.username = username
         return username
+
+
+class SetNumbersField(forms.CharField):
+    """Whole numbers from 0, separated by spaces or commas; a tuple without repetition, in order."""
+
+    def clean(self, value: Any) -> tuple[int, ...]:
+        """The numbers. Raises ValidationError."""
+        words = str(super().clean(value)).replace(",", " ").split()
+        wrong = [word for word in words if not (word.isascii() and word.isdigit()) or int(word) >= 2**31]
+        if wrong:
+            raise forms.ValidationError(f"{wrong[0][:20]} is no number of a set.")
+        return tuple(sorted({int(word) for word in words}))
+
+
+class NetworksField(forms.CharField):
+    """Addresses and networks (CIDR), separated by spaces or commas; a tuple of their texts."""
+
+    def clean(self, value: Any) -> tuple[str, ...]:
+        """The networks. Raises ValidationError."""
+        found = []
+        for word in str(super().clean(value)).replace(",", " ").split():
+            try:
+                found.append(str(ip_network(word, strict=False)))
+            except ValueError:
+                raise forms.ValidationError(f"{word[:50]} is no address or network.") from None
+        return tuple(dict.fromkeys(found))
+
+
+class TokenForm(forms.Form):
+    """A new API token: what it is for, what it may do, until when."""
+
+    name = UserNameField(
+        label="Name",
+        max_length=LONGEST_NAME,
+        help_text="Such as the program that uses it. The audit names it beside every change.",
+    )
+    days = forms.TypedChoiceField(
+        label="Expires",
+        coerce=int,
+        initial=90,
+        choices=((1, "In a day"), (30, "In 30 days"), (90, "In 90 days"), (365, "In a year"), (0, "Never")),
+    )
+    sets = SetNumbersField(
+        label="Only these sets",
+        required=False,
+        max_length=1000,
+        help_text="Numbers, separated by commas. Empty: all sets.",
+    )
+    networks = NetworksField(
+        label="Only from these addresses",
+        required=False,
+        max_length=1000,
+        help_text="Addresses or networks such as 192.0.2.0/24. Empty: from anywhere.",
+    )
+    is_service = forms.BooleanField(label="For a service account, not for me", required=False)
+
+    def __init__(
+        self, data: Mapping[str, Any] | None, *, user: User, modules: Sequence[tuple[str, str]]
+    ) -> None:
+        super().__init__(data)
+        roles = [(role.value, role.label) for role in roles_up_to(user.role)]
+        self.fields["role"] = forms.ChoiceField(label="Role", choices=roles)
+        self.fields["modules"] = forms.MultipleChoiceField(
+            label="Only for", required=False, widget=forms.CheckboxSelectMultiple, choices=modules
+        )
+        if not user.may_administer:
+            del self.fields["is_service"]
+
+    def limits(self) -> TokenLimits:
+        """What a valid form permits the token."""
+        chosen = self.cleaned_data
+        return TokenLimits(Role(chosen["role"]), tuple(chosen["modules"]), chosen["sets"], chosen["networks"])
+
+    def expires_at(self, now: datetime) -> datetime | None:
+        """When the token expires; None for never."""
+        days: int = self.cleaned_data["days"]
+        return now + timedelta(days=days) if days else None

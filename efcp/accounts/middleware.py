@@ -10,7 +10,7 @@ from datetime import UTC
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -19,7 +19,6 @@ from efcp.accounts import time_zones
 from efcp.accounts.form_recovery import FormRecovery, keep_form, page_of
 from efcp.accounts.sessions import renew_session
 
-API = "/cp/api/"
 NOT_KEPT = {
     FormRecovery.TOO_LARGE: "Your session had ended, and what you sent was too large to be kept.",
     FormRecovery.UNKNOWN_BROWSER: "You are not signed in. Nothing was saved, and what you sent was not kept.",
@@ -59,7 +58,7 @@ class NoStoreMiddleware(_PassingOn):
 class EndedSessionMiddleware(_PassingOn):
     """Redirects anonymous users to the sign-in page, keeping what was typed (efcp/accounts/form_recovery.py).
 
-    A script gets 401 and JSON; htmx gets a redirect of the whole page, not the sign-in form as a fragment.
+    htmx gets a redirect of the whole page, not the sign-in form as a fragment.
     """
 
     def process_view(
@@ -68,29 +67,22 @@ class EndedSessionMiddleware(_PassingOn):
         """Answer for a view that needs signing in; None lets the request go on."""
         if not getattr(view, "login_required", True) or request.user.is_authenticated:
             return None
-        if request.path.startswith(API):
-            return _refused_to_script(401, "not_signed_in", "Sign in first.")
         if request.method == "POST" and (text := NOT_KEPT.get(keep_form(request))):
             messages.warning(request, text)
         return _redirect(request, reverse("accounts:sign-in") + "?" + urlencode({"next": _came_for(request)}))
 
 
 class PasswordChangeMiddleware(_PassingOn):
-    """Lets nothing but the change of the password through, by page or API, while it must be changed."""
+    """Lets nothing but the change of the password through, while it must be changed."""
 
     def process_view(
         self, request: HttpRequest, view: View, _args: tuple[Any, ...], _kwargs: dict[str, Any]
     ) -> HttpResponse | None:
         """Answer while the password must be changed; None lets the request go on."""
-        of_api = request.path.startswith(API)
-        if not of_api and not getattr(view, "login_required", True):
+        if not getattr(view, "login_required", True):
             return None
         if not request.user.is_authenticated or not request.user.must_change_password:
             return None
-        if of_api:
-            return _refused_to_script(
-                403, "password_must_be_changed", "Change your password in the panel first."
-            )
         if getattr(view, "reachable_before_password_change", False):
             return None
         return _redirect(request, reverse("accounts:password"))
@@ -137,7 +129,3 @@ def _redirect(request: HttpRequest, target: str) -> HttpResponse:
     if "HX-Request" in request.headers:
         return HttpResponse(status=200, headers={"HX-Redirect": target})
     return HttpResponseRedirect(target)
-
-
-def _refused_to_script(status: int, error: str, message: str) -> JsonResponse:
-    return JsonResponse({"error": error, "message": message}, status=status)

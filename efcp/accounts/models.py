@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.utils import timezone
 
 from efcp.accounts.roles import PERMISSIONS, Role
 
@@ -106,3 +107,44 @@ class FailedLogins(models.Model):
 
     def __str__(self) -> str:
         return f"{self.count} failed logins of {self.key}"
+
+
+class ApiToken(models.Model):
+    """A key to the API: of its owner, or of a service account where it has none.
+
+    Only a digest of the secret is stored; `prefix`, its public part, finds the row. `modules`, `sets` and
+    `networks` limit what it is good for; empty is no limit.
+    """
+
+    name = models.CharField(max_length=64)
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="api_tokens")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    prefix = models.CharField(max_length=12, unique=True)
+    digest = models.CharField(max_length=64)
+    modules = models.JSONField(default=list)
+    sets = models.JSONField(default=list)
+    networks = models.JSONField(default=list)
+    created_by = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+    last_address = models.CharField(max_length=45, blank=True, default="")
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "efcp_api_token"
+        ordering = ("-id",)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was revoked or has expired."""
+        now = timezone.now()
+        return self.revoked_at is not None or (self.expires_at is not None and self.expires_at <= now)
+
+    @property
+    def actor_name(self) -> str:
+        """Who acts with it, for the audit."""
+        return self.owner.username if self.owner else self.name

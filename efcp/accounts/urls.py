@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from efcp.accounts import views
+from efcp.accounts import token_views, views
 
 app_name = "accounts"
 urlpatterns = [
@@ -12,6 +12,9 @@ urlpatterns = [
     path("time-zone/", views.time_zone, name="time-zone"),
     path("time-zone/browser/", views.browser_time_zone, name="browser-time-zone"),
     path("password/", views.change_password, name="password"),
+    path("tokens/", token_views.token_list, name="tokens"),
+    path("tokens/add/", token_views.add_token, name="add-token"),
+    path("tokens/<int:token_id>/revoke/", token_views.revoke_token, name="revoke-token"),
     path("users/", views.users, name="users"),
     path("users/add/", views.add_user, name="add-user"),
     path("users/<int:user_id>/edit/", views.edit_user, name="edit-user"),

@@ -9,10 +9,12 @@ class AuditRecord(models.Model):
     The subject is stored by kind and id, not by a foreign key: other programs write OpenSIPS's
     tables, and a record outlives its subject. The writes of one request share `write_id` and are numbered
     from 1, so that the outcome of each can be looked up after the connection to the database is lost.
+    `token` names the API token that the actor used, if any.
     """
 
     at = models.DateTimeField(db_index=True)
     actor = models.CharField(max_length=64)
+    token = models.CharField(max_length=64, blank=True, default="")
     address = models.CharField(max_length=45, blank=True)
     action = models.CharField(max_length=32)
     subject_kind = models.CharField(max_length=32)

@@ -28,11 +28,15 @@ class RequestWrites:
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who does something, and from which address (empty for the panel itself or a command)."""
+    """Who does something, and from which address (empty for the panel itself or a command).
+
+    `token` is the name of the API token that was used, if any.
+    """
 
     name: str
     address: str = ""
     writes: RequestWrites | None = field(default=None, compare=False)
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,17 @@ class Subject:
 
 def actor_of(request: HttpRequest) -> Actor:
     """The signed-in user of `request` and the client's address (behind a trusted proxy: the client's own)."""
+    return Actor(
+        name=request.user.get_username(), address=client_address(request), writes=started_writes(request)
+    )
+
+
+def started_writes(request: HttpRequest) -> RequestWrites:
+    """The writes of `request`, of which there may be none yet."""
     writes = writes_of(request)
     if writes is None:
         writes = request.audited_writes = RequestWrites()  # type: ignore[attr-defined]
-    return Actor(name=request.user.get_username(), address=client_address(request), writes=writes)
+    return writes
 
 
 def writes_of(request: HttpRequest) -> RequestWrites | None:
@@ -114,6 +125,7 @@ def record(
         write_number=writes.last_number if writes else None,
         at=timezone.now(),
         actor=actor.name,
+        token=actor.token,
         address=actor.address,
         action=action,
         subject_kind=subject.kind,

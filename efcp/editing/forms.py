@@ -102,9 +102,10 @@ class CheckedForm(forms.Form):
             self.warnings[finding.field].append(finding)
             return
         if finding.position is None:
-            self.add_error(finding.field, finding.text)
+            self.add_error(finding.field, forms.ValidationError(finding.text, code=finding.code))
             return
-        self.add_error(finding.field, f"{finding.text.rstrip('.')} (at character {finding.position + 1}).")
+        message = f"{finding.text.rstrip('.')} (at character {finding.position + 1})."
+        self.add_error(finding.field, forms.ValidationError(message, code=finding.code))
         text = str(self[finding.field].value() or "")
         self.marked.setdefault(finding.field, Marked.of(text, finding.position))
 

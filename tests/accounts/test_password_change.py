@@ -62,12 +62,6 @@ class TestMustChange:
         assert response.headers["HX-Redirect"] == PAGE
         assert response.content == b""
 
-    @pytest.mark.urls("tests.accounts.api_urls")
-    def test_the_api_refuses_with_json(self, signed_in: Client) -> None:
-        response = signed_in.get("/cp/api/probe")
-
-        assert (response.status_code, response.json()["error"]) == (403, "password_must_be_changed")
-
     def test_the_change_itself_signing_out_and_the_health_check_are_reachable(
         self, signed_in: Client
     ) -> None:
@@ -84,20 +78,6 @@ class TestMustChange:
         newcomer.refresh_from_db()
         assert not newcomer.must_change_password
         assert signed_in.get("/cp/audit/").status_code == 200
-
-
-@pytest.mark.urls("tests.accounts.api_urls")
-def test_the_api_answers_who_is_not_signed_in_with_json(client: Client, db: None) -> None:
-    response = client.get("/cp/api/probe")
-
-    assert (response.status_code, response.json()["error"]) == (401, "not_signed_in")
-
-
-@pytest.mark.urls("tests.accounts.api_urls")
-def test_the_api_is_reached_by_who_has_changed_his_password(
-    client_as: Callable[[Role | None], Client],
-) -> None:
-    assert client_as(Role.VIEWER).get("/cp/api/probe").content == b"reached"
 
 
 class TestPolicy:

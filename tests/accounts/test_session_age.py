@@ -40,14 +40,14 @@ def test_what_a_page_polls_by_itself_does_not(client_as: ClientAs) -> None:
     assert client.session["active_at"] == before
 
 
-@pytest.mark.urls("tests.accounts.api_urls")
+@pytest.mark.urls("tests.accounts.probe_urls")
 def test_a_request_costs_one_query_for_the_session_and_one_for_the_user(
     client_as: ClientAs, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = client_as(Role.VIEWER)
 
     with django_assert_num_queries(2):
-        client.get("/cp/api/probe")
+        client.get("/cp/probe")
 
 
 def test_the_sign_in_page_makes_no_query(

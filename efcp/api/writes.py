@@ -1,0 +1,140 @@
+"""How a write is carried out: dry runs, warnings as errors, and answers that a repeated POST gets again.
+
+An operation prepares its write: it checks what was sent and returns the work. The work runs in a transaction.
+A dry run rolls it back, so that it answers with the very outcome. With an Idempotency-Key the answer is
+stored in that transaction.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Field, Schema
+
+from efcp.api.authentication import caller_of
+from efcp.api.exchange import answered
+from efcp.api.models import StoredAnswer
+from efcp.api.problems import ProblemError, invalid
+from efcp.proxies.locking import retried_on_lock
+
+ANSWERS_KEPT_FOR = timedelta(days=3)
+LONGEST_KEY = 255
+_KEPT_HEADERS = ("ETag", "Location", "Content-Type")
+
+Work = Callable[[], HttpResponse]
+"""The write itself, which answers."""
+Store = Callable[[HttpResponse], None]
+
+
+class WriteQuery(Schema):
+    """How a write is carried out."""
+
+    dry_run: bool = Field(False, description="Answer with what would happen, and write nothing.")
+    strict: bool = Field(False, description="Refuse what has warnings.")
+
+
+def carry_out(request: HttpRequest, how: WriteQuery, prepare: Callable[[], Work]) -> HttpResponse:
+    """Prepare a write and do it; a POST whose Idempotency-Key was used before is answered as that was."""
+    answers = answers_of(request, how)
+    former = answers.former()
+    if former is not None:
+        return former
+    try:
+        return _in_transaction(prepare(), how, answers)
+    except ProblemError:
+        # The same request may have been carried out since: its own row would be refused as a second one.
+        former = answers.former()
+        if former is None:
+            raise
+        return former
+    except IntegrityError:
+        former = answers.former()
+        if former is None:
+            raise
+        return former
+
+
+@retried_on_lock
+def _in_transaction(work: Work, how: WriteQuery, answers: "Answers") -> HttpResponse:
+    with transaction.atomic():
+        response = work()
+        if how.dry_run:
+            transaction.set_rollback(True)
+        else:
+            answers.store(response)
+    return response
+
+
+class Answers:
+    """The stored answer to a request with an Idempotency-Key; without `key` nothing is found or stored."""
+
+    def __init__(self, request: HttpRequest, key: str) -> None:
+        self._token = caller_of(request).token
+        self._key = hashlib.sha256(key.encode()).hexdigest() if key else ""
+        self._request = hashlib.sha256(
+            b"\0".join([str(request.method).encode(), request.get_full_path().encode(), request.body])
+        ).hexdigest()
+
+    def former(self) -> HttpResponse | None:
+        """What the request was answered before. Raises ProblemError where the key was another request's."""
+        stored = StoredAnswer.objects.filter(token=self._token, key=self._key).first() if self._key else None
+        if stored is None:
+            return None
+        if stored.request != self._request:
+            raise ProblemError(409, "key_used", "This Idempotency-Key was sent with another request before.")
+        headers = {**stored.headers, "Idempotency-Replayed": "true"}
+        return HttpResponse(stored.body, status=stored.status, headers=headers)
+
+    def store(self, response: HttpResponse) -> None:
+        """Store the answer, in the transaction of the write. Raises IntegrityError where it is stored."""
+        if self._key:
+            StoredAnswer.objects.create(
+                token=self._token,
+                key=self._key,
+                request=self._request,
+                status=response.status_code,
+                headers={name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers},
+                body=response.content.decode(),
+                at=timezone.now(),
+            )
+
+
+def answers_of(request: HttpRequest, how: WriteQuery) -> Answers:
+    """The answers to this request. Raises ProblemError for a key that is too long."""
+    key = "" if how.dry_run or request.method != "POST" else request.headers.get("Idempotency-Key", "")
+    if len(key) > LONGEST_KEY:
+        raise ProblemError(400, "key_too_long", f"An Idempotency-Key has at most {LONGEST_KEY} characters.")
+    return Answers(request, key)
+
+
+def refuse_warnings(how: WriteQuery, findings: Sequence[Mapping[str, str]]) -> None:
+    """Raise ProblemError where a strict write has findings."""
+    if how.strict and findings:
+        raise invalid(findings, "It has warnings, and you asked for a strict check. Nothing was written.")
+
+
+def answered_write(
+    data: Mapping[str, Any] | None,
+    how: WriteQuery,
+    status: int = 200,
+    *,
+    warnings: Sequence[Mapping[str, str]] = (),
+    effect: Any = None,
+    location: str = "",
+) -> HttpResponse:
+    """The answer to a write: the resource as it is then, the warnings, and what else it does."""
+    body = {"data": data, "warnings": list(warnings), "effect": effect, "dry_run": how.dry_run}
+    headers = {"ETag": data["etag"]} if data and "etag" in data and not how.dry_run else {}
+    if location and not how.dry_run:
+        headers["Location"] = location
+    return answered(body, 200 if how.dry_run else status, headers=headers)
+
+
+def prune_answers(now: datetime) -> int:
+    """Delete answers older than ANSWERS_KEPT_FOR; return how many."""
+    deleted, _by_model = StoredAnswer.objects.filter(at__lt=now - ANSWERS_KEPT_FOR).delete()
+    return deleted
