@@ -59,7 +59,7 @@ def carry_out(request: HttpRequest, how: WriteQuery, prepare: Callable[[], Work]
 
 
 @retried_on_lock
-def _in_transaction(work: Work, how: WriteQuery, answers: "Answers") -> HttpResponse:
+def _in_transaction(work: Work, how: WriteQuery, answers: "AnswerStore") -> HttpResponse:
     with transaction.atomic():
         response = work()
         if how.dry_run:
@@ -69,7 +69,7 @@ def _in_transaction(work: Work, how: WriteQuery, answers: "Answers") -> HttpResp
     return response
 
 
-class Answers:
+class AnswerStore:
     """The stored answer to a request with an Idempotency-Key; without `key` nothing is found or stored."""
 
     def __init__(self, request: HttpRequest, key: str) -> None:
@@ -103,12 +103,12 @@ class Answers:
             )
 
 
-def answers_of(request: HttpRequest, how: WriteQuery) -> Answers:
+def answers_of(request: HttpRequest, how: WriteQuery) -> AnswerStore:
     """The answers to this request. Raises ProblemError for a key that is too long."""
     key = "" if how.dry_run or request.method != "POST" else request.headers.get("Idempotency-Key", "")
     if len(key) > LONGEST_KEY:
         raise ProblemError(400, "key_too_long", f"An Idempotency-Key has at most {LONGEST_KEY} characters.")
-    return Answers(request, key)
+    return AnswerStore(request, key)
 
 
 def refuse_warnings(how: WriteQuery, findings: Sequence[Mapping[str, str]]) -> None:

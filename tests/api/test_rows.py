@@ -20,7 +20,7 @@ def codes(answer: Any) -> list[str]:
     return [each["code"] for each in answer.json()["findings"]]
 
 
-class TestAdd:
+class TestApiAdd:
     def test_it_writes_what_the_page_would_with_the_tokens_name_in_the_audit(
         self, api: Callable[..., ApiClient], make_user: Callable[..., User]
     ) -> None:
@@ -82,7 +82,7 @@ class TestAdd:
         assert admin.send("POST", "/destinations", GATEWAY, Idempotency_Key="a").status_code == 201
 
 
-class TestChange:
+class TestApiChange:
     def test_it_needs_the_version_that_was_seen(self, admin: ApiClient) -> None:
         row = DestinationFactory.create(**GATEWAY)
         one = f"/destinations/{row.pk}"
@@ -130,7 +130,7 @@ def shown_only(shown: dict[str, Any]) -> dict[str, Any]:
     return {name: shown[name] for name in ("destination", "weight")}
 
 
-class TestList:
+class TestApiList:
     def test_pages_hold_every_row_once(self, admin: ApiClient) -> None:
         rows = [DestinationFactory.create(setid=1, destination=f"sip:10.0.0.{n}") for n in range(7)]
         found: list[dict[str, Any]] = []
