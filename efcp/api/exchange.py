@@ -155,7 +155,7 @@ def etag_of(version: Any) -> str:
 
 
 def require_version(
-    request: HttpRequest, current: Mapping[str, Any], wanted: Mapping[str, Any] | None
+    request: HttpRequest, current: Mapping[str, Any], requested: Mapping[str, Any] | None
 ) -> None:
     """Raise ProblemError unless If-Match names the version of `current`, a resource with its `etag`.
 
@@ -169,14 +169,14 @@ def require_version(
     if given != "*" and not any(
         constant_time_compare(each.strip(), current["etag"]) for each in given.split(",")[:20]
     ):
-        raise changed(current, wanted)
+        raise changed(current, requested)
 
 
-def changed(current: Mapping[str, Any] | None, wanted: Mapping[str, Any] | None) -> ProblemError:
+def changed(current: Mapping[str, Any] | None, requested: Mapping[str, Any] | None) -> ProblemError:
     """412: somebody changed the resource."""
     detail = "Somebody changed it since; nothing was written."
-    wish = {name: value for name, value in wanted.items() if name != "etag"} if wanted else None
-    return ProblemError(412, "changed", detail, current=current, wanted=wish)
+    target = {name: value for name, value in requested.items() if name != "etag"} if requested else None
+    return ProblemError(412, "changed", detail, current=current, requested=target)
 
 
 # Answers.
@@ -227,14 +227,14 @@ class PageQuery(FieldsQuery):
 
 
 def sparse(data: dict[str, Any], fields: str) -> dict[str, Any]:
-    """The wanted fields. Raises ProblemError for one that is not there."""
+    """The requested fields. Raises ProblemError for one that is not there."""
     if not fields:
         return data
-    wanted = {each.strip() for each in fields.split(",")} - {""}
-    unknown = sorted(wanted - data.keys())
+    requested = {each.strip() for each in fields.split(",")} - {""}
+    unknown = sorted(requested - data.keys())
     if unknown:
         raise refused("fields", "unknown_field", f"There is no field {unknown[0][:100]}.")
-    return {name: value for name, value in data.items() if name in wanted or name in {"id", "etag"}}
+    return {name: value for name, value in data.items() if name in requested or name in {"id", "etag"}}
 
 
 def cursor_of(position: int) -> str:

@@ -42,7 +42,7 @@ class ProblemOut(Schema):
     detail: str = Field(description="What went wrong this time.")
     findings: list[FindingOut] = Field([], description="What is wrong, or surprising, by field.")
     current: dict[str, Any] | None = Field(None, description="412: the resource as it is now.")
-    wanted: dict[str, Any] | None = Field(None, description="412: as your request would leave it.")
+    requested: dict[str, Any] | None = Field(None, description="412: as your request would leave it.")
     written: bool | None = Field(
         None, description="503: whether the write was stored; null where it is not known. Repeat it if not."
     )

@@ -48,9 +48,9 @@ class RulePageQuery(PageQuery):
 
 def _matching_destinations(query: DestinationPageQuery) -> QuerySet[Destination]:
     live = Live(query.live) if query.live else None
-    wanted = DestinationQuery(sort="setid", q=query.q, setid=query.setid, state=query.state, live=live)
+    requested = DestinationQuery(sort="setid", q=query.q, setid=query.setid, state=query.state, live=live)
     proxies = [each.proxy for each in watched_proxies() if each.fresh] if live else []
-    return selectors.matching(wanted, proxies)
+    return selectors.matching(requested, proxies)
 
 
 def _matching_rules(query: RulePageQuery) -> QuerySet[Rule]:

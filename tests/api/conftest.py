@@ -51,7 +51,7 @@ def _unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every test begin with full buckets, and no name looked up."""
     monkeypatch.setattr(authentication, "CALLS", authentication.Throttle(10_000, 10_000))
     monkeypatch.setattr(authentication, "FAILURES", authentication.Throttle(10_000, 10_000))
-    monkeypatch.setattr(names, "look_up", lambda *_asked: names.Lookup(names.Outcome.NO_ANSWER))
+    monkeypatch.setattr(names, "look_up", lambda *_args: names.Lookup(names.Outcome.NO_ANSWER))
 
 
 @pytest.fixture

@@ -83,18 +83,18 @@ class TestApiAdd:
 
 
 class TestApiChange:
-    def test_it_needs_the_version_that_was_seen(self, admin: ApiClient) -> None:
+    def test_it_needs_the_version_that_was_listed(self, admin: ApiClient) -> None:
         row = DestinationFactory.create(**GATEWAY)
         one = f"/destinations/{row.pk}"
-        seen = admin.send("GET", one).headers["ETag"]
+        listed = admin.send("GET", one).headers["ETag"]
         assert admin.send("PATCH", one, {"weight": "2"}).status_code == 428
         assert admin.send("DELETE", one).status_code == 428
-        theirs = admin.send("PATCH", one, {"weight": "3"}, If_Match=seen)
-        assert theirs.headers["ETag"] == admin.send("GET", one).headers["ETag"] != seen
-        answer = admin.send("PATCH", one, {"weight": "2"}, If_Match=seen)
+        theirs = admin.send("PATCH", one, {"weight": "3"}, If_Match=listed)
+        assert theirs.headers["ETag"] == admin.send("GET", one).headers["ETag"] != listed
+        answer = admin.send("PATCH", one, {"weight": "2"}, If_Match=listed)
         assert answer.status_code == 412
-        assert (answer.json()["current"]["weight"], answer.json()["wanted"]["weight"]) == ("3", "2")
-        assert admin.send("DELETE", one, If_Match=seen).status_code == 412
+        assert (answer.json()["current"]["weight"], answer.json()["requested"]["weight"]) == ("3", "2")
+        assert admin.send("DELETE", one, If_Match=listed).status_code == 412
         assert admin.send("DELETE", one, If_Match=theirs.headers["ETag"]).json()["data"] is None
         assert not Destination.objects.exists()
 
