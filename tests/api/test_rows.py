@@ -48,7 +48,7 @@ class TestApiAdd:
         answer = admin.send("POST", "/destinations", GATEWAY)
         assert [each["field"] for each in answer.json()["warnings"]] == ["setid"]
 
-    def test_a_dry_run_tells_the_effect_and_writes_nothing(self, admin: ApiClient) -> None:
+    def test_a_dry_run_reports_the_effect_and_writes_nothing(self, admin: ApiClient) -> None:
         DestinationFactory.create(setid=1, destination="sip:10.0.0.9")
         before = (Destination.objects.count(), AuditRecord.objects.count())
         answer = admin.send("POST", "/destinations?dry_run=true", GATEWAY, Idempotency_Key="a").json()
@@ -119,7 +119,7 @@ class TestApiChange:
         added = admin.send("POST", "/destinations", {"setid": 2, **shown_only(shown)})
         assert codes(added) == ["masked"]
 
-    def test_a_rules_write_tells_what_it_does_to_the_test_cases(self, admin: ApiClient) -> None:
+    def test_a_rules_write_reports_its_effect_on_the_test_cases(self, admin: ApiClient) -> None:
         row = RuleFactory.create(dpid=1, match_exp="^0", repl_exp="x")
         answer = admin.send("DELETE", f"/rules/{row.pk}?dry_run=true", If_Match="*").json()
         assert answer["effect"] == {"failing": 0, "broken": [], "mended": []}
