@@ -137,18 +137,19 @@ class LineChart:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a lane, in per cent of its width and height: `look` is its class, `title` its words."""
+    """A part of a lane, in per cent of its width and height: `look` is its class, `base` its lower edge."""
 
     look: str
     x: float
     width: float
     title: str
     height: float = 100.0
+    base: float = 0.0
 
     @property
     def y(self) -> float:
         """The upper edge."""
-        return 100 - self.height
+        return 100 - self.base - self.height
 
     @property
     def pattern(self) -> str:
@@ -172,6 +173,33 @@ class ChartLane:
     name: str
     spans: tuple[Span, ...] = ()
     marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pill:
+    """One of the upright bars of a period, in per cent: `parts` are stacked from the bottom."""
+
+    x: float
+    width: float
+    title: str
+    parts: tuple[Span, ...]
+
+
+LEAST_HEIGHT = 12.0
+"""Of a part of a pill, in per cent: the shortest outage is to be seen."""
+
+
+def pill(index: int, count: int, title: str, shares: Sequence[tuple[str, float]]) -> Pill:
+    """The pill number `index` of `count`; `shares` are looks and their parts of 1, the lowest first."""
+    step = 100 / count
+    x, width = index * step, step * 0.78
+    drawn = [(look, max(LEAST_HEIGHT, 100 * share)) for look, share in shares if share > 0]
+    scale = 100 / sum(height for _look, height in drawn) if drawn else 0.0
+    spans, reached = [], 0.0
+    for look, height in drawn:
+        spans.append(Span(look, x, width, "", height * scale, reached))
+        reached += height * scale
+    return Pill(x, width, title, tuple(spans))
 
 
 def line_chart(

@@ -13,14 +13,24 @@ from dispatcher.routing.rows import DestinationRow
 from dispatcher.services import subject
 from efcp.audit.models import AuditRecord
 from efcp.audit.selectors import AuditFilter, audit_page
-from efcp.clock import moment_text
+from efcp.charts.axes import Tick
+from efcp.charts.drawings import Pill
 from efcp.modules.registry import ReloadOutcome, modules_with_live_states
+from efcp.operations.history.availability import (
+    COUNTS,
+    known_until,
+    percentage,
+    period_ticks,
+    pills_of,
+    stored_gaps,
+    up_to,
+)
 from efcp.operations.history.causes import ExplainedChange, with_causes
-from efcp.operations.history.timeline import Period, Segment, Timeline, TimelineChange, TimelineGap, timeline
+from efcp.operations.history.timeline import Period, Timeline, TimelineChange, TimelineGap, parts, timeline
 from efcp.operations.maintenance.models import Maintenance
 from efcp.operations.maintenance.selectors import open_of
 from efcp.operations.reloads.models import ReloadResult
-from efcp.proxies.models import HistoryGap, KnownDestination, StateChange
+from efcp.proxies.models import KnownDestination, StateChange
 from efcp.proxies.probing import Check, live_check, why_check
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.sip.uri import uri_key
@@ -30,30 +40,7 @@ MAX_CHANGES = 2_000
 
 SHOWN_CHANGES = 50
 SHOWN_RECORDS = 10
-MAX_GAPS = 200
-"""Of all proxies in a period; of more, the newest count."""
-
 SHOWN_GAPS = 5
-
-HEIGHT = 12
-_HEIGHTS = {"": 1, "absent": 2, "inactive": 4, "down": 6, "probing": 8}
-_WORDS = {"": "Unknown", "absent": "Not in memory", "down": "Inactive or probing"}
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A segment as it is drawn, on a line of 1000: the worse, the lower, so that no colour is needed."""
-
-    state: str
-    x: float
-    width: float
-    height: int
-    title: str
-
-    @property
-    def y(self) -> int:
-        """The upper edge."""
-        return HEIGHT - self.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +50,7 @@ class OnProxy:
     watched: WatchedProxy
     known: KnownDestination | None
     timeline: Timeline
+    pills: tuple[Pill, ...]
     gaps: tuple[TimelineGap, ...]
     hits_per_hour: float | None
 
@@ -79,15 +67,7 @@ class OnProxy:
     @property
     def availability(self) -> str:
         """The percentage for people, never rounded up to 100."""
-        share = self.timeline.availability
-        if share is None:
-            return "unknown"
-        return "100 %" if share == 100 else f"{min(share, 99.99):.2f} %"
-
-    @property
-    def bars(self) -> list[Bar]:
-        """The line as a picture."""
-        return [_bar(self.timeline, each) for each in self.timeline.segments]
+        return percentage(self.timeline.availability)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +76,7 @@ class DestinationHistory:
 
     row: Destination
     period: Period
+    ticks: tuple[Tick, ...]
     on_proxies: tuple[OnProxy, ...]
     changes: tuple[ExplainedChange, ...]
     records: tuple[AuditRecord, ...]
@@ -108,13 +89,14 @@ def history(row: Destination, period: Period, watched: Sequence[WatchedProxy]) -
     key = uri_key(row.destination)
     listed = live_states([(row.setid, key)]).get((row.setid, key), {})
     past = _Past.read(row.setid, key, watched, end - period.value)
-    on_proxies = tuple(_on_proxy(each, listed.get(each.proxy.pk, ()), past, end) for each in watched)
+    on_proxies = tuple(_on_proxy(each, listed.get(each.proxy.pk, ()), past, end, period) for each in watched)
     changes = StateChange.objects.filter(proxy__in=[each.proxy.pk for each in watched], setid=row.setid)
     recent = changes.filter(uri_key=key).select_related("proxy").order_by("-at", "-pk")[:SHOWN_CHANGES]
     criteria = AuditFilter(kind=subject(row.pk, DestinationRow.of(row)).kind, subject_id=str(row.pk))
     return DestinationHistory(
         row=row,
         period=period,
+        ticks=period_ticks(past.begin, end),
         on_proxies=on_proxies,
         changes=with_causes(row.setid, row.destination, list(recent)),
         records=tuple(audit_page(criteria).records[:SHOWN_RECORDS]),
@@ -144,7 +126,8 @@ class _Past:
             occurrence=0,
         )
         changes: dict[int, list[TimelineChange]] = defaultdict(list)
-        newest = list(stored.filter(at__gte=begin).order_by("-at", "-pk")[:MAX_CHANGES])
+        newest = list(stored.filter(at__gte=begin).order_by("-at", "-pk")[: MAX_CHANGES + 1])
+        read_from = newest[-1].at if len(newest) > MAX_CHANGES else begin
         for one in reversed(newest):
             if partitions[one.proxy_id] == one.partition:
                 changes[one.proxy_id].append(_change(one))
@@ -157,45 +140,30 @@ class _Past:
         return cls(
             begin=begin,
             changes=changes,
-            gaps=_gaps(partitions, begin),
+            gaps=stored_gaps(partitions, begin, read_from),
             earlier={one.proxy_id: _change(one) for one in StateChange.objects.filter(pk__in=last)},
             reloaded_at={each["proxy_id"]: each["last"] for each in ended if each["last"]},
         )
 
 
-def _on_proxy(each: WatchedProxy, listed: Sequence[KnownDestination], past: _Past, end: datetime) -> OnProxy:
+def _on_proxy(
+    each: WatchedProxy, listed: Sequence[KnownDestination], past: _Past, end: datetime, period: Period
+) -> OnProxy:
     known = listed[0] if listed else None
-    # A silent proxy's state is known up to its last answer only.
-    known_until = (
-        end if each.fresh or each.answered_at is None else max(past.begin, min(end, each.answered_at))
-    )
     line = timeline(
         past.begin,
-        known_until,
+        known_until(each, past.begin, end),
         each.contact.known_since,
         past.changes.get(each.proxy.pk, ()),
         past.earlier.get(each.proxy.pk),
         known.state if known else None,
         past.gaps.get(each.proxy.pk, ()),
     )
-    whole = Timeline(past.begin, end, line.segments + _silence(known_until, end))
+    whole = up_to(line, end)
     gaps = tuple(reversed(past.gaps.get(each.proxy.pk, ())))
     hits_per_hour = _hits_per_hour(each, known, past.reloaded_at.get(each.proxy.pk))
-    return OnProxy(each, known, whole, gaps[:SHOWN_GAPS], hits_per_hour)
-
-
-def _gaps(partitions: Mapping[int, str], begin: datetime) -> dict[int, list[TimelineGap]]:
-    """By proxy, oldest first."""
-    found: dict[int, list[TimelineGap]] = defaultdict(list)
-    rows = HistoryGap.objects.filter(proxy__in=partitions, end__gte=begin).order_by("-end")[:MAX_GAPS]
-    for one in reversed(list(rows)):
-        if partitions[one.proxy_id] == one.partition:
-            found[one.proxy_id].append(TimelineGap(one.begin, one.end, one.why))
-    return found
-
-
-def _silence(since: datetime, end: datetime) -> tuple[Segment, ...]:
-    return (Segment("", since, end),) if end > since else ()
+    pills = pills_of(parts(whole, COUNTS[period]))
+    return OnProxy(each, known, whole, pills, gaps[:SHOWN_GAPS], hits_per_hour)
 
 
 def _change(change: StateChange) -> TimelineChange:
@@ -210,11 +178,3 @@ def _hits_per_hour(
     if known is None or since is None or each.now - since < timedelta(minutes=1):
         return None
     return known.first_hits / ((each.now - since) / timedelta(hours=1))
-
-
-def _bar(line: Timeline, segment: Segment) -> Bar:
-    x = line.place(segment.begin)
-    word = _WORDS.get(segment.state, segment.state.capitalize())
-    title = f"{word} from {moment_text(segment.begin)} to {moment_text(segment.end)}"
-    width = max(1.0, line.place(segment.end) - x)
-    return Bar(segment.state or "unknown", x, width, _HEIGHTS.get(segment.state, HEIGHT), title)

@@ -16,6 +16,8 @@ from dispatcher.services import subject
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor, record
 from efcp.modules.registry import ReloadOutcome
+from efcp.operations.history import availability, selectors
+from efcp.operations.history.availability import SetAvailability
 from efcp.operations.history.selectors import DestinationHistory
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import HistoryGap, Proxy, ProxyContact, StateChange
@@ -304,3 +306,51 @@ def test_time_before_the_proxy_was_added_is_unknown(proxy: Proxy, add_row: AddRo
 
 def test_a_row_that_does_not_exist_is_not_found(viewer: Client, transactional_db: None) -> None:
     assert viewer.get(reverse("operations:destination", args=[999_999])).status_code == 404
+
+
+def test_of_more_changes_than_are_read_the_older_time_is_unknown(
+    proxy: Proxy, add_row: AddRow, viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limits in (selectors, availability):
+        monkeypatch.setattr(limits, "MAX_CHANGES", 2)
+    for hours in (12, 8, 4):
+        changed(proxy, "active", "probing", hours)
+        changed(proxy, "probing", "active", hours - 1)
+    [on_proxy] = shown(viewer, add_row(URI)).on_proxies
+    assert [each.state for each in on_proxy.timeline.segments] == ["", "active", "probing", "active"]
+    page = viewer.get(reverse("operations:set", args=[1]))
+    assert page.context["set"].rows[0].share == pytest.approx(100 * 6 / 7, abs=0.01)
+
+
+def test_a_set_has_the_share_of_time_in_which_some_destination_took_calls(
+    play: Callable[..., FakeProxy], viewer: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    other = "sip:192.0.2.9:5060"
+    edge = play(sets={1: [listed(URI), listed(other)]})
+    edge.remembered(edge.row("edge"))
+    for number in range(19):
+        edge.remembered(edge.row(f"other-{number}"))
+    ProxyContact.objects.update(known_since=timezone.now() - timedelta(days=365))
+    edge_row = Proxy.objects.get(name="edge")
+    changed(edge_row, "active", "probing", 12)
+    changed(edge_row, "probing", "active", 6)
+    with django_assert_max_num_queries(12):
+        found: SetAvailability = viewer.get(reverse("operations:set", args=[1])).context["set"]
+    assert [row.name for row in found.rows][:2] == ["All proxies", "edge"]
+    assert [row.share for row in found.rows[:2]] == [100, 100]
+    [destination] = found.destinations
+    assert (destination.name, destination.text) == (URI, "75.00 %")
+    StateChange.objects.update(uri=other, uri_key=other)
+    first = viewer.get(reverse("operations:all-sets")).context["day"].rows[0]
+    assert (first.setid, first.text) == (1, "100 %")
+    changed(edge_row, "active", "inactive", 12)
+    changed(edge_row, "inactive", "active", 6)
+    assert viewer.get(reverse("operations:set", args=[1])).context["set"].rows[1].text == "75.00 %"
+
+
+@pytest.mark.parametrize("role", [None, *Role], ids=str)
+def test_who_is_signed_in_sees_sets(client_as: ClientAs, role: Role | None, db: None) -> None:
+    client = client_as(role)
+    for url in (reverse("operations:set", args=[7]), reverse("operations:all-sets")):
+        assert client.get(url).status_code == (200 if role else 302)
+    assert client.get(reverse("operations:set", args=[2**31])).status_code == (404 if role else 302)
