@@ -159,30 +159,47 @@ def recipients(text: str) -> list[str]:
 
 
 def _subject(notice: Notice) -> str:
-    destinations = notice.content["destinations"]
-    count = len(destinations) + notice.content["further"]
     if notice.kind == "test":
-        subject = f"[EFCP] test of {notice.content['rule']}"
-    elif count == 1:
-        subject = f"[EFCP] {_WORDS[notice.kind]}: {destinations[0]['uri']} in set {destinations[0]['set']}"
-    else:
-        subject = f"[EFCP] {count} destinations {_WORDS[notice.kind]}: {notice.content['rule']}"
-    return " ".join(subject.split())
+        return f"[EFCP] test of {' '.join(str(notice.content['rule']).split())}"
+    titles = [title for title, _line in _items(notice)]
+    count = len(titles) + notice.content["further"]
+    more = f" and {count - 1:,} more" if count > 1 else ""
+    return " ".join(f"[EFCP] {_WORDS[notice.kind]}: {titles[0]}{more}".split())
 
 
 def _body(notice: Notice) -> str:
     if notice.kind == "test":
         return "This is a test: messages of this rule reach you.\n"
-    lines = [
-        f"{each['uri']} in set {each['set']} {each['set_name']} on {each['proxy']}:"
-        f" {'up again, was ' if notice.kind == 'back' else ''}{each['state']} since {each['since']}"
-        for each in notice.content["destinations"]
-    ]
+    lines = [line for _title, line in _items(notice)]
     if notice.content["further"]:
-        lines.append(f"and {notice.content['further']} more")
+        lines.append(f"and {notice.content['further']:,} more")
+    lines += ["", f"Rule: {notice.content['rule']}"]
     if settings.PUBLIC_URL:
-        lines += ["", f"{settings.PUBLIC_URL}/cp/system/dispatcher/state/"]
+        lines.append(f"{settings.PUBLIC_URL}/cp/system/dispatcher/state/")
     return "\n".join(lines) + "\n"
+
+
+def _items(notice: Notice) -> list[tuple[str, str]]:
+    """What the notice is about, the worst first: a title, and a line that says since when."""
+    content, is_back = notice.content, notice.kind == "back"
+    found = []
+    for each in content.get("proxies", ()):
+        title = f"proxy {each['proxy']}"
+        answers = "answers again, was silent" if is_back else "does not answer"
+        found.append((title, f"{title} {answers} since {each['since']}"))
+    for each in content.get("sets", ()):
+        title = f"set {each['set']} {each['set_name']} on {each['proxy']}"
+        lack = (
+            f"fewer than {each['fewer_than']} active" if each["fewer_than"] > 1 else "no active destination"
+        )
+        found.append((title, f"{title}: {'was at ' if is_back else ''}{lack} since {each['since']}"))
+    for each in content["destinations"]:
+        was = "up again, was " if is_back else ""
+        line = (
+            f"{each['uri']} in set {each['set']} {each['set_name']} on {each['proxy']}: {was}{each['state']}"
+        )
+        found.append((f"{each['uri']} in set {each['set']}", f"{line} since {each['since']}"))
+    return found
 
 
 WEBHOOK_LIMIT_S = 10.0

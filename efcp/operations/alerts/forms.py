@@ -11,17 +11,11 @@ from django.http import QueryDict
 from efcp.mi import Endpoint, EndpointError
 from efcp.mi.endpoint import Reach
 from efcp.operations.alerts.delivery import can_send, recipients
-from efcp.operations.alerts.detection import ABSENT
-from efcp.operations.alerts.models import Channel, NotificationRule
+from efcp.operations.alerts.models import Channel, Condition, NotificationRule
 from efcp.operations.alerts.services import RuleValues
 from efcp.proxies.mi_password import UnreadablePasswordError
-from efcp.proxies.models import KnownState, Proxy
+from efcp.proxies.models import Proxy
 
-STATES = (
-    (KnownState.PROBING.value, "Probing"),
-    (KnownState.INACTIVE.value, "Inactive"),
-    (ABSENT, "Gone from memory"),
-)
 MAX_SETS = 200
 MAX_RECIPIENTS = 20
 MIN_SECRET = 16
@@ -43,10 +37,16 @@ class AlertRuleForm(forms.Form):
         help_text="None chosen: all.",
     )
     states = forms.MultipleChoiceField(
-        choices=STATES,
+        choices=Condition.choices,
         widget=forms.CheckboxSelectMultiple,
-        label="Counts as down",
-        error_messages={"required": "Choose what counts as down."},
+        label="Alert on",
+        error_messages={"required": "Choose what to alert on."},
+    )
+    min_active = forms.IntegerField(
+        min_value=1,
+        max_value=10_000,
+        label="Active destinations that a set needs",
+        help_text="With fewer, the set counts as down: with 1, when it takes no calls.",
     )
     after_s = forms.IntegerField(
         min_value=0, max_value=86_400, label="After seconds", help_text="How long it has to be down."
@@ -146,6 +146,7 @@ class AlertRuleForm(forms.Form):
             setids=tuple(given["setids"]),
             proxies=tuple(given["proxies"]),
             states=tuple(given["states"]),
+            min_active=given["min_active"],
             after_s=given["after_s"],
             notify_recovery=given["notify_recovery"],
             channel=Channel(given["channel"]),
@@ -187,13 +188,20 @@ def _stored_address(rule: NotificationRule | None) -> str:
 
 def _initial(rule: NotificationRule | None) -> dict[str, Any]:
     if rule is None:
-        return {"enabled": True, "states": [KnownState.PROBING.value], "after_s": 60, "notify_recovery": True}
+        return {
+            "enabled": True,
+            "states": [Condition.PROBING, Condition.SET, Condition.PROXY],
+            "min_active": 1,
+            "after_s": 60,
+            "notify_recovery": True,
+        }
     return {
         "name": rule.name,
         "enabled": rule.enabled,
         "setids": ", ".join(str(each) for each in rule.setids),
         "proxies": [proxy.pk for proxy in rule.proxies.all()],
         "states": rule.states,
+        "min_active": rule.min_active,
         "after_s": rule.after_s,
         "notify_recovery": rule.notify_recovery,
         "channel": rule.channel,

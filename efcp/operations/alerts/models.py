@@ -18,11 +18,21 @@ class Channel(models.TextChoices):
     WEBHOOK = "webhook", "Webhook"
 
 
-class NotificationRule(models.Model):
-    """Whom to notify of which destinations that are down, and after how many seconds.
+class Condition(models.TextChoices):
+    """What a rule may count as down: a state of a destination, or a set or proxy as a whole."""
 
-    An empty `setids` means all sets, no `proxies` all proxies; `states` are those that count as down
-    ("absent" is gone from a proxy's memory). Outages that began before `since` are ignored.
+    PROBING = "probing", "Destination probing: its probes fail"
+    INACTIVE = "inactive", "Destination inactive"
+    ABSENT = "absent", "Destination gone from a proxy's memory"
+    SET = "set", "Set with too few active destinations"
+    PROXY = "proxy", "Proxy does not answer"
+
+
+class NotificationRule(models.Model):
+    """Whom to notify of what is down, and after how many seconds.
+
+    An empty `setids` means all sets, no `proxies` all proxies. `states` are the conditions that count as
+    down; a set needs `min_active` active destinations. Outages that began before `since` are ignored.
     """
 
     name = models.CharField(max_length=64, unique=True)
@@ -30,6 +40,7 @@ class NotificationRule(models.Model):
     setids = models.JSONField(default=list)
     proxies = models.ManyToManyField(Proxy, blank=True, related_name="+")
     states = models.JSONField(default=list)
+    min_active = models.PositiveIntegerField(default=1)
     after_s = models.PositiveIntegerField(default=60)
     notify_recovery = models.BooleanField(default=True)
     channel = models.CharField(max_length=8, choices=Channel.choices)
@@ -46,6 +57,11 @@ class NotificationRule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What counts as down, for people."""
+        return tuple(each.label for each in Condition if each in self.states)
 
     @property
     def url(self) -> str:
@@ -70,7 +86,7 @@ class NoticeState(models.TextChoices):
 
 
 class Notice(models.Model):
-    """One message of a rule, of one or more destinations. `key` names it, also when it is repeated."""
+    """One message of a rule, of one or more outages. `key` names it, also when it is repeated."""
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="notices")
     key = models.CharField(max_length=32, unique=True)
@@ -95,11 +111,15 @@ class Notice(models.Model):
 
 
 class Outage(models.Model):
-    """A destination that is down in the eyes of a rule, from `began_at` until it is up again.
+    """A destination, set or proxy that is down in the eyes of a rule, from `began_at` until it is up again.
 
+    `state` is the condition: for a set and a proxy there is no URI, for a proxy no set either (NO_SET).
     `notified_at` is set in the transaction that creates the notice: no outage is notified twice. One that
-    began before the rule `is_old`, and is ignored.
+    began before the rule `is_old`, and is ignored. One that is on purpose has the reason in `silence`, and
+    waits; after that the rule's seconds count from `counts_from` on.
     """
+
+    NO_SET = -1
 
     rule = models.ForeignKey(NotificationRule, on_delete=models.CASCADE, related_name="outages")
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="+")
@@ -109,6 +129,8 @@ class Outage(models.Model):
     uri_key = models.CharField(max_length=255)
     state = models.CharField(max_length=8)
     began_at = models.DateTimeField()
+    counts_from = models.DateTimeField()
+    silence = models.CharField(max_length=255, blank=True, default="")
     is_old = models.BooleanField(default=False)
     notified_at = models.DateTimeField(null=True)
 
@@ -122,3 +144,10 @@ class Outage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.uri} on {self.proxy_id} since {self.began_at}"
+
+    @property
+    def state_words(self) -> str:
+        """The state for people."""
+        return {"set": "too few active", "proxy": "no answer", "absent": "gone from memory"}.get(
+            self.state, self.state
+        )

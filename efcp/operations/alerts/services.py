@@ -13,6 +13,9 @@ from efcp.operations.alerts.delivery import encrypted_secret, send
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.models import Proxy
 
+_PLAIN = ("name", "enabled", "min_active", "after_s", "notify_recovery", "channel", "recipients")
+"""The columns that are stored as the form has them."""
+
 _SECRET_SHOWN = "***"  # noqa: S105 - a mask
 
 
@@ -29,6 +32,7 @@ class RuleValues:
     setids: tuple[int, ...]
     proxies: tuple[Proxy, ...]
     states: tuple[str, ...]
+    min_active: int
     after_s: int
     notify_recovery: bool
     channel: Channel
@@ -51,7 +55,7 @@ def save(
         before = _for_audit(rule) if rule else None
         begins_anew = rule is None or not rule.enabled or _looks_after(rule) != _wants(values)
         kept = rule or NotificationRule()
-        for name in ("name", "enabled", "after_s", "notify_recovery", "channel", "recipients"):
+        for name in _PLAIN:
             setattr(kept, name, getattr(values, name))
         kept.setids, kept.states = list(values.setids), list(values.states)
         if values.url is not None:
@@ -92,6 +96,8 @@ def test(rule: NotificationRule, actor: Actor) -> Notice:
         "kind": "test",
         "rule": rule.name,
         "at": now.isoformat(timespec="seconds"),
+        "proxies": [],
+        "sets": [],
         "destinations": [],
         "further": 0,
     }
@@ -118,15 +124,15 @@ def test(rule: NotificationRule, actor: Actor) -> Notice:
     return notice
 
 
-_Scope = tuple[list[int], list[str], set[int]]
+_Scope = tuple[list[int], list[str], int, set[int]]
 
 
 def _looks_after(rule: NotificationRule) -> _Scope:
-    return rule.setids, rule.states, {proxy.pk for proxy in rule.proxies.all()}
+    return rule.setids, rule.states, rule.min_active, {proxy.pk for proxy in rule.proxies.all()}
 
 
 def _wants(values: RuleValues) -> _Scope:
-    return list(values.setids), list(values.states), {proxy.pk for proxy in values.proxies}
+    return list(values.setids), list(values.states), values.min_active, {proxy.pk for proxy in values.proxies}
 
 
 def _subject(rule: NotificationRule) -> Subject:
@@ -134,8 +140,7 @@ def _subject(rule: NotificationRule) -> Subject:
 
 
 def _for_audit(rule: NotificationRule) -> dict[str, Any]:
-    names = ("name", "enabled", "setids", "states", "after_s", "notify_recovery", "channel", "recipients")
-    return {name: getattr(rule, name) for name in names} | {
+    return {name: getattr(rule, name) for name in (*_PLAIN, "setids", "states")} | {
         "url": rule.masked_url,
         "proxies": sorted(proxy.name for proxy in rule.proxies.all()),
         "secret": _SECRET_SHOWN if rule.secret_encrypted else "",

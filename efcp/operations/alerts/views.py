@@ -18,6 +18,7 @@ from efcp.operations.alerts.models import NoticeState, NotificationRule
 from efcp.proxies.shared_questions import waits_for_others
 
 SHOWN_NOTICES = 50
+SHOWN_OUTAGES = 100
 MAX_RULES = 500
 
 
@@ -35,11 +36,12 @@ def rules(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def rule(request: HttpRequest, rule_id: int) -> HttpResponse:
-    """One rule with its last messages."""
+    """One rule, what is down by it, and its last messages."""
     found = get_object_or_404(NotificationRule, pk=rule_id)
     context = {
         "rule": found,
         "proxies": found.proxies.all(),
+        "outages": found.outages.select_related("proxy").order_by("began_at")[:SHOWN_OUTAGES],
         "notices": found.notices.all()[:SHOWN_NOTICES],
     }
     return render(request, "operations/notifications/rule.html", context)

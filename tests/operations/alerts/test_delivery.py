@@ -17,8 +17,10 @@ from pytest_django.fixtures import Settings
 
 from efcp.operations.alerts.delivery import LOST_AFTER, PAUSES, encrypted_secret, run_due
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
-from efcp.proxies.models import KnownDestination, Proxy, StateChange
-from tests.factories import ProxyFactory
+from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Phase
+from efcp.operations.states.models import StateOutcome, StateResult, StateRun
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange
+from tests.factories import KnownDestinationFactory, ProxyFactory
 from tests.operations.alerts.receivers import HookServer, MailReceiver
 from tests.operations.conftest import URI
 
@@ -189,6 +191,119 @@ def test_one_that_is_gone_from_memory_can_count_as_down(proxy: Proxy, hook: Hook
     )
     run_due(after(5))
     assert messages(hook)[0]["destinations"][0]["state"] == "absent"
+
+
+def in_maintenance(proxy: Proxy, *, ends_at: datetime) -> MaintenanceOnProxy:
+    """URI was taken out at NOW, by maintenance, and the proxy's list shows it."""
+    run = StateRun.objects.create(started_at=NOW, actor="ann", state="inactive")
+    StateResult.objects.create(
+        run=run,
+        proxy=proxy,
+        setid=1,
+        uri=URI,
+        outcome=StateOutcome.DONE,
+        state_requested="inactive",
+        deadline=after(20),
+        ended_at=after(1),
+    )
+    planned = Maintenance.objects.create(
+        destination_id=1, setid=1, uri=URI.upper(), actor="ann", begins_at=NOW, ends_at=ends_at
+    )
+    become("inactive", after(0))
+    return MaintenanceOnProxy.objects.create(maintenance=planned, proxy=proxy, step=Phase.OUT, out_run=run)
+
+
+def test_maintenance_is_silent_from_its_begin_to_the_first_list_after_its_end(
+    proxy: Proxy, hook: HookServer
+) -> None:
+    rule = rule_to(hook, states=["inactive", "set"], after_s=0)
+    running = in_maintenance(proxy, ends_at=after(600))
+    for seconds in (1, 300, 599, 601):
+        run_due(after(seconds))
+    assert set(rule.outages.values_list("silence", flat=True)) == {"Maintenance by ann"}
+    MaintenanceOnProxy.objects.filter(pk=running.pk).update(step=Phase.BACK)
+    run_due(after(603))
+    become("active", after(602))
+    run_due(after(605))
+    assert not hook.received
+
+
+def test_maintenance_that_does_not_put_back_what_it_took_out_is_reported(
+    proxy: Proxy, hook: HookServer
+) -> None:
+    rule_to(hook, after_s=0)
+    in_maintenance(proxy, ends_at=after(600))
+    for seconds in (1, 659, 661, 675):
+        run_due(after(seconds))
+        assert not hook.received
+    run_due(after(677))
+    assert [message["destinations"][0]["state"] for message in messages(hook)] == ["inactive"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "began", "silence"),
+    [
+        (StateOutcome.DONE, 1, "Set inactive by bob"),
+        (StateOutcome.WAITING, 1, "Set inactive by bob"),
+        (StateOutcome.REFUSED, 1, ""),
+        (StateOutcome.DONE, 100, ""),
+    ],
+)
+def test_a_state_that_a_person_set_is_silent(
+    proxy: Proxy, hook: HookServer, outcome: StateOutcome, began: int, silence: str
+) -> None:
+    rule = rule_to(hook)
+    run = StateRun.objects.create(started_at=NOW, actor="bob", state="inactive")
+    StateResult.objects.create(
+        run=run, proxy=proxy, setid=1, uri=URI, outcome=outcome, deadline=after(20), ended_at=after(1)
+    )
+    become("inactive", after(began))
+    run_due(after(200))
+    assert [each.silence for each in rule.outages.all()] == [silence]
+    assert bool(hook.received) is not bool(silence)
+
+
+def test_a_destination_that_fails_after_a_person_s_state_is_reported(proxy: Proxy, hook: HookServer) -> None:
+    rule_to(hook)
+    in_maintenance(proxy, ends_at=after(600))
+    run_due(after(1))
+    become("probing", after(100))
+    run_due(after(101))
+    run_due(after(101 + 15 + 61))
+    assert [message["destinations"][0]["state"] for message in messages(hook)] == ["probing"]
+
+
+@pytest.mark.parametrize(
+    ("min_active", "states", "is_down"), [(1, "pp", True), (1, "pa", False), (2, "pa", True)]
+)
+def test_a_set_below_its_number_of_active_destinations_is_reported(
+    proxy: Proxy, hook: HookServer, min_active: int, states: str, is_down: bool
+) -> None:
+    rule_to(hook, states=["set"], min_active=min_active)
+    KnownDestination.objects.all().delete()
+    words = {"p": "probing", "a": "active"}
+    for number, letter in enumerate(states):
+        KnownDestinationFactory.create(
+            proxy=proxy, setid=7, uri=f"sip:gw{number}", position=number, state=words[letter], since=after(0)
+        )
+    run_due(after(61))
+    KnownDestination.objects.update(state="active")
+    run_due(after(90))
+    sets = [(message["kind"], message["sets"][0]["set"]) for message in messages(hook)]
+    assert sets == ([("down", 7), ("back", 7)] if is_down else [])
+
+
+def test_a_proxy_that_does_not_answer_is_reported_and_comes_first(proxy: Proxy, mail: MailReceiver) -> None:
+    rule_to(channel=Channel.EMAIL, recipients="ann@example.org", states=["probing", "proxy"])
+    become("probing", after(-5))
+    ProxyContact.objects.filter(proxy=proxy).update(failing_since=after(0))
+    run_due(after(61))
+    ProxyContact.objects.filter(proxy=proxy).update(failing_since=None)
+    run_due(after(63))
+    down, back = (email.message_from_string(each, policy=email.policy.default) for each in mail.received)
+    assert down["Subject"] == f"[EFCP] down: proxy {proxy.name} and 1 more"
+    assert back["Subject"] == f"[EFCP] back: proxy {proxy.name}"
+    assert f"proxy {proxy.name} does not answer since" in down.get_content()
 
 
 def test_many_that_fail_at_once_are_one_message(proxy: Proxy, hook: HookServer) -> None:

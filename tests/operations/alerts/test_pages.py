@@ -45,6 +45,7 @@ def typed(**more: Any) -> dict[str, Any]:
         "enabled": "on",
         "setids": "2, 1,1",
         "states": ["probing", "absent"],
+        "min_active": "1",
         "after_s": "60",
         "notify_recovery": "on",
         "channel": "webhook",
@@ -137,7 +138,9 @@ def test_an_empty_secret_keeps_the_stored_one_for_the_same_address_only(administ
 def test_another_name_lets_outages_that_are_under_way_be(administrator: Client, proxy: Proxy) -> None:
     rule = add(administrator)
     outage = {"rule": rule, "proxy": proxy, "partition": "default", "setid": 1, "uri": "sip:a"}
-    Outage.objects.create(**outage, uri_key="sip:a", state="probing", began_at=timezone.now())
+    Outage.objects.create(
+        **outage, uri_key="sip:a", state="probing", began_at=timezone.now(), counts_from=timezone.now()
+    )
     edit = reverse("notifications:edit", args=[rule.pk])
     administrator.post(edit, typed(secret="", name="day shift") | fresh(NotificationRule, rule.pk))
     assert Outage.objects.exists()
