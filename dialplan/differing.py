@@ -105,13 +105,13 @@ def explained(
 
 def _known(loads: Loads, change: TableChange | None, now: datetime, by: str) -> Iterator[str]:
     if loads.started_at is None:
-        yield "It does not report when it loaded its rules."
+        yield "The proxy does not report when it loaded its rules."
     else:
         counted = f": {loads.count.loaded} rules, {loads.count.discarded} discarded" if loads.count else ""
-        origin = f"asked for here by {by}" if by else "no reload was asked for here at that time"
+        origin = f"requested here by {by}" if by else "no reload from this panel at that time"
         yield f"Loaded {in_words(now - loads.started_at)} ago by its clock{counted}; {origin}."
     if loads.failed_at is not None:
-        yield f"A later reload failed {in_words(now - loads.failed_at)} ago: it keeps the rules from before."
+        yield f"A later reload failed {in_words(now - loads.failed_at)} ago: the previous rules stay in use."
     if change is not None:
         age = in_words(now - change.at)
         yield f"Last change here: the rule {change.rule} was {change.verb} {age} ago by {change.actor}."
@@ -119,10 +119,10 @@ def _known(loads: Loads, change: TableChange | None, now: datetime, by: str) -> 
 
 def _causes(loads: Loads, change: TableChange | None, dry_run: DryRun) -> Iterator[str]:
     if change is not None and (loads.started_at is None or loads.started_at <= change.at):
-        yield "it was not reloaded since that change"
+        yield "not reloaded since that change"
     elif loads.failed_at is not None:
-        yield "it holds older rules, since its last reload failed"
+        yield "older rules in use because the last reload failed"
     if dry_run.depends_on_time:
-        yield "a rule with a time recurrence was tried, and the proxy goes by its own clock and zone"
-    yield "the table was changed by other hands after it was loaded"
-    yield "it reads another table or database"
+        yield "a time recurrence applies, and the proxy uses its own clock and time zone"
+    yield "the table was changed outside this panel after the load"
+    yield "the proxy reads another table or database"

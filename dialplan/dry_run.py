@@ -28,19 +28,19 @@ from efcp.mi import as_text
 MAX_INPUT = 500
 SHOWN_TRIALS = 50
 SHOWN_OUTCOMES = 20
-_KEEPS_NUMBER = "Matches, and nothing comes out: a script's number stays as it is."
+_KEEPS_NUMBER = "Match without output: the number stays unchanged."
 _FAILURES = {
     Failure.EMPTY_INPUT: "Empty input.",
     Failure.NO_RULE_MATCHES: "No rule matches.",
-    Failure.SUBSTITUTION_DOES_NOT_MATCH: "The rule matches, but its subst_exp does not: nothing comes out.",
-    Failure.OUTPUT_TOO_LONG: "The rule matches, but its output is too long: nothing comes out.",
+    Failure.SUBSTITUTION_DOES_NOT_MATCH: "The rule matches but its subst_exp does not: no output.",
+    Failure.OUTPUT_TOO_LONG: "The rule matches but its output is too long: no output.",
 }
 _VERDICTS = {
     TrialVerdict.MATCHED: "matches",
     TrialVerdict.NO_MATCH: "no match",
     TrialVerdict.OUT_OF_TIME: "does not apply now",
-    TrialVerdict.FAILED: "PCRE2 fails: counts as no match",
-    TrialVerdict.GAVE_UP: "backtracks too much to be tried here",
+    TrialVerdict.FAILED: "PCRE2 error: counts as no match",
+    TrialVerdict.GAVE_UP: "backtracks too much to evaluate here",
     TrialVerdict.CRASHED: "the proxy crashes",
 }
 
@@ -146,7 +146,7 @@ def try_inputs(
     rules = selectors.rules_for(dpid, texts) if stored is None else stored
     loaded = load(_rows(rules, dpid, unsaved, rule_id), DialplanEnvironment())
     if isinstance(loaded, LoadBroken):
-        words = f"The whole reload would fail: {loaded.cause.text}"
+        words = f"The reload would fail: {loaded.cause.text}"
         return tuple(DryRun(text, words, is_certain=False) for text in texts)
     now = int(timezone.now().timestamp())
     found = (possibilities(loaded.dialplans, dpid, text.encode(), now) for text in texts)
@@ -184,8 +184,8 @@ def _outcome_of(text: str, found: Possibilities) -> DryRun:
 
 
 def _doubt(found: Possibilities) -> str:
-    order = "the order of rules of the same priority, which no database promises"
-    loading = "whether a rule loads that the proxy may drop"
+    order = "the row order of rules with equal priority"
+    loading = "whether the proxy loads a doubtful rule"
     reasons = [text for text, holds in ((order, found.by_order), (loading, found.by_loading)) if holds]
     count = len(found.outcomes)
     at_least = "" if found.is_complete else "at least "
@@ -215,16 +215,16 @@ def _outcome(outcome: Outcome) -> PossibleOutcome:
             words = "Translated." if output else _KEEPS_NUMBER
             return PossibleOutcome(as_text(output), words, as_text(attributes), rule)
         case UndefinedOutput():
-            words = "A group of the replacement is unset: what comes out is left to chance."
+            words = "A group used in the replacement is unset: the output is undefined."
         case NotTranslated(failure):
             return PossibleOutcome(None, _FAILURES[failure], rule=rule)
         case NoInformation():
-            return PossibleOutcome(None, "No rule of this dialplan is loaded.")
+            return PossibleOutcome(None, "This dialplan has no loaded rules.")
         case Undecided():
-            words = "A rule backtracks too much to be tried here; the proxy goes on longer."
+            words = "A rule backtracks too much to evaluate here; the proxy continues longer."
         case RequestNeeded(_, variables):
-            words = f"The output needs values of the request: {', '.join(variables)}."
+            words = f"The output depends on the request: {', '.join(variables)}."
         case ProxyCrashes():
-            words = "The proxy crashes when it tries this rule."
+            words = "The proxy crashes when it evaluates this rule."
             return PossibleOutcome(None, words, rule=rule, is_known=False, crashes=True)
     return PossibleOutcome(None, words, rule=rule, is_known=False)

@@ -33,9 +33,7 @@ def try_rules(request: HttpRequest) -> HttpResponse:
     if "match_exp" in request.POST:
         form = RuleForm(request.POST, stored=row)
         if not form.is_valid():
-            return _show(
-                request, dpid, DryRun(text, "The rule has errors: mend them first.", is_certain=False)
-            )
+            return _show(request, dpid, DryRun(text, "Fix the errors in the rule first.", is_certain=False))
         unsaved = form.row()
     return _show(request, dpid, _try(dpid, text, unsaved, row.id if row else None))
 

@@ -22,9 +22,9 @@ class RuleForm(RowForm[RuleRow]):
 
     table = RULES
     check_url = "dialplan:check"
-    clone_notice = "A copy, not saved yet: change what differs. Its priority is the next free one."
+    clone_notice = "Unsaved copy. Change what differs, then save. Its priority is the next free one."
 
-    match_only = forms.BooleanField(label="Match only: nothing is replaced", required=False)
+    match_only = forms.BooleanField(label="Match only (number unchanged)", required=False)
 
     @classmethod
     def initial_of(cls, row: RuleRow) -> dict[str, Any]:

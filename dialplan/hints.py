@@ -23,27 +23,27 @@ def hints(values: RuleRow) -> Iterator[Finding]:
     yield from _expression("match_exp", values.match_exp, is_regex=is_regex)
     yield from _expression("subst_exp", values.subst_exp or "", is_regex=True)
     if found := _DOLLAR_GROUP.search(values.repl_exp or ""):
-        message = f"A group is written \\{found[1]} here, not {found[0]}."
+        message = f"Write the group as \\{found[1]}, not {found[0]}."
         yield _hint("repl_exp", message, "dollar_group", found.start())
     if column := column_named_in(values.attrs or "", _OWN_COLUMNS):
-        message = f"OpenSIPS does not read attributes: {column} is a field of its own."
+        message = f"OpenSIPS does not interpret attributes: {column} has its own field."
         yield _hint("attrs", message, "attribute_is_column")
 
 
 def _expression(column: str, text: str, *, is_regex: bool) -> Iterator[Finding]:
     if variable := _VARIABLE.search(text):
-        what = "an expression, in which $ is the end of the input" if is_regex else "compared as written"
-        message = f"No variable is put in here: it is {what}."
+        what = "in an expression $ is the end of the input" if is_regex else "the text is compared literally"
+        message = f"Variables are not expanded here: {what}."
         yield _hint(column, message, "variable_in_expression", variable.start())
     if not is_regex:
         if found := _REGEX_IN_TEXT.search(text):
-            message = f"“{found[0]}” is no special character in an equal rule: only this very text matches."
+            message = f"“{found[0]}” has no special meaning in an equal rule: only this exact text matches."
             yield _hint(column, message, "expression_in_equal_rule", found.start())
     elif _SED.fullmatch(text):
-        message = "The slashes are part of the expression: leave them out, and give the rest its own field."
+        message = "The slashes become part of the expression: remove them, and use the separate fields."
         yield _hint(column, message, "slashes")
     elif _ASTERISK.fullmatch(text):
-        message = "A pattern of Asterisk’s? Here it is a PCRE2 expression: such as ^0049[0-9]+$ for _0049X."
+        message = "An Asterisk pattern? This is a PCRE2 expression: write ^0049[0-9]+$ for _0049X."
         yield _hint(column, message, "asterisk_pattern")
     elif text and column == "match_exp" and (message := _open_ends(text)):
         yield _hint(column, message, "not_anchored")
@@ -59,10 +59,10 @@ def _open_ends(expression: str) -> str:
     if starts and ends:
         return ""
     if starts:
-        return "Open at its end (no $): it matches any text that begins so."
+        return "No $ at the end: matches any text that begins with this."
     if ends:
-        return "Open at its beginning (no ^): it matches any text that ends so."
-    return "Open at both ends (no ^, no $): it matches any text that holds a match."
+        return "No ^ at the start: matches any text that ends with this."
+    return "No ^ and $: matches any text that contains this."
 
 
 def _hint(column: str, message: str, code: str, position: int | None = None) -> Finding:

@@ -142,7 +142,7 @@ def pending_rules(watched: Sequence[WatchedProxy]) -> tuple[ProxyRules, ...]:
     loaded = _loaded(watched, loads)
     table = read_rules()
     if table is None:
-        why = f"There are more than {MAX_ROWS:,} rules: too many to be compared."
+        why = f"More than {MAX_ROWS:,} rules: too many to compare."
         return tuple(ProxyRules(each, loads.get(each.proxy.pk), why) for each in watched)
     changes: dict[int, list[RuleChange]] = {}
     found = []
@@ -202,7 +202,7 @@ def _other_count(load: LastLoad | None, of_proxy: LoadedRules, rows: int) -> str
     if of_proxy.whole or load is None or load.loaded is None or load.discarded is None:
         return ""
     read = load.loaded + load.discarded
-    return "" if read == rows else f"It read {read} rules, and the table has {rows}."
+    return "" if read == rows else f"It read {read:,} rules, the table has {rows:,}."
 
 
 def _loaded(watched: Sequence[WatchedProxy], loads: Mapping[int, LastLoad]) -> dict[int, LoadedRules]:
@@ -221,7 +221,7 @@ def _loaded(watched: Sequence[WatchedProxy], loads: Mapping[int, LastLoad]) -> d
 
 def _of_load(load: LastLoad | None, now: datetime) -> LoadedRules:
     if load is None:
-        return LoadedRules({}, False, "It was not asked yet when it loaded its rules.")
+        return LoadedRules({}, False, "Its load time has not been read yet.")
     rules = _by_id(load.digest) if load.digest is not None else None
     if rules is None:
         return LoadedRules({}, False, why_unknown(load, now))

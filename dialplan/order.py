@@ -27,7 +27,7 @@ def moved(rules: Sequence[Placed], moving: int, target: int, *, behind: bool) ->
     others = [rule for rule in rules if rule.id != moving]
     at = next((index for index, rule in enumerate(others) if rule.id == target), None)
     if at is None or len(others) == len(rules):
-        raise ValueError("There is no such rule in this dialplan.")
+        raise ValueError("This rule is not in this dialplan.")
     at += behind
     changes = {moving: _between(others, at)}
     least = changes[moving] + 1
@@ -37,7 +37,7 @@ def moved(rules: Sequence[Placed], moving: int, target: int, *, behind: bool) ->
         changes[rule.id] = least
         least += 1
     if max(changes.values()) > MAX_PRIORITY or min(changes.values()) < -MAX_PRIORITY:
-        raise NoRoomError("There is no priority left for it.")
+        raise NoRoomError("No free priority is left for it.")
     return changes
 
 
@@ -54,7 +54,7 @@ def separated(rules: Sequence[Placed]) -> dict[int, int]:
             changes[rule.id] = priority
         least = priority + 1
     if least - 1 > MAX_PRIORITY:
-        raise NoRoomError("There is no priority left behind the last rule.")
+        raise NoRoomError("No free priority is left after the last rule.")
     return changes
 
 

@@ -124,7 +124,7 @@ def ask_proxies(proxies: Iterable[Proxy], dpid: int, dry_run: DryRun, actor: str
 
 def unsent_answers(proxies: Iterable[Proxy]) -> list[ComparedAnswer]:
     """What is shown of each proxy where the input would crash it."""
-    problem = "Not asked: the rules in the table can crash it over this input."
+    problem = "Not queried: with this input, the table's rules can crash it."
     return [ComparedAnswer(proxy, None, Agreement.UNKNOWN, problem) for proxy in proxies]
 
 
@@ -153,12 +153,12 @@ def _encoded(compared: ComparedAnswer) -> str:
 
 def _decoded(answer: SharedAnswer, still_open: bool) -> ComparedAnswer:
     if answer.answered_at is None:
-        problem = "" if still_open else "The panel ended before it answered."
+        problem = "" if still_open else "The panel was stopped before a reply arrived."
         return ComparedAnswer(answer.proxy, None, Agreement.UNKNOWN, problem, is_awaited=still_open)
     found = json.loads(answer.text)
     if "answer" not in found:
         # What an answer is stored as belongs to one version of the panel; this one is from before an upgrade.
-        problem = "Another version of the panel asked this. Ask again."
+        problem = "This was asked by another version of the panel. Query again."
         return ComparedAnswer(answer.proxy, None, Agreement.UNKNOWN, problem)
     return ComparedAnswer(
         answer.proxy,

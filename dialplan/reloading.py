@@ -78,20 +78,20 @@ class DialplanReload:
             return ReadBack(None, str(reply.read_back.error))
         answers = reply.read_back.value
         if not answers and reply.reports.count is None:
-            return ReadBack(None, "No test case is saved, and no count reported: nothing was compared.")
+            return ReadBack(None, "Nothing to compare: no test cases, and the proxy reports no counts.")
         differing = [*differing_cases(self._checked, answers), *self._counted(reply)]
         shown = tuple(differing[:MAX_NOTES])
         if len(differing) > MAX_NOTES:
-            shown += (f"{len(differing) - MAX_NOTES} more differ.",)
+            shown += (f"{len(differing) - MAX_NOTES:,} more differ.",)
         unasked = sum(each is None for each in answers)
-        problem = f"{unasked} of {len(answers)} test cases were not asked." if unasked else ""
+        problem = f"{unasked} of {len(answers)} test cases were not queried." if unasked else ""
         return ReadBack(len(differing), problem, shown)
 
     def _record(self, reply: ReloadReply[Any]) -> None:
         """Remember the rules that the proxy loaded: those of the table, if they are the same as before."""
         rules = self._rules
         if rules is None:
-            record_load(reply, "dialplan", None, f"There are more than {MAX_ROWS:,} rules.")
+            record_load(reply, "dialplan", None, f"More than {MAX_ROWS:,} rules.")
             return
         unchanged = read_rules() == rules
         record_load(reply, "dialplan", list(rules.values()) if unchanged else None)
@@ -101,10 +101,10 @@ class DialplanReload:
         if reply.outcome is not ReloadOutcome.DONE or count is None or prediction is None:
             return
         if not prediction.allows(count.loaded, count.discarded):
-            chance = f" ({prediction.uncertain} of them may be dropped)" if prediction.uncertain else ""
+            chance = f" ({prediction.uncertain} of them may be rejected)" if prediction.uncertain else ""
             yield (
-                f"It loaded {count.loaded} rules and discarded {count.discarded}; of the table it should be"
-                f" {prediction.loaded} and {prediction.discarded}{chance}."
+                f"Loaded {count.loaded:,} rules and rejected {count.discarded:,}; the table predicts"
+                f" {prediction.loaded:,} and {prediction.discarded:,}{chance}."
             )
 
 
@@ -115,8 +115,8 @@ def differing_cases(
     for each, answer in zip(checked, answers, strict=True):
         if answer is not None and answer.agreement(each.dry_run) is Agreement.DIFFERENT:
             yield (
-                f"“{each.case.input}” in dialplan {each.case.dpid}: the proxy gives {_quoted(answer.output)},"
-                f" the table {_given(each.dry_run)}."
+                f"“{each.case.input}” in dialplan {each.case.dpid}: the proxy returns"
+                f" {_quoted(answer.output)}, the table {_given(each.dry_run)}."
             )
 
 

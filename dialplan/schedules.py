@@ -66,30 +66,30 @@ class ScheduleForm(forms.Form):
     ends = forms.TimeField(
         label="To",
         widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
-        help_text="00:00 is midnight; earlier than From: of the next day.",
+        help_text="00:00 is midnight. Earlier than From: the next day.",
     )
     start = forms.DateField(label="Starts on", widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(
         label="Last day",
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Empty: no end.",
+        help_text="Blank: no end.",
     )
     zone = forms.CharField(
         label="Time zone",
         required=False,
         max_length=64,
-        help_text="Such as Europe/Berlin. Empty: the proxy's own.",
+        help_text="Example: Europe/Berlin. Blank: the proxy's zone.",
         widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
     )
     monthdays = forms.CharField(
         label="Days of the month",
         required=False,
         max_length=100,
-        help_text="Such as 1, 24-26, last. Empty: all.",
+        help_text="Example: 1, 24-26, last. Blank: every day.",
     )
     months = forms.TypedMultipleChoiceField(
-        label="Only in", choices=_MONTHS, coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+        label="Months", choices=_MONTHS, coerce=int, required=False, widget=forms.CheckboxSelectMultiple
     )
 
     @classmethod
@@ -107,7 +107,7 @@ class ScheduleForm(forms.Form):
         """A zone that is known; one that is not would be UTC to the proxy."""
         zone: str = self.cleaned_data["zone"]
         if zone and zone not in _ZONES:
-            raise forms.ValidationError("There is no such zone: the proxy would take UTC.")
+            raise forms.ValidationError("Unknown time zone: the proxy would use UTC.")
         return zone
 
     def clean_monthdays(self) -> frozenset[int]:
@@ -116,13 +116,13 @@ class ScheduleForm(forms.Form):
         for part in filter(None, map(str.strip, self.cleaned_data["monthdays"].split(","))):
             found = _MONTHDAYS.fullmatch(part)
             if found is None:
-                raise forms.ValidationError(f"{part} is no day, no range of days and not last.")
+                raise forms.ValidationError(f"{part} is not a day, a range of days or “last”.")
             if found["end"]:
                 days.add(-1)
                 continue
             first, last = int(found["first"]), int(found["last"] or found["first"])
             if not 1 <= first <= last <= _LONGEST_MONTH:
-                raise forms.ValidationError(f"{part}: days go from 1 up to 31.")
+                raise forms.ValidationError(f"{part}: days are 1 to 31.")
             days.update(range(first, last + 1))
         return frozenset(days)
 

@@ -170,7 +170,7 @@ def rules_for(dpid: int, inputs: Iterable[str], most: int | None = None) -> list
     bound = MAX_RULES if most is None else most
     found = list(_matching(inputs).filter(dpid=dpid).order_by("id")[: bound + 1])
     if len(found) > bound:
-        raise TooManyRulesError(f"Dialplan {dpid} has more than {bound:,} rules besides equal ones.")
+        raise TooManyRulesError(f"Dialplan {dpid} has more than {bound:,} regular expression rules.")
     # One that loads for certain, so that a dialplan without a match is not one without rules.
     return found or list(Rule.objects.filter(_PLAIN, dpid=dpid)[:1])
 
@@ -221,7 +221,7 @@ def all_but_plain_rules() -> tuple[list[Rule], int]:
     """
     found = list(Rule.objects.exclude(_PLAIN).order_by("id")[: MAX_ALL_RULES + 1])
     if len(found) > MAX_ALL_RULES:
-        raise TooManyRulesError(f"There are more than {MAX_ALL_RULES:,} rules besides plain equal ones.")
+        raise TooManyRulesError(f"More than {MAX_ALL_RULES:,} regular expression rules.")
     return found, Rule.objects.filter(_PLAIN).count()
 
 

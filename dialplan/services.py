@@ -73,7 +73,7 @@ def separate(dpid: int, actor: Actor) -> int:
             raise TooManyToSeparateError(f"Dialplan {dpid} has more than {MAX_SEPARATED:,} rules.")
         changes = separated([Placed(row_id, values.pr) for row_id, values in rows.items()])
         for row_id, priority in changes.items():
-            reason = "Each rule got a priority of its own"
+            reason = "Unique priorities assigned"
             update(row_id, rows[row_id], replace(rows[row_id], pr=priority), actor, reason)
     return len(changes)
 

@@ -67,7 +67,7 @@ def _character_at(text: str, offset: int | None) -> int | None:
 def _surprises(loaded: LoadedRule, today: int) -> Iterator[Finding]:
     recurrence = loaded.recurrence
     if recurrence is not None and not recurrence.can_crash and applies_again(recurrence, today) is False:
-        message = f"Never applies: at no time in the next {LOOKED_FOR_YEARS} years."
+        message = f"Never applies in the next {LOOKED_FOR_YEARS} years."
         yield Finding("timerec", Severity.WARNING, message, "never_applies")
     yield from _risks(loaded)
 
@@ -76,22 +76,20 @@ def _risks(loaded: LoadedRule) -> Iterator[Finding]:
     """What goes wrong for some inputs, each with one that shows it."""
     length = longest_output(loaded)
     if length is not None and length > MAX_OUTPUT:
-        message = f"The output can have {length} bytes: beyond {MAX_OUTPUT} the translation fails, or worse."
+        message = f"The output can reach {length} bytes: above {MAX_OUTPUT} the translation fails or crashes."
         yield Finding("repl_exp", Severity.WARNING, message, "long_output")
     if missed := input_not_substituted(loaded):
         text, always = missed
         amount = "nothing" if always else "not all"
-        message = (
-            f"It matches {amount} of what the rule matches: for {_quoted(text)} the translation fails, and"
-        )
+        message = f"Matches {amount} of what the rule matches: for {_quoted(text)} the translation fails and"
         message += " no later rule is tried."
         yield Finding("subst_exp", Severity.WARNING, message, "not_substituted")
     if undefined := input_of_undefined(loaded):
-        message = f"For {_quoted(undefined)} a group is unset: what comes out is left to chance."
+        message = f"For {_quoted(undefined)} a group is unset: the output is undefined."
         yield Finding("repl_exp", Severity.WARNING, message, "undefined_output")
     for column, pattern in (("match_exp", loaded.pattern), ("subst_exp", loaded.substitution)):
         if pattern and (attack := input_that_backtracks(pattern, loaded.caseless)):
-            message = f"Backtracks badly: {_quoted(attack)} takes the proxy very long, for each call."
+            message = f"Catastrophic backtracking: {_quoted(attack)} stalls the proxy on every call."
             yield Finding(column, Severity.WARNING, message, "backtracks")
 
 
@@ -102,14 +100,16 @@ def order_findings(loaded: LoadedRule, others: Sequence[LoadedRule]) -> Iterator
         if each.rests_on_order:
             continue
         if each.rule is loaded:
-            message = f"Never reached: {_named(each.earlier)} matches first, whatever this one matches."
+            message = f"Never reached: {_named(each.earlier)} always matches first."
         else:
-            message = f"With it {_named(each.rule)} is never reached: this one matches first."
+            message = f"Makes {_named(each.rule)} unreachable: this one matches first."
         yield Finding("match_exp", Severity.WARNING, message, "never_reached")
     for clash in order.clashes:
         other = clash.other if clash.one is loaded else clash.one
-        message = f"{_named(other)} has the same priority and matches {_quoted(clash.example)} too: which of"
-        message += " them is used depends on the database's order, which nothing promises."
+        message = (
+            f"{_named(other)} has the same priority and also matches {_quoted(clash.example)}: which one"
+        )
+        message += " is used depends on the database's row order."
         for hidden in clash.hidden:
             whose = "this rule" if hidden is loaded else _named(hidden)
             message += f" If the other comes first, {whose} is never reached."

@@ -27,6 +27,7 @@ from efcp.editing.listing import SIZES, integer
 from efcp.editing.repository import RowChangedError, RowGoneError
 from efcp.editing.table import MAX_INT
 from efcp.editing.views import Afterwards, TableEditor
+from efcp.figures import counted
 from efcp.proxies.context import watched_on
 
 _SHOWN_CASES = 3
@@ -60,8 +61,8 @@ class RuleEditor(TableEditor[RuleRow]):
     list_page = "dialplan:list"
     reload_page = "operations_dialplan:reload"
     templates = "dialplan"
-    after_save = "Proxies use it after a reload of the dialplan (dp_reload)."
-    until_reload = "Proxies use it only after a reload of the dialplan."
+    after_save = "Takes effect on proxies after a dialplan reload (dp_reload)."
+    until_reload = "Takes effect on proxies after a dialplan reload."
 
     def initial(self, request: HttpRequest) -> Mapping[str, Any]:
         """`?dpid=` fills the dialplan, whose next free priority is filled in too."""
@@ -159,10 +160,10 @@ def set_disabled(request: HttpRequest, rule_id: int) -> HttpResponse:
         messages.error(request, stale.text)
         return _to_dialplan(EDITOR.find(rule_id).dpid)
     except RowChangedError as error:
-        messages.error(request, "Nothing was saved: somebody changed the rule just now. Look at it again.")
+        messages.error(request, "Not saved: another user just changed the rule. Review it.")
         return _to_dialplan(error.current.dpid)
     done = "is disabled" if row.disabled else "is enabled"
-    messages.success(request, f"{row.match_exp} {done}. Proxies know it after a reload of the dialplan.")
+    messages.success(request, f"{row.match_exp} {done}. Takes effect on proxies after a dialplan reload.")
     return _after_write(request, row.dpid, before)
 
 
@@ -185,10 +186,10 @@ def move(request: HttpRequest, rule_id: int) -> HttpResponse:
         messages.error(request, stale.text)
         return _to_dialplan(row.dpid)
     except NoRoomError as error:
-        messages.error(request, f"Nothing was moved: {error}")
+        messages.error(request, f"Not moved: {error}")
         return _to_dialplan(row.dpid)
-    others = f", and {count - 1} behind it got a new priority" if count > 1 else ""
-    messages.success(request, f"{row.match_exp} was moved{others}. Proxies know it after a reload.")
+    others = f", and {count - 1} rules after it were renumbered" if count > 1 else ""
+    messages.success(request, f"{row.match_exp} moved{others}. Takes effect on proxies after a reload.")
     return _after_write(request, row.dpid, before)
 
 
@@ -200,9 +201,10 @@ def separate(request: HttpRequest, dpid: int) -> HttpResponse:
     try:
         count = services.separate(dpid, actor_of(request))
     except (NoRoomError, services.TooManyToSeparateError) as error:
-        messages.error(request, f"Nothing was changed: {error}")
+        messages.error(request, f"Not changed: {error}")
         return _to_dialplan(dpid)
-    messages.success(request, f"New priorities: {count}. Proxies know them after a reload of the dialplan.")
+    changed = counted(count, "new priority", "new priorities")
+    messages.success(request, f"{changed}. Takes effect on proxies after a dialplan reload.")
     return _after_write(request, dpid, before)
 
 

@@ -117,8 +117,8 @@ class Comparison:
         if table is None or table.rows is None or each.proxy.pk in self.separate:
             return ""
         if (row.setid, uri_key(row.destination.rstrip(" ")), occurrence) in table.rows:
-            return f"{each.proxy.name} left it out when it loaded"
-        return f"{each.proxy.name} has not loaded since it was written"
+            return f"{each.proxy.name} skipped it at the last load"
+        return f"{each.proxy.name} has not reloaded since it was added"
 
 
 def cell_of(

@@ -21,10 +21,10 @@ class DestinationForm(RowForm[DestinationRow]):
 
     table = DESTINATIONS
     check_url = "dispatcher:check"
-    clone_notice = "These are the values of another destination. Change what differs."
+    clone_notice = "Copied from another destination. Change what differs."
 
     unknown_name_is_meant = forms.BooleanField(
-        label="Save although the name is not known here (split DNS)", required=False
+        label="Save even though the name doesn't resolve here (split DNS)", required=False
     )
 
     def __init__(
@@ -48,7 +48,7 @@ class DestinationForm(RowForm[DestinationRow]):
         form = super().to_restore(former, stored)
         if is_masked(str(former.get("weight", ""))):
             form.initial["weight"] = stored.weight if stored else ""
-            form.notice += " The password in the weight is not kept in the audit."
+            form.notice += " The password in the weight is not stored in the change log."
         return form
 
     def findings(self) -> Iterator[Finding]:

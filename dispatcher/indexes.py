@@ -21,8 +21,8 @@ def suggestion() -> str:
     if rows < PAYS_FROM_ROWS or exists():
         return ""
     return (
-        f"The table has {rows} rows and no index by set, so that each page reads all of it."
-        " `manage.py dispatcherindex` makes one; the proxies take no notice of it."
+        f"The table has {rows:,} rows and no index on setid, so every page reads all of it."
+        " `manage.py dispatcherindex` creates one; proxies are not affected."
     )
 
 

@@ -13,8 +13,9 @@ from dispatcher.name_facts import NameNote, name_facts
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import mask_weight
 from dispatcher.selectors import DestinationQuery, Live
-from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
+from dispatcher.shares import MAX_WEIGHT, number_of, percentage
 from efcp.editing.listing import PageLinks
+from efcp.figures import percent_text
 from efcp.proxies.models import KnownDestination, KnownState, Proxy
 from efcp.proxies.selectors import WatchedProxy, live_states
 from efcp.proxies.set_counts import SameCount, SetOnProxy, StateCount, same_counts, set_counts

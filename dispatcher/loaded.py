@@ -164,15 +164,15 @@ def separate_tables(watched: Iterable[WatchedProxy]) -> dict[int, str]:
             continue
         if load is not None and load.other_table:
             found[each.proxy.pk] = (
-                f"Not compared: at its last reload partition {each.proxy.partition} read other rows than the"
-                " table dispatcher has, so that it loads a table of its own."
+                f"Not compared: at its last reload, partition {each.proxy.partition} read rows outside the"
+                " dispatcher table, so it loads another table."
             )
             continue
         count, shared = _shared_with_table(each.proxy)
         if not count and load is not None and load.loaded == load.discarded == 0:
             found[each.proxy.pk] = (
-                f"Not compared: partition {each.proxy.partition} loaded no rows at all; whether it loads the"
-                " table dispatcher is known after a reload by this panel."
+                f"Not compared: partition {each.proxy.partition} loaded no rows. Reload it here to find out"
+                " whether it uses the dispatcher table."
             )
         if count and 2 * shared < count:
             found[each.proxy.pk] = _why_separate(each.proxy, count, shared)
@@ -190,12 +190,12 @@ def listeners_of(proxies: Collection[Proxy]) -> dict[int, frozenset[str]]:
 
 def _table(load: LastLoad | None, now: datetime) -> LoadedTable:
     if load is None:
-        return LoadedTable(None, "It is not known when it loaded the table.")
+        return LoadedTable(None, "When it last loaded the table is unknown.")
     if load.digest is not None:
         try:
             return LoadedTable(columns_by_identity(load.digest))
         except LookupError:
-            return LoadedTable(None, "What it loaded is not stored any more.")
+            return LoadedTable(None, "What it loaded is no longer stored.")
     return LoadedTable(None, why_unknown(load, now))
 
 
@@ -265,6 +265,6 @@ def _shared_with_table(proxy: Proxy) -> tuple[int, int]:
 def _why_separate(proxy: Proxy, count: int, shared: int) -> str:
     of_it = "None" if not shared else f"Only {shared}"
     return (
-        f"Not compared: {of_it} of {count} destinations of partition {proxy.partition} is in the table"
-        " dispatcher, so that it seems to load a table of its own."
+        f"Not compared: {of_it} of the {count} destinations of partition {proxy.partition} is in the"
+        " dispatcher table, so it seems to load another one."
     )

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from dispatcher import selectors
 from dispatcher.routing.rows import DestinationRow
-from dispatcher.shares import MAX_WEIGHT, number_of, percent_text, percentage
+from dispatcher.shares import MAX_WEIGHT, number_of, percentage
+from efcp.figures import percent_text
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.selectors import live_states, watched_proxies
 from efcp.proxies.set_counts import listed_names

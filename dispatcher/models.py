@@ -58,7 +58,7 @@ class NameOutcome(models.TextChoices):
 
     FOUND = "found", "Resolves"
     NO_SUCH_NAME = "none", "Does not resolve"
-    NO_ANSWER = "silent", "No answer about it"
+    NO_ANSWER = "silent", "No DNS answer"
 
 
 class NameLookup(models.Model):

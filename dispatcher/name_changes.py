@@ -57,10 +57,10 @@ def name_changes(each: WatchedProxy, rows: Rows, names: TableNames) -> NameChang
         name = names.by_key[identity[1]]
         takes_calls = state == KnownState.ACTIVE
         if name.outcome is Outcome.NO_SUCH_NAME:
-            why = f"The name {name.host} does not resolve here: a reload drops it."
+            why = f"{name.host} does not resolve here: a reload drops the destination."
             dropped.append(Change(row[ROW_ID], identity[0], uri, why=why, takes_calls=takes_calls))
         elif name.outcome is Outcome.NO_ANSWER:
-            why = f"No answer about the name {name.host} here: a proxy that gets none either drops it."
+            why = f"No DNS answer for {name.host} here: a proxy that gets none either drops the destination."
             doubtful.append(Change(row[ROW_ID], identity[0], uri, why=why, takes_calls=takes_calls))
         elif name.outcome is Outcome.FOUND and has_moved(addresses, name.addresses):
             moved.append(Change(row[ROW_ID], identity[0], uri, (_difference(addresses, name),)))

@@ -82,11 +82,14 @@ class NameFact:
         """What a row of a list should say; None where the name resolves to what the proxies have."""
         if not self.resolves:
             is_bad = self.lookup.outcome == NameOutcome.NO_SUCH_NAME
-            text = "name does not resolve here" if is_bad else "no answer about the name here"
+            text = "name does not resolve" if is_bad else "no DNS answer for the name"
             return NameNote(text, self.lookup.outcome_since, self.age, is_bad)
         if self.moved:
-            theirs = "; ".join(f"{each.proxy} has {each.addresses}" for each in self.moved[:_SHOWN_PROXIES])
-            return NameNote(f"name is {self.addresses} here, {theirs}", self.lookup.moved_at, self.moved_age)
+            loaded = "; ".join(
+                f"{each.proxy} loaded {each.addresses}" for each in self.moved[:_SHOWN_PROXIES]
+            )
+            text = f"resolves to {self.addresses} here, {loaded}"
+            return NameNote(text, self.lookup.moved_at, self.moved_age)
         return None
 
 

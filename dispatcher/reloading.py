@@ -117,29 +117,29 @@ def _notes(changes: ProxyChanges, names: TableNames, discarded: int | None) -> t
     dropped = [each for each in changes.warnings if _is_dropped(each)]
     missing = len(dropped) + changes.added.count + changes.warning_count - len(changes.warnings)
     if discarded is not None and discarded > missing:
-        found.insert(0, f"The proxy discarded {discarded} rows, of which {missing} are known here.")
+        found.insert(0, f"The proxy rejected {discarded} rows; {missing} of them are listed here.")
         total += 1
     if total > MOST_NOTES:
-        return (*found[: MOST_NOTES - 1], f"And {total - MOST_NOTES + 1} more.")
+        return (*found[: MOST_NOTES - 1], f"and {total - MOST_NOTES + 1:,} more")
     return tuple(found)
 
 
 def _sentences(changes: ProxyChanges, names: TableNames) -> Iterator[str]:
     for each in changes.warnings:
-        what = "not loaded" if _is_dropped(each) else "loaded otherwise than written"
+        what = "not loaded" if _is_dropped(each) else "loaded with other values"
         yield f"Set {each.row.setid}, {each.row.destination or 'empty'}: {what}. {each.finding.text}"
     for change in changes.added.shown:
         yield f"{_named(change)}: not loaded. {_unexplained(change, names)}"
     for change in changes.changed.shown:
         yield f"{_named(change)}: {', '.join(map(str, change.differences))}."
     for change in changes.removed.shown:
-        yield f"{_named(change)}: still in memory, and gone from the table."
+        yield f"{_named(change)}: still in memory, deleted from the table."
     for change in changes.names.dropped.shown:
-        yield f"{_named(change)}: loaded, although the name does not resolve by this machine's resolver."
+        yield f"{_named(change)}: loaded, although the panel's resolver can't find the name."
     for change in changes.names.moved.shown:
         for difference in change.differences:
             yield (
-                f"{_named(change)}: the proxy has {difference.memory}, this machine's resolver says"
+                f"{_named(change)}: the proxy loaded {difference.memory}, the panel's resolver returns"
                 f" {difference.table}."
             )
 
@@ -147,10 +147,10 @@ def _sentences(changes: ProxyChanges, names: TableNames) -> Iterator[str]:
 def _unexplained(change: Change, names: TableNames) -> str:
     name = names.by_key.get(uri_key(change.uri.rstrip(" ")))
     if name is None:
-        return "Nothing wrong with the row is known here; the proxy's log tells why."
+        return "No error known; check the proxy's log."
     if name.addresses:
-        return f"The name {name.host} resolves here; the proxy's resolver may not know it."
-    return f"The name {name.host} could not be looked up here; the proxy may not have found it either."
+        return f"{name.host} resolves here; the proxy's resolver may not find it."
+    return f"{name.host} could not be resolved here; the proxy may have failed too."
 
 
 def _is_dropped(predicted: PredictedFinding) -> bool:

@@ -34,10 +34,3 @@ def percentage(weight: int, active_weight: int, active: int) -> float:
     if active_weight:
         return 100 * weight / active_weight
     return 100 / active if active else 0.0
-
-
-def percent_text(share: float) -> str:
-    """A percentage as short as it stays true: `25`, `0.4`, `<0.1`."""
-    if 0 < share < 0.1:
-        return "<0.1"
-    return f"{share:.1f}".removesuffix(".0")

@@ -14,9 +14,10 @@ from dispatcher.routing.findings import RowFinding as LoaderFinding
 from dispatcher.routing.loading import Environment, LoadBrokenError, Resolve, load_row
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.weights import shares
-from dispatcher.shares import MAX_WEIGHT, number_of, percent_text
+from dispatcher.shares import MAX_WEIGHT, number_of
 from dispatcher.table import DESTINATIONS
 from efcp.editing.findings import Finding, Severity, Unstorable, column_named_in, text_findings
+from efcp.figures import percent_text
 from efcp.releases import STRICTEST
 from efcp.sip.uri import same_uri
 
@@ -104,18 +105,18 @@ def _as_loaded(values: Mapping[str, Any], environment: FormEnvironment) -> Itera
 def _fs_weight(weight: str) -> Iterator[Finding]:
     text = weight.rstrip(" ")
     if text.startswith("fs://") and not _FS_WEIGHT.match(text):
-        yield Finding("weight", Severity.ERROR, "An fs:// URL looks like fs://user:password@host:port.")
+        yield Finding("weight", Severity.ERROR, "Expected fs://user:password@host:port.")
     elif text == "0":
         yield Finding(
             "weight",
             Severity.WARNING,
-            "Weight 0 gets no calls by weight: only as failover, or where all weights of the set are 0.",
+            "Weight 0: receives calls only as failover, or if all weights in the set are 0.",
         )
 
 
 def _attributes(attributes: str) -> Iterator[Finding]:
     if column := column_named_in(attributes, ("weight", "socket", "priority", "probe_mode", "state")):
-        message = f"OpenSIPS does not read attributes: {column} is a field of its own."
+        message = f"OpenSIPS does not interpret attributes: {column} has its own field."
         yield Finding("attrs", Severity.WARNING, message, "attribute_is_column")
 
 
@@ -133,16 +134,16 @@ def _set(
         yield Finding(
             "state",
             Severity.WARNING,
-            "A proxy that holds this destination keeps its own state, also on a reload. To change it now, set"
-            " the live state instead.",
+            "Proxies that have this destination keep its state, even on reload."
+            " To change it now, change the live state.",
         )
 
 
 def duplicate_text(other_id: int) -> str:
     """Why a second row of one set and URI is refused, and how to have one over another socket."""
     return (
-        f"Row {other_id} has the same set and URI already. To reach it over another socket as well, tell the"
-        " two apart by a URI parameter that the gateway ignores, such as ;path=b."
+        f"Row {other_id} already has this set and URI. To use another socket as well, make the URIs differ"
+        " by a parameter the gateway ignores, such as ;path=b."
     )
 
 
@@ -160,7 +161,7 @@ def _twin(
     yield Finding(
         "destination",
         Severity.WARNING,
-        f"Row {other} has the same set and URI: over MI only the first of them can be changed.",
+        f"Row {other} has the same set and URI; only the first can be changed over MI.",
         "duplicate",
     )
 
@@ -191,8 +192,8 @@ def _shares(
     yield Finding(
         "weight",
         Severity.WARNING,
-        f"The set's weights would sum to {total}. The proxy counts to 65535 and starts again at 0, so shares"
-        f" are wrong: {_wrong_shares(values, environment.rows_of_set(values['setid']), own_id)}.",
+        f"The set's weights would add up to {total:,}. The proxy wraps around at 65,535, so call shares"
+        f" would be wrong: {_wrong_shares(values, environment.rows_of_set(values['setid']), own_id)}.",
         "overflow",
     )
 
@@ -221,14 +222,12 @@ def _wrong_shares(values: Mapping[str, Any], rows: Sequence[DestinationRow], own
         for difference, row, gets, expected in wrong[:MAX_WRONG_SHARES]
         if difference >= NOTICEABLE_PERCENT
     ]
-    return "; ".join(sentences) or "by less than one percent each"
+    return "; ".join(sentences) or "by less than 1 % each"
 
 
 def _who_takes_calls(values: Mapping[str, Any], others: SetOfRow) -> Iterator[Finding]:
     if others.rows == 0:
-        yield Finding(
-            "setid", Severity.WARNING, "The set's only destination: when it fails, no other takes its calls."
-        )
+        yield Finding("setid", Severity.WARNING, "The only destination in its set: there is no failover.")
     if values.get("state", 0) != 0 and others.active == 0:
         where = f" on {others.proxy}" if others.proxy else ""
-        yield Finding("state", Severity.WARNING, f"No destination of this set would take calls{where}.")
+        yield Finding("state", Severity.WARNING, f"No destination in this set would receive calls{where}.")

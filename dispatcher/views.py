@@ -24,10 +24,10 @@ from efcp.editing.views import TableEditor
 from efcp.proxies.context import watched_on
 
 LIVE_LABELS = (
-    (Live.ACTIVE, "Active somewhere"),
-    (Live.PROBING, "Probing somewhere"),
-    (Live.INACTIVE, "Inactive somewhere"),
-    (Live.ABSENT, "Not loaded somewhere"),
+    (Live.ACTIVE, "Active on a proxy"),
+    (Live.PROBING, "Probing on a proxy"),
+    (Live.INACTIVE, "Inactive on a proxy"),
+    (Live.ABSENT, "Not loaded on a proxy"),
 )
 
 

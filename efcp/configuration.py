@@ -206,12 +206,12 @@ def _database(url: str) -> Database:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigurationError(f"DATABASE_URL is no URL. {_ENCODE}") from None
+        raise ConfigurationError(f"DATABASE_URL is not a URL. {_ENCODE}") from None
     if "@" in parts.path + parts.query + parts.fragment:
-        raise ConfigurationError(f"DATABASE_URL has an @ behind the host. {_ENCODE}")
+        raise ConfigurationError(f"DATABASE_URL has an @ after the host. {_ENCODE}")
     if parts.query or parts.fragment or url.endswith(("?", "#")):
         raise ConfigurationError(
-            f"DATABASE_URL takes no options: leave out what follows the name of the schema. {_ENCODE}"
+            f"DATABASE_URL takes no options: remove what follows the schema name. {_ENCODE}"
         )
     if parts.scheme == "sqlite":
         path = unquote(parts.path[1:])
@@ -224,7 +224,7 @@ def _database(url: str) -> Database:
         raise ConfigurationError("DATABASE_URL must begin with sqlite:// or mysql://.")
     name = unquote(parts.path[1:])
     if "/" in parts.path[1:]:
-        raise ConfigurationError(f"DATABASE_URL has a / in the name of the schema. {_ENCODE}")
+        raise ConfigurationError(f"DATABASE_URL has a / in the schema name. {_ENCODE}")
     if not (name and parts.hostname and parts.username):
         raise ConfigurationError("DATABASE_URL must look like mysql://user:password@host:port/name.")
     return Database(
@@ -242,7 +242,7 @@ def _secret_key(settings: Settings, data_dir: Path, trial: bool) -> str:
         return key
     if not trial:
         raise ConfigurationError(
-            "EFCP_SECRET_KEY is not set. Outside the trial it is needed: `openssl rand -base64 48` makes one."
+            "EFCP_SECRET_KEY is not set (required outside the trial): run `openssl rand -base64 48`."
         )
     return _trial_key(data_dir / "secret-key")
 
@@ -255,13 +255,11 @@ def _trial_key(path: Path) -> str:
             _write_whole(path, secrets.token_urlsafe(48))
         key = path.read_text(encoding="ascii")
     except OSError as error:
-        raise ConfigurationError(
-            f"EFCP_DATA_DIR: {path.parent} can't be written: {error.strerror}."
-        ) from None
+        raise ConfigurationError(f"EFCP_DATA_DIR: can't write to {path.parent}: {error.strerror}.") from None
     except UnicodeDecodeError:
         key = ""
     if len(key) < MIN_SECRET_LENGTH:
-        raise ConfigurationError(f"EFCP_DATA_DIR: {path} holds no key; delete it, and a new one is made up.")
+        raise ConfigurationError(f"EFCP_DATA_DIR: {path} contains no key; delete it to create a new one.")
     return key
 
 
@@ -278,7 +276,7 @@ def _origin(url: str) -> str:
     if not url:
         return ""
     if "@" in url:
-        raise ConfigurationError("EFCP_URL is not to hold a user or a password.")
+        raise ConfigurationError("EFCP_URL must not contain a user name or password.")
     bad = ConfigurationError(f"EFCP_URL is {url!r}; it must look like https://panel.example.org.")
     try:
         parts = urlsplit(url)
@@ -290,7 +288,7 @@ def _origin(url: str) -> str:
     if not (_HOST_NAME.fullmatch(host) or _is_address(host)):
         raise bad
     if parts.path.rstrip("/") not in {"", "/cp"} or parts.query or parts.fragment:
-        raise ConfigurationError("EFCP_URL is the origin alone: the panel always lives under /cp/.")
+        raise ConfigurationError("EFCP_URL must be the origin only: the panel is always under /cp/.")
     return f"{parts.scheme}://{parts.netloc}"
 
 
@@ -304,7 +302,7 @@ def _allowed_hosts(settings: Settings, url: str, host: str) -> tuple[str, ...]:
         name = item.strip()
         if name and not (_HOST_NAME.fullmatch(name) or _is_address(name)):
             raise ConfigurationError(
-                f"EFCP_ALLOWED_HOSTS holds {name!r}; it takes host names, divided by commas."
+                f"EFCP_ALLOWED_HOSTS contains {name!r}; it takes comma-separated host names."
             )
         if name:
             hosts.append(in_url(name.strip("[]")))
@@ -318,7 +316,7 @@ def _networks(settings: Settings, name: str, default: str = "") -> tuple[Network
             networks.append(ipaddress.ip_network(item))
         except ValueError:
             raise ConfigurationError(
-                f"{name} holds {item!r}; it takes addresses or networks such as 10.0.0.0/24."
+                f"{name} contains {item!r}; it takes addresses or networks such as 10.0.0.0/24."
             ) from None
     return tuple(networks)
 
@@ -331,7 +329,7 @@ def _mail_server(settings: Settings) -> MailServer | None:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigurationError("EFCP_SMTP_URL is no URL.") from None
+        raise ConfigurationError("EFCP_SMTP_URL is not a URL.") from None
     if parts.scheme not in _SMTP_PORTS or not host or parts.path.strip("/") or parts.query:
         raise ConfigurationError(
             "EFCP_SMTP_URL must look like smtp://host, smtp+starttls://user:password@host or smtps://host."
@@ -355,9 +353,7 @@ def _sender(text: str) -> str:
 
 def _metrics_token(token: str) -> str:
     if token and not (len(token) >= MIN_TOKEN_LENGTH and token.isascii() and token.isprintable()):
-        raise ConfigurationError(
-            f"EFCP_METRICS_TOKEN can't be used: it needs at least {MIN_TOKEN_LENGTH} ASCII characters."
-        )
+        raise ConfigurationError(f"EFCP_METRICS_TOKEN needs at least {MIN_TOKEN_LENGTH} ASCII characters.")
     return token
 
 

@@ -28,7 +28,7 @@ class Settings:
         value = self._environ.get(name, "")
         path = self._environ.get(f"{name}_FILE", "")
         if value and path:
-            raise ConfigurationError(f"{name} and {name}_FILE are both set; set one of them.")
+            raise ConfigurationError(f"{name} and {name}_FILE are both set; set only one.")
         if path:
             value = _read_file(f"{name}_FILE", path)
         return value or default
@@ -68,5 +68,5 @@ def _read_file(name: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else "not valid UTF-8"
         raise ConfigurationError(f"{name} names {path}, which can't be read: {reason}.") from None

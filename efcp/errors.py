@@ -75,7 +75,7 @@ def outcome_of(request: HttpRequest, failure: DatabaseFailure) -> WriteOutcome:
         is_stored = failure.may_be_committed and last_write_is_stored(writes)
         records = tuple(AuditRecord.objects.filter(write_id=writes.id).order_by("write_number")[:20])
     except DatabaseError:
-        log.warning("It is not known what became of the write %s", writes.id)
+        log.warning("The outcome of write %s is unknown", writes.id)
         connection.close()
         return WriteOutcome(CommitStatus.UNKNOWN)
     return WriteOutcome(CommitStatus.DONE if is_stored else CommitStatus.NOT_DONE, records)

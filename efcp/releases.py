@@ -26,7 +26,7 @@ class Release:
         if found := _MAJOR_MINOR.match(version):
             return cls(int(found[1]), int(found[2]))
         if otherwise is None:
-            raise ValueError(f"{version!r} is no version of OpenSIPS.")
+            raise ValueError(f"{version!r} is not an OpenSIPS version.")
         return otherwise
 
     def __str__(self) -> str:

@@ -108,5 +108,5 @@ def test_an_addition_is_whole_or_not_there(administrator: Client, name: str) -> 
 
 def _is_refused(status: int, page: str) -> None:
     assert status == 503
-    assert "The database has no room left" in page
-    assert "Nothing was written" in page
+    assert "The database is full" in page
+    assert "Nothing was saved" in page

@@ -13,13 +13,13 @@ class CaseForm(forms.Form):
 
     input = ExactTextField(label="Input", max_length=MAX_INPUT)
     expected = ExactTextField(label="Expected output", max_length=255, required=False)
-    nothing = forms.BooleanField(label="Nothing may come out", required=False)
+    nothing = forms.BooleanField(label="Expect no match", required=False)
 
     def clean(self) -> dict[str, Any]:
         """An output and nothing at once make no sense."""
         data: dict[str, Any] = self.cleaned_data
         if data.get("nothing") and data.get("expected"):
-            self.add_error("expected", "Either an output, or nothing.")
+            self.add_error("expected", "Enter an output or expect no match, not both.")
         return data
 
     def expected_output(self) -> str | None:

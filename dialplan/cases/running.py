@@ -26,7 +26,7 @@ class CheckedCase:
     def words(self) -> str:
         """What comes out and what should, for people."""
         expected = "nothing" if self.case.expected is None else f"“{self.case.expected}”"
-        gives = self.dry_run.words if self.dry_run.output is None else f"“{self.dry_run.output}” comes out."
+        gives = self.dry_run.words if self.dry_run.output is None else f"output “{self.dry_run.output}”."
         return f"Test case “{self.case.input}” fails: {gives} Expected: {expected}."
 
 

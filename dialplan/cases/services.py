@@ -23,7 +23,7 @@ def save(dpid: int, text: str, expected: str | None, actor: Actor, original: str
         of_dialplan = SavedCase.objects.select_for_update().filter(dpid=dpid)
         case = of_dialplan.filter(input_key=key_of(text)).first()
         if case is None and of_dialplan.count() >= MAX_CASES:
-            raise TooManyCasesError(f"A dialplan has at most {MAX_CASES} test cases.")
+            raise TooManyCasesError(f"A dialplan can have at most {MAX_CASES} test cases.")
         if case is not None and case.expected != expected:
             require_current(original, case, _subject(case))
         before = None if case is None else {"expected": case.expected}

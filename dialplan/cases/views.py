@@ -36,14 +36,12 @@ def save(request: HttpRequest, dpid: int) -> HttpResponse:
         text, expected = form.cleaned_data["input"], form.expected_output()
         services.save(dpid, text, expected, actor_of(request), token_in(request))
     except StaleFormError as stale:
-        form.add_error(
-            None, f"{stale.text} The case of this input is in the table: save again to replace it."
-        )
+        form.add_error(None, f"{stale.text} A test case for this input exists: save again to replace it.")
         return _show(request, dpid, form, status=409, former=case_of(dpid, text))
     except services.TooManyCasesError as error:
         form.add_error(None, str(error))
         return _show(request, dpid, form, status=422)
-    messages.success(request, f"The test case “{form.cleaned_data['input']}” was saved.")
+    messages.success(request, f"Test case “{form.cleaned_data['input']}” saved.")
     return redirect("dialplan:cases", dpid)
 
 
@@ -57,7 +55,7 @@ def delete(request: HttpRequest, case_id: int) -> HttpResponse:
     except StaleFormError as stale:
         messages.error(request, stale.text)
         return redirect("dialplan:cases", case.dpid)
-    messages.success(request, f"The test case “{case.input}” was deleted.")
+    messages.success(request, f"Test case “{case.input}” deleted.")
     return redirect("dialplan:cases", case.dpid)
 
 

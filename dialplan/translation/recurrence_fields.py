@@ -65,7 +65,7 @@ class _Fields:
         self._read_fields()
         is_repeated = self._until is not None or self._interval is not None or bool(self._lists)
         if self._frequency is None and is_repeated:
-            raise RecurrenceError("a frequency is missing, although it is to be repeated")
+            raise RecurrenceError("a repeat is set without a frequency")
         filters = Filters(**self._lists)
         start = self._start or 0
         end, duration = self._end_and_duration(start, smallest_unit(self._frequency, filters))
@@ -136,7 +136,7 @@ class _Fields:
 
     def _read_duration(self, text: str) -> bool:
         if len(text) < 2:
-            raise RecurrenceError("a duration has at least two characters")
+            raise RecurrenceError("a duration needs at least two characters")
         self._duration = _duration(text)
         return True
 
@@ -157,7 +157,7 @@ class _Fields:
     def _datetime(self, text: str) -> int:
         """`YYYYMMDDThhmmss`; the year and the zeros of month and day are checked, the rest carries over."""
         if len(text) != 15:
-            raise RecurrenceError("a time is written with 15 characters, as 20260131T080000")
+            raise RecurrenceError("a time needs 15 characters, e.g. 20260131T080000")
         digits = [_digit(character) for character in text]
         year = digits[0] * 1000 + digits[1] * 100 + digits[2] * 10 + digits[3]
         month, day = digits[4] * 10 + digits[5], digits[6] * 10 + digits[7]
@@ -168,7 +168,7 @@ class _Fields:
         hour, minute, second = (digits[at] * 10 + digits[at + 1] for at in (9, 11, 13))
         time = self._clock.mktime(BrokenDownTime(year, month - 1, day, hour, minute, second), is_dst=None)
         if time == _NO_TIME:
-            raise RecurrenceError("this is the one second that the proxy takes for no time at all")
+            raise RecurrenceError("the proxy reads this second as “no time”")
         return time
 
     def _end_and_duration(self, start: int, unit: Frequency) -> tuple[int, int]:

@@ -186,7 +186,7 @@ def render(
 
     `substitution` is the match of `subst_exp`, None for a rule without one; `matched` the last match of a
     `match_exp` before it, whose groups the proxy's array still holds. `values` are the request's variables by
-    their text in the replacement (an unset one is ""); None stands for MI, where there is no request.
+    their text in the replacement (an unset one is ""); None stands for MI, where the request is empty.
     """
     if substitution is None or not replacement.places:
         return _written(list(replacement.text), frozenset())

@@ -190,7 +190,7 @@ class _RuleReader:
     def read(self, position: int) -> LoadedRule:
         rule = self._rule
         if rule.match_op not in {int(operator) for operator in MatchOp}:
-            text = f"match_op {rule.match_op} is neither 0 nor 1: the proxy drops the rule in silence."
+            text = f"match_op {rule.match_op} is neither 0 nor 1: the proxy silently drops the rule."
             raise self._rejected(RuleCode.OPERATOR_UNKNOWN, text, "match_op")
         match = self._octets("match_exp", rule.match_exp)
         is_regex = rule.match_op == MatchOp.REGEX
@@ -200,7 +200,7 @@ class _RuleReader:
         attributes = self._octets("attrs", rule.attrs)
         recurrence = self._recurrence()
         if not is_regex and not match:
-            text = "An equal rule with an empty text: the whole reload fails, and the old rules stay."
+            text = "An equal rule with empty text makes the whole reload fail; the old rules stay."
             raise self._rejected(RuleCode.EQUAL_RULE_EMPTY, text, "match_exp", effect=RuleEffect.RELOAD_FAILS)
         return LoadedRule(
             rule=rule,
@@ -219,18 +219,18 @@ class _RuleReader:
         octets = (text or "").encode(self._environment.encoding, "replace").partition(b"\0")[0]
         stripped = octets.rstrip(b" ")
         if stripped != octets:
-            note = "Spaces at the end are lost in the table."
+            note = "The table drops trailing spaces."
             self._note(RuleCode.TRAILING_SPACES_LOST, note, column, len(stripped))
         return stripped
 
     def _pattern(self, column: str, expression: bytes, code: RuleCode) -> Pattern:
         pattern = compile_pattern(expression, self._caseless, self._environment.effort)
         if isinstance(pattern, CompileError):
-            text = f"{pattern.message}: the proxy drops the rule in silence."
+            text = f"{pattern.message}: the proxy silently drops the rule."
             raise self._rejected(code, text, column, max(0, pattern.position - 1))
         place = newer_syntax(expression)
         if place is not None:
-            text = "PCRE2 before 10.43 reads this differently, or drops the rule."
+            text = "PCRE2 before 10.43 reads this differently or rejects the rule."
             self._note(RuleCode.SYNTAX_OF_NEWER_PCRE2, text, column, place)
         return pattern
 
@@ -246,7 +246,7 @@ class _RuleReader:
             return None
         replacement = read_replacement(text, self._environment.variables)
         if isinstance(replacement, TooManyPlaces):
-            reason = f"More than {MAX_PLACES} escapes and variables: the proxy crashes when it loads this."
+            reason = f"More than {MAX_PLACES} escapes and variables crash the proxy on load."
             raise self._rejected(
                 RuleCode.TOO_MANY_ESCAPES,
                 reason,
@@ -255,11 +255,11 @@ class _RuleReader:
                 RuleEffect.PROXY_CRASHES,
             )
         if isinstance(replacement, InvalidReplacement):
-            reason = f"{replacement.reason}: the proxy drops the rule in silence."
+            reason = f"{replacement.reason}: the proxy silently drops the rule."
             raise self._rejected(RuleCode.VARIABLE_INVALID, reason, "repl_exp", replacement.position)
         if substitution is not None and replacement.highest_group > substitution.groups:
             missing = f"subst_exp has no group {replacement.highest_group}"
-            reason = f"{missing}: the proxy drops the rule in silence."
+            reason = f"{missing}: the proxy silently drops the rule."
             raise self._rejected(RuleCode.GROUP_MISSING, reason, "repl_exp", _place_of_highest(replacement))
         self.findings.extend(self._surprises(replacement, substitution))
         return replacement
@@ -267,7 +267,7 @@ class _RuleReader:
     def _surprises(self, replacement: Replacement, substitution: Pattern | None) -> Iterator[RuleFinding]:
         for place in replacement.places:
             if place.since:
-                text = f"{place.variable} is there from OpenSIPS {place.since} on; older ones drop the rule."
+                text = f"{place.variable} needs OpenSIPS {place.since}; older releases drop the rule."
                 yield self._surprise(RuleCode.VARIABLE_OF_NEWER_RELEASE, text, "repl_exp", place.offset)
         if substitution is None:
             if replacement.highest_group:
@@ -286,10 +286,10 @@ class _RuleReader:
             return
         for index, place in enumerate(replacement.places):
             if place.kind is PlaceholderKind.CHARACTER and place.offset > 0:
-                text = "The escaped character overwrites the output's first, and leaves a stray byte here."
+                text = "The escaped character overwrites the output's first and leaves a stray byte here."
                 yield self._surprise(RuleCode.ESCAPE_MISPLACED, text, "repl_exp", place.offset)
             elif place.kind is not PlaceholderKind.GROUP and index + 1 < len(replacement.places):
-                text = "These characters themselves are copied to the output, too."
+                text = "These characters are copied to the output literally."
                 yield self._surprise(RuleCode.VARIABLE_TEXT_COPIED, text, "repl_exp", place.offset)
 
     def _recurrence(self) -> TimeExpression | None:
@@ -298,10 +298,10 @@ class _RuleReader:
             return None
         recurrence = parse_timerec(text, self._environment.zone)
         if isinstance(recurrence, InvalidRecurrence):
-            reason = f"{recurrence.reason}: the proxy drops the rule in silence."
+            reason = f"{recurrence.reason}: the proxy silently drops the rule."
             raise self._rejected(RuleCode.RECURRENCE_INVALID, reason, "timerec", recurrence.position)
         if recurrence.can_crash:
-            reason = "The interval is 0: the proxy crashes as soon as it tries this rule."
+            reason = "The interval is 0: the proxy crashes when it evaluates this rule."
             self._note(RuleCode.RECURRENCE_CRASHES, reason, "timerec", effect=RuleEffect.PROXY_CRASHES)
         return recurrence
 

@@ -124,7 +124,7 @@ def _recurrence(recurrence: Recurrence) -> str:
 def _every(recurrence: Recurrence) -> str:
     unit = _UNITS.get(recurrence.frequency or Frequency.NONE)
     if unit is None:
-        return "never: the frequency is not known"
+        return "never: unknown frequency"
     interval = recurrence.interval
     return f"every {unit}" if interval in (None, 1) else f"every {_ordinal(interval or 0)} {unit}"
 
@@ -240,14 +240,14 @@ class Schedule:
         if not self.weekdays:
             raise ScheduleError("weekdays", "Choose a day.")
         if self.until is not None and self.until < self.start:
-            raise ScheduleError("until", "That is before its start.")
+            raise ScheduleError("until", "This is before the start.")
         if self.begins == self.ends != time(0):
-            raise ScheduleError("ends", "That is when it begins. For the whole day write 00:00 twice.")
+            raise ScheduleError("ends", "Same as the start. For the whole day enter 00:00 twice.")
         if self.begins < self.ends or self.ends == time(0):
             return self._within_a_day()
         if self.monthdays or self.months:
             raise ScheduleError(
-                "ends", "Over midnight on days of the month, or in months, needs two rules: one up to 00:00."
+                "ends", "Days of the month or months past midnight need two rules, one ending at 00:00."
             )
         evening = replace(self, ends=time(0))
         morning = replace(

@@ -113,7 +113,7 @@ class _TimerecParser:
             else:
                 self._operator_between()
         if self._needs_operand and self._operator is not None:
-            raise self._error("a recurrence is missing behind the last operator", len(self._text))
+            raise self._error("no recurrence after the last operator", len(self._text))
         return TimeExpression(
             self._operator, tuple(self._operands), frozenset(self._inverted), self._invert_next
         )
@@ -121,7 +121,7 @@ class _TimerecParser:
     def _operand(self) -> None:
         here = self._text[self._at]
         if here in ")&/":
-            raise self._error(f"“{here}” where a recurrence should stand", self._at)
+            raise self._error(f"“{here}” instead of a recurrence", self._at)
         if here == "!":
             self._invert_next = not self._invert_next
             self._at += 1
@@ -174,7 +174,7 @@ class _TimerecParser:
     def _operator_between(self) -> None:
         here = self._text[self._at]
         if here not in ("&", "/"):
-            raise self._error(f"“{here}” where “&” or “/” should stand", self._at)
+            raise self._error(f"“{here}” instead of “&” or “/”", self._at)
         self._set_operator(Operator(here), self._at)
         self._needs_operand = True
         self._at += 1

@@ -131,7 +131,7 @@ class RequestNeeded:
 
 @dataclass(frozen=True, slots=True)
 class ProxyCrashes:
-    """The proxy crashes when it tries this rule."""
+    """The proxy crashes when it evaluates this rule."""
 
     rule: LoadedRule
 
@@ -160,7 +160,7 @@ def translate(
     """Translate `subject` with the rules of `dpid` at the Unix time `now`.
 
     `values` are the request's variables by their text in the replacement (“$rU”), an unset one as "". None
-    stands for `dp_translate` asked over MI, where there is no request.
+    stands for `dp_translate` asked over MI, where the request is empty.
     """
     if not subject:
         return TranslationTrace(NotTranslated(Failure.EMPTY_INPUT))

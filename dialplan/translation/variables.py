@@ -147,7 +147,7 @@ class _VariableReader:
             if name in names:
                 return release
         shown = f"${name}(…)" if named else f"${name}"
-        raise _VariableError(f"there is no variable {shown} in the core of the proxy")
+        raise _VariableError(f"the proxy's core has no variable {shown}")
 
     def _inner(self, opening: bytes, closing: bytes) -> None:
         begin = self._at
@@ -162,7 +162,7 @@ class _VariableReader:
                 depth += 1
             self._at += 1
         if self._at == begin:
-            raise _VariableError(f"nothing stands in the brackets of {self._shown()}")
+            raise _VariableError(f"the brackets of {self._shown()} are empty")
         self._expect(closing)
 
     def _index(self, name: str) -> None:
@@ -174,7 +174,7 @@ class _VariableReader:
         digits = index.removeprefix(b"-")
         is_known = index == b"*" or index.startswith(b"$") or digits.isdigit() or not digits
         if not is_known and not (name == "avp" and index.lower() == b"append"):
-            raise _VariableError(f"{index.decode('utf-8', 'replace')} is no index")
+            raise _VariableError(f"{index.decode('utf-8', 'replace')} is not an index")
 
     def _transformations(self) -> None:
         self._inner(b"{", b"}")

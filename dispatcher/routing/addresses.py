@@ -112,7 +112,7 @@ def _named(uri: SipUri, environment: Environment, found: RowFindings) -> tuple[s
             RowCode.UNKNOWN_TRANSPORT,
             RowEffect.DROPPED,
             _COLUMN,
-            "The proxy looks up no name without a port for this transport: it would drop the destination.",
+            "For this transport the proxy resolves no name without a port: it would reject the destination.",
         )
         return None
     # What the proxy takes for a name goes to the C library, which may still see a number in it.
@@ -125,7 +125,7 @@ def _named(uri: SipUri, environment: Environment, found: RowFindings) -> tuple[s
             RowCode.NAME_NOT_LOOKED_UP,
             RowEffect.SURPRISE,
             _COLUMN,
-            f"No answer about the name {uri.host}. A proxy that gets none either drops the destination.",
+            f"No DNS answer for {uri.host}. A proxy that gets none either rejects the destination.",
         )
         return ()
     if not resolved:
@@ -133,7 +133,7 @@ def _named(uri: SipUri, environment: Environment, found: RowFindings) -> tuple[s
             RowCode.UNKNOWN_NAME,
             RowEffect.DROPPED,
             _COLUMN,
-            f"The name {uri.host} does not resolve: the proxy would drop the destination.",
+            f"{uri.host} does not resolve: the proxy would reject the destination.",
         )
         return None
     return tuple(resolved)
@@ -144,7 +144,7 @@ def _note_read_as(host: str, numeric: str, found: RowFindings) -> None:
         RowCode.SHORT_ADDRESS,
         RowEffect.SURPRISE,
         _COLUMN,
-        f"{host} is taken as the address {numeric}.",
+        f"{host} is read as the address {numeric}.",
     )
 
 
@@ -155,15 +155,15 @@ def _note_transport(uri: SipUri, environment: Environment, found: RowFindings) -
             RowCode.UNKNOWN_TRANSPORT,
             RowEffect.SURPRISE,
             _COLUMN,
-            "The proxy knows no such transport: nothing can be sent there.",
+            "Unknown transport: nothing can be sent there.",
         )
     elif transport != "udp" and transport not in environment.transports:
-        port_note = "." if uri.port else ", and the port is taken as 0."
+        port_note = "." if uri.port else ", and the port becomes 0."
         found.add(
             RowCode.NO_DEFAULT_PORT,
             RowEffect.SURPRISE,
             _COLUMN,
-            f"Needs the module proto_{transport} in the proxy: without it nothing is sent there{port_note}",
+            f"The proxy needs the module proto_{transport}; without it nothing is sent there{port_note}",
         )
 
 

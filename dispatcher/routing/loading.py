@@ -89,7 +89,7 @@ def load_row(
                 RowCode.EMPTY_DESTINATION,
                 RowEffect.RELOAD_FAILS,
                 "destination",
-                "Empty: the proxy's whole reload would fail over it.",
+                "Empty: this row would make the whole reload fail.",
                 row.id,
             )
         )
@@ -136,15 +136,15 @@ def _socket(text: str, environment: Environment, found: RowFindings) -> str | No
             RowCode.SOCKET_IGNORED,
             RowEffect.MISLOADED,
             "socket",
-            f"{text} is no socket such as udp:10.0.0.2:5060: the proxy ignores it.",
+            f"{text} is not a valid socket (example: udp:10.0.0.2:5060): the proxy ignores it.",
         )
     else:
         found.add(
             RowCode.SOCKET_IGNORED,
             RowEffect.SURPRISE,
             "socket",
-            f"{text} was not seen among the proxy's sockets: unless it listens there, it ignores the socket"
-            " and chooses one itself.",
+            f"{text} is not a known socket of the proxy: unless it listens there, it ignores this"
+            " and picks a socket itself.",
         )
     return None
 
@@ -164,7 +164,7 @@ def _weight(text: str, environment: Environment, found: RowFindings) -> int:
             RowCode.WEIGHT_CUT,
             RowEffect.MISLOADED,
             "weight",
-            f"The proxy keeps 16 bits of a weight: it would load {weight}.",
+            f"Weights have 16 bits: the proxy would load {weight}.",
         )
     return weight
 
@@ -176,7 +176,7 @@ def _note_bad_weight(text: str, weight: int, environment: Environment, found: Ro
                 RowCode.BAD_WEIGHT,
                 RowEffect.RELOAD_FAILS,
                 "weight",
-                f"The weight {text!r} is no number: the proxy's whole reload would fail over it.",
+                f"{text!r} is not a number: this row would make the whole reload fail.",
                 found.row_id,
             )
         )
@@ -184,8 +184,8 @@ def _note_bad_weight(text: str, weight: int, environment: Environment, found: Ro
         RowCode.BAD_WEIGHT,
         RowEffect.MISLOADED,
         "weight",
-        f"The weight {text!r} is no number: OpenSIPS before {RELEASE_3_6} loads it as {weight},"
-        " later ones fail.",
+        f"{text!r} is not a number: OpenSIPS before {RELEASE_3_6} loads it as {weight},"
+        " newer releases reject the whole reload.",
     )
 
 
@@ -197,7 +197,7 @@ def _uri(text: str, found: RowFindings) -> SipUri | None:
             RowCode.BAD_URI,
             RowEffect.DROPPED,
             "destination",
-            f"The proxy would drop it: {_marked(text, error)}",
+            f"The proxy would reject this row: {_marked(text, error)}",
         )
         return None
     if len(uri.host.encode()) > _MAX_HOST:
@@ -213,7 +213,7 @@ def _uri(text: str, found: RowFindings) -> SipUri | None:
             RowCode.NOT_SIP,
             RowEffect.DROPPED,
             "destination",
-            "A tel: URI names no host to send to.",
+            "A tel: URI has no host to send to.",
         )
         return None
     if uri.scheme.startswith("urn:"):
@@ -221,7 +221,7 @@ def _uri(text: str, found: RowFindings) -> SipUri | None:
             RowCode.NOT_SIP,
             RowEffect.MISLOADED,
             "destination",
-            f"No SIP URI: the proxy takes the service {uri.host} for a host.",
+            f"Not a SIP URI: the proxy reads the service {uri.host} as a host.",
         )
     return uri
 
@@ -239,22 +239,21 @@ def _next_hop(text: str, uri: SipUri, found: RowFindings) -> NextHop:
             RowCode.BROKEN_NEXT_HOP,
             RowEffect.MISLOADED,
             "destination",
-            "With a user part or headers beside parameters the proxy builds a wrong next hop:"
-            " leave one of them out.",
+            "Together with parameters, a user part or headers give a wrong next hop: remove one of them.",
         )
     elif next_hop.text != text:
         found.add(
             RowCode.PARTS_CUT,
             RowEffect.SURPRISE,
             "destination",
-            "The user part and headers are cut from the next hop.",
+            "The next hop ignores the user part and headers.",
         )
     if "," in next_hop.text:
         found.add(
             RowCode.COMMA,
             RowEffect.MISLOADED,
             "destination",
-            "A comma ends the URI where the script uses it: the proxy would send to something else.",
+            "The script cuts the URI at the comma: the proxy would send elsewhere.",
         )
     return next_hop
 
@@ -265,7 +264,7 @@ def _set(row: DestinationRow, found: RowFindings) -> int:
             RowCode.NEGATIVE_SET,
             RowEffect.MISLOADED,
             "setid",
-            "A negative set loads, but can never be selected.",
+            "A negative set loads but can never be selected.",
         )
     return row.setid
 
@@ -278,7 +277,7 @@ def _state(row: DestinationRow, environment: Environment, found: RowFindings) ->
             RowCode.UNKNOWN_STATE,
             RowEffect.MISLOADED,
             "state",
-            f"The proxy loads the state {row.state} as active.",
+            f"The proxy loads state {row.state} as active.",
         )
         return DestinationState.ACTIVE
     return DestinationState(row.state)
@@ -290,7 +289,7 @@ def _probe_always(row: DestinationRow, found: RowFindings) -> bool:
             RowCode.UNKNOWN_PROBE_MODE,
             RowEffect.MISLOADED,
             "probe_mode",
-            f"The proxy loads the probe mode {row.probe_mode} as 0.",
+            f"The proxy loads probe mode {row.probe_mode} as 0.",
         )
     return row.probe_mode == 1
 
@@ -301,7 +300,7 @@ def _priority(row: DestinationRow, found: RowFindings) -> int:
             RowCode.PRIORITY_CUT,
             RowEffect.MISLOADED,
             "priority",
-            f"The proxy keeps 16 bits of a priority: it would load {row.priority & MAX_16}.",
+            f"Priorities have 16 bits: the proxy would load {row.priority & MAX_16}.",
         )
     return row.priority & MAX_16
 
@@ -314,5 +313,5 @@ def _overflows(sets: dict[int, tuple[LoadedDestination, ...]]) -> Iterator[RowFi
                 RowCode.WEIGHTS_OVERFLOW,
                 RowEffect.SURPRISE,
                 "weight",
-                f"The weights of set {setid} sum to {total}; in the proxy's 16 bits the shares go wrong.",
+                f"The weights of set {setid} add up to {total:,}, more than 16 bits: call shares are wrong.",
             )

@@ -44,7 +44,7 @@ class ProbeTiming:
 
 @dataclass(frozen=True, slots=True)
 class GatewayOutage:
-    """A gateway dies, and may return. While it is down it answers `code`; None is no answer."""
+    """A gateway dies, and may return. Reply while down `code`; None is no answer."""
 
     dies_at: float
     returns_at: float | None
@@ -59,13 +59,13 @@ class GatewayOutage:
 class EventKind(Enum):
     """What happens during an outage."""
 
-    DIES = "the gateway dies"
-    RETURNS = "the gateway returns"
-    PROBE = "OPTIONS is sent"
-    GOOD = "a good answer"
-    BAD = "a bad answer"
-    SILENCE = "no answer in time"
-    STATE = "the state changes"
+    DIES = "gateway goes down"
+    RETURNS = "gateway comes back"
+    PROBE = "OPTIONS sent"
+    GOOD = "good reply"
+    BAD = "bad reply"
+    SILENCE = "no reply (timeout)"
+    STATE = "state changes"
 
 
 _OF_GATEWAY = frozenset({EventKind.DIES, EventKind.RETURNS})

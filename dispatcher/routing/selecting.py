@@ -94,7 +94,7 @@ def select(
 ) -> Selection | NoSelection:
     """Choose a destination of `live`, which remembers it as the last used one."""
     if not live.calls.count:
-        return NoSelection(live.setid, algorithm, Refusal.NONE_ACTIVE, "No destination of the set is active.")
+        return NoSelection(live.setid, algorithm, Refusal.NONE_ACTIVE, "No destination in the set is active.")
     return _Choice(live, algorithm, request, environment, options).choose()
 
 
@@ -129,9 +129,7 @@ class _Choice:
             return candidate
         chosen = candidate if candidate.basis is Basis.ORDER else self._active_instead_of(candidate)
         if chosen is None:
-            return self._refused(
-                Refusal.NONE_ACTIVE, "No destination but the default, and that is not active."
-            )
+            return self._refused(Refusal.NONE_ACTIVE, "Only the default is left, and it is not active.")
         self._remember(chosen)
         failover = tuple(self._failover(chosen))
         return Selection(
@@ -173,7 +171,7 @@ class _Choice:
         if keys is None:
             if self.algorithm == Algorithm.AUTH_USER:
                 return self._after_last()
-            return self._refused(Refusal.NO_KEY, "The value of hash_pvar is empty.")
+            return self._refused(Refusal.NO_KEY, "hash_pvar is empty.")
         self.keys = keys
         self.hash = hash_of(*keys)
         return self._by_weight()
@@ -213,7 +211,7 @@ class _Choice:
             ranking = sorted_by_load(self.live, self.options.load, with_default=self.with_default)
         else:
             if self.options.score is None:
-                return self._refused(Refusal.NO_ROUTE, "The parameter algo_route names no route.")
+                return self._refused(Refusal.NO_ROUTE, "algo_route names no route.")
             ranking = sorted_by_score(
                 self.live,
                 self.options.score,
@@ -221,7 +219,7 @@ class _Choice:
                 negative_last=self.environment.release.ranks_negative_scores_last,
             )
         if not ranking.ranked:
-            return self._refused(Refusal.ONLY_DEFAULT_ACTIVE, "No destination but the default is active.")
+            return self._refused(Refusal.ONLY_DEFAULT_ACTIVE, "Only the default is active.")
         self.order = ranking.order
         self.measures = ranking.measures
         return Pick(ranking.order[0], Basis.ORDER)

@@ -43,10 +43,10 @@ class Refusal(Enum):
     """Why there is no selection."""
 
     NO_SUCH_SET = "no such set"
-    NONE_ACTIVE = "no destination of the set is active"
-    ONLY_DEFAULT_ACTIVE = "no destination but the default could be sorted"
-    NO_KEY = "the request has no key to hash"
-    BAD_URI = "the proxy does not parse the URI to hash"
+    NONE_ACTIVE = "no destination in the set is active"
+    ONLY_DEFAULT_ACTIVE = "only the default could be selected"
+    NO_KEY = "the request has nothing to hash"
+    BAD_URI = "the proxy can't parse the URI to hash"
     NO_ROUTE = "algo_route names no route"
 
 
@@ -54,12 +54,12 @@ class Basis(Enum):
     """What a pick went by."""
 
     WEIGHTS = "weights"
-    POSITION = "position, since all weights sum to 0"
-    TURN = "whose turn it is"
-    FIRST = "the first entry"
-    NEXT = "the next active one in the ring"
-    DEFAULT = "the default, since no other is active"
-    ORDER = "the lowest measure"
+    POSITION = "position (all weights are 0)"
+    TURN = "round robin"
+    FIRST = "first entry"
+    NEXT = "next active destination"
+    DEFAULT = "default (no other is active)"
+    ORDER = "lowest value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Why(Enum):
     INACTIVE = "inactive"
     PROBING = "probing"
     BEYOND_MAXIMUM = "beyond max_results"
-    NO_FAILOVER = "failover is not asked for"
+    NO_FAILOVER = "failover is off (no flag f)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,6 @@ def parse_flags(text: str) -> SelectFlag:
     flags = SelectFlag.NONE
     for letter in text.lower():
         if letter not in meanings:
-            raise ValueError(f"{letter!r} is no flag of ds_select_dst")
+            raise ValueError(f"{letter!r} is not a ds_select_dst flag")
         flags |= meanings[letter]
     return flags

@@ -27,7 +27,7 @@ LARGEST_BODY = 4 * LARGEST
 WAITS_AT_MOST = 3600
 """Seconds for which an anonymous session with typed fields lives."""
 
-NOTICE = "Your session had ended, so nothing was saved. Here is what you typed: check it, then send it again."
+NOTICE = "Your session expired, so nothing was saved. Your input is below: check it and submit again."
 
 _SESSION_KEY = "typed"
 _SECRET_NAMES = ("password", "secret", "token")

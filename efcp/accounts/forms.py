@@ -68,9 +68,9 @@ class NewPasswordForm(forms.Form):
     new_password = PasswordField(
         label="New password",
         autocomplete="new-password",
-        help_text="At least 10 characters. A few words in a row are easy to keep in mind.",
+        help_text="At least 10 characters. A few random words are easy to remember.",
     )
-    repeated_password = PasswordField(label="New password again", autocomplete="new-password")
+    repeated_password = PasswordField(label="Repeat new password", autocomplete="new-password")
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,7 +109,7 @@ class OwnPasswordForm(NewPasswordForm):
         """
         cleaned = super().clean()
         if self.data.get("new_password") and self.data["new_password"] == self.data.get("current_password"):
-            self.add_error("new_password", "This is the current password: choose another one.")
+            self.add_error("new_password", "This is your current password. Choose another.")
         return cleaned
 
 
@@ -122,10 +122,10 @@ class TimeZoneForm(forms.Form):
         if user.time_zone and not user.time_zone_is_chosen:
             browser += f", now {user.time_zone}"
         self.fields["time_zone"] = forms.ChoiceField(
-            label="Show and read times in",
+            label="Time zone",
             required=False,
             choices=[("", browser), *((name, name) for name in time_zones.names())],
-            help_text="Without JavaScript the browser's zone can't be found: then choose one here.",
+            help_text="Without JavaScript the browser's time zone can't be detected: choose one.",
         )
 
 
@@ -137,13 +137,13 @@ class PreferencesForm(forms.Form):
         label="Density",
         choices=Density.choices,
         required=False,
-        help_text="Space in tables.",
+        help_text="Row height in tables.",
     )
     page_size = forms.TypedChoiceField(
         label="Rows per page", coerce=int, choices=[(size, size) for size in PAGE_SIZES]
     )
     start_page = forms.ChoiceField(
-        label="Start page", choices=StartPage.choices, help_text="Shown after signing in."
+        label="Start page", choices=StartPage.choices, help_text="Opens after sign-in."
     )
 
     def chosen(self) -> Preferences:
@@ -164,9 +164,9 @@ class UserForm(forms.Form):
         label="Role",
         choices=Role.choices,
         help_text="Viewers see everything. Operators also set states and reload proxies."
-        " Administrators also change tables, proxies and users.",
+        " Administrators can also edit tables, proxies and users.",
     )
-    is_active = forms.BooleanField(label="May sign in", required=False)
+    is_active = forms.BooleanField(label="Can sign in", required=False)
 
 
 class NewUserForm(NewPasswordForm):

@@ -20,8 +20,8 @@ from efcp.accounts.form_recovery import FormRecovery, keep_form, page_of
 from efcp.accounts.sessions import renew_session
 
 NOT_KEPT = {
-    FormRecovery.TOO_LARGE: "Your session had ended, and what you sent was too large to be kept.",
-    FormRecovery.UNKNOWN_BROWSER: "You are not signed in. Nothing was saved, and what you sent was not kept.",
+    FormRecovery.TOO_LARGE: "Your session expired, and your input was too large to keep.",
+    FormRecovery.UNKNOWN_BROWSER: "You are not signed in. Nothing was saved and your input was not kept.",
 }
 
 View = Callable[..., HttpResponse]

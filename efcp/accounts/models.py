@@ -12,7 +12,7 @@ from efcp.accounts.roles import PERMISSIONS, Role
 class Theme(models.TextChoices):
     """Which colours the pages have."""
 
-    SYSTEM = "", "As the system"
+    SYSTEM = "", "System"
     LIGHT = "light", "Light"
     DARK = "dark", "Dark"
 

@@ -27,7 +27,7 @@ class NotTooLongValidator:
         """Raise ValidationError for a password that is too long."""
         if len(password) > LONGEST_PASSWORD:
             raise ValidationError(
-                f"This password is too long. It may have at most {LONGEST_PASSWORD} characters.",
+                f"This password is too long (at most {LONGEST_PASSWORD} characters).",
                 code="password_too_long",
             )
 
@@ -56,7 +56,7 @@ class NotTheFirstPasswordValidator:
         """Raise ValidationError for a password made of the first one."""
         if _letters(password) == FIRST_PASSWORD:
             raise ValidationError(
-                f"This password is the first one that everybody knows (“{FIRST_PASSWORD}”).",
+                f"This is the well-known default password (“{FIRST_PASSWORD}”).",
                 code="password_is_first",
             )
 

@@ -48,10 +48,10 @@ from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.forms import form_page
 
-WRONG = "The user name or the password is wrong."
-WRONG_NOW_WAIT = "The user name or the password is wrong. Before the next try, wait {wait}."
-TOO_EARLY = "Too many wrong tries: this one was not looked at. Wait {wait}, then try again."
-OUT_OF_DATE = "This page was out of date, so you are not signed in yet. Please try once more."
+WRONG = "Wrong user name or password."
+WRONG_NOW_WAIT = "Wrong user name or password. Wait {wait} before you try again."
+TOO_EARLY = "Too many failed attempts. Wait {wait}, then try again."
+OUT_OF_DATE = "This page was out of date, so you are not signed in yet. Try again."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -123,7 +123,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
     if form.is_valid() and _current_password_is_right(request, user, form):
         changed = services.change_own_password(user, form.cleaned_data["new_password"], actor_of(request))
         update_session_auth_hash(request, changed)
-        messages.success(request, "Your password is changed. Your other sessions have ended.")
+        messages.success(request, "Password changed. Your other sessions were signed out.")
         return redirect("home")
     return form_page(request, "accounts/password.html", form, first=user.must_change_password)
 
@@ -134,7 +134,7 @@ def _current_password_is_right(request: HttpRequest, user: User, form: OwnPasswo
     if isinstance(result, User):
         return True
     wait = result.wait if isinstance(result, Throttled) else result.wait_next
-    text = TOO_EARLY if isinstance(result, Throttled) else "This is not your current password."
+    text = TOO_EARLY if isinstance(result, Throttled) else "Wrong current password."
     form.add_error("current_password", text.format(wait=_in_words(wait)))
     return False
 
@@ -147,7 +147,7 @@ def own_preferences(request: HttpRequest) -> HttpResponse:
     form = PreferencesForm(request.POST if request.method == "POST" else None, initial=current)
     if form.is_valid():
         preferences.choose(user, form.chosen(), actor_of(request))
-        messages.success(request, "Your preferences are saved.")
+        messages.success(request, "Preferences saved.")
         return redirect("accounts:preferences")
     status = 422 if form.errors else 200
     return render(request, "accounts/preferences.html", {"form": form}, status=status)
@@ -160,7 +160,7 @@ def time_zone(request: HttpRequest) -> HttpResponse:
     form = TimeZoneForm(request.POST if request.method == "POST" else None, user=user)
     if form.is_valid():
         time_zones.choose(user, form.cleaned_data["time_zone"], actor_of(request))
-        messages.success(request, f"Times are shown in {user.time_zone or 'UTC'}.")
+        messages.success(request, f"Time zone set to {user.time_zone or 'UTC'}.")
         return redirect("home")
     return form_page(request, "accounts/time_zone.html", form)
 
@@ -191,7 +191,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def _sign_in_again(request: HttpRequest) -> HttpResponse:
     target = safe_next(request, request.POST.get("next", ""))
     if request.user.is_authenticated:
-        messages.info(request, f"You were signed in already, as {request.user.get_username()}.")
+        messages.info(request, f"You are already signed in as {request.user.get_username()}.")
         return HttpResponseRedirect(target)
     form = SignInForm(initial={"username": request.POST.get("username", "")[:64]})
     context = {"form": form, "next": target, "form_is_kept": form_is_kept(request), "notice": OUT_OF_DATE}
@@ -202,7 +202,7 @@ LAST_ADMINISTRATOR = (
     "{name} is the last administrator who can sign in."
     " Make another user an administrator first, so that somebody can still manage the panel."
 )
-GONE = "This user was removed meanwhile; nothing was changed."
+GONE = "This user has been removed. Nothing was changed."
 
 
 @require_safe
@@ -227,10 +227,10 @@ def add_user(request: HttpRequest) -> HttpResponse:
                 values["username"], Role(values["role"]), values["new_password"], actor_of(request)
             )
         except UserNameTakenError:
-            form.add_error("username", "Another user has this name; capital letters make no difference.")
+            form.add_error("username", "This name is taken (names are not case-sensitive).")
         else:
             messages.success(
-                request, f"{user.username} can sign in now, and is asked for a new password then."
+                request, f"User {user.username} added. They must change the password at the first sign-in."
             )
             return redirect("accounts:users")
     return _add_page(request, form)
@@ -260,7 +260,7 @@ def edit_user(request: HttpRequest, user_id: int) -> HttpResponse:
         except UserGoneError:
             return _gone(request)
         else:
-            messages.success(request, f"{user.username} is saved.")
+            messages.success(request, f"User {user.username} saved.")
             return redirect("accounts:users")
     return _edit_page(request, form, user)
 
@@ -290,7 +290,7 @@ def set_password(request: HttpRequest, user_id: int) -> HttpResponse:
             context = {"person": _find(user_id), "stale": stale}
             return form_page(request, "accounts/user_password.html", form, **context)
         messages.success(
-            request, f"{user.username} has a new password, must change it, and is signed out everywhere."
+            request, f"Password for {user.username} set. They must change it at the next sign-in."
         )
         return redirect("accounts:users")
     return form_page(request, "accounts/user_password.html", form, person=user)
@@ -314,7 +314,7 @@ def delete_user(request: HttpRequest, user_id: int) -> HttpResponse:
         user = _find(user_id)
         context = {"person": user, "error": LAST_ADMINISTRATOR.format(name=user.username)}
         return render(request, "accounts/delete_user.html", context, status=422)
-    messages.success(request, f"{user.username} is removed. Their actions stay in the audit.")
+    messages.success(request, f"User {user.username} removed. The change log keeps their actions.")
     return redirect("accounts:users")
 
 

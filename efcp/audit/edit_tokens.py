@@ -28,7 +28,7 @@ class StaleFormError(Exception):
     """
 
     def __init__(self, subject: Subject) -> None:
-        super().__init__(f"{subject.label} was changed since the form was opened")
+        super().__init__(f"{subject.label} was changed after the form was opened")
         self.latest = (
             AuditRecord.objects.filter(subject_kind=subject.kind, subject_id=subject.id)
             .order_by("-id")
@@ -44,8 +44,8 @@ class StaleFormError(Exception):
     def text(self) -> str:
         """What happened, as a sentence for the user."""
         if self.latest is None:
-            return "Nothing was saved: this was changed after you opened it."
-        return f"Nothing was saved: {self.latest.actor} changed this after you opened it."
+            return "Not saved: this was changed after you opened it."
+        return f"Not saved: {self.latest.actor} changed this after you opened it."
 
 
 def token_of(shown: Model) -> str:

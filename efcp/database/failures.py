@@ -31,35 +31,35 @@ class DatabaseFailure(Enum):
 
     BUSY = (
         "The database is busy",
-        "Somebody else is writing to the same rows, and they were not free in time.",
+        "Another user is writing to the same rows. Try again in a moment.",
     )
     FULL = (
-        "The database has no room left",
-        "Its disk is full, or a limit on its size is reached. An administrator has to make room on it.",
+        "The database is full",
+        "Its disk is full or it reached its size limit. Ask an administrator to free space.",
     )
     READ_ONLY = (
         "The database is read-only",
-        "It answers, but accepts no writes at the moment.",
+        "It responds but rejects writes at the moment.",
     )
     NOT_PERMITTED = (
-        "The database refuses the panel",
-        "The panel's database user lacks a right that it needs.",
+        "The database denied access",
+        "The panel's database user lacks a required privilege.",
     )
     TOO_SLOW = (
-        "The database takes too long",
-        "A query was stopped because it took longer than a page may wait.",
+        "The database is too slow",
+        "A query was cancelled because it exceeded the time limit for a page.",
     )
     STALLED = (
-        "The database takes too long",
-        "It did not answer within a few seconds, or the connection was lost while the panel waited.",
+        "The database is too slow",
+        "It did not respond within a few seconds, or the connection was lost.",
     )
     AWAY = (
-        "The database does not answer",
+        "The database is not responding",
         "The connection failed or was lost.",
     )
     OTHER = (
-        "The database reports an error",
-        "The log has its words.",
+        "The database reported an error",
+        "See the panel log for details.",
     )
 
     @property

@@ -42,13 +42,13 @@ def text_findings(
         text = values.get(column) or ""
         control = next((each for each in text if unicodedata.category(each) == "Cc"), None)
         if control is not None:
-            message = f"Holds a control character (U+{ord(control):04X})."
+            message = f"Contains a control character (U+{ord(control):04X})."
             yield Finding(column, Severity.ERROR, message, "control")
         elif len(text) > width:
-            message = f"{len(text)} characters; the column holds {width}."
+            message = f"{len(text)} characters; the column's limit is {width}."
             yield Finding(column, Severity.ERROR, message, "too_long", width)
         elif lacking := lacking_in(column, text):
-            message = f"The column's character set has no {' '.join(lacking)}"
+            message = f"The column's character set can't store {' '.join(lacking)}"
             yield Finding(column, Severity.ERROR, message, "charset")
 
 

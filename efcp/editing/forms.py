@@ -142,7 +142,7 @@ class GuardedForm(CheckedForm, Generic[RowT]):
     table: Table[RowT]
 
     reason = forms.CharField(
-        label="Reason", max_length=255, required=False, help_text="Kept with the change in the audit."
+        label="Reason", max_length=255, required=False, help_text="Stored in the change log."
     )
     original = forms.CharField(widget=forms.HiddenInput, required=False)
 
@@ -195,7 +195,7 @@ class RowForm(GuardedForm[RowT]):
     """
 
     check_url: ClassVar[str]
-    clone_notice: ClassVar[str] = "A copy, not saved yet: change what differs."
+    clone_notice: ClassVar[str] = "Unsaved copy. Change what differs, then save."
 
     def __init__(
         self,
@@ -236,7 +236,7 @@ class RowForm(GuardedForm[RowT]):
         return cls(
             stored=stored,
             initial=cls.initial_of(row),
-            notice="These are the former values. Nothing is saved yet.",
+            notice="These are the earlier values. Nothing is saved yet.",
         )
 
     @classmethod
@@ -312,4 +312,4 @@ def _digests(table: Table[RowT], row: RowT) -> dict[str, str]:
 
 
 def _recovery_notice(recovered: QueryDict | None) -> str:
-    return "You were signed out. This is what you had typed; nothing is saved yet." if recovered else ""
+    return "You were signed out. Your input is restored; nothing is saved yet." if recovered else ""

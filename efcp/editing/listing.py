@@ -204,5 +204,5 @@ class NumberConverter(IntConverter):
         """The number; raises ValueError."""
         number = super().to_python(value)
         if number > MAX_INT:
-            raise ValueError(f"{value} is larger than the column.")
+            raise ValueError(f"{value} is too large for the column.")
         return number

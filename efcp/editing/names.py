@@ -27,7 +27,7 @@ class GroupNameForm(forms.Form):
         label="Name",
         max_length=64,
         required=False,
-        help_text="Shown beside the number in the panel. Proxies know the number only. Empty removes it.",
+        help_text="Shown next to the number in the panel; proxies ignore it. Leave blank to remove.",
     )
 
 

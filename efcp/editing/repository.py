@@ -94,7 +94,7 @@ class RowChangedError(Exception):
     """Somebody changed the columns concerned; nothing was written. `current` is the row as it is now."""
 
     def __init__(self, current: Any) -> None:
-        super().__init__("the row was changed meanwhile")
+        super().__init__("the row was changed in the meantime")
         self.current = current
 
 

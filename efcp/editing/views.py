@@ -36,8 +36,8 @@ class TableEditor(Generic[RowT]):
     templates: str
     reload_page = ""
     """The view that loads the table into proxies, where a module has one."""
-    after_save = "Proxies use it after a reload."
-    until_reload = "Proxies use it only after a reload."
+    after_save = "Takes effect on proxies after a reload."
+    until_reload = "Takes effect on proxies after a reload."
 
     @property
     def table(self) -> Table[RowT]:
@@ -85,7 +85,7 @@ class TableEditor(Generic[RowT]):
         except RowChangedError as conflict:
             return self.show_conflict(request, form, stored, conflict.current)
         if original == edited:
-            messages.info(request, "Nothing was changed.")
+            messages.info(request, "No changes.")
             return redirect(self.list_page)
         return self.saved(request, form, edited, f"{self.table.title_of(edited)} was saved.", afterwards)
 
@@ -125,7 +125,7 @@ class TableEditor(Generic[RowT]):
             current = conflict.current
             return self.show_delete(request, DeleteForm(self.table, stored=current), current, current)
         title, group = self.table.title_of(stored), self.table.group_of(stored)
-        messages.success(request, f"{title} was deleted from {group}. Proxies keep it until they reload.")
+        messages.success(request, f"{title} was deleted from {group}. Proxies keep it until the next reload.")
         afterwards(request)
         return self.to_list(stored)
 

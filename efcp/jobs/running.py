@@ -65,7 +65,7 @@ def execute(job_id: int) -> None:
     except CancelledError:
         _end(job_id, JobOutcome.CANCELLED, "")
     except OrphanedError:
-        _end(job_id, JobOutcome.FAILED, "The panel's worker was ended before the job was.")
+        _end(job_id, JobOutcome.FAILED, "The worker was stopped before the job finished.")
     except MemoryError:
         _end(job_id, JobOutcome.FAILED, _needs_more_memory(job_type))
     except JobError as error:
@@ -95,7 +95,7 @@ def _watch(child: subprocess.Popen[bytes], job_id: int, job_type: JobType) -> tu
         now = time.monotonic()
         if now >= ends_at:
             minutes = job_type.limits.time.total_seconds() / 60
-            return JobOutcome.FAILED, f"It took longer than the {minutes:g} minutes that a job may take."
+            return JobOutcome.FAILED, f"Stopped: exceeded the time limit of {minutes:g} minutes."
         if now >= killed_at:
             return JobOutcome.CANCELLED, ""
         if killed_at == float("inf") and _running(job_id).filter(cancel_requested=True).exists():
@@ -109,11 +109,11 @@ def _last_words(code: int | None, job_type: JobType) -> str:
     """What is recorded of a child that ended without storing an outcome."""
     if code in {-signal.SIGKILL, -signal.SIGABRT}:
         return f"Its process was killed. {_needs_more_memory(job_type)}"
-    return f"Its process broke (exit status {code}); the panel's log tells more."
+    return f"Its process failed (exit status {code}); see the panel's log."
 
 
 def _needs_more_memory(job_type: JobType) -> str:
-    return f"It most likely needs more than the {job_type.limits.memory // 1_000_000} MB that a job may take."
+    return f"It probably exceeded the memory limit of {job_type.limits.memory // 1_000_000:,} MB."
 
 
 def _end(job_id: int, outcome: JobOutcome, message: str) -> None:

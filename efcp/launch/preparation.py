@@ -53,9 +53,7 @@ def prepare(configuration: Configuration) -> FirstSignIn | None:
     try:
         call_command("collectstatic", interactive=False, verbosity=0)
     except OSError as error:
-        raise PreparationError(
-            f"EFCP_DATA_DIR: {error.filename} can't be written: {error.strerror}."
-        ) from None
+        raise PreparationError(f"EFCP_DATA_DIR: can't write to {error.filename}: {error.strerror}.") from None
     first = _first_administrator(configuration)
     _refuse_first_password_beyond_loopback(configuration)
     return first
@@ -103,7 +101,7 @@ def require_event_address(configuration: Configuration) -> None:
         is_free(address, 0, socket.SOCK_DGRAM)
     except OSError as error:
         raise PreparationError(
-            f"EFCP_EVENT_ADDRESS is {address}, which is no address of this machine: {error.strerror}."
+            f"EFCP_EVENT_ADDRESS is {address}, which is not an address of this host: {error.strerror}."
         ) from None
 
 

@@ -48,12 +48,12 @@ class Reach:
         address = ip_address(text.partition("%")[0])
         for each in (address, *_carried(address)):
             if each.is_link_local or each in METADATA:
-                return "link-local and metadata addresses are never connected to"
+                return "link-local and metadata addresses are not allowed"
             if each.is_multicast or each.is_unspecified or each == ip_address("255.255.255.255"):
-                return "it is no address of one machine"
+                return "not the address of a single host"
         judged = next(_carried(address), address)
         if self.networks and not any(judged in network for network in self.networks):
-            return f"{judged} is in none of the networks that this panel may connect to"
+            return f"{judged} is outside the allowed networks"
         return ""
 
     def refusal_of_host(self, host: str) -> str:
@@ -92,14 +92,10 @@ def certificates_in(text: str) -> str:
     Raises ValueError, with a sentence for people, where there is none, one can't be read, or there is a key.
     """
     if "PRIVATE KEY-----" in text:
-        raise ValueError(
-            "This holds a private key. Only certificates belong here: the key stays where it is."
-        )
+        raise ValueError("This contains a private key. Enter only certificates.")
     found = _CERTIFICATE.findall(text)
     if not found:
-        raise ValueError(
-            "There is no PEM certificate in it, from -----BEGIN CERTIFICATE----- to its END line."
-        )
+        raise ValueError("No PEM certificate found (-----BEGIN CERTIFICATE----- to its END line).")
     pem = "\n".join(found) + "\n"
     tls_context(pem)
     return pem
@@ -207,7 +203,7 @@ def _split(url: str) -> SplitResult:
     if not url:
         raise EndpointError("The MI address is missing.")
     if _CONTROL_OR_SPACE.search(url):
-        raise EndpointError("The MI address has a blank or a control character in it.")
+        raise EndpointError("The MI address contains a space or control character.")
     if not url.lower().startswith(("http://", "https://")):
         raise EndpointError("The MI address must begin with http:// or https://.")
     if "#" in url:
@@ -217,9 +213,7 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         raise EndpointError("The MI address is not a valid URL.") from None
     if "@" in parts.netloc:
-        raise EndpointError(
-            "The MI address must not hold a user name or password: use the fields for them instead."
-        )
+        raise EndpointError("Enter user name and password in their own fields, not in the MI address.")
     return parts
 
 
@@ -260,15 +254,15 @@ def _target(parts: SplitResult) -> str:
     if parts.query:
         target += f"?{parts.query}"
     if not _URI_CHARACTERS.fullmatch(target):
-        raise EndpointError("The path in the MI address has a character that must be percent-encoded.")
+        raise EndpointError("The path in the MI address contains a character that must be percent-encoded.")
     return target
 
 
 def _check_credentials(username: str, password: str) -> None:
     if ":" in username:
-        raise EndpointError("The MI user name must not have a colon: basic auth can't carry it.")
+        raise EndpointError("The MI user name must not contain a colon (basic authentication).")
     if _CONTROL.search(username) or _CONTROL.search(password):
-        raise EndpointError("The MI user name and password must not have control characters.")
+        raise EndpointError("The MI user name and password must not contain control characters.")
 
 
 MAX_CHARACTERS = 200

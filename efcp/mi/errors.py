@@ -52,7 +52,7 @@ class TooSlowError(MiError):
     """The limit on the whole time of the request, `limit_s` seconds, passed at `stage`."""
 
     def __init__(self, stage: Stage, limit_s: float) -> None:
-        super().__init__(f"Too slow: after {limit_s:g} s the panel was still {stage.value}.")
+        super().__init__(f"Timed out after {limit_s:g} s while {stage.value}.")
         self.stage = stage
         self.limit_s = limit_s
         self.may_have_run = stage in {Stage.SENDING, Stage.WAITING, Stage.BODY}
@@ -97,9 +97,7 @@ class UnfinishedReplyError(NotMiError):
             if status in {400, 500}
             else ""
         )
-        super().__init__(
-            f"HTTP status {status} with a body that never ends{hint}", status, content_type, excerpt
-        )
+        super().__init__(f"HTTP status {status} with an endless body{hint}", status, content_type, excerpt)
 
 
 class ReplyTooLargeError(MiError):

@@ -74,7 +74,7 @@ def _ask(endpoint: Endpoint, body: bytes, stream: Stream) -> urllib3.HTTPRespons
 
 def _no_answer(error: BaseException) -> NotMiError:
     if isinstance(error, OSError):
-        return NotMiError("the connection was closed without an answer")
+        return NotMiError("the connection was closed without a reply")
     return NotMiError("it is not HTTP")
 
 
@@ -93,7 +93,7 @@ def _body(
             take(chunk)
     except _BROKEN:
         raise NotMiError(
-            f"the connection ended in the middle of the answer, after {size} bytes",
+            f"the connection broke off after {size:,} bytes",
             response.status,
             _content_type(response),
         ) from None
@@ -130,11 +130,11 @@ def _error_body(response: urllib3.HTTPResponse, stream: Stream) -> tuple[bytes, 
 
 def _hint(response: urllib3.HTTPResponse) -> str:
     if 300 <= response.status < 400:
-        return ": it redirects, and redirects are not followed"
+        return ": redirects are not followed"
     if response.status in {401, 403}:
-        return ": user name and password are missing or wrong"
+        return ": user name or password missing or wrong"
     if response.status in {400, 404}:
-        return ": is the path right? OpenSIPS answers at /mi unless mi_http's root says otherwise"
+        return ": check the path (OpenSIPS uses /mi unless mi_http's root is set)"
     return ""
 
 
@@ -145,7 +145,7 @@ def _require_plain_json(endpoint: Endpoint, response: urllib3.HTTPResponse) -> N
         raise NotMiError(f"its content type is {named}, not application/json", response.status, content_type)
     encoding = response.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
-        raise NotMiError("it is compressed, which was not asked for", response.status, content_type)
+        raise NotMiError("it is compressed, which was not requested", response.status, content_type)
 
 
 def _content_type(response: urllib3.HTTPResponse) -> str:

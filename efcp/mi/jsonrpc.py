@@ -200,9 +200,9 @@ def not_mi(problem: str, body: bytes, quote: Callable[[str], str]) -> NotMiError
 
 def _reply(value: JsonValue) -> dict[str, JsonValue]:
     if type(value) is not dict or value.get("jsonrpc") != "2.0":
-        raise BadReplyError("it is JSON, but not a JSON-RPC 2.0 reply")
+        raise BadReplyError("it is JSON but not a JSON-RPC 2.0 reply")
     if ("error" in value) == ("result" in value):
-        raise BadReplyError("it must hold either a result or an error")
+        raise BadReplyError("it must contain either a result or an error")
     return value
 
 
@@ -214,7 +214,7 @@ def json_value(body: bytes) -> JsonValue:
         if _SURROGATE_ESCAPE.search(body):
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise BadReplyError("it holds half a character (a lone surrogate)") from None
+        raise BadReplyError("it contains a lone surrogate") from None
     except json.JSONDecodeError as error:
         raise BadReplyError(f"it is not valid JSON ({error.msg} at character {error.pos})") from None
     except ValueError:  # by json's own limit, the only one left
@@ -223,7 +223,7 @@ def json_value(body: bytes) -> JsonValue:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise BadReplyError(f"it holds {name}, which is no JSON")
+    raise BadReplyError(f"it contains {name}, which is not JSON")
 
 
 def _finite(literal: str) -> float:
@@ -236,7 +236,7 @@ def _finite(literal: str) -> float:
 def _without_duplicates(members: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     found = dict(members)
     if len(found) != len(members):
-        raise BadReplyError("a name occurs twice in one of its objects")
+        raise BadReplyError("an object has a duplicate name")
     return found
 
 

@@ -255,7 +255,7 @@ def _with_tls(
             raise deadline.passed_at(Stage.TLS) from None
         except (OSError, ValueError) as error:
             raise UnreachableError(
-                endpoint.place, Obstacle.TLS, f"no TLS with it ({_tls_problem(error)})"
+                endpoint.place, Obstacle.TLS, f"TLS failed ({_tls_problem(error)})"
             ) from error
 
 

@@ -23,7 +23,7 @@ class ReloadOutcome(models.TextChoices):
     RUNNING = "running", "Running"
     DONE = "done", "Reloaded"
     REFUSED = "refused", "Refused"
-    NOT_REACHED = "not reached", "Not reached"
+    NOT_REACHED = "not reached", "Unreachable"
     NOT_SENT = "not sent", "Not sent"
     UNKNOWN = "unknown", "Unknown"
     NO_EFFECT = "no effect", "Not reloaded"

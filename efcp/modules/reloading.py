@@ -114,9 +114,7 @@ def _reports(
     return ReloadReports(newest=after.ring.reports[-1].text, before=before, after=after)
 
 
-WRITTEN_MEANWHILE = (
-    "The table was written to while it was reloaded, so that it is not known which rows it read."
-)
+WRITTEN_MEANWHILE = "The table changed during the reload, so which rows were read is unknown."
 
 
 def record_load(

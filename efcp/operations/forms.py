@@ -22,7 +22,7 @@ class ProxiesField(forms.MultipleChoiceField):
             choices=[(str(each.proxy.pk), _label(each)) for each in watched],
             initial=[pk for pk in self._proxies if pk in for_all],
             widget=forms.CheckboxSelectMultiple,
-            error_messages={"required": "Choose a proxy."},
+            error_messages={"required": "Select at least one proxy."},
         )
 
     def clean(self, value: Any) -> list[Proxy]:
@@ -32,7 +32,7 @@ class ProxiesField(forms.MultipleChoiceField):
 
 
 def _label(each: WatchedProxy) -> str:
-    sandbox = " (the sandbox: it carries no calls)" if each.proxy.is_sandbox else ""
+    sandbox = " (sandbox, carries no calls)" if each.proxy.is_sandbox else ""
     cluster = f" · cluster {each.proxy.cluster}" if each.proxy.cluster else ""
     silent = "" if each.fresh else f" — {each.words}"
     return f"{each.proxy.name}{sandbox}{cluster}{silent}"

@@ -79,12 +79,12 @@ class PanelMetrics:
         labels = ["proxy", "set", "uri", "occurrence"]
         states = GaugeMetricFamily(
             "efcp_destination_state",
-            "State in the memory of a proxy that answers: 0 active, 1 inactive, 2 probing",
+            "State in the memory of a responding proxy: 0 active, 1 inactive, 2 probing",
             labels=labels,
         )
         last_known = GaugeMetricFamily(
             "efcp_destination_state_last_known",
-            "The same of a proxy that does not answer, as last read: see efcp_proxy_known_age_seconds",
+            "The same for a proxy that is not responding, as last read: see efcp_proxy_known_age_seconds",
             labels=labels,
         )
         known = KnownDestination.objects.filter(proxy__in=self._names)
@@ -115,7 +115,7 @@ class PanelMetrics:
         )
         last_known = GaugeMetricFamily(
             "efcp_set_destinations_last_known",
-            "The same of a proxy that does not answer, as last read: see efcp_proxy_known_age_seconds",
+            "The same for a proxy that is not responding, as last read: see efcp_proxy_known_age_seconds",
             labels=labels,
         )
         worst = GaugeMetricFamily(

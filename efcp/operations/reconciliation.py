@@ -32,8 +32,8 @@ WHOLE_SECONDS = timedelta(seconds=1)
 CARRIED_OUT_WITHIN = timedelta(seconds=15)
 """Once a proxy answers again, how long it may take until what waited in its socket has been carried out."""
 
-STOPPED_WAITING = "The panel was stopped while it waited for the answer."
-STOPPED_BEFORE = "The panel was stopped before it was sent."
+STOPPED_WAITING = "The panel was stopped while waiting for the reply."
+STOPPED_BEFORE = "The panel was stopped before sending."
 
 
 def reconcile(now: datetime) -> None:
@@ -105,21 +105,21 @@ def _reconcile_state(result: StateResult, listed: LiveStates, contact: ProxyCont
         if state == result.state_before and _may_still_change(result, requested_at):
             return
         result.state_after = state
-        later = f"It held it as {state} when it was read later." if state else "It does not hold it any more."
+        later = f"State at a later read: {state}." if state else "It no longer has it."
         result.message = f"{result.message} {later}".strip()
     elif not state:
-        result.message = "No answer came, and the proxy does not hold it any more."
+        result.message = "No reply, and the proxy no longer has it."
     elif state == result.state_requested:
         result.outcome, result.state_after = StateOutcome.DONE, state
-        result.message = f"No answer came. The proxy held it as {state} when it was read later."
+        result.message = f"No reply. State at a later read: {state}."
     elif state != result.state_before or result.state_requested == KnownState.PROBING:
         result.state_after = state
-        result.message = f"No answer came. The proxy held it as {state} later: what set that is not known."
+        result.message = f"No reply. State at a later read: {state}; what set it is unknown."
     elif _may_still_change(result, requested_at):
         return
     else:
         result.outcome, result.state_after = StateOutcome.NO_EFFECT, state
-        result.message = f"No answer came, and the proxy still held it as {state} later."
+        result.message = f"No reply, and the state was still {state} later."
     result.reconciled_at = timezone.now()
 
 
@@ -170,21 +170,17 @@ def _reconcile_reload(result: ReloadResult, load: ProxyLoad) -> None:
         if not later:
             result.outcome = ReloadOutcome.DONE
             result.loaded, result.discarded = load.loaded, load.discarded
-            result.message = (
-                f"No answer came in time. The proxy reports a load at {moment_text(load.started_at)}."
-            )
+            result.message = f"No reply in time. The proxy reports a load at {moment_text(load.started_at)}."
         else:
-            result.message = f"No answer came, and a later reload by {later} hides what came of it."
+            result.message = f"No reply, and a later reload by {later} hides the result."
     elif load.failed_at is not None and load.failed_at >= sent_at:
         result.outcome = ReloadOutcome.REFUSED
-        result.message = (
-            "No answer came in time. The proxy reports that loading failed; it keeps its old table."
-        )
+        result.message = "No reply in time. The proxy reports that the load failed; it keeps the old table."
     elif requested_at < result.answered_at + CARRIED_OUT_WITHIN:
         return
     else:
         result.outcome = ReloadOutcome.NO_EFFECT
-        result.message = "No answer came, and the proxy reports no load since."
+        result.message = "No reply, and the proxy reports no load since."
     result.reconciled_at = timezone.now()
 
 

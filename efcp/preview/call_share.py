@@ -60,10 +60,10 @@ def share_by(source: Source, setid: int, key: str) -> CallShare:
     except NoPreviewError as error:
         return CallShare(source.name, problem=str(error))
     except LoadBrokenError as error:
-        return CallShare(source.name, problem=f"A reload would fail as a whole: {error}")
+        return CallShare(source.name, problem=f"A reload would fail: {error}")
     keys = [uri_key(each.loaded.uri) for each in live.destinations] if live else []
     if live is None or key not in keys:
-        return CallShare(source.name, problem="It does not hold this destination.")
+        return CallShare(source.name, problem="It doesn't have this destination.")
     active = [each.active for each in live.destinations]
     return CallShare(
         source=source.name,

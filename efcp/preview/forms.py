@@ -17,12 +17,12 @@ ALGORITHMS: dict[int, str] = {
     Algorithm.TO_URI: "2 · hash of the To URI",
     Algorithm.REQUEST_URI: "3 · hash of the request URI",
     Algorithm.ROUND_ROBIN: "4 · round robin",
-    Algorithm.AUTH_USER: "5 · hash of the auth user, else the last used",
+    Algorithm.AUTH_USER: "5 · hash of the auth user",
     Algorithm.RANDOM: "6 · random",
-    Algorithm.HASH_VARIABLE: "7 · hash of the variable in hash_pvar",
-    Algorithm.FIRST: "8 · the first entry",
+    Algorithm.HASH_VARIABLE: "7 · hash of hash_pvar",
+    Algorithm.FIRST: "8 · first entry (priority)",
     Algorithm.LOAD: "9 · least load",
-    Algorithm.SCORE: "10 · least score of a route",
+    Algorithm.SCORE: "10 · lowest score (algo_route)",
 }
 
 
@@ -39,7 +39,7 @@ class SourceForm(forms.Form):
         return forms.ChoiceField(
             choices=choices,
             label="By",
-            error_messages={"invalid_choice": "%(value)s is not there (any more)."},
+            error_messages={"invalid_choice": "%(value)s no longer exists."},
         )
 
     def source(self) -> Source:

@@ -48,8 +48,8 @@ class TargetKind(models.TextChoices):
     """What a dialplan's translations lead to."""
 
     SET = "set", "This set"
-    DIALPLAN = "dialplan", "Another dialplan, with the number as it is then"
-    OUTPUT = "output", "The set whose number comes out"
+    DIALPLAN = "dialplan", "Another dialplan (with the translated number)"
+    OUTPUT = "output", "The set given by the output"
 
 
 class DialplanTarget(models.Model):
@@ -85,5 +85,5 @@ class DialplanTarget(models.Model):
             case TargetKind.DIALPLAN:
                 return f"dialplan {self.next_dpid}"
             case TargetKind.OUTPUT:
-                return "the set whose number comes out"
+                return "the set given by the output"
         return f"set {self.setid}"

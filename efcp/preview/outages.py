@@ -55,37 +55,37 @@ class OutageForm(forms.Form):
     """Settings of dispatcher and tm, and one gateway's outage. Times are seconds from a round of probing."""
 
     interval = forms.IntegerField(
-        label="ds_ping_interval (s)", min_value=1, max_value=3_600, help_text="How often is probed."
+        label="ds_ping_interval (s)", min_value=1, max_value=3_600, help_text="Time between probes."
     )
     threshold = forms.IntegerField(
         label="ds_probing_threshold",
         min_value=1,
         max_value=100,
-        help_text="Failures that turn it to probing.",
+        help_text="Failures until probing.",
     )
     timeout = forms.FloatField(
-        label="fr_timeout (s)", min_value=0.1, max_value=300, help_text="Of tm: how long a probe waits."
+        label="fr_timeout (s)", min_value=0.1, max_value=300, help_text="tm timeout for a probe's reply."
     )
     probed = forms.ChoiceField(
-        label="The gateway is probed",
+        label="Probing",
         choices=[
             (_ALWAYS, "always (probe_mode 1, or ds_probing_mode 1)"),
-            (_WHILE_PROBING, "only while it is probing"),
+            (_WHILE_PROBING, "only while its state is probing"),
         ],
     )
-    dies_at = forms.FloatField(label="It dies at (s)", min_value=0, max_value=MAX_S)
+    dies_at = forms.FloatField(label="Goes down at (s)", min_value=0, max_value=MAX_S)
     returns_at = forms.FloatField(
-        label="It returns at (s)", min_value=0, max_value=2 * MAX_S, required=False, help_text="Empty: never."
+        label="Comes back at (s)", min_value=0, max_value=2 * MAX_S, required=False, help_text="Blank: never."
     )
     code = forms.IntegerField(
-        label="While it is down it answers",
+        label="Reply while down",
         min_value=300,
         max_value=699,
         required=False,
-        help_text="A SIP status code. Empty: nothing.",
+        help_text="A SIP status code. Blank: no reply.",
     )
     reply_codes = forms.CharField(
-        label="options_reply_codes", required=False, max_length=200, help_text="Codes that are good as well."
+        label="options_reply_codes", required=False, max_length=200, help_text="Other good reply codes."
     )
 
     def clean_reply_codes(self) -> frozenset[int]:
@@ -93,14 +93,14 @@ class OutageForm(forms.Form):
         try:
             return frozenset(int(word) for word in self.cleaned_data["reply_codes"].replace(",", " ").split())
         except ValueError as error:
-            raise forms.ValidationError("Status codes, with commas in between.") from error
+            raise forms.ValidationError("Comma-separated status codes.") from error
 
     def clean(self) -> dict[str, object]:
         """Refuse a gateway that returns before it dies."""
         cleaned: dict[str, object] = super().clean() or self.cleaned_data
         dies, returns = self.cleaned_data.get("dies_at"), self.cleaned_data.get("returns_at")
         if dies is not None and returns is not None and returns <= dies:
-            self.add_error("returns_at", "It returns after it died.")
+            self.add_error("returns_at", "It must come back after it goes down.")
         return cleaned
 
     def timeline(self) -> "OutageTimeline | None":
@@ -115,7 +115,7 @@ class OutageForm(forms.Form):
                 always=given["probed"] == _ALWAYS,
             )
         except ValueError:
-            self.add_error("interval", f"That would be more than {MAX_ROUNDS} rounds of probing to play.")
+            self.add_error("interval", f"More than {MAX_ROUNDS:,} rounds of probing: shorten the period.")
             return None
 
 

@@ -13,11 +13,11 @@ from efcp.jobs.models import JobRun
 LOGS_SHOWN = 50
 
 TABS = (
-    ("preview:call", "One call"),
-    ("preview:routes", "Number to destination"),
-    ("preview:bulk-translation", "Many numbers"),
+    ("preview:call", "Call"),
+    ("preview:routes", "Trace a number"),
+    ("preview:bulk-translation", "Bulk translation"),
     ("preview:distribution", "Distribution"),
-    ("preview:algorithms", "Which algorithm"),
+    ("preview:algorithms", "Algorithms"),
     ("preview:outage", "Outage"),
 )
 
@@ -43,4 +43,4 @@ def cancel_job(request: HttpRequest, job: JobRun) -> None:
         if is_cancelled:
             record(actor_of(request), "cancel", Subject("job", str(job.pk), job.title))
     if not is_cancelled:
-        messages.info(request, "It had its end already.")
+        messages.info(request, "It has already finished.")

@@ -22,7 +22,7 @@ from efcp.releases import OLDEST, Release
 MAX_ROWS = 5_000
 """Of one set: loading more takes longer than a page may."""
 
-NO_WEIGHTS = "The proxy's list is too large to be read with weights: every weight counts as 1 here."
+NO_WEIGHTS = "The proxy's list is too large to include weights: every weight counts as 1 here."
 
 _STATES = {KnownState.ACTIVE: 0, KnownState.INACTIVE: 1, KnownState.PROBING: 2}
 
@@ -66,12 +66,12 @@ class Source:
     def name(self) -> str:
         """For people."""
         if self.edit is not None:
-            return "the table with the unsaved edit"
+            return "table with the unsaved edit"
         if self.proxy is None:
-            return "the table, with its initial states"
+            return "table, initial states"
         if self.which is SourceKind.MEMORY:
-            return f"the memory of {self.proxy.proxy.name}{_how_old(self.proxy)}"
-        return f"the table, as {self.proxy.proxy.name} would load it"
+            return f"live on {self.proxy.proxy.name}{_how_old(self.proxy)}"
+        return f"table as loaded by {self.proxy.proxy.name}"
 
     @property
     def key(self) -> str:
@@ -84,8 +84,8 @@ def _how_old(proxy: WatchedProxy) -> str:
     if proxy.fresh:
         return ""
     if proxy.answered_at is None:
-        return ", which never answered"
-    return f", as it was {in_words(proxy.now - proxy.answered_at)} ago"
+        return ", never responded"
+    return f" ({in_words(proxy.now - proxy.answered_at)} ago)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def set_preview(source: Source, setid: int, edit: Edit | None = None) -> Preview
     Raises NoPreviewError, and LoadBrokenError where the proxy's whole reload would fail.
     """
     if source.which is SourceKind.MEMORY and source.proxy is not None and not source.proxy.known:
-        raise UnknownMemoryError(f"Unknown: {source.proxy.proxy.name} never answered.")
+        raise UnknownMemoryError(f"Unknown: {source.proxy.proxy.name} has never responded.")
     memory = ProxyMemory(_environment(source.proxy))
     if source.proxy is not None:
         known = _known(source.proxy, setid)
@@ -181,5 +181,5 @@ def _table_rows(setid: int) -> list[DestinationRow]:
 
 def _bounded(rows: list[T], setid: int) -> list[T]:
     if len(rows) > MAX_ROWS:
-        raise TooManyRowsError(f"Set {setid} has more than {MAX_ROWS} destinations.")
+        raise TooManyRowsError(f"Set {setid} has more than {MAX_ROWS:,} destinations.")
     return rows

@@ -59,5 +59,5 @@ def proxy_dots(request: HttpRequest) -> dict[str, object]:
 
 def _dot(each: WatchedProxy) -> Dot:
     since = None if each.fresh else each.silent_since or each.answered_at
-    words = each.words if each.known else f"never answered, {each.words}"
+    words = each.words if each.known else f"never responded, {each.words}"
     return Dot(each.proxy.pk, each.proxy.name, each.proxy.is_sandbox, each.fresh, words, since)

@@ -49,7 +49,7 @@ class Subscription:
             peers = frozenset(_plain(str(each.sockaddr[0])) for each in found)
             own = self._own_address(found[0].family, found[0].sockaddr)
             if own is None:
-                return Subscribed(frozenset(), "Set EFCP_EVENT_ADDRESS to an address that the proxy reaches.")
+                return Subscribed(frozenset(), "Set EFCP_EVENT_ADDRESS to an address the proxy can reach.")
             client.event_subscribe(EVENT, f"udp:{own}:{self.port}", EXPIRE_S)
         except (MiError, OSError) as error:
             return Subscribed(frozenset(), str(error))

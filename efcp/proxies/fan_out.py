@@ -74,9 +74,7 @@ def target_of(proxy: Proxy) -> Target:
     except UnreadablePasswordError:
         return Target(
             proxy,
-            NotSentError(
-                "The stored MI password can't be read with this installation's secret key: enter it again."
-            ),
+            NotSentError("The stored MI password can't be decrypted with EFCP_SECRET_KEY: enter it again."),
         )
     except ValueError as error:
         return Target(proxy, NotSentError(f"The MI address can't be used: {error}"))

@@ -17,7 +17,7 @@ from efcp.proxies.flag_reports import LOAD_REPORTS_KEPT, ReportCursor, unread
 _HAS_PARTITIONS: dict[str, bool] = {}
 """The modules whose reports of loading are read, by name."""
 
-OTHER_TABLE = "It read other rows than those of this table: it loads another one, or a copy that lags behind."
+OTHER_TABLE = "It read different rows: it loads another table or an outdated replica."
 
 _STARTING = "starting DB data loading"
 _COMPLETED = "DB data loading successfully completed"
@@ -225,10 +225,10 @@ def _doubt(own: PanelLoad) -> str:
     """Why it is not known which rows this load read, empty where it is."""
     before, after = own.reports_before, own.reports
     if before is None or after is None or not after.ring.reports:
-        return "It does not report its loads, so that a later one could not be noticed."
+        return "It doesn't report loads, so a later one would go unnoticed."
     new = unread(after.ring, before.cursor, LOAD_REPORTS_KEPT)
     if _ring(before.ring.reports).under_way or new.lost or not completed_at(new.reports):
-        return "Another load was under way, and it is not known which of the two read the table last."
+        return "Two loads overlapped; which one read the table last is unknown."
     if _last_count(after) is None:
         return "It did not report how many rows it loaded."
     return ""

@@ -99,15 +99,15 @@ def loaded_rows(digest: str) -> tuple[Row, ...] | None:
 
 def why_unknown(load: LastLoad, now: datetime) -> str:
     """Why the rows that a load read are not known, as a sentence."""
-    age = f"{in_words(now - load.started_at)} ago" if load.started_at else "at a time not known"
+    age = f"{in_words(now - load.started_at)} ago" if load.started_at else "at an unknown time"
     match load.source:
         case LoadSource.PANEL:
-            return load.problem or "What it loaded is not known."
+            return load.problem or "What it loaded is unknown."
         case LoadSource.START:
             return f"It loaded the table when it started, {age}."
         case LoadSource.OTHER:
-            return f"It was reloaded {age}, not by this panel."
-    return "It does not report its loads."
+            return f"It was reloaded {age}, outside this panel."
+    return "It doesn't report loads."
 
 
 def _stored(rows: Sequence[Row]) -> LoadedRows:

@@ -181,10 +181,10 @@ def _require_storable(destination: ListedDestination) -> None:
     for text in (destination.uri, destination.socket, destination.attrs, destination.description or ""):
         if len(text) > MAX_TEXT:
             raise UnusableListError(
-                f"The proxy's list holds a text of {len(text)} characters; at most {MAX_TEXT} can be stored."
+                f"The proxy's list contains a text of {len(text):,} characters (limit {MAX_TEXT:,})."
             )
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise UnusableListError("The proxy's list holds a text that is no Unicode text.")
+            raise UnusableListError("The proxy's list contains invalid Unicode.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ _CAUSES = [
 _LOAD_SOURCES = [
     (LoadSource.PANEL.value, "This panel"),
     (LoadSource.START.value, "The proxy's start"),
-    (LoadSource.OTHER.value, "Other hands"),
+    (LoadSource.OTHER.value, "Outside this panel"),
     (LoadSource.UNKNOWN.value, "Unknown"),
 ]
 
@@ -31,10 +31,10 @@ partition_charset = RegexValidator(
 class ProbingRule(models.TextChoices):
     """Which active destinations a proxy probes, as an administrator says: MI does not tell."""
 
-    UNKNOWN = "", "Not known"
+    UNKNOWN = "", "Unknown"
     NONE = "none", "None: ds_ping_interval is 0"
-    MARKED = "marked", "Those of probe mode “always” (ds_probing_mode 0)"
-    ALL = "all", "Every one (ds_probing_mode 1)"
+    MARKED = "marked", "Those with probe mode “always” (ds_probing_mode 0)"
+    ALL = "all", "All (ds_probing_mode 1)"
 
 
 class Proxy(models.Model):
@@ -77,14 +77,14 @@ class Proxy(models.Model):
 class TryOutcome(models.TextChoices):
     """What became of the last try to read a proxy's list; the label completes "the proxy …"."""
 
-    NONE = "", "was not asked yet"
+    NONE = "", "has not been contacted yet"
     ANSWERED = "answered", "answers"
     REFUSED = "refused", "refuses the connection"
-    CLOSED = "closed", "closes the connection without an answer"
+    CLOSED = "closed", "closes the connection without a reply"
     UNREACHABLE = "unreachable", "can't be reached"
-    TOO_SLOW = "too slow", "does not answer in time"
-    UNUSABLE = "unusable", "gives no usable answer"
-    NOT_SENT = "not asked", "can't be asked"
+    TOO_SLOW = "too slow", "does not respond in time"
+    UNUSABLE = "unusable", "returns no usable reply"
+    NOT_SENT = "not asked", "can't be contacted"
 
 
 class ProxyContact(models.Model):
@@ -136,7 +136,7 @@ class ProxyContact(models.Model):
     flags_cursor = models.CharField(max_length=32, blank=True)
     loads_cursor = models.CharField(max_length=32, blank=True)
     late_reports = models.JSONField(default=list)
-    events_problem = models.CharField(max_length=255, blank=True, default="Not asked yet.")
+    events_problem = models.CharField(max_length=255, blank=True, default="Not contacted yet.")
 
     class Meta:
         db_table = "efcp_proxy_contact"

@@ -14,9 +14,9 @@ from efcp.proxies.selectors import WatchedProxy
 class Check(Enum):
     """Whether an active destination is probed."""
 
-    CHECKED = "checked"
-    UNCHECKED = "never checked"
-    UNKNOWN = "check unknown"
+    CHECKED = "probed"
+    UNCHECKED = "not probed"
+    UNKNOWN = "probing unknown"
 
     @property
     def look(self) -> str:
@@ -44,23 +44,21 @@ def why_check(watched: WatchedProxy, known: KnownDestination) -> str:
     name, rule = watched.proxy.name, ProbingRule(watched.proxy.probing)
     probes = watched.contact.probes_reported_at is not None
     if rule is ProbingRule.NONE and not probes:
-        return f"An administrator says that {name} probes nothing."
+        return f"{name} is configured as: no probing."
     if known.always_probed:
-        return "A probe failed while it was active, and the proxy has not loaded since."
+        return "A probe failed while it was active, with no reload since."
     if watched.contact.probes_all:
-        return f"{name} reported probes of destinations that are not marked for it: ds_probing_mode is 1."
+        return f"{name} reported probes of all destinations: ds_probing_mode is 1."
     if rule is ProbingRule.ALL:
-        return f"An administrator says that {name} probes every destination (ds_probing_mode 1)."
-    loaded = "Its probe mode in the proxy's memory is not known."
+        return f"{name} is configured as: probes all (ds_probing_mode 1)."
+    loaded = "Its loaded probe mode is unknown."
     if known.probe_mode is not None:
-        loaded = (
-            f"It was loaded with probe mode “{'always' if known.probe_mode == 1 else 'only while probing'}”."
-        )
+        loaded = f"Loaded with probe mode “{'always' if known.probe_mode == 1 else 'only while probing'}”."
     if rule is ProbingRule.MARKED:
-        return f"An administrator says that {name} probes those of probe mode “always”. {loaded}"
+        return f"{name} is configured as: probes those with probe mode “always”. {loaded}"
     if known.probe_mode == 1:
         return f"{loaded} {name} reported {'probes' if probes else 'no probe'} since its start."
-    return f"{loaded} Whether {name} probes all, nobody has said: MI does not tell ds_probing_mode."
+    return f"{loaded} Whether {name} probes all is not configured here: MI doesn't report ds_probing_mode."
 
 
 def live_check(watched: WatchedProxy, known: KnownDestination) -> Check | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from efcp.clock import in_words
+from efcp.figures import counted
 from efcp.mi import MiClient, NotMiError, RefusedError, not_offered
 from efcp.proxies.fan_out import DEFAULT_LIMIT_S, Answer, Target, ask
 from efcp.proxies.memory import UnusableListError, memory_of
@@ -101,7 +102,7 @@ def _commands(client: MiClient) -> CheckVerdict:
     missing = [old for old, new in NEEDED_COMMANDS.items() if not {old, new} & offered]
     if missing:
         return CheckVerdict(" ".join(not_offered(method) for method in missing), good=False)
-    return CheckVerdict(f"It offers all that the panel needs ({', '.join(NEEDED_COMMANDS)}).")
+    return CheckVerdict(f"All needed commands available ({', '.join(NEEDED_COMMANDS)}).")
 
 
 def _destinations(client: MiClient, partition: str) -> CheckVerdict:
@@ -111,4 +112,4 @@ def _destinations(client: MiClient, partition: str) -> CheckVerdict:
         return CheckVerdict(str(error), good=False)
     count = len(memory.destinations)
     sets = len({destination.setid for destination in memory.destinations})
-    return CheckVerdict(f"{count} in {sets} sets in partition {partition}.")
+    return CheckVerdict(f"{counted(count, 'destination')} in {counted(sets, 'set')}, partition {partition}.")

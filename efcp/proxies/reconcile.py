@@ -55,8 +55,8 @@ CLOCKS_APART = timedelta(seconds=5)
 RESTARTED = "restarted"
 """In place of a cursor: the rings began anew, which empty ones do not show."""
 
-LOST = "The proxy restarted, or reported more than it keeps."
-NOT_COVERED = "Nobody looked, and the proxy has no reports of that time."
+LOST = "The proxy restarted, or its report buffer overflowed."
+NOT_COVERED = "The watcher was not running, and the proxy has no reports for this time."
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 

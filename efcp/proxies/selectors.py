@@ -95,12 +95,12 @@ class WatchedProxy:
                 return "answers for several proxies in turn"
             case Freshness.UNWATCHED:
                 return (
-                    "is not watched" if self.silent_since is None else "does not answer, and is not watched"
+                    "is not watched" if self.silent_since is None else "does not respond and is not watched"
                 )
         outcome = TryOutcome(self.contact.outcome)
         if self.silent_since is not None and outcome not in {TryOutcome.NONE, TryOutcome.ANSWERED}:
             return outcome.label
-        return "does not answer" if self.known or self.silent_since else "was not asked yet"
+        return "does not answer" if self.known or self.silent_since else "has not been contacted yet"
 
     @property
     def silent_since(self) -> datetime | None:

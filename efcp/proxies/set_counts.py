@@ -101,10 +101,12 @@ class SetOnProxy:
         if not self.watched.known:
             return "unknown"
         if not self.fresh:
-            return f"last known {self.active} of {self.loaded}" if self.loaded else "last known not held"
+            return (
+                f"last known: {self.active:,} of {self.loaded:,}" if self.loaded else "last known: not loaded"
+            )
         if not self.loaded:
-            return "not held"
-        return f"{self.active} of {self.loaded}{self.checks_words}"
+            return "not loaded"
+        return f"{self.active:,} of {self.loaded:,}{self.checks_words}"
 
     @property
     def checks(self) -> Mapping[Check, int]:
@@ -156,13 +158,12 @@ class SameCount:
         if not first.watched.known:
             return f"Unknown on {self.names}"
         if not first.loaded:
-            return f"Not held by {self.names}" if first.fresh else f"Last known: not held by {self.names}"
+            return f"Not loaded on {self.names}" if first.fresh else f"Last known: not loaded on {self.names}"
         if first.fresh and not first.active:
-            return f"No destination takes calls on {self.names} (0 of {first.loaded})"
+            return f"No active destination on {self.names} (0 of {first.loaded:,})"
         begin = "" if first.fresh else "Last known: "
-        take = "takes" if first.active == 1 else "take"
         checks = first.checks_words if first.fresh else ""
-        return f"{begin}{first.active} of {first.loaded} {take} calls on {self.names}{checks}"
+        return f"{begin}{first.active:,} of {first.loaded:,} active on {self.names}{checks}"
 
 
 def listed_names(names: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ def waits_for_others(view: View[P]) -> View[P]:
         if request.method != "POST":
             return view(request, *args, **kwargs)
         if not _request_slots.acquire(blocking=False):
-            text = f"{MOST_REQUESTS} tests are under way: try again in a few seconds. Nothing was sent."
+            text = f"{MOST_REQUESTS} tests are in progress: try again in a few seconds. Nothing was sent."
             if request.headers.get("HX-Request") == "true":
                 # htmx shows no answer that is an error.
                 return HttpResponse(f'<div class="notice notice-warning" role="alert">{text}</div>')
@@ -98,7 +98,7 @@ def begin(survey: Survey[T], actor: str) -> SharedQuestion:
     if shared is not None:
         return shared
     if not _slots.acquire(blocking=False):
-        raise QuestionsBusyError("The panel is asking the proxies for others: try again in a few seconds.")
+        raise QuestionsBusyError("The panel is busy with other queries: try again in a few seconds.")
     is_new = False
     try:
         question, is_new = _claim(survey, actor)

@@ -28,7 +28,7 @@ from efcp.proxies.polling import Poll, Pulse
 from efcp.proxies.reconcile import Continuity, ProxyAnswer, StoreOutcome, read, reconcile
 from efcp.proxies.storing import apply, contact_state, lock_proxy, stored_rows
 
-_STRANGER = "Another proxy answers at this address in turn with the one that is known."
+_STRANGER = "A different proxy answers at this address from time to time."
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,7 +275,7 @@ class Watcher:
         except Exception:
             # A fault of the panel's own with one proxy's answer must not end the watching of all others.
             log.exception("%s: the answer could not be read", watched.proxy.name)
-            return VisitResult(problem="The panel could not read the answer; its log tells why.")
+            return VisitResult(problem="The reply could not be read; see the panel's log.")
         result = store_answer(answer)
         if answer.error is not None or not isinstance(answer.value, Pulse):
             self._remember(watched, answer, result, time.monotonic() - started)

@@ -85,7 +85,7 @@ def parse_message(text: str) -> Message:
     lines = _lines(text)
     first = next(lines, None)
     if first is None:
-        raise MessageError("there is no request", 1, 1)
+        raise MessageError("the request is empty", 1, 1)
     method, request_uri = _request_line(first)
     headers = tuple(_headers(lines))
     return Message(
@@ -118,7 +118,7 @@ def _request_line(line: _Line) -> tuple[str, str]:
         raise line.error("a request begins with a method, a space, a URI, a space and SIP/2.0", 0)
     bad = next((place for place, letter in enumerate(method) if not _is_token(letter)), None)
     if bad is not None:
-        raise line.error(f"{method[bad]!r} can't be part of a method", bad)
+        raise line.error(f"{method[bad]!r} is not allowed in a method", bad)
     uri, blank, version = rest.partition(" ")
     if not uri:
         raise line.error("the request has no URI", len(method) + 1)
@@ -155,7 +155,7 @@ def _header(line: _Line, parts: list[str]) -> Header:
     bare = name.rstrip(_BLANKS)
     bad = next((place for place, letter in enumerate(bare) if not _is_token(letter)), None)
     if bad is not None or not bare:
-        raise line.error("this is no name of a header", bad or 0)
+        raise line.error("not a header name", bad or 0)
     whole = " ".join(part for part in (value.strip(_BLANKS), *parts[1:]) if part)
     lower = bare.lower()
     column = len(name) + 2 + len(value) - len(value.lstrip(_BLANKS))
@@ -189,7 +189,7 @@ def _uri_of(headers: tuple[Header, ...], name: str) -> str | None:
             raise _error_in(header, "the angle bracket is never closed", opened)
         return _given(header, header.value[opened + 1 : closed], opened + 1)
     if place:
-        raise _error_in(header, "after a quoted name the address stands in angle brackets", place)
+        raise _error_in(header, "after a quoted name, the address must be in angle brackets", place)
     end = next((at for at, letter in enumerate(header.value) if letter in ";, \t"), len(header.value))
     return _given(header, header.value[:end], 0)
 
@@ -197,7 +197,7 @@ def _uri_of(headers: tuple[Header, ...], name: str) -> str | None:
 def _given(header: Header, uri: str, place: int) -> str:
     uri = uri.strip(_BLANKS)
     if not uri:
-        raise _error_in(header, "there is no URI here", place)
+        raise _error_in(header, "URI expected", place)
     return uri
 
 

@@ -47,7 +47,7 @@ class ProbeRequest:
     def to_bytes(self) -> bytes:
         """The request on the wire. Raises ValueError where a URI can't stand in one."""
         if not (may_stand_in_request(self.uri) and may_stand_in_request(self.from_uri)):
-            raise ValueError("A URI holds what can't stand in a request.")
+            raise ValueError("A URI contains characters that are not allowed in a request.")
         lines = (
             f"{self.method} {self.uri} SIP/2.0",
             f"Via: SIP/2.0/{self.transport.upper()} {self.sent_by};branch={self.branch};rport",

@@ -103,7 +103,7 @@ def _scheme(text: str) -> tuple[str, int]:
     for urn in _URNS:
         if head == "urn:" and text[3:].startswith(f"{urn[3:]}:"):
             return urn, len(urn) + 1
-    raise UriError("Does not begin with sip: or sips:.", 0)
+    raise UriError("Must begin with sip: or sips:.", 0)
 
 
 class _State(Enum):
@@ -167,7 +167,7 @@ class _UriParser:
             transport=self.transport,
         )
 
-    def _bad(self, position: int, what: str = "This character can't stand here.") -> UriError:
+    def _bad(self, position: int, what: str = "Unexpected character.") -> UriError:
         return UriError(what, position)
 
     def _piece(self, end: int) -> str:
@@ -216,7 +216,7 @@ class _UriParser:
             self.password = self._piece(position)
             self._begin_host(position)
         elif character in ";?":
-            raise self._bad(position, "The port is no number.")
+            raise self._bad(position, "The port is not a number.")
         elif character in "[]:":
             raise self._bad(position)
 
@@ -240,7 +240,7 @@ class _UriParser:
 
     def _in_host6_end(self, character: str, position: int) -> None:
         if not self._ends_host(character, position):
-            raise self._bad(position, "Nothing but a port may follow the IPv6 address.")
+            raise self._bad(position, "Only a port may follow the IPv6 address.")
 
     def _ends_host(self, character: str, position: int) -> bool:
         after = {":": _State.PORT, ";": _State.PARAMETERS, "?": _State.HEADERS}.get(character)
@@ -259,7 +259,7 @@ class _UriParser:
             self._port_ends(position)
             self._go(_State.PARAMETERS if character == ";" else _State.HEADERS, position)
         else:
-            raise self._bad(position, "The port is no number.")
+            raise self._bad(position, "The port is not a number.")
 
     def _in_parameters(self, character: str, position: int) -> None:
         self._require_value(character, position)
@@ -297,7 +297,7 @@ class _UriParser:
         self._user_was_host(len(self.text))
 
     def _end_password_alpha(self) -> None:
-        raise UriError("The port is no number.", self.start)
+        raise UriError("The port is not a number.", self.start)
 
     def _end_host_rest(self) -> None:
         self._host_ends(len(self.text))
@@ -318,7 +318,7 @@ class _UriParser:
     def _end_headers(self) -> None:
         self.headers = self._piece(len(self.text))
         if self.headers_wrong:
-            raise UriError("A header can't hold a semicolon.", self.start)
+            raise UriError("A header can't contain a semicolon.", self.start)
 
     def _end_at_null_host(self) -> None:
         raise UriError("The host is empty or not closed.", len(self.text))

@@ -71,7 +71,7 @@ def test_an_out_of_date_form_is_kept_and_can_be_opened_again(browser: Client) ->
     again = browser.get(FORM).content.decode()
 
     assert refused.status_code == 403
-    assert f'href="{FORM}">Open the form again' in refused.content.decode()
+    assert f'href="{FORM}">Reopen form' in refused.content.decode()
     assert NOTICE in again
     assert 'value="carol"' in again
     assert not User.objects.filter(username="carol").exists()
@@ -89,5 +89,5 @@ def test_what_may_come_from_another_site_is_not_kept(origin: dict[str, str], bro
 def test_the_page_shows_what_to_do(browser: Client) -> None:
     page = browser.post(FORM, {}).content.decode()
 
-    assert "reload the page, and send it once more" in page
+    assert "reload the page and submit again" in page
     assert 'href="/cp/"' in page

@@ -48,7 +48,7 @@ def test_the_form_is_not_carried_out_and_the_sign_in_page_leads_back(client: Cli
 def test_the_sign_in_page_shows_that_nothing_is_lost(client: Client, ada: User) -> None:
     page = client.post(FORM, RECOVERED, follow=True).content.decode()
 
-    assert "What you typed comes back after you sign in." in page
+    assert "Your input is restored after you sign in." in page
 
 
 def test_after_signing_in_the_form_is_filled_and_nothing_is_saved(
@@ -143,7 +143,7 @@ def test_a_requested_page_leads_back_to_itself_and_not_to_the_page_before(client
 def test_what_is_too_large_is_dropped_with_a_message(client: Client, ada: User) -> None:
     page = client.post(FORM, RECOVERED | {"username": "x" * LARGEST}, follow=True).content.decode()
 
-    assert "too large to be kept" in page
+    assert "too large to keep" in page
     assert "comes back" not in page
     assert "xxxxxxxx" not in str(dict(client.session))
 
@@ -185,7 +185,7 @@ def test_a_browser_without_a_sign_in_keeps_nothing_and_gets_a_message(ada: User)
         Client().post(FORM, RECOVERED, headers={"Origin": "http://testserver"}, follow=True).content.decode()
     )
 
-    assert "what you sent was not kept" in page
+    assert "your input was not kept" in page
     assert "comes back" not in page
     assert not Session.objects.exists()
 

@@ -227,7 +227,7 @@ class TestPages:
 
         page = self.slowed_down(try_sign_in, name)
 
-        assert "The user name or the password is wrong. Before the next try, wait 2 seconds." in page
+        assert "Wrong user name or password. Wait 2 seconds before you try again." in page
 
     @pytest.mark.parametrize("name", ["ada", "eve"])
     def test_a_try_too_early_is_refused_alike_whether_the_name_exists(
@@ -240,7 +240,7 @@ class TestPages:
                 break
 
         assert re.search(
-            r"Too many wrong tries: this one was not looked at. Wait \d+ seconds?, then try again.",
+            r"Too many failed attempts. Wait \d+ seconds?, then try again.",
             response.content.decode(),
         )
         assert int(response.headers["Retry-After"]) > 0

@@ -41,9 +41,9 @@ def test_a_time_is_shown_with_its_zone(zone: str, text: str) -> None:
 
 def test_without_a_known_zone_times_are_in_utc(client_as: Callable[[Role | None], Client]) -> None:
     client = client_as(Role.VIEWER)
-    assert "Times in UTC" in client.get(ZONE).content.decode()
+    assert "Time zone: UTC" in client.get(ZONE).content.decode()
     User.objects.update(time_zone="Mars/Olympus")
-    assert "Times in UTC" in client.get(ZONE).content.decode()
+    assert "Time zone: UTC" in client.get(ZONE).content.decode()
 
 
 def test_the_browser_sends_its_zone_with_the_sign_in(make_user: Callable[..., User]) -> None:
@@ -53,7 +53,7 @@ def test_the_browser_sends_its_zone_with_the_sign_in(make_user: Callable[..., Us
         "/cp/accounts/sign-in/",
         {"username": "viewer", "password": PASSWORD, "time_zone": "Asia/Tokyo"},
     )
-    assert "Times in Asia/Tokyo (JST)" in client.get(ZONE).content.decode()
+    assert "Time zone: Asia/Tokyo (JST)" in client.get(ZONE).content.decode()
 
 
 def test_the_browser_may_move_to_another_zone(client_as: Callable[[Role | None], Client]) -> None:
@@ -118,7 +118,7 @@ def test_a_maintenance_is_typed_and_shown_on_one_clock(
     ends = f">{here + timedelta(hours=1):{PLAIN}} {here:%Z}</time>"
     pages = (form, "/cp/system/dispatcher/maintenance/", f"/cp/system/dispatcher/{row_id}/")
     assert [page for page in pages if ends not in client.get(page).content.decode()] == []
-    assert f"Begin, in {zone}" in client.get(form).content.decode()
+    assert f"Start ({zone}" in client.get(form).content.decode()
     record = AuditRecord.objects.get(action="maintenance")
     assert f"{here:%Y-%m-%d %H:%M:%S %Z}" in client.get(f"/cp/audit/{record.pk}/").content.decode()
 

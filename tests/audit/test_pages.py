@@ -168,7 +168,7 @@ class TestList:
         assert "weight, socket" in viewer.get(LIST).content.decode()
 
     def test_an_empty_page_reports_it(self, viewer: Client) -> None:
-        assert "Every change of a table" in viewer.get(LIST).content.decode()
+        assert "Every change to a table" in viewer.get(LIST).content.decode()
         assert "Show all" in viewer.get(LIST, {"kind": "none"}).content.decode()
 
     def test_it_costs_the_same_queries_at_any_length(

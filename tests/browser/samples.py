@@ -113,11 +113,11 @@ class Samples:
         return int(last) if last.isdigit() else 0
 
     def _ask_the_proxies(self) -> None:
-        """Ask the proxies for a translation: the first question that anybody asks."""
+        """Query proxies for a translation: the first question that anybody asks."""
         self.browser.see(self.panel.url("system/dialplan/?dpid=1"))
         self.browser.type("input", "955")
-        self.browser.press("Ask the proxies")
-        self.browser.wait_for("the proxies give")
+        self.browser.press("Query proxies")
+        self.browser.wait_for("proxies currently return")
 
     def _newest_record(self, kind: str) -> int:
         """The id of the newest audit record of that kind."""

@@ -57,7 +57,7 @@ def test_a_rule_is_moved_before_another(panel: Panel, browser: Browser) -> None:
     browser.see(panel.url("system/dialplan/?dpid=7"))
     assert expressions(browser) == ["^1", "^2", "^3"]
     browser.press("Move ^3 up")
-    browser.wait_for("^3 was moved")
+    browser.wait_for("^3 moved")
     assert expressions(browser) == ["^1", "^3", "^2"]
 
 
@@ -70,7 +70,7 @@ def test_a_saved_case_goes_red_when_a_rule_breaks_it_and_green_when_it_is_mended
     browser.see(panel.url("system/dialplan/?dpid=8"))
     browser.type("input", "7555")
     browser.wait_for("Output +1555")
-    browser.press("Save as a test case")
+    browser.press("Save as test case")
     browser.wait_for("passes")
     browser.see(panel.url("system/dialplan/?dpid=8"))
     browser.press("Edit")
@@ -78,11 +78,11 @@ def test_a_saved_case_goes_red_when_a_rule_breaks_it_and_green_when_it_is_mended
     browser.type("repl_exp", "+44\\1")
     browser.wait_for("fails +44555")
     browser.press("Save")
-    browser.wait_for("Test case “7555” fails: “+44555” comes out. Expected: “+1555”. It passed before.")
+    browser.wait_for("Test case “7555” fails: output “+44555”. Expected: “+1555”. It passed before.")
     browser.press("Edit")
     browser.wait_for("Edit rule")
     browser.type("repl_exp", "+1\\1")
-    browser.wait_for("all would pass, 1 again")
+    browser.wait_for("all would pass, 1 fixed")
     browser.press("Save")
     browser.wait_for_row("7555", "passes")
     assert browser.problems() == []
@@ -94,14 +94,14 @@ def test_a_rule_is_reloaded_and_the_proxy_gives_what_the_table_would(panel: Pane
     add_rule(panel, browser, 9, match_exp="^9([0-9]+)$", subst_exp="^9(.*)$", repl_exp="+9\\1")
     browser.see(panel.url("system/dialplan/?dpid=9"))
     browser.type("input", "955")
-    browser.press("Ask the proxies")
-    browser.wait_for("it was not reloaded since that change")
+    browser.press("Query proxies")
+    browser.wait_for("not reloaded since that change")
     browser.press("Reload proxies")
-    browser.wait_for("What the proxies hold now")
+    browser.wait_for("Loaded on the proxies")
     browser.press("Reload")
     browser.wait_for("Reloaded")
     browser.see(panel.url("system/dialplan/?dpid=9"))
     browser.type("input", "955")
-    browser.press("Ask the proxies")
+    browser.press("Query proxies")
     browser.wait_for("the same")
     assert browser.problems() == []

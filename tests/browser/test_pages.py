@@ -137,7 +137,7 @@ def test_a_field_shows_its_findings_while_it_is_typed(panel: Panel, browser: Bro
     sign_in(panel, browser)
     browser.see(panel.url("system/dispatcher/add/"))
     browser.type("destination", "sip:u@10.0.0.1;lr")
-    browser.wait_for("builds a wrong next hop")
+    browser.wait_for("give a wrong next hop")
     browser.type("destination", "sip:10.0.0.1;transport=tls")
     browser.wait_for("proto_tls")
     browser.type("weight", "70000")

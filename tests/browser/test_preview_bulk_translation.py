@@ -47,7 +47,7 @@ def test_a_log_of_numbers_shows_which_rules_are_never_hit(
     browser.press("Upload")
     browser.wait_for("First rows of numbers.csv")
     browser.see(panel.url("preview/numbers/"))
-    browser.press("Translate its numbers")
+    browser.press("Translate numbers")
     browser.type("dpid", "22")
     browser.choose("column", "called")
     browser.press("Translate")

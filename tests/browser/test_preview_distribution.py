@@ -27,9 +27,9 @@ def test_generated_calls_are_counted_memory_beside_table(panel: Panel, browser: 
     browser.type("calls", "500")
     browser.press("Count")
     browser.wait_for("500 calls")
-    assert "The memory of trial" in browser.text
-    assert "The table, as trial would load it" in browser.text
-    assert "calls go elsewhere" in browser.text or "No call goes elsewhere" in browser.text
+    assert "Live on trial" in browser.text
+    assert "Table as loaded by trial" in browser.text
+    assert "calls move" in browser.text or "No calls move" in browser.text
     assert browser.problems() == []
 
 
@@ -44,7 +44,7 @@ def test_a_log_is_uploaded_and_counted_and_its_pages_fit_a_phone(
     browser.wait_for("First rows of calls.csv")
     assert "00000001@example.org" in browser.text
     browser.press("Count")
-    browser.wait_for(f"{CALLS:,} calls, 1 broken rows left out")
+    browser.wait_for(f"{CALLS:,} calls, 1 invalid row skipped")
     assert "1 column instead of 2" in browser.text
     assert browser.problems() == []
     metrics = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}

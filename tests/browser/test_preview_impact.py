@@ -13,7 +13,7 @@ def test_an_edit_shows_its_effect_while_it_is_typed(panel: Panel, browser: Brows
     sign_in(panel, browser)
     browser.see(panel.url("system/dispatcher/5/edit/"))
     browser.type("weight", "3").send_keys(Keys.TAB)
-    browser.wait_for("of the calls move")
+    browser.wait_for("of calls move")
     browser.wait_for_row("sip:127.0.0.1", "75.0 %")
     assert browser.problems() == []
 
@@ -22,8 +22,8 @@ def test_an_edit_shows_its_effect_while_it_is_typed(panel: Panel, browser: Brows
 def test_deleting_and_a_state_show_who_takes_over(panel: Panel, browser: Browser) -> None:
     sign_in(panel, browser)
     browser.see(panel.url("system/dispatcher/5/delete/"))
-    browser.wait_for("takes over every call of the set")
+    browser.wait_for("takes all calls of the set")
     browser.see(panel.url("system/dispatcher/5/state/"))
     browser.driver.find_element(By.CSS_SELECTOR, "input[name=state][value=inactive]").click()
-    browser.wait_for("takes over every call of the set")
+    browser.wait_for("takes all calls of the set")
     assert browser.problems() == []

@@ -44,10 +44,12 @@ def test_a_route_of_a_checked_script_is_picked_in_a_preview(panel: Panel, browse
     browser.wait_for("kept for the previews")
     browser.see(panel.url("preview/"))
     browser.choose("route", "route[to_media]: set 1, algorithm 4, flags f (pasted:1)")
-    browser.press("Take it")
-    browser.wait_for("marks what failed as inactive, tries the next, and is not armed again")
+    browser.press("Apply")
+    browser.wait_for(
+        "marks failed destinations as inactive, tries the next destination, but is not armed again"
+    )
     assert browser.driver.find_element(By.NAME, "algorithm").get_property("value") == "4"
     browser.type("failures", "3")
     browser.press("Preview")
-    browser.wait_for("is not armed again: the caller gets this answer")
+    browser.wait_for("is not armed again: the caller gets this reply")
     assert browser.problems() == []

@@ -56,4 +56,4 @@ def test_the_board_shows_when_the_panel_no_longer_answers(browser: Browser) -> N
         browser.see(panel.url("system/dispatcher/state/"))
         browser.wait_for("vbb-3")
     browser.driver.execute_script("document.getElementById('board').dataset.staleAfter = 3")
-    browser.wait_for("This page gets no answer from the panel")
+    browser.wait_for("The panel is not responding")

@@ -45,7 +45,7 @@ def test_a_bad_setting_ends_gunicorn_with_one_line_and_without_a_trace(tmp_path:
 def test_nothing_starts_on_a_site_without_a_secret_key(command: str, tmp_path: Path) -> None:
     ended = manage(command, {"DATABASE_URL": "mysql://u:p@127.0.0.1:9/opensips"}, folder=tmp_path)
     assert ended.returncode == 2
-    assert ended.stderr.startswith("EFCP_SECRET_KEY is not set.")
+    assert ended.stderr.startswith("EFCP_SECRET_KEY is not set")
     assert ended.stderr.count("\n") == 1
 
 

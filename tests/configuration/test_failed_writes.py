@@ -75,7 +75,7 @@ def test_a_table_lock_that_is_not_free_refuses_the_write_and_offers_to_send_it_a
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
     assert "The database is busy" in page
-    assert "Nothing was written" in page
+    assert "Nothing was saved" in page
     assert Destination.objects.count() == 0
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page))
     again = {name: fields[name] for name in NEW}
@@ -185,4 +185,4 @@ def test_a_cut_connection_is_reported_by_whether_it_wrote(
         assert "sip:10.0.0.1 in set 1" in page
     else:
         assert answer.status_code == 503
-        assert "Nothing was written" in page
+        assert "Nothing was saved" in page

@@ -103,8 +103,8 @@ def test_a_page_that_only_reads_never_denies_the_save_that_led_to_it(client: Cli
     client.raise_request_exception = False
     client.cookies["sessionid"] = "abcdefghijklmnopqrstuvwxyz012345"
     page = client.get(reverse("dispatcher:list")).content.decode()
-    assert "Nothing was written" not in page
-    assert "What was saved before it stays saved" in page
+    assert "Nothing was saved" not in page
+    assert "Nothing you saved is lost" in page
 
 
 @pytest.fixture
@@ -147,5 +147,5 @@ def test_a_database_that_goes_away_during_a_save_leaves_nothing_half_written(
         answer = client.post(reverse("dispatcher:add"), NEW)
     connection.close()
     assert answer.status_code == 503
-    assert "Nothing was written" in answer.content.decode()
+    assert "Nothing was saved" in answer.content.decode()
     assert (Destination.objects.count(), AuditRecord.objects.count()) == before

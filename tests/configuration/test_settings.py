@@ -14,26 +14,34 @@ BAD = [
     ("DATABASE_URL", "oracle://u:p@h/x", "DATABASE_URL must begin with sqlite:// or mysql://."),
     ("DATABASE_URL", "mysql://h/x", "DATABASE_URL must look like mysql://user:password@host:port/name."),
     ("DATABASE_URL", "mysql://u:p@h", "DATABASE_URL must look like mysql://user:password@host:port/name."),
-    ("DATABASE_URL", "mysql://u:p@h:99999/x", "DATABASE_URL is no URL."),
-    ("DATABASE_URL", "mysql://u:p@[::1/x", "DATABASE_URL is no URL."),
+    ("DATABASE_URL", "mysql://u:p@h:99999/x", "DATABASE_URL is not a URL."),
+    ("DATABASE_URL", "mysql://u:p@[::1/x", "DATABASE_URL is not a URL."),
     (
         "DATABASE_URL",
         "mysql://u:p@ss/w#rd@h/x",
-        "DATABASE_URL has an @ behind the host. In user name and password",
+        "DATABASE_URL has an @ after the host. In user name and password",
     ),
-    ("DATABASE_URL", "mysql://u:p@ss/w@h/x", "DATABASE_URL has an @ behind the host."),
-    ("DATABASE_URL", "mysql://u:12#w@h/x", "DATABASE_URL has an @ behind the host."),
-    ("DATABASE_URL", "mysql://u:12?w@h/x", "DATABASE_URL has an @ behind the host."),
-    ("DATABASE_URL", "mysql://u:p/w@h/x", "DATABASE_URL is no URL. In user name and password write @ as %40"),
-    ("DATABASE_URL", "mysql://u:p[w@h/x", "DATABASE_URL is no URL. In user name and password write @ as %40"),
-    ("DATABASE_URL", "mysql://u:p@ss/w/x", "DATABASE_URL has a / in the name of the schema."),
+    ("DATABASE_URL", "mysql://u:p@ss/w@h/x", "DATABASE_URL has an @ after the host."),
+    ("DATABASE_URL", "mysql://u:12#w@h/x", "DATABASE_URL has an @ after the host."),
+    ("DATABASE_URL", "mysql://u:12?w@h/x", "DATABASE_URL has an @ after the host."),
+    (
+        "DATABASE_URL",
+        "mysql://u:p/w@h/x",
+        "DATABASE_URL is not a URL. In user name and password write @ as %40",
+    ),
+    (
+        "DATABASE_URL",
+        "mysql://u:p[w@h/x",
+        "DATABASE_URL is not a URL. In user name and password write @ as %40",
+    ),
+    ("DATABASE_URL", "mysql://u:p@ss/w/x", "DATABASE_URL has a / in the schema name."),
     (
         "DATABASE_URL",
         "mysql://u:p@h/x?ssl_ca=/x.pem",
-        "DATABASE_URL takes no options: leave out what follows",
+        "DATABASE_URL takes no options: remove what follows",
     ),
-    ("DATABASE_URL", "mysql://u:p@h/x#rd", "DATABASE_URL takes no options: leave out what follows"),
-    ("DATABASE_URL", "sqlite:///var/x.db?timeout=5", "DATABASE_URL takes no options: leave out what follows"),
+    ("DATABASE_URL", "mysql://u:p@h/x#rd", "DATABASE_URL takes no options: remove what follows"),
+    ("DATABASE_URL", "sqlite:///var/x.db?timeout=5", "DATABASE_URL takes no options: remove what follows"),
     ("DATABASE_URL", "sqlite://", "DATABASE_URL must look like sqlite:///relative/path or"),
     ("DATABASE_URL", "sqlite://var/x.db", "DATABASE_URL must look like sqlite:///relative/path or"),
     ("EFCP_SECRET_KEY", "short", "EFCP_SECRET_KEY is too short: at least 32 characters."),
@@ -46,21 +54,25 @@ BAD = [
     ("EFCP_PORT", "65536", "EFCP_PORT is '65536'; it must be"),
     ("EFCP_PORT", "-1", "EFCP_PORT is '-1'; it must be"),
     ("EFCP_PORT", "８０００", "EFCP_PORT is '８０００'; it must be"),
-    ("EFCP_ALLOWED_HOSTS", "*", "EFCP_ALLOWED_HOSTS holds '*'; it takes host names, divided by commas."),
-    ("EFCP_ALLOWED_HOSTS", "a.example.org,b/c", "EFCP_ALLOWED_HOSTS holds 'b/c'; it takes"),
-    ("EFCP_ALLOWED_HOSTS", "a.example.org:80", "EFCP_ALLOWED_HOSTS holds 'a.example.org:80'; it takes"),
+    ("EFCP_ALLOWED_HOSTS", "*", "EFCP_ALLOWED_HOSTS contains '*'; it takes comma-separated host names."),
+    ("EFCP_ALLOWED_HOSTS", "a.example.org,b/c", "EFCP_ALLOWED_HOSTS contains 'b/c'; it takes"),
+    ("EFCP_ALLOWED_HOSTS", "a.example.org:80", "EFCP_ALLOWED_HOSTS contains 'a.example.org:80'; it takes"),
     ("EFCP_URL", "panel.example.org", "EFCP_URL is 'panel.example.org'; it must look like https://"),
     ("EFCP_URL", "https://", "EFCP_URL is 'https://'; it must look like https://"),
     ("EFCP_URL", "https://[::1", "EFCP_URL is 'https://[::1'; it must look like https://"),
     ("EFCP_URL", "https://h:99999", "EFCP_URL is 'https://h:99999'; it must look like https://"),
-    ("EFCP_URL", "https://me:hush@h", "EFCP_URL is not to hold a user or a password."),
-    ("EFCP_URL", "https://h/panel", "EFCP_URL is the origin alone: the panel always lives under /cp/."),
-    ("EFCP_URL", "https://h/?a=1", "EFCP_URL is the origin alone: the panel always lives under /cp/."),
+    ("EFCP_URL", "https://me:hush@h", "EFCP_URL must not contain a user name or password."),
+    ("EFCP_URL", "https://h/panel", "EFCP_URL must be the origin only: the panel is always under /cp/."),
+    ("EFCP_URL", "https://h/?a=1", "EFCP_URL must be the origin only: the panel is always under /cp/."),
     ("EFCP_URL", "http://panel.example.org", "EFCP_URL begins with http://, so passwords would travel"),
-    ("EFCP_TRUSTED_PROXIES", "10.0.0.0/33", "EFCP_TRUSTED_PROXIES holds '10.0.0.0/33'; it takes addresses"),
-    ("EFCP_PROXY_NETWORKS", "10.0.0.1/8", "EFCP_PROXY_NETWORKS holds '10.0.0.1/8'; it takes addresses"),
-    ("EFCP_WEBHOOK_NETWORKS", "hooks", "EFCP_WEBHOOK_NETWORKS holds 'hooks'; it takes addresses"),
-    ("EFCP_TRUSTED_PROXIES", "127.0.0.1,front", "EFCP_TRUSTED_PROXIES holds 'front'; it takes addresses"),
+    (
+        "EFCP_TRUSTED_PROXIES",
+        "10.0.0.0/33",
+        "EFCP_TRUSTED_PROXIES contains '10.0.0.0/33'; it takes addresses",
+    ),
+    ("EFCP_PROXY_NETWORKS", "10.0.0.1/8", "EFCP_PROXY_NETWORKS contains '10.0.0.1/8'; it takes addresses"),
+    ("EFCP_WEBHOOK_NETWORKS", "hooks", "EFCP_WEBHOOK_NETWORKS contains 'hooks'; it takes addresses"),
+    ("EFCP_TRUSTED_PROXIES", "127.0.0.1,front", "EFCP_TRUSTED_PROXIES contains 'front'; it takes addresses"),
     ("EFCP_INSECURE_HTTP", "maybe", "EFCP_INSECURE_HTTP is 'maybe'; it must be 1 or 0."),
     ("EFCP_SANDBOX", "2", "EFCP_SANDBOX is '2'; it must be 1 or 0."),
     ("EFCP_UPLOAD_MAX", "2", "EFCP_UPLOAD_MAX is '2'; it must be a size such as 500M or 2G."),
@@ -73,10 +85,10 @@ BAD = [
     (
         "EFCP_METRICS_TOKEN",
         "short",
-        "EFCP_METRICS_TOKEN can't be used: it needs at least 16 ASCII characters.",
+        "EFCP_METRICS_TOKEN needs at least 16 ASCII characters.",
     ),
     ("EFCP_SMTP_URL", "mail.example.org", "EFCP_SMTP_URL must look like smtp://host"),
-    ("EFCP_SMTP_URL", "smtp://mail.example.org:x", "EFCP_SMTP_URL is no URL."),
+    ("EFCP_SMTP_URL", "smtp://mail.example.org:x", "EFCP_SMTP_URL is not a URL."),
     ("EFCP_EVENT_ADDRESS", "panel.example", "EFCP_EVENT_ADDRESS is 'panel.example'; it must be an address"),
     ("EFCP_EVENT_PORT", "65536", "EFCP_EVENT_PORT is '65536'; it must be a whole number from 0 to 65535."),
     ("EFCP_WATCH_INTERVAL", "0", "EFCP_WATCH_INTERVAL is '0'; it must be a whole number from 1"),
@@ -139,28 +151,26 @@ def test_a_file_that_is_missing_is_named(trial: dict[str, str]) -> None:
 def test_a_file_that_is_no_text_is_named(trial: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(b"\xff" * 40)
     message = refusal(trial | {"EFCP_SECRET_KEY_FILE": str(tmp_path / "key")})
-    assert (
-        message == f"EFCP_SECRET_KEY_FILE names {tmp_path / 'key'}, which can't be read: it is no UTF-8 text."
-    )
+    assert message == f"EFCP_SECRET_KEY_FILE names {tmp_path / 'key'}, which can't be read: not valid UTF-8."
 
 
 def test_a_setting_that_is_given_in_both_ways_is_refused(trial: dict[str, str]) -> None:
     message = refusal(trial | {"EFCP_SECRET_KEY": KEY, "EFCP_SECRET_KEY_FILE": "/run/secrets/key"})
-    assert message == "EFCP_SECRET_KEY and EFCP_SECRET_KEY_FILE are both set; set one of them."
+    assert message == "EFCP_SECRET_KEY and EFCP_SECRET_KEY_FILE are both set; set only one."
 
 
 @pytest.mark.parametrize("url", [SITE["DATABASE_URL"], "sqlite:////var/lib/efcp/efcp.sqlite3"])
 def test_outside_the_trial_nothing_starts_without_a_secret_key(url: str, trial: dict[str, str]) -> None:
-    assert refusal(trial | {"DATABASE_URL": url}).startswith("EFCP_SECRET_KEY is not set.")
+    assert refusal(trial | {"DATABASE_URL": url}).startswith("EFCP_SECRET_KEY is not set")
 
 
 def test_a_data_folder_that_cannot_be_created_is_named() -> None:
-    assert refusal({"EFCP_DATA_DIR": "/proc/efcp"}).startswith("EFCP_DATA_DIR: /proc/efcp can't be written:")
+    assert refusal({"EFCP_DATA_DIR": "/proc/efcp"}).startswith("EFCP_DATA_DIR: can't write to /proc/efcp:")
 
 
 def test_an_emptied_trial_key_is_not_signed_with(trial: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "secret-key").touch()
-    assert refusal(trial).startswith(f"EFCP_DATA_DIR: {tmp_path / 'secret-key'} holds no key;")
+    assert refusal(trial).startswith(f"EFCP_DATA_DIR: {tmp_path / 'secret-key'} contains no key;")
 
 
 def test_without_settings_it_is_the_trial_on_loopback(trial: dict[str, str], tmp_path: Path) -> None:

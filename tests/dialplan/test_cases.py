@@ -77,7 +77,7 @@ def test_an_edit_shows_which_cases_fail_now(administrator: Client, national: int
     answer = administrator.post(
         reverse("dialplan:edit", args=[national]), typed(repl_exp="0049\\1", original=original)
     )
-    words = "Test case “0301” fails: “0049301” comes out. Expected: “+49301”. It passed before."
+    words = "Test case “0301” fails: output “0049301”. Expected: “+49301”. It passed before."
     assert words in messages(answer)
 
 
@@ -106,7 +106,7 @@ def test_moving_a_rule_shows_which_cases_fail_now(
 
 def test_the_confirmation_of_a_delete_shows_what_breaks(administrator: Client, national: int) -> None:
     page = administrator.get(reverse("dialplan:delete", args=[national])).content.decode()
-    assert "1 of 1 would fail that passes now" in page
+    assert "1 of 1 would break" in page
 
 
 def test_disabling_and_deleting_a_rule_run_the_cases_too(administrator: Client, national: int) -> None:
@@ -129,7 +129,7 @@ def test_the_form_shows_what_a_rule_that_is_not_saved_would_break(
     answer = administrator.post(address, typed(repl_exp="0049\\1"))
     (checked,) = answer.context["effect"].checked
     assert (checked.passes, checked.dry_run.output) == (False, "0049301")
-    assert "1 of 1 would fail that passes now" in answer.content.decode()
+    assert "1 of 1 would break" in answer.content.decode()
 
 
 def test_the_form_shows_what_a_rule_that_is_not_saved_would_mend(
@@ -138,7 +138,7 @@ def test_the_form_shows_what_a_rule_that_is_not_saved_would_mend(
     services.save(1, "99", "+99", SOMEBODY)
     added = typed(match_exp="^99$", subst_exp="", repl_exp="+99")
     answer = administrator.post(reverse("dialplan:cases-with-rule"), added)
-    assert "all would pass, 1 again" in answer.content.decode()
+    assert "all would pass, 1 fixed" in answer.content.decode()
 
 
 def test_an_invalid_rule_runs_no_case(administrator: Client, national: int) -> None:

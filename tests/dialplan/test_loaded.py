@@ -87,7 +87,7 @@ def test_after_a_reload_nothing_is_pending(proxy: Proxy, add_rule: AddRule, admi
     reload(proxy)
     assert (pending().count, pending().why) == (0, "")
     assert markers(administrator) == [()]
-    assert "As the table" in administrator.get(reverse("dialplan:pending")).content.decode()
+    assert "Up to date" in administrator.get(reverse("dialplan:pending")).content.decode()
 
 
 def test_a_rule_that_was_added_is_not_loaded(proxy: Proxy, add_rule: AddRule, administrator: Client) -> None:
@@ -158,8 +158,8 @@ def test_what_was_loaded_from_elsewhere_is_unknown(
     reload(proxy)
     load_by_hand(proxy)
     assert pending().count == 0
-    assert "not by this panel" in pending().why
-    assert "Can't be told" in administrator.get(reverse("dialplan:pending")).content.decode()
+    assert "outside this panel" in pending().why
+    assert ">Unknown<" in administrator.get(reverse("dialplan:pending")).content.decode()
 
 
 def test_what_was_changed_here_after_a_load_by_other_hands_is_not_loaded(
@@ -184,7 +184,7 @@ def test_a_change_that_was_taken_back_is_none(proxy: Proxy, add_rule: AddRule) -
 def test_a_count_that_the_table_does_not_have_differs(proxy: Proxy, add_rule: AddRule) -> None:
     add_rule("^0")
     load_by_hand(proxy, rules=3)
-    assert pending().differs == "It read 3 rules, and the table has 1."
+    assert pending().differs == "It read 3 rules, the table has 1."
 
 
 def test_proxies_that_differ_are_named(proxy: Proxy, add_rule: AddRule, administrator: Client) -> None:
@@ -202,4 +202,4 @@ def test_a_silent_proxy_is_not_compared(db: None, add_rule: AddRule, administrat
     reload(silent)
     add_rule("^0")
     assert markers(administrator) == [()]
-    assert "Unknown now" in administrator.get(reverse("dialplan:pending")).content.decode()
+    assert "Currently unknown" in administrator.get(reverse("dialplan:pending")).content.decode()

@@ -77,8 +77,8 @@ def test_what_is_added_stands_in_the_table(administrator: Client) -> None:
         ("destination", "sip:u@10.0.0.1;lr", "wrong next hop"),
         ("destination", "sip:10.0.0.1\x00", "Null"),
         ("destination", "sip:" + "x" * 300, "192"),
-        ("destination", "sip:[gggg::1]", "drop"),
-        ("weight", "abc", "no number"),
+        ("destination", "sip:[gggg::1]", "reject"),
+        ("weight", "abc", "not a number"),
         ("weight", "65536", "16 bits"),
         ("weight", "fs://nonsense/", "fs://user:password@host:port"),
         ("setid", "-1", "greater than or equal to 0"),
@@ -91,7 +91,7 @@ def test_what_is_added_stands_in_the_table(administrator: Client) -> None:
         ("description", "x" * 65, "64"),
         ("description", "a\x07b", "control character"),
         ("attrs", "x" * 129, "128"),
-        ("socket", "udp:", "no socket"),
+        ("socket", "udp:", "not a valid socket"),
     ],
 )
 def test_what_a_proxy_would_not_load_as_written_is_refused_at_its_field(
@@ -112,8 +112,8 @@ def test_what_a_proxy_would_not_load_as_written_is_refused_at_its_field(
         ({"weight": "0"}, "weight", "Weight 0"),
         ({"destination": "sip:10.0.0.1;transport=tls"}, "destination", "proto_tls"),
         ({"destination": "sip:1.2.3"}, "destination", "1.2.0.3"),
-        ({"socket": "udp:10.1.1.1:5060"}, "socket", "ignores the socket"),
-        ({"state": "1"}, "state", "would take calls"),
+        ({"socket": "udp:10.1.1.1:5060"}, "socket", "unless it listens there, it ignores"),
+        ({"state": "1"}, "state", "would receive calls"),
         ({}, "setid", "only destination"),
     ],
 )
@@ -142,7 +142,7 @@ def test_attributes_that_are_fields_of_their_own_are_warned_of(
 ) -> None:
     headers = {"HX-Trigger-Name": "attrs"}
     page = administrator.post(reverse("dispatcher:check"), NEW | {"attrs": attrs}, headers=headers)
-    message = f"{column} is a field of its own" if column else "is a field of its own"
+    message = f"{column} has its own field" if column else "has its own field"
     assert (message in page.content.decode()) is (column is not None)
 
 
@@ -151,7 +151,7 @@ def test_weights_beyond_16_bits_are_a_warning(administrator: Client, add_row: Ad
     headers = {"HX-Trigger-Name": "weight"}
     checked = administrator.post(reverse("dispatcher:check"), NEW | {"weight": "40000"}, headers=headers)
     message = unescape(checked.content.decode())
-    assert "sum to 80000" in message
+    assert "add up to 80,000" in message
     assert "instead of 50 %" in message
 
 
@@ -175,13 +175,13 @@ def test_no_answer_about_a_name_is_a_warning(db: None) -> None:
     environment = replace(form_environment(), resolve=lambda _host, _port, _transport: None)
     form = DestinationForm(data, environment=environment)
     assert form.is_valid()
-    assert "No answer about the name" in form.warnings["destination"][0].text
+    assert "No DNS answer for" in form.warnings["destination"][0].text
 
 
 def test_a_form_that_is_sent_twice_adds_one_row(administrator: Client) -> None:
     administrator.post(reverse("dispatcher:add"), NEW)
     second = administrator.post(reverse("dispatcher:add"), NEW)
-    assert "has the same set and URI already" in second.content.decode()
+    assert "already has this set and URI" in second.content.decode()
     assert Destination.objects.count() == 1
 
 
@@ -201,20 +201,20 @@ def test_a_row_that_has_a_twin_is_edited_like_any_other(
     page = unescape(post(administrator, url, description="carrier A", weight="5"))
     row = Destination.objects.get(pk=twins[which])
     assert (row.description, row.weight) == ("carrier A", "5")
-    assert f"Row {twins[1 - which]} has the same set and URI: over MI only the first" in page
+    assert f"Row {twins[1 - which]} has the same set and URI; only the first" in page
 
 
 def test_a_twin_may_be_moved_away_and_not_back(administrator: Client, twins: tuple[int, int]) -> None:
     url = reverse("dispatcher:edit", args=[twins[1]])
     post(administrator, url, setid="4")
     assert Destination.objects.get(pk=twins[1]).setid == 4
-    assert "has the same set and URI already" in post(administrator, url, setid="3")
+    assert "already has this set and URI" in post(administrator, url, setid="3")
     assert Destination.objects.get(pk=twins[1]).setid == 4
 
 
 def test_an_edit_that_changes_nothing_writes_nothing(administrator: Client, add_row: AddRow) -> None:
     url = reverse("dispatcher:edit", args=[add_row("sip:10.0.0.1")])
-    assert "Nothing was changed" in post(administrator, url)
+    assert "No changes" in post(administrator, url)
     assert AuditRecord.objects.filter(action="edit").count() == 0
 
 
@@ -226,7 +226,7 @@ def test_the_second_of_two_editors_sees_both_versions_and_may_insist(
     typed = form_of(administrator, url) | {"weight": "5"}
     post(administrator, url, weight="7")
     conflict = administrator.post(url, typed).content.decode()
-    assert "Nothing was saved" in conflict
+    assert "Not saved" in conflict
     assert "<td>5</td><td>7</td>" in conflict
     assert Destination.objects.get(pk=row_id).weight == "7"
     renewed = unescape(re.search(r'name="original" value="([^"]*)"', conflict)[1])  # type: ignore[index]
@@ -240,7 +240,7 @@ def test_an_edited_state_is_reported_to_change_no_loaded_destination(
     row_id = add_row("sip:10.0.0.1")
     hold(proxy, "sip:10.0.0.1")
     url = reverse("dispatcher:edit", args=[row_id])
-    assert "keeps its own state" in unescape(post(administrator, url, state="1"))
+    assert "have this destination keep its state" in unescape(post(administrator, url, state="1"))
 
 
 def test_a_clone_is_the_form_filled_and_adds_a_second_row(administrator: Client, add_row: AddRow) -> None:
@@ -256,14 +256,14 @@ def test_deleting_needs_confirmation_and_shows_what_the_set_loses(
     row_id = add_row("sip:10.0.0.1", weight="1")
     add_row("sip:10.0.0.2", weight="3")
     url = reverse("dispatcher:delete", args=[row_id])
-    assert "25 % of its calls" in " ".join(administrator.get(url).content.decode().split())
+    assert "25 % of the set's calls" in " ".join(administrator.get(url).content.decode().split())
     assert "was deleted" in post(administrator, url, reason="old")
     assert Destination.objects.count() == 1
 
 
 def test_deleting_the_last_one_is_reported_to_leave_none(administrator: Client, add_row: AddRow) -> None:
     url = reverse("dispatcher:delete", args=[add_row("sip:10.0.0.1")])
-    assert "Its only destination" in administrator.get(url).content.decode()
+    assert "The only destination" in administrator.get(url).content.decode()
 
 
 def test_deleting_what_became_another_destination_is_refused(administrator: Client, add_row: AddRow) -> None:
@@ -271,7 +271,7 @@ def test_deleting_what_became_another_destination_is_refused(administrator: Clie
     url = reverse("dispatcher:delete", args=[row_id])
     form = form_of(administrator, url)
     Destination.objects.filter(pk=row_id).update(destination="sip:10.0.0.7")
-    assert "Nothing was deleted" in administrator.post(url, form).content.decode()
+    assert "Not deleted" in administrator.post(url, form).content.decode()
     assert Destination.objects.count() == 1
 
 

@@ -152,7 +152,7 @@ def test_the_share_now_and_after_a_reload_differ_where_a_row_is_not_loaded(
 def test_weights_beyond_16_bits_are_reported(viewer: Client, add_row: AddRow) -> None:
     for number in (1, 2, 3):
         add_row(f"sip:10.0.0.{number}", weight="40000")
-    assert "weights sum to 120000, above 65535" in shown(viewer)
+    assert "weights add up to 120,000, above 65,535" in shown(viewer)
 
 
 def test_a_row_shows_that_it_is_not_loaded(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
@@ -203,9 +203,9 @@ def test_a_silent_proxy_s_state_is_last_known_and_counts_nowhere(viewer: Client,
     add_row("sip:10.0.0.1")
     hold(silent, "sip:10.0.0.1")
     page = shown(viewer)
-    assert "edge-9</b> does not answer in time" in page
+    assert "edge-9</b> does not respond in time" in page
     assert "Last known: active" in page
-    assert "Last known: 1 of 1 takes calls on edge-9" in page
+    assert "Last known: 1 of 1 active on edge-9" in page
     assert ">sip:10.0.0.1<" not in shown(viewer, "?live=active")
 
 
@@ -242,9 +242,9 @@ def test_rows_gone_from_the_table_are_left_out_of_filtered_lists(
 @pytest.mark.parametrize(
     ("probing", "look", "words"),
     [
-        ("all", "checked", "checked"),
-        ("none", "unchecked", "never checked"),
-        ("", "maybe-checked", "check unknown"),
+        ("all", "checked", "probed"),
+        ("none", "unchecked", "not probed"),
+        ("", "maybe-checked", "probing unknown"),
     ],
 )
 def test_active_shows_whether_it_is_checked(
@@ -260,11 +260,11 @@ def test_active_shows_whether_it_is_checked(
 
 def test_the_header_names_the_proxies_that_it_counts(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
     add_row("sip:10.0.0.1")
-    assert "Not held by edge-1" in shown(viewer)
+    assert "Not loaded on edge-1" in shown(viewer)
     hold(proxy, "sip:10.0.0.1")
     hold(make_proxy("edge-2"), "sip:10.0.0.1", state="inactive")
     page = shown(viewer)
-    assert page.index("No destination takes calls on edge-2") < page.index("1 of 1 takes calls on edge-1")
+    assert page.index("No active destination on edge-2") < page.index("1 of 1 active on edge-1")
 
 
 def test_the_same_uri_in_two_sets_has_a_state_in_each(viewer: Client, add_row: AddRow, proxy: Proxy) -> None:
@@ -400,8 +400,8 @@ def test_more_proxies_than_columns_are_counted_marked_and_named(viewer: Client, 
     assert page.count('<td class="live"') == 2 * MAX_PROXY_COLUMNS
     assert f"2 of {len(proxies)} proxies have no column here" in page
     assert "<b>edge-13</b> answers" in page
-    assert "2 of 2 take calls on edge-01, edge-02, edge-03 and 10 more" in page
-    assert "Not held by edge-14" in page
+    assert "2 of 2 active on edge-01, edge-02, edge-03 and 10 more" in page
+    assert "Not loaded on edge-14" in page
     assert ">not loaded<" in page
     assert ">sip:10.0.0.1<" in shown(viewer, "?live=absent")
     ProxyContact.objects.filter(proxy=proxies[-1]).update(failing_since=timezone.now())
@@ -433,7 +433,7 @@ def test_silent_proxies_are_one_notice_that_opens(viewer: Client, add_row: AddRo
         if number:
             ProxyContact.objects.filter(proxy=proxy).update(failing_since=timezone.now())
     page = shown(viewer)
-    assert "<b>7 of 8 proxies do not answer.</b>" in page
+    assert "<b>7 of 8 proxies are not responding.</b>" in page
     assert page.count('class="notice notice-warning"') == 1
 
 

@@ -27,7 +27,7 @@ def test_the_worst_proxy_counts_and_is_named(client_as: ClientAs, add_row: AddRo
     loss = loss_of(DestinationRow.of(Destination.objects.get(pk=row_id)))
     assert (loss.no_active_left, loss.share, loss.where) == (True, 100.0, "edge-2")
     page = client_as(Role.ADMINISTRATOR).get(reverse("dispatcher:delete", args=[row_id])).text
-    assert "Its last active destination on edge-2" in page
+    assert "The last active destination on edge-2" in page
 
 
 def test_without_an_answering_proxy_the_table_counts(add_row: AddRow) -> None:

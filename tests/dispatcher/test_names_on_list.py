@@ -65,7 +65,7 @@ def test_a_name_that_does_not_resolve_gets_no_calls(
     line = lines()[URI]
     assert (line.share_text, line.left_out) == (
         "0 %",
-        "The name gw.example.test does not resolve: the proxy would drop the destination.",
+        "gw.example.test does not resolve: the proxy would reject the destination.",
     )
 
 
@@ -81,8 +81,8 @@ def test_what_no_load_takes_is_named_with_its_reason_where_it_is_not_loaded(
 ) -> None:
     add_row("10.0.0.1")
     page = shown(viewer, "?live=absent")
-    assert "not loaded: no load takes it" in page
-    assert "The proxy would drop it:" in page
+    assert "not loaded: rejected" in page
+    assert "The proxy would reject this row:" in page
 
 
 def test_a_name_that_stopped_resolving_shows_since_when_and_that_a_load_drops_it(
@@ -92,8 +92,8 @@ def test_a_name_that_stopped_resolving_shows_since_when_and_that_a_load_drops_it
     hold(proxy, URI, addresses=["127.0.0.5:5060"])
     carry_out(timezone.now() - timedelta(minutes=3))
     page = shown(viewer)
-    assert "a load drops it" in page
-    assert "name does not resolve here" in page
+    assert "rejected at next reload" in page
+    assert "name does not resolve" in page
     since = NameLookup.objects.get().outcome_since.isoformat()
     assert re.search(rf'<time datetime="{re.escape(since)}" data-show="age"[^>]*>3 min</time>', page)
 
@@ -108,7 +108,7 @@ def test_a_name_that_moved_shows_both_addresses(
     assert "name is" not in shown(viewer)
     name_server.addresses["gw.example.test"] = ["127.0.0.6"]
     carry_out(timezone.now() - timedelta(minutes=1))
-    assert "name is 127.0.0.6 here, edge-1 has 127.0.0.5:5060" in shown(viewer)
+    assert "resolves to 127.0.0.6 here, edge-1 loaded 127.0.0.5:5060" in shown(viewer)
 
 
 def test_a_set_of_what_no_load_takes_has_nobody_to_take_calls(db: None, add_row: AddRow) -> None:
@@ -151,4 +151,4 @@ def test_ten_thousand_names_cost_as_many_queries_as_a_few(
     )
     with django_assert_max_num_queries(14):
         page = shown(viewer)
-    assert "name does not resolve here" in page
+    assert "name does not resolve" in page

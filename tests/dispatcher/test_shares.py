@@ -2,7 +2,8 @@
 
 import pytest
 
-from dispatcher.shares import number_of, percent_text, percentage
+from dispatcher.shares import number_of, percentage
+from efcp.figures import percent_text
 
 
 @pytest.mark.parametrize(

@@ -84,9 +84,9 @@ def test_a_job_ends_with_its_result(run: Callable[..., JobRun]) -> None:
     ("kind", "expected"),
     [
         ("refuse", "There is nothing to count."),
-        ("eat", "It most likely needs more than the 400 MB that a job may take."),
-        ("crash", "Its process was killed. It most likely needs more than the 400 MB"),
-        ("break_down", "Its process broke (exit status 1); the panel's log tells more."),
+        ("eat", "It probably exceeded the memory limit of 400 MB."),
+        ("crash", "Its process was killed. It probably exceeded the memory limit of 400 MB"),
+        ("break_down", "Its process failed (exit status 1); see the panel's log."),
     ],
 )
 def test_a_job_that_fails_shows_why(run: Callable[..., JobRun], kind: str, expected: str) -> None:
@@ -100,7 +100,7 @@ def test_a_job_that_takes_too_long_is_ended(run: Callable[..., JobRun]) -> None:
     job_types.register(JobType("hang", job_types.job_type_named("hang").work, short))
     job = run("hang")
     assert job.outcome == JobOutcome.FAILED
-    assert job.message.startswith("It took longer than")
+    assert job.message.startswith("Stopped: exceeded the time limit")
 
 
 @pytest.mark.parametrize("kind", ["go_on", "hang"])

@@ -53,7 +53,7 @@ def test_a_name_is_judged_by_the_address_that_is_connected_to(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    with pytest.raises(UnreachableError, match="none of the networks") as error:
+    with pytest.raises(UnreachableError, match="outside the allowed networks") as error:
         MiClient(endpoint).version()
     assert error.value.obstacle is Obstacle.FORBIDDEN
     assert not server.requests

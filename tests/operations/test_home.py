@@ -112,7 +112,7 @@ def test_many_silent_proxies_are_one_problem(db: None, viewer: Client) -> None:
     for number in range(100):
         ProxyFactory.create(name=f"edge-{number:03}-{'x' * 50}", mi_url="http://h/mi")
     [problem] = shown(viewer).problems
-    assert problem.title == "100 of 100 proxies do not answer"
+    assert problem.title == "100 of 100 proxies are not responding"
 
 
 def test_a_dead_watcher_and_a_stuck_worker_are_problems(proxy: Proxy, viewer: Client) -> None:
@@ -122,7 +122,7 @@ def test_a_dead_watcher_and_a_stuck_worker_are_problems(proxy: Proxy, viewer: Cl
     task = DBTaskResult.objects.create(task_path="x", args_kwargs={}, queue_name="default", backend_name="x")
     DBTaskResult.objects.filter(pk=task.pk).update(enqueued_at=long_ago)
     titles = [each.title for each in shown(viewer).problems]
-    assert titles[:2] == ["The watcher is not running", "The worker takes no jobs"]
+    assert titles[:2] == ["The watcher is not running", "The worker is not running"]
 
 
 def test_a_failed_reload_is_a_problem_until_one_succeeds(proxy: Proxy, viewer: Client) -> None:
@@ -248,7 +248,7 @@ def test_what_is_not_loaded_is_counted_for_both_modules(
     add_row(URI)
     add_row("sip:10.0.0.9")
     page = " ".join(viewer.get(reverse("panel:pending")).text.split())
-    assert '<b class="figure-warning">1</b> destination not loaded' in page
+    assert '<b class="figure-warning">1</b> destination change not loaded' in page
 
 
 @pytest.mark.parametrize("role", [None, *Role], ids=str)

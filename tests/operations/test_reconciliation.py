@@ -71,7 +71,7 @@ def test_a_request_without_an_answer_is_settled_by_a_later_list(hung: StateResul
     read_back(hung.proxy, "inactive", given_up_at(hung) + timedelta(seconds=5))
     result = settled(hung)
     assert (result.outcome, result.state_after) == (StateOutcome.DONE, "inactive")
-    assert "No answer came" in result.message
+    assert "No reply" in result.message
 
 
 def test_a_list_requested_before_the_timeout_settles_nothing(hung: StateResult) -> None:
@@ -94,7 +94,7 @@ def test_a_member_that_was_not_read_is_reconciled_by_a_later_list(member: StateR
     read_back(member.proxy, "inactive", given_up_at(member) + timedelta(seconds=5))
     result = settled(member)
     assert (result.outcome, result.state_after) == (StateOutcome.THROUGH, "inactive")
-    assert result.message == "It held it as inactive when it was read later."
+    assert result.message == "State at a later read: inactive."
     assert not reconciliation.is_unreconciled([result], timezone.now())
 
 
@@ -149,7 +149,7 @@ def test_the_runs_page_waits_for_the_proxy_and_shows_what_came_of_it(
     read_back(hung.proxy, "inactive", timezone.now())
     settled(hung)
     text = operator.get(page).content.decode()
-    assert "read later" in text
+    assert "later read" in text
     assert "back to active" in text
 
 
@@ -157,7 +157,7 @@ def test_the_table_is_reported_as_changed_where_the_proxy_wrote_into_it(
     hung: StateResult, operator: Client
 ) -> None:
     page = reverse("operations:state-run", args=[hung.run_id])
-    words = "The table&#x27;s initial state has become inactive"
+    words = "The table&#x27;s initial state is now inactive"
     assert words.replace("&#x27;", "'") not in operator.get(page).content.decode()
     Destination.objects.update(state=1)
     assert words.replace("&#x27;", "'") in operator.get(page).content.decode()

@@ -77,8 +77,8 @@ def test_the_report_shows_hits_and_rules_never_hit(operator: Client, log: CallLo
 def test_a_number_that_a_rule_only_matches_stays_as_it_is(operator: Client, log: CallLog) -> None:
     own = add_rule("^112$", pr=1, attrs="emergency")
     report = result(operator, log)
-    assert report["outcomes"]["matched, and kept as it is"] == 2
-    assert report["rules"] == [[own, 1, "^112$", 2, "112", "(kept as it is)"]]
+    assert report["outcomes"]["matched, unchanged"] == 2
+    assert report["rules"] == [[own, 1, "^112$", 2, "112", "(unchanged)"]]
 
 
 def test_numbers_that_the_order_of_equal_priorities_decides_are_no_hits(
@@ -105,7 +105,7 @@ def test_rules_that_a_proxy_may_drop_are_counted(operator: Client, log: CallLog)
     page = operator.get(
         reverse("preview:bulk-translation-run", args=[JobRun.objects.get().pk])
     ).content.decode()
-    assert "a proxy may drop them: 1" in page
+    assert "a proxy may reject: 1" in page
 
 
 def test_of_rules_never_hit_some_are_listed_and_all_are_counted(

@@ -136,13 +136,13 @@ def test_an_unknown_algorithm_takes_the_first_entry_and_reports_it(viewer: Clien
     preview = previewed(viewer, algorithm=42)
     assert preview.chosen is not None
     assert preview.chosen.uri == FIRST
-    assert "No algorithm 42" in preview.story[0]
+    assert "Unknown algorithm 42" in preview.story[0]
 
 
 def test_without_an_auth_user_to_hash_the_last_used_stays_with_a_reason(viewer: Client) -> None:
     rows(FIRST, SECOND)
     preview = previewed(viewer, algorithm=5)
-    assert preview.story[0] == "The request has no auth user to hash: the last used destination stays."
+    assert preview.story[0] == "The request has no auth user to hash: the last used destination is kept."
     assert preview.chosen is not None
 
 
@@ -157,7 +157,7 @@ def test_the_least_measure_is_taken_and_marked_as_given(viewer: Client, algorith
     preview = previewed(viewer, algorithm=algorithm, measures="5, 2")
     assert preview.chosen is not None
     assert preview.chosen.uri == SECOND
-    assert preview.story[0] == f"The proxy asks for {asks}, given here as {FIRST}: 5, {SECOND}: 2."
+    assert preview.story[0] == f"The proxy needs {asks}, given here as {FIRST}: 5, {SECOND}: 2."
 
 
 def test_every_part_of_the_bar_is_labelled_with_its_share(viewer: Client) -> None:
@@ -203,14 +203,14 @@ def test_weights_that_the_proxy_did_not_list_are_reported_as_missing(play: Play,
     ("question", "columns", "expected"),
     [
         ({"setid": 9, "call_id": "a"}, {}, "Set 9 has no destination"),
-        ({"call_id": "a"}, {"state": 1}, "No destination of the set is active"),
-        ({"algorithm": 1, "from_uri": "nonsense"}, {}, "does not parse the From URI: "),
+        ({"call_id": "a"}, {"state": 1}, "No destination in the set is active"),
+        ({"algorithm": 1, "from_uri": "nonsense"}, {}, "can't parse the From URI: "),
         (
             {"algorithm": 2, "to_uri": ""},
             {},
-            "does not parse the To URI: Too short for a URI. ds_select_dst fails.",
+            "can't parse the To URI: Too short for a URI. ds_select_dst fails.",
         ),
-        ({"algorithm": 3, "request_uri": "sip:a@"}, {}, "does not parse the request URI: "),
+        ({"algorithm": 3, "request_uri": "sip:a@"}, {}, "can't parse the request URI: "),
         ({"algorithm": 7}, {}, "hash_pvar is empty"),
     ],
 )
@@ -270,7 +270,7 @@ def test_a_pasted_request_too_long_for_an_address_is_refused(viewer: Client) -> 
     long = INVITE.replace("Call-ID: abc", f"Call-ID: {'a' * 5_000}")
     page = viewer.post(reverse("preview:call"), {"pasted": long})
     assert page.status_code == 422
-    assert "too long for an address" in page.text
+    assert "too long for a link" in page.text
 
 
 def test_what_can_not_be_parsed_is_shown_at_its_place(viewer: Client) -> None:

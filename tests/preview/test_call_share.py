@@ -66,7 +66,7 @@ def test_a_proxy_that_does_not_hold_it_reports_it(first: Destination, viewer: Cl
     edge = play(sets={1: [listed(B)]})
     edge.remembered(edge.row())
     assert shares(viewer, first)[0] == CallShare(
-        "the memory of edge-1", problem="It does not hold this destination."
+        "live on edge-1", problem="It doesn't have this destination."
     )
 
 

@@ -123,7 +123,7 @@ def test_a_set_of_which_nothing_is_active_reports_it_and_shows_its_destinations(
     add_row("sip:10.0.0.1", state=1)
     add_row("sip:10.0.0.2", state=2)
     found = of_table(Algorithm.CALL_ID)
-    assert "No destination of set 1 is active" in found.problem
+    assert "No destination in set 1 is active" in found.problem
     assert [(bar.state, bar.calls) for bar in found.bars] == [("inactive", 0), ("probing", 0)]
 
 
@@ -146,7 +146,7 @@ def test_calls_that_move_are_shown_with_both_destinations(add_row: AddRow, proxy
     found = count(memory_and_table(), SelectArguments(1, Algorithm.CALL_ID))
     (moves,) = found.moves
     to_second = found.distributions[1].bars[1].calls
-    assert (moves.before, moves.after) == ("the memory of edge-1", "the table, as edge-1 would load it")
+    assert (moves.before, moves.after) == ("live on edge-1", "table as loaded by edge-1")
     assert (moves.total, moves.moved) == (4000, to_second)
     assert moves.most == (Move("SIP:10.0.0.1", "sip:10.0.0.2", to_second),)
 
@@ -200,8 +200,8 @@ def test_memory_and_table_stand_side_by_side(client_as: ClientAs, add_row: AddRo
     add_row("sip:10.0.0.2")
     hold(proxy, "sip:10.0.0.7")
     text = client_as(Role.VIEWER).get(reverse(PAGE), {"setid": "1"}).content.decode()
-    assert "The memory of edge-1" in text
-    assert "The table, as edge-1 would load it" in text
+    assert "Live on edge-1" in text
+    assert "Table as loaded by edge-1" in text
     assert "sip:10.0.0.7" in text
     assert "sip:10.0.0.2" in text
 
@@ -209,15 +209,15 @@ def test_memory_and_table_stand_side_by_side(client_as: ClientAs, add_row: AddRo
 @pytest.mark.parametrize(
     ("question", "expected"),
     [
-        ({"algorithm": 42}, "There is no algorithm &#x27;42&#x27;: proxies take an unknown one as 8"),
-        ({"algorithm": 9}, "Algorithm 9 goes by values of the running proxy"),
+        ({"algorithm": 42}, "Unknown algorithm &#x27;42&#x27;: proxies treat it as 8"),
+        ({"algorithm": 9}, "Algorithm 9 uses runtime values of the proxy"),
         ({"calls": 200_001}, "less than or equal to 200000"),
         ({"calls": 0}, "greater than or equal to 1"),
         ({"calls": "many"}, "Enter a whole number"),
         ({"setid": "-1"}, "greater than or equal to 0"),
-        ({"flags": "x"}, "x changes nothing for a spread"),
-        ({"source": "memory-99"}, "memory-99 is not there"),
-        ({"source": []}, "Choose a table or a proxy&#x27;s memory."),
+        ({"flags": "x"}, "x does not affect the distribution"),
+        ({"source": "memory-99"}, "memory-99 no longer exists"),
+        ({"source": []}, "Select a table or a proxy."),
         ({"seed": "x" * 5000}, "Enter a whole number"),
     ],
 )

@@ -66,15 +66,15 @@ def test_nothing_moves_where_nothing_changes() -> None:
 
 def test_the_last_active_one_takes_over_everything() -> None:
     found = impact_of(1, set_of((A, 1, 0), (B, 1, 0)), set_of((A, 1, 1), (B, 1, 0)))
-    assert f"{B} takes over every call of the set." in found.warnings
+    assert f"{B} takes all calls of the set." in found.warnings
 
 
 def test_who_inherits_under_the_first_entry_and_under_round_robin() -> None:
     before = set_of((A, 1, 0), (B, 1, 0), (C, 1, 0))
     found = impact_of(1, before, set_of((A, 1, 2), (B, 1, 0), (C, 1, 0)))
     assert found.warnings == (
-        f"Under algorithm 8 (the first entry) {B} takes over all calls of {A}.",
-        f"Under round robin (4) {B} alone takes over the turns of {A}.",
+        f"With algorithm 8 (first entry), {B} takes all calls of {A}.",
+        f"With round robin (4), {B} alone takes over the turns of {A}.",
     )
 
 
@@ -128,7 +128,7 @@ def test_deleting_leaves_the_calls_to_the_others(viewer: Client) -> None:
     page = viewer.get(reverse("preview:impact-delete", args=[mine.pk]))
     [found] = report_of(page).impacts
     assert {each.uri: (each.before, each.after) for each in found.shares} == {A: (50, None), B: (50, 100)}
-    assert "takes over every call" in page.text
+    assert "takes all calls" in page.text
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_a_state_shows_what_happens_at_once(edge: Proxy, viewer: Client) -> None
     )
     [found] = report.impacts
     assert {each.uri: each.after for each in found.shares} == {A: 0, B: 100}
-    assert report.source == f"the memory of {edge.name}"
+    assert report.source == f"live on {edge.name}"
     Destination.objects.all().delete()
 
 
@@ -163,7 +163,7 @@ def test_without_a_proxy_a_state_has_no_impact_to_show(viewer: Client) -> None:
     report = report_of(
         viewer.post(reverse("preview:impact-state"), {"id": [str(mine.pk)], "state": "inactive"})
     )
-    assert "No proxy answers" in report.problems[0]
+    assert "No proxy is responding" in report.problems[0]
 
 
 @pytest.mark.parametrize("address", ["impact-add", "impact-state"])

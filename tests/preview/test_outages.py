@@ -41,13 +41,13 @@ def test_the_lines_have_no_hole(viewer: Client) -> None:
 
 def test_what_is_not_probed_is_never_detected(viewer: Client) -> None:
     page = viewer.get(reverse("preview:outage"), {"probed": "probing"})
-    assert "Probing never notices" in page.text
+    assert "Not detected by probing" in page.text
     assert "ds_mark_dst" in page.text
 
 
 def test_a_blip_goes_undetected(viewer: Client) -> None:
     page = viewer.get(reverse("preview:outage"), {"dies_at": "3", "returns_at": "5"})
-    assert "ends before probing notices it" in page.text
+    assert "ends before probing detects it" in page.text
 
 
 def test_a_gateway_that_never_returns_is_never_back(viewer: Client) -> None:

@@ -116,7 +116,7 @@ def test_failures_go_on_to_the_next_destination(administrator: Client) -> None:
 
 
 @pytest.mark.usefixtures("guide")
-@pytest.mark.parametrize(("number", "shown"), [("112", "No rule matches"), ("0301234", "not known where")])
+@pytest.mark.parametrize(("number", "shown"), [("112", "No rule matches"), ("0301234", "is not mapped")])
 def test_a_dead_end_is_reported_where_it_is(administrator: Client, number: str, shown: str) -> None:
     assert shown in follow(administrator, number)["trace"].problem
 
@@ -135,7 +135,7 @@ def test_a_rule_that_only_matches_leaves_the_number_as_it_was_dialled(administra
     assert shown["call_form"]["request_uri"].value() == "sip:112@example.org"
     assert shown["explained"].chosen.uri in {"sip:10.0.0.1:5060", "sip:10.0.0.2:5060"}
     page = administrator.get(reverse(ROUTES), {"dpid": "1", "number": "112"}).content.decode()
-    assert "the script keeps <code>112</code>" in page
+    assert "the number stays <code>112</code>" in page
 
 
 @pytest.mark.usefixtures("guide")
@@ -160,14 +160,14 @@ def test_a_number_through_an_output_that_is_the_set_s_number_stays_itself(admini
     assert shown["call_form"]["request_uri"].value() == "sip:+49301234@example.org"
     assert shown["trace"].target.setid == 2
     rules.add(RuleRow(dpid=7, pr=-1, match_exp="^.49", repl_exp="set2"), SOMEBODY)
-    assert "should be a set's number" in follow(administrator, "0301234")["trace"].problem
+    assert "should be a set ID" in follow(administrator, "0301234")["trace"].problem
 
 
 @pytest.mark.usefixtures("guide")
 def test_dialplans_that_lead_to_each_other_are_not_followed_for_ever(administrator: Client) -> None:
     rules.add(RuleRow(dpid=1, pr=5, match_exp="^112$"), SOMEBODY)
     map_to(administrator, target="dialplan", next_dpid="1", setid="")
-    assert "would go on" in follow(administrator, "112")["trace"].problem
+    assert "Stopped after" in follow(administrator, "112")["trace"].problem
 
 
 @pytest.mark.usefixtures("guide")
@@ -179,7 +179,7 @@ def test_where_the_order_decides_each_outcome_is_followed(administrator: Client)
         ("x", 1),
     ]
     assert trace.target is None
-    assert trace.problem.startswith("Depends on the order")
+    assert trace.problem.startswith("Depends on the row order")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_the_map_shows_dialplans_and_outputs_that_it_leads_to(administrator: Cli
     map_to(administrator, attributes="set=2", target="output", setid="")
     page = administrator.get(reverse(ROUTES)).content.decode()
     assert "dialplan 7</a>" in page
-    assert "the set whose number comes out" in page
+    assert "the set given by the output" in page
 
 
 @pytest.mark.usefixtures("guide")
@@ -207,7 +207,7 @@ def test_a_proxy_that_never_answered_is_not_shown_without_destinations(administr
     ProxyFactory.create(name="edge")
     map_to(administrator)
     page = administrator.get(reverse(ROUTES), {"dpid": "1", "number": "0301234"}).content.decode()
-    assert "Unknown: edge never answered." in page
+    assert "Unknown: edge has never responded." in page
     assert "No destination" not in page
 
 

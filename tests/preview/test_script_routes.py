@@ -69,24 +69,22 @@ def test_what_is_typed_goes_before_the_routes_values(operator: Client, media: No
 def test_a_route_that_is_not_armed_again_sees_one_failure(operator: Client, media: None) -> None:
     first, second = steps_of(operator, kept(operator))
     assert first[0] == 'ds_mark_dst("i"): active to inactive'
-    assert second == ("again is not armed again: the caller gets this answer",)
+    assert second == ("again is not armed again: the caller gets this reply",)
 
 
 def test_a_route_that_is_armed_again_goes_on_to_the_last(operator: Client, media: None) -> None:
     steps = steps_of(operator, kept(operator, route=ALWAYS))
     assert len(steps) == 3
-    assert steps[-1][-1] == "ds_next_dst() has no further one: the caller gets 480"
+    assert steps[-1][-1] == "ds_next_dst() has no more destinations: the caller gets 480"
 
 
 def test_a_route_that_tries_no_other_ends_at_once(operator: Client, media: None) -> None:
-    assert steps_of(operator, kept(operator, route=NO_NEXT)) == [
-        ("No next one is tried: the caller gets 480",)
-    ]
+    assert steps_of(operator, kept(operator, route=NO_NEXT)) == [("No failover: the caller gets 480",)]
 
 
 def test_without_a_failure_route_the_caller_gets_the_answer(operator: Client, media: None) -> None:
     (only,) = steps_of(operator, kept(operator, failing="", route=""))
-    assert only == ("No failure route is armed: the caller gets this answer",)
+    assert only == ("No failure route is armed: the caller gets this reply",)
 
 
 def test_without_a_picked_route_failures_go_the_guide_s_way(operator: Client, media: None) -> None:

@@ -71,9 +71,9 @@ def test_a_memory_that_may_be_old_shows_how_old(play: Play) -> None:
     edge = play(sets={1: [listed(A)]})
     proxy = edge.remembered(edge.row())
     ProxyContact.objects.update(answered_at=timezone.now() - timedelta(minutes=5))
-    assert sources(watched_proxies())[0].name == f"the memory of {proxy.name}, as it was 5 min ago"
+    assert sources(watched_proxies())[0].name == f"live on {proxy.name} (5 min ago)"
     ProxyContact.objects.all().delete()
-    assert sources(watched_proxies())[0].name == f"the memory of {proxy.name}, which never answered"
+    assert sources(watched_proxies())[0].name == f"live on {proxy.name}, never responded"
 
 
 def test_an_edit_applies_to_the_tables_rows_only() -> None:
@@ -109,7 +109,7 @@ def test_an_unsaved_edit_stands_beside_the_table_in_a_spread(
     question = {"setid": "1", "source": "table", "calls": "1000", "edit_uri": A, "edit_weight": "3"}
     page = client_as(Role.VIEWER).get(reverse("preview:distribution"), question)
     table, edited = page.context["counted"].distributions
-    assert edited.name == "the table with the unsaved edit"
+    assert edited.name == "table with the unsaved edit"
     assert [bar.calls for bar in table.bars] != [bar.calls for bar in edited.bars]
     assert edited.bars[0].calls > 2 * edited.bars[1].calls
 

@@ -60,9 +60,9 @@ def test_a_proxy_is_silent_ten_seconds_and_its_interval_after_its_last_answer(
     ("outcome", "words"),
     [
         (TryOutcome.REFUSED, "refuses the connection"),
-        (TryOutcome.CLOSED, "closes the connection without an answer"),
-        (TryOutcome.TOO_SLOW, "does not answer in time"),
-        (TryOutcome.UNUSABLE, "gives no usable answer"),
+        (TryOutcome.CLOSED, "closes the connection without a reply"),
+        (TryOutcome.TOO_SLOW, "does not respond in time"),
+        (TryOutcome.UNUSABLE, "returns no usable reply"),
     ],
 )
 def test_a_failed_try_counts_at_once_however_young_the_last_good_answer_is(

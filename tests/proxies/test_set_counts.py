@@ -58,15 +58,15 @@ def test_where_proxies_differ_the_worst_comes_first_and_each_is_named(make: Make
     make("edge-3", "active inactive")
     make("edge-4", "active active")
     assert lines() == [
-        "No destination takes calls on edge-2 (0 of 2)",
-        "1 of 2 takes calls on edge-3 (checked)",
-        "2 of 2 take calls on edge-1, edge-4 (checked)",
+        "No active destination on edge-2 (0 of 2)",
+        "1 of 2 active on edge-3 (probed)",
+        "2 of 2 active on edge-1, edge-4 (probed)",
     ]
 
 
 def test_what_is_not_in_memory_is_not_shown_as_served(make: MakeProxy) -> None:
     make("edge-1", "")
-    assert lines() == ["Not held by edge-1"]
+    assert lines() == ["Not loaded on edge-1"]
 
 
 def test_a_proxy_that_never_answered_is_unknown_and_a_silent_one_last_known(make: MakeProxy) -> None:
@@ -75,17 +75,17 @@ def test_a_proxy_that_never_answered_is_unknown_and_a_silent_one_last_known(make
     make("edge-3", "active", silent=True)
     make("edge-4", "", silent=True)
     assert lines() == [
-        "Last known: not held by edge-4",
+        "Last known: not loaded on edge-4",
         "Unknown on edge-2",
-        "Last known: 1 of 1 takes calls on edge-3",
-        "1 of 1 takes calls on edge-1 (checked)",
+        "Last known: 1 of 1 active on edge-3",
+        "1 of 1 active on edge-1 (probed)",
     ]
 
 
 def test_many_names_are_cut(make: MakeProxy) -> None:
     for number in range(5):
         make(f"edge-{number}", "active")
-    assert lines() == ["1 of 1 takes calls on edge-0, edge-1, edge-2 and 2 more (checked)"]
+    assert lines() == ["1 of 1 active on edge-0, edge-1, edge-2 and 2 more (probed)"]
 
 
 def test_it_is_one_query(make: MakeProxy, django_assert_num_queries: DjangoAssertNumQueries) -> None:
@@ -100,10 +100,10 @@ def test_active_counts_by_whether_it_is_checked(make: MakeProxy) -> None:
     proxy = make("edge-1", "active active active inactive", probing="marked")
     KnownDestination.objects.filter(position=0).update(probe_mode=1)
     KnownDestination.objects.filter(position=1).update(probe_mode=0)
-    assert lines() == ["3 of 4 take calls on edge-1 (1 checked, 1 never checked, 1 check unknown)"]
+    assert lines() == ["3 of 4 active on edge-1 (1 probed, 1 not probed, 1 probing unknown)"]
     KnownDestination.objects.update(probe_mode=0)
     [on_proxy] = set_counts(watched_proxies(), [1])[1]
-    assert (on_proxy.words, on_proxy.proxy) == ("3 of 4 (never checked)", proxy.name)
+    assert (on_proxy.words, on_proxy.proxy) == ("3 of 4 (not probed)", proxy.name)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_a_proxy_without_the_partition_is_reported(proxy: Proxy, mi: FakeMi) -> 
 def test_an_unreadable_password_is_a_clear_state(proxy: Proxy, mi: FakeMi) -> None:
     Proxy.objects.update(mi_password_encrypted=b"of another key")
     Watcher(2.0, threading.Event(), limit_s=PATIENCE_S).poll_once()
-    assert "can't be read with this installation's secret key" in contact_of(proxy).error
+    assert "can't be decrypted with EFCP_SECRET_KEY" in contact_of(proxy).error
     assert not mi.requests
 
 
@@ -160,7 +160,7 @@ def test_two_proxies_at_one_address_are_reported_and_their_lists_kept_apart(mi: 
         mi.sets, mi.up_since, mi.up_s = mine, "Fri Nov 27 12:00:00 2026", 60
         assert watcher.poll_once()["edge-1"].problem == ""
         mi.sets, mi.up_since, mi.up_s = {1: [listed("sip:a", "Probing")]}, "Thu Nov 26 12:00:00 2026", 90_000
-        assert "Another proxy" in watcher.poll_once()["edge-1"].problem
+        assert "A different proxy" in watcher.poll_once()["edge-1"].problem
     assert state_of("sip:a") == "active"
     assert not StateChange.objects.exists()
     [watched] = watched_proxies()

@@ -197,14 +197,14 @@ def test_the_command_shows_what_is_refused(db: None, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reported"),
     [
-        ("thresold = 3", "there is no such answer"),
-        ('threshold = "3"', "not what is asked for"),
-        ("threshold = true", "not what is asked for"),
-        ("[[groups]]\nset = 1", "groups.0.set: there is no such answer"),
-        ("groups = 1", "not what is asked for"),
-        ('[[groups]]\nmark = "x"', "not what is asked for"),
+        ("thresold = 3", "unknown answer"),
+        ('threshold = "3"', "not a valid value"),
+        ("threshold = true", "not a valid value"),
+        ("[[groups]]\nset = 1", "groups.0.set: unknown answer"),
+        ("groups = 1", "not a valid value"),
+        ('[[groups]]\nmark = "x"', "not a valid value"),
         ("[[dialplans]]\ncode = 404", "dpid is missing"),
-        ("[", "This is no TOML"),
+        ("[", "Not valid TOML"),
     ],
 )
 def test_a_file_that_is_no_answers_shows_why(text: str, reported: str) -> None:

@@ -10,12 +10,12 @@ from dispatcher import indexes
 class Command(BaseCommand):
     """For large tables. Nothing makes this index unless it is asked for."""
 
-    help = "Make an index by set on OpenSIPS's table dispatcher, which has none of its own."
+    help = "Create an index on setid in OpenSIPS's dispatcher table, which has none by default."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Make it, or say that there is one."""
         if indexes.exists():
-            self.stdout.write("The table has an index by set already.")
+            self.stdout.write("The table already has an index on setid.")
             return
         indexes.create()
-        self.stdout.write(f"The index {indexes.NAME} was made.")
+        self.stdout.write(f"Created index {indexes.NAME}.")

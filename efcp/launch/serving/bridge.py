@@ -90,7 +90,7 @@ class Bridge:
             async with asyncio.timeout(HEALTH_WITHIN_S):
                 await self._handle(RequestKind.HEALTH, environ, send)
         except TimeoutError:
-            await _refuse(send, 503, "The database does not answer in time.", retry=True)
+            await _refuse(send, 503, "The database is not responding in time.", retry=True)
 
     async def _handle(self, kind: RequestKind, environ: dict[str, Any], send: Send) -> None:
         outlet = Outlet(asyncio.get_running_loop())

@@ -64,7 +64,7 @@ def _give_up_lost(now: datetime) -> None:
     lost = Notice.objects.filter(state=NoticeState.SENDING, next_try_at__lte=now - LOST_AFTER)
     for pk in list(lost.values_list("pk", flat=True)[:AT_ONCE]):
         Notice.objects.filter(pk=pk, state=NoticeState.SENDING).update(
-            state=NoticeState.UNKNOWN, error="The panel ended while it was being sent."
+            state=NoticeState.UNKNOWN, error="The panel was stopped while sending."
         )
 
 
@@ -91,7 +91,7 @@ def send(notice: Notice) -> None:
         notice.error = str(error)[:255]
         if notice.tries > len(PAUSES):
             notice.state = NoticeState.GIVEN_UP
-            log.warning("The notice %s of %s is given up: %s", notice.key, notice.rule.name, notice.error)
+            log.warning("Notice %s of %s failed for good: %s", notice.key, notice.rule.name, notice.error)
         else:
             notice.state = NoticeState.WAITING
             notice.next_try_at = timezone.now() + PAUSES[notice.tries - 1]
@@ -144,11 +144,11 @@ def send_mail(rule: NotificationRule, notice: Notice) -> None:
     try:
         pool.submit(message.send).result(MAIL_LIMIT_S)
     except PoolTimeoutError:
-        raise MaybeSentError(f"The mail server took longer than {MAIL_LIMIT_S:.0f} s.") from None
+        raise MaybeSentError(f"The mail server did not respond within {MAIL_LIMIT_S:.0f} s.") from None
     except _NOT_SENT as error:
-        raise MailError(f"The mail server did not take it: {error}") from error
+        raise MailError(f"The mail server rejected the message: {error}") from error
     except (smtplib.SMTPException, OSError) as error:
-        raise MaybeSentError(f"The connection to the mail server broke: {error}") from error
+        raise MaybeSentError(f"The connection to the mail server failed: {error}") from error
     finally:
         pool.shutdown(wait=False)
 
@@ -230,7 +230,7 @@ def post_webhook(rule: NotificationRule, notice: Notice) -> None:
         raise WebhookError(str(error)) from error
     except UnreadablePasswordError:
         raise WebhookError(
-            "Its address and secret can't be read with this installation's secret key: enter them again."
+            "Its URL and secret can't be decrypted with EFCP_SECRET_KEY: enter them again."
         ) from None
     body = json.dumps(notice.content).encode()
     try:
@@ -240,7 +240,7 @@ def post_webhook(rule: NotificationRule, notice: Notice) -> None:
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
         raise WebhookError("The connection was closed without an answer.") from None
     if not 200 <= status < 300:
-        raise WebhookError(f"The receiver answered with status {status}.")
+        raise WebhookError(f"The receiver returned status {status}.")
 
 
 def _post(endpoint: Endpoint, body: bytes, signed: str) -> int:

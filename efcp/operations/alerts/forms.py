@@ -25,16 +25,16 @@ _MAX_INT = 2**31 - 1
 class AlertRuleForm(forms.Form):
     """Name, what counts, whom to notify. The stored secret is never part of what it shows."""
 
-    name = forms.CharField(max_length=64, help_text="Stands in the subject of a message.")
+    name = forms.CharField(max_length=64, help_text="Used in the message subject.")
     enabled = forms.BooleanField(required=False)
     setids = forms.CharField(
-        max_length=2000, required=False, label="Sets", help_text="Numbers, divided by commas. Empty: all."
+        max_length=2000, required=False, label="Sets", help_text="Comma-separated set IDs; blank for all."
     )
     proxies = forms.ModelMultipleChoiceField(
         Proxy.objects.none(),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="None chosen: all.",
+        help_text="None selected: all proxies.",
     )
     states = forms.MultipleChoiceField(
         choices=Condition.choices,
@@ -49,12 +49,12 @@ class AlertRuleForm(forms.Form):
         help_text="With fewer, the set counts as down: with 1, when it takes no calls.",
     )
     after_s = forms.IntegerField(
-        min_value=0, max_value=86_400, label="After seconds", help_text="How long it has to be down."
+        min_value=0, max_value=86_400, label="Delay (seconds)", help_text="Time down before notifying."
     )
-    notify_recovery = forms.BooleanField(required=False, label="Tell when it is back, too")
+    notify_recovery = forms.BooleanField(required=False, label="Also notify on recovery")
     channel = forms.ChoiceField(choices=Channel.choices, widget=forms.RadioSelect)
     recipients = forms.CharField(
-        max_length=1000, required=False, label="E-mail to", help_text="Addresses, divided by commas."
+        max_length=1000, required=False, label="E-mail to", help_text="Comma-separated addresses."
     )
     url = forms.CharField(max_length=255, required=False, label="Webhook", help_text="http:// or https://")
     secret = forms.CharField(
@@ -62,7 +62,7 @@ class AlertRuleForm(forms.Form):
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Signs what is sent to the webhook; 16 characters or more.",
+        help_text="Signs the webhook requests. At least 16 characters.",
     )
 
     def __init__(
@@ -78,9 +78,9 @@ class AlertRuleForm(forms.Form):
         if isinstance(proxies, forms.ModelMultipleChoiceField):
             proxies.queryset = Proxy.objects.all()
         if rule is not None and rule.url_encrypted:
-            self.fields["url"].help_text = f"One at {rule.masked_url} is stored. Left empty, it stays."
+            self.fields["url"].help_text = f"Stored: {rule.masked_url}. Leave blank to keep it."
         if rule is not None and rule.secret_encrypted:
-            self.fields["secret"].help_text = "One is stored. Left empty, it stays."
+            self.fields["secret"].help_text = "Stored. Leave blank to keep it."
 
     def clean_name(self) -> str:
         """A name that no other rule has."""
@@ -89,7 +89,7 @@ class AlertRuleForm(forms.Form):
         if self.rule is not None:
             others = others.exclude(pk=self.rule.pk)
         if others.exists():
-            raise forms.ValidationError("Another rule has this name.")
+            raise forms.ValidationError("This name is taken.")
         return name
 
     def clean_setids(self) -> list[int]:
@@ -97,17 +97,17 @@ class AlertRuleForm(forms.Form):
         found = []
         for text in filter(None, (part.strip() for part in self.cleaned_data["setids"].split(","))):
             if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _MAX_INT):
-                raise forms.ValidationError(f"“{text}” is no set's number.")
+                raise forms.ValidationError(f"“{text}” is not a set ID.")
             found.append(int(text))
         if len(found) > MAX_SETS:
-            raise forms.ValidationError(f"At most {MAX_SETS}; leave it empty for all.")
+            raise forms.ValidationError(f"At most {MAX_SETS} sets; leave blank for all.")
         return sorted(set(found))
 
     def clean_recipients(self) -> str:
         """Addresses, if any."""
         found = recipients(self.cleaned_data["recipients"])
         if len(found) > MAX_RECIPIENTS:
-            raise forms.ValidationError(f"At most {MAX_RECIPIENTS}.")
+            raise forms.ValidationError(f"At most {MAX_RECIPIENTS} addresses.")
         for address in found:
             validate_email(address)
         return ", ".join(found)
@@ -162,20 +162,20 @@ class AlertRuleForm(forms.Form):
 
     def _need_mail(self) -> None:
         if "recipients" in self.cleaned_data and not self.cleaned_data["recipients"]:
-            self.add_error("recipients", "Whom is it to be sent to?")
+            self.add_error("recipients", "Enter at least one recipient.")
         if not can_send():
-            self.add_error("channel", "E-mail can't be sent: EFCP_SMTP_URL is not set.")
+            self.add_error("channel", "E-mail is not configured: EFCP_SMTP_URL is not set.")
 
     def _need_webhook(self) -> None:
         url = self.cleaned_data.get("url")
         if url == "" and not self._keeps_address:
-            self.add_error("url", "Where is it to be sent to?")
+            self.add_error("url", "Enter the webhook's URL.")
         has_secret = self.rule is not None and bool(self.rule.secret_encrypted)
         if self.cleaned_data.get("secret") == "":
             if not has_secret:
-                self.add_error("secret", "The receiver needs a secret to know that it is you.")
+                self.add_error("secret", "Enter a secret, so that the receiver can verify the sender.")
             elif url and url != _stored_address(self.rule):
-                self.add_error("secret", "Another address: enter the secret again.")
+                self.add_error("secret", "The URL has changed: enter the secret again.")
 
 
 def _stored_address(rule: NotificationRule | None) -> str:

@@ -79,10 +79,10 @@ class NoticeState(models.TextChoices):
     """What became of a notice."""
 
     WAITING = "waiting", "Waiting"
-    SENDING = "sending", "Being sent"
+    SENDING = "sending", "Sending"
     SENT = "sent", "Sent"
-    GIVEN_UP = "given up", "Given up"
-    UNKNOWN = "unknown", "Unknown: not sent again"
+    GIVEN_UP = "given up", "Failed"
+    UNKNOWN = "unknown", "Unknown (not sent again)"
 
 
 class Notice(models.Model):

@@ -77,7 +77,7 @@ def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
     except StaleFormError as stale:
         context = {"rule": get_object_or_404(NotificationRule, pk=rule_id), "stale": stale}
         return render(request, "operations/notifications/delete.html", context, status=409)
-    messages.success(request, f"{found.name} was deleted.")
+    messages.success(request, f"Rule {found.name} deleted.")
     return redirect("notifications:list")
 
 
@@ -89,9 +89,9 @@ def test(request: HttpRequest, rule_id: int) -> HttpResponse:
     found = get_object_or_404(NotificationRule, pk=rule_id)
     notice = services.test(found, actor_of(request))
     if notice.state == NoticeState.SENT:
-        messages.success(request, "The test was sent.")
+        messages.success(request, "Test sent.")
     else:
-        messages.error(request, f"The test was not sent: {notice.error}")
+        messages.error(request, f"Test failed: {notice.error}")
     return redirect("notifications:rule", found.pk)
 
 
@@ -109,7 +109,7 @@ def _edit(request: HttpRequest, found: NotificationRule | None) -> HttpResponse:
         raise Http404 from None
     except StaleFormError as stale:
         return _show(request, form, stale=stale)
-    messages.success(request, f"{saved.name} was saved.")
+    messages.success(request, f"Rule {saved.name} saved.")
     return redirect("notifications:rule", saved.pk)
 
 

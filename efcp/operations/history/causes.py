@@ -31,10 +31,10 @@ _BY_PANEL = frozenset({Cause.MI, Cause.RELOAD, Cause.UNKNOWN})
 
 _BY_OTHERS = {
     Cause.PROBING: "Probing",
-    Cause.SCRIPT: "The proxy's script, by ds_mark_dst",
-    Cause.REPLICATION: "Replicated from its cluster",
-    Cause.MI: "Set over MI, not by this panel",
-    Cause.RELOAD: "A reload, not by this panel",
+    Cause.SCRIPT: "Script (ds_mark_dst)",
+    Cause.REPLICATION: "Replicated in the cluster",
+    Cause.MI: "Set over MI outside this panel",
+    Cause.RELOAD: "Reload outside this panel",
     Cause.UNKNOWN: "Unknown",
 }
 _NOT_CARRIED_OUT = (
@@ -131,12 +131,12 @@ def _set_by(fitting: Sequence[StateResult], cause: Cause) -> str:
     """By whom, of those requests that fit (oldest first)."""
     people = list(dict.fromkeys(each.run.actor for each in fitting))
     if len(people) > 1:
-        return f"Set by {' or '.join(people[:3])}: their requests came too close together to be told apart"
+        return f"Set by {' or '.join(people[:3])} (requests too close together to tell apart)"
     first = fitting[0]
     by = _by("Set", first.run.actor, first.run.reason)
     if first.outcome in {StateOutcome.UNKNOWN, StateOutcome.WAITING} or first.reconciled_at is not None:
         requested = moment_text(first.run.started_at)
-        return f"{by}, or by others over MI: the request of {requested} got no answer"
+        return f"{by}, or by others over MI (the request of {requested} got no reply)"
     if first.state_requested and first.state_before == first.state_requested and cause is Cause.MI:
         return f"{by}, or by others over MI at about the same time"
     return by
@@ -145,7 +145,7 @@ def _set_by(fitting: Sequence[StateResult], cause: Cause) -> str:
 def _reloaded_by(loaded: Sequence[ReloadResult]) -> str:
     people = list(dict.fromkeys(each.run.actor for each in loaded))
     if len(people) > 1:
-        return f"Reload by {' or '.join(people[:3])}: too close together to be told apart"
+        return f"Reload by {' or '.join(people[:3])} (too close together to tell apart)"
     return _by("Reload", loaded[0].run.actor, loaded[0].run.reason)
 
 

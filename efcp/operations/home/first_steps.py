@@ -56,7 +56,7 @@ def first_steps(user: User, watched: tuple[WatchedProxy, ...]) -> FirstSteps | N
 def _steps(watched: tuple[WatchedProxy, ...]) -> Iterator[FirstStep]:
     yield FirstStep(
         "Add a proxy",
-        "The panel talks to OpenSIPS over MI. Put these lines into opensips.cfg and restart it.",
+        "The panel talks to OpenSIPS over MI. Add these lines to opensips.cfg and restart OpenSIPS.",
         reverse("proxies:add"),
         "Add proxy",
         Proxy.objects.exists(),
@@ -64,14 +64,14 @@ def _steps(watched: tuple[WatchedProxy, ...]) -> Iterator[FirstStep]:
     )
     yield FirstStep(
         "Test the connection",
-        "Every page shows the states that a proxy reports.",
+        "All pages show the states that proxies report.",
         reverse("proxies:list"),
         "Proxies",
         any(each.known for each in watched),
     )
     yield FirstStep(
         "Add a destination",
-        "Give its set, SIP URI and weight.",
+        "Enter its set, SIP URI and weight.",
         reverse("dispatcher:add"),
         "Add destination",
         Destination.objects.exists(),
@@ -81,13 +81,13 @@ def _steps(watched: tuple[WatchedProxy, ...]) -> Iterator[FirstStep]:
     ).exists()
     yield FirstStep(
         "Reload the proxies",
-        "Proxies use a change only after a reload.",
+        "Changes take effect after a reload.",
         reverse("operations:reload"),
         "Reload",
         is_reloaded,
     )
     yield FirstStep(
-        "See its state",
+        "Check its state",
         "Active, probing or inactive on each proxy, with problems first.",
         reverse("operations:board"),
         "State board",
@@ -95,14 +95,14 @@ def _steps(watched: tuple[WatchedProxy, ...]) -> Iterator[FirstStep]:
     )
     yield FirstStep(
         "Get notified",
-        "By e-mail or webhook, when a destination is down.",
+        "By e-mail or webhook when a destination goes down.",
         reverse("notifications:add"),
         "Add notification",
         NotificationRule.objects.exists(),
     )
     yield FirstStep(
         "Add a second user",
-        "So that somebody else can sign in, and the audit says who changed what.",
+        "Give each person an account, so the change log shows who changed what.",
         reverse("accounts:add-user"),
         "Add user",
         User.objects.filter(is_active=True).count() > 1,

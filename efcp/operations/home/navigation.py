@@ -71,7 +71,7 @@ GROUPS: tuple[PlaceGroup, ...] = (
         "Administration",
         (
             Place("notifications:list", "Notifications", ("notifications:",)),
-            Place("audit:list", "Audit", ("audit:",)),
+            Place("audit:list", "Change log", ("audit:",)),
             Place(
                 "accounts:users",
                 "Users",

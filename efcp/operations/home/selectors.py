@@ -99,10 +99,10 @@ class Home:
         if board.impaired:
             yield f"{_sets(board.impaired.count)} impaired {board.impaired.where}"
         if board.differing:
-            yield f"{_sets(board.differing)} held differently by proxies"
+            yield f"{_sets(board.differing)} differ between proxies"
         yield from (each.title for each in self.problems if each.level != "bad")
         if not board.sets:
-            yield "No proxy yet" if not board.watched else "No proxy holds a destination"
+            yield "No proxy yet" if not board.watched else "No destinations loaded"
         elif board.unknown and not self.silent:
             yield f"{_sets(board.unknown.count)} unknown {board.unknown.where}"
         elif board.levels.get(Level.GOOD, 0) == board.sets:
@@ -229,24 +229,24 @@ def _first(rows: QuerySet[Any], column: str) -> Subquery:
 
 def _processes(watched: Sequence[WatchedProxy], now: datetime) -> Iterator[Problem]:
     if watched and watcher_is_silent(now):
-        detail = "No state on any page is up to date. manage.py watch runs it."
+        detail = "States on all pages are out of date. Start it with manage.py watch."
         yield Problem("bad", "The watcher is not running", detail, reverse("proxies:list"), "Proxies")
     if worker_is_stuck(now):
-        detail = "A job has waited for ten minutes. manage.py work runs it."
+        detail = "A job has been waiting for 10 minutes. Start the worker with manage.py work."
         url = reverse("preview:home")
-        yield Problem("warning", "The worker takes no jobs", detail, url, "Preview")
+        yield Problem("warning", "The worker is not running", detail, url, "Preview")
 
 
 def _silent(watched: Sequence[WatchedProxy]) -> Iterator[Problem]:
     silent = silent_proxies(watched)
     url = reverse("proxies:list")
     if len(silent) > SHOWN_SILENT:
-        title = f"{len(silent)} of {len(watched)} proxies do not answer"
+        title = f"{len(silent)} of {len(watched)} proxies are not responding"
         since = min((each.silent_since for each in silent if each.silent_since), default=None)
         yield Problem("bad", title, listed_names([each.proxy.name for each in silent]), url, "Proxies", since)
         return
     for each in silent:
-        detail = "Its states below are the last known ones." if each.known else "It never answered."
+        detail = "Showing its last known states." if each.known else "It has never responded."
         since = each.silent_since or each.answered_at
         yield Problem("bad", f"{each.proxy.name} {each.words}", detail, url, "Proxies", since)
 
@@ -279,6 +279,6 @@ def _overdue(maintenances: Sequence[Maintenance], now: datetime) -> Iterator[Pro
     for each in maintenances:
         if any(one.is_overdue(now) for one in each.on_proxies.all()):
             title = f"Maintenance of {each.uri} is overdue"
-            detail = f"Set {each.setid} should have it back."
+            detail = f"It should be active again in set {each.setid}."
             url = reverse("operations:maintenance")
             yield Problem("warning", title, detail, url, "Maintenance", each.ends_at)

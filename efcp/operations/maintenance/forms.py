@@ -23,7 +23,7 @@ class MaintenanceForm(forms.Form):
     set's number in `typed_set`.
     """
 
-    reason = forms.CharField(max_length=255, error_messages={"required": "Say why: others will wonder."})
+    reason = forms.CharField(max_length=255, error_messages={"required": "Enter a reason for the others."})
     begins_at = forms.DateTimeField(
         required=False,
         input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M"],
@@ -45,7 +45,7 @@ class MaintenanceForm(forms.Form):
         if begins_at is None:
             return now
         if begins_at < now - _SOON:
-            raise forms.ValidationError("That moment is over. Leave it empty to begin now.")
+            raise forms.ValidationError("This time has passed. Leave blank to start now.")
         if begins_at > now + MAX_AHEAD:
             raise forms.ValidationError(f"At most {MAX_AHEAD.days} days ahead.")
         return max(begins_at, now)
@@ -70,6 +70,6 @@ class MaintenanceForm(forms.Form):
 
 
 class ExtendForm(forms.Form):
-    """For how many minutes from now it goes on."""
+    """Duration (minutes) from now it goes on."""
 
     minutes = forms.IntegerField(min_value=1, max_value=MAX_MINUTES)

@@ -45,9 +45,9 @@ class Phase(models.TextChoices):
 
     PLANNED = "planned", "Planned"
     OUT = "out", "Out of service"
-    BACK = "back", "Put back"
-    LEFT = "left", "Left as it is"
-    NOT_TAKEN = "not taken", "Not taken out"
+    BACK = "back", "Active again"
+    LEFT = "left", "Unchanged"
+    NOT_TAKEN = "not taken", "Not started"
 
 
 class MaintenanceOnProxy(models.Model):

@@ -88,7 +88,7 @@ def _claim(each: MaintenanceOnProxy, now: datetime) -> bool:
 def _take_out(each: MaintenanceOnProxy, now: datetime) -> None:
     planned = each.maintenance
     if planned.ends_at <= now:
-        _finish(each, Phase.NOT_TAKEN, now, "Its time was over before anybody could take it out.")
+        _finish(each, Phase.NOT_TAKEN, now, "The maintenance window ended before it could start.")
         return
     row = _row(each)
     if not planned.allow_empty_set and emptied_sets([row], [each.proxy]):
@@ -101,7 +101,7 @@ def _take_out(each: MaintenanceOnProxy, now: datetime) -> None:
         return
     result = _set(each, row, KnownState.INACTIVE, planned.reason)
     if result is None or result.outcome in {StateOutcome.FAILED, StateOutcome.UNKNOWN}:
-        _again(each, now, "The proxy did not answer; it is tried again.")
+        _again(each, now, "The proxy did not respond; retrying.")
     elif result.outcome in _IS_SET:
         # A proxy that hung may have carried out an earlier request: what it held before that one counts.
         first = next(iter(_own_requests(each, KnownState.INACTIVE, planned.begins_at)), result)
@@ -112,28 +112,28 @@ def _take_out(each: MaintenanceOnProxy, now: datetime) -> None:
 
 
 def _take_out_again(each: MaintenanceOnProxy, now: datetime) -> None:
-    _set(each, _row(each), KnownState.INACTIVE, "A late answer to a probe had turned it back.")
-    message = "A late answer to a probe turned it back; it was taken out again."
+    _set(each, _row(each), KnownState.INACTIVE, "A late probe reply had reactivated it.")
+    message = "A late probe reply reactivated it; set inactive again."
     _again(each, now, message, after=LOOKED_AGAIN_AFTER)
 
 
 def _put_back(each: MaintenanceOnProxy, now: datetime) -> None:
     planned = each.maintenance
     if each.state_before == KnownState.INACTIVE:
-        _finish(each, Phase.LEFT, now, "It was inactive before, too.")
+        _finish(each, Phase.LEFT, now, "It was already inactive before.")
         return
     if not any(one.fresh for one in watched_proxies() if one.proxy.pk == each.proxy_id):
         _wait_for_proxy(each, now)
         return
     known = _known(each)
     if known is None:
-        _finish(each, Phase.LEFT, now, "The proxy does not hold it any more.")
+        _finish(each, Phase.LEFT, now, "The proxy no longer has it.")
     elif known.state == KnownState.ACTIVE and _own_requests(each, KnownState.ACTIVE, planned.ends_at):
-        _finish(each, Phase.BACK, now, "The request got no answer; the proxy held it as active later.")
+        _finish(each, Phase.BACK, now, "The request got no reply; the proxy later had it as active.")
     elif known.state != KnownState.INACTIVE:
-        _finish(each, Phase.LEFT, now, f"It was {known.state} already: somebody or a reload set it so.")
+        _finish(each, Phase.LEFT, now, f"It was already {known.state}, set by someone else or a reload.")
     elif by := _set_since(each):
-        _finish(each, Phase.LEFT, now, f"{by} set its state meanwhile.")
+        _finish(each, Phase.LEFT, now, f"{by} has changed its state since.")
     else:
         result = _set(each, _row(each), KnownState.ACTIVE, f"End of maintenance: {planned.reason}")
         if result is not None and result.outcome in _IS_SET:
@@ -144,9 +144,9 @@ def _put_back(each: MaintenanceOnProxy, now: datetime) -> None:
 
 def _wait_for_proxy(each: MaintenanceOnProxy, now: datetime) -> None:
     if now - each.maintenance.ends_at > GIVEN_UP_AFTER:
-        _finish(each, Phase.LEFT, now, "The proxy did not answer for a day: set the state by hand.")
+        _finish(each, Phase.LEFT, now, "The proxy did not respond for a day: set the state manually.")
     else:
-        _again(each, now, "The proxy does not answer; it is put back when it does.")
+        _again(each, now, "The proxy is not responding; reactivating when it does.")
 
 
 def _set(each: MaintenanceOnProxy, row: Destination, state: KnownState, reason: str) -> StateResult | None:

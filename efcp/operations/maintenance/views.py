@@ -53,7 +53,7 @@ def begin(request: HttpRequest, destination_id: int) -> HttpResponse:
         form.cleaned_data["reason"],
         allow_empty_set=form.is_confirmed_twice(),
     )
-    messages.success(request, f"{row.destination} is taken out of set {row.setid}, and put back at the end.")
+    messages.success(request, f"Maintenance of {row.destination} in set {row.setid} scheduled.")
     return redirect("operations:maintenance")
 
 
@@ -67,7 +67,7 @@ def end(request: HttpRequest, maintenance_id: int) -> HttpResponse:
     except StaleFormError as stale:
         messages.error(request, stale.text)
         return redirect("operations:maintenance")
-    messages.success(request, f"{planned.uri} is put back where it is out.")
+    messages.success(request, f"Ending maintenance of {planned.uri}.")
     return redirect("operations:maintenance")
 
 
@@ -78,7 +78,7 @@ def extend(request: HttpRequest, maintenance_id: int) -> HttpResponse:
     planned = get_object_or_404(Maintenance, pk=maintenance_id)
     form = ExtendForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Nothing was changed: give a number of minutes.")
+        messages.error(request, "Not changed: enter a number of minutes.")
         return redirect("operations:maintenance")
     ends_at = max(timezone.now(), planned.begins_at) + timedelta(minutes=form.cleaned_data["minutes"])
     try:
@@ -86,7 +86,7 @@ def extend(request: HttpRequest, maintenance_id: int) -> HttpResponse:
     except StaleFormError as stale:
         messages.error(request, stale.text)
         return redirect("operations:maintenance")
-    messages.success(request, f"{planned.uri} is put back at {moment_text(ends_at, seconds=False)}.")
+    messages.success(request, f"Maintenance of {planned.uri} ends at {moment_text(ends_at, seconds=False)}.")
     return redirect("operations:maintenance")
 
 

@@ -30,9 +30,9 @@ class ProbeForm(forms.Form):
         try:
             uri = parse(text)
         except UriError as error:
-            raise forms.ValidationError(f"No SIP URI: {error.reason}") from error
+            raise forms.ValidationError(f"Not a SIP URI: {error.reason}") from error
         if uri.scheme not in {"sip", "sips"} or not may_stand_in_request(text):
-            raise forms.ValidationError("No SIP URI that could stand in a request.")
+            raise forms.ValidationError("Not a SIP URI that a request can contain.")
         return text
 
     def chosen(self) -> ProbeTarget:

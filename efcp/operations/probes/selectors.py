@@ -21,20 +21,20 @@ _PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061}
 
 MEANINGS = {
     200: "Alive.",
-    401: "Asks for credentials.",
+    401: "Requires authentication.",
     403: "Refused.",
-    404: "Answers, and knows nobody of that address.",
-    405: "Does not permit this method.",
-    407: "Asks for credentials.",
-    408: "Waited for something behind it in vain.",
-    480: "Knows the address, and nobody is there.",
-    483: "Too many hops: the request runs in a circle, or its Max-Forwards was used up on the way.",
-    500: "Failed by its own fault.",
-    503: "Takes no calls at present.",
+    404: "Responds; user not found.",
+    405: "Method not allowed.",
+    407: "Requires authentication.",
+    408: "Timed out waiting for another server.",
+    480: "Known user, currently unavailable.",
+    483: "Too many hops: a routing loop, or Max-Forwards was used up.",
+    500: "Internal server error.",
+    503: "Service unavailable.",
 }
 """What a code means for people; RFC 3261, 21."""
 
-UNLESS_LISTED = "For a proxy it counts as a failure, unless options_reply_codes names it."
+UNLESS_LISTED = "Proxies count it as a failure unless it is in options_reply_codes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ProbeTarget:
     @property
     def label(self) -> str:
         """For people."""
-        whose = f"as {self.proxy} has it" if self.proxy else "by this machine"
+        whose = f"as resolved by {self.proxy}" if self.proxy else "as resolved here"
         shown = f"[{self.address}]" if ":" in self.address else self.address
         return f"{shown}:{self.port}, {whose}"
 
@@ -74,15 +74,15 @@ def probing(row: Destination, watched: Sequence[WatchedProxy]) -> ProbePlan:
         return ProbePlan(problem=uri)
     transport = uri.effective_transport
     if transport not in TRANSPORTS:
-        return ProbePlan(problem=f"From here nothing can be sent over {transport}.")
+        return ProbePlan(problem=f"The panel can't send over {transport}.")
     port = uri.port or _PORTS[transport]
     known = dict.fromkeys((*_listed(row, watched, port), *_own(row, uri, port)))
     if not known:
-        return ProbePlan(transport, problem="No address is known of it yet, neither from a proxy nor here.")
+        return ProbePlan(transport, problem="No address known yet, neither from a proxy nor by DNS here.")
     targets = [each for each in known if not ANYWHERE.refusal(each.address)]
     if not targets:
         refusal = ANYWHERE.refusal(next(iter(known)).address)
-        return ProbePlan(transport, problem=f"Nothing is sent to its address: {refusal}.")
+        return ProbePlan(transport, problem=f"Sending to this address is not allowed: {refusal}.")
     return ProbePlan(transport, tuple(targets)[:MOST_ADDRESSES])
 
 
@@ -92,9 +92,9 @@ def _sendable(destination: str) -> SipUri | str:
     try:
         uri = parse(text)
     except UriError as error:
-        return f"It is no URI that a proxy could send to: {error.reason}"
+        return f"A proxy can't send to this URI: {error.reason}"
     if uri.scheme not in {"sip", "sips"} or not may_stand_in_request(text):
-        return "It is no URI that could stand in a request."
+        return "This URI can't be used in a request."
     return uri
 
 

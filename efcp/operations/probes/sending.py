@@ -70,8 +70,8 @@ def send(sent: ProbeToSend, limit_s: float) -> ProbeOutcome:
 
 def _problem(error: OSError) -> str:
     if error.errno == errno.ECONNREFUSED:
-        return "The port is refused: nothing listens there."
-    return f"It could not be sent: {error.strerror or error}."
+        return "Connection refused: nothing listens on the port."
+    return f"Can't send: {error.strerror or error}."
 
 
 class _Exchange:
@@ -113,12 +113,12 @@ class _Exchange:
             for message in self._messages(stream):
                 if self._accepts(message):
                     return self._outcome
-        return self.failed("The connection was closed before an answer came.")
+        return self.failed("The connection was closed before a reply arrived.")
 
     def silence(self) -> ProbeOutcome:
         """No final answer within the limit."""
         after = f" after a {self._outcome.provisional}" if self._outcome.provisional else ""
-        return self.failed(f"No answer{after} within {self._limit_s:g} s.")
+        return self.failed(f"No reply{after} within {self._limit_s:g} s.")
 
     def failed(self, problem: str) -> ProbeOutcome:
         """What is known so far, and why there is no answer."""

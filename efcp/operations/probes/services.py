@@ -74,9 +74,9 @@ def _create(probe: ProbeRun, request: PlannedProbe, actor: Actor) -> None:
     with serialized_writes("efcp_probe"):
         under_way = ProbeRun.objects.filter(ended_at=None, deadline__gte=probe.started_at)
         if under_way.filter(uri_key=probe.uri_key).exists():
-            raise ProbesBusyError("A probe of this destination is under way already.")
+            raise ProbesBusyError("A probe of this destination is already in progress.")
         if under_way.count() >= MOST_AT_ONCE:
-            raise ProbesBusyError(f"{MOST_AT_ONCE} probes are under way: try again in a few seconds.")
+            raise ProbesBusyError(f"{MOST_AT_ONCE} probes are in progress: try again in a few seconds.")
         probe.save(force_insert=True)
         record(
             actor,

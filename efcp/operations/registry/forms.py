@@ -23,15 +23,15 @@ class ProxyForm(forms.Form):
     `edit_token` has the values that the editor loaded, signed, so that another's change is detected.
     """
 
-    name = forms.CharField(max_length=64, help_text="As people call it, such as edge-1.")
+    name = forms.CharField(max_length=64, help_text="A name for the panel, such as edge-1.")
     mi_url = forms.CharField(
-        max_length=255, label="MI address", help_text="Such as http://127.0.0.1:8888/mi, or https://…"
+        max_length=255, label="MI address", help_text="Example: http://127.0.0.1:8888/mi, or https://…"
     )
     mi_username = forms.CharField(
         max_length=64,
         required=False,
         label="MI user name",
-        help_text="Only where MI asks for one.",
+        help_text="Only if MI requires authentication.",
     )
     mi_password = forms.CharField(
         max_length=128,
@@ -40,19 +40,19 @@ class ProxyForm(forms.Form):
         label="MI password",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
-    remove_password = forms.BooleanField(required=False, label="Remove the stored password")
+    remove_password = forms.BooleanField(required=False, label="Remove stored password")
     mi_authority = forms.CharField(
         max_length=MAX_PEM,
         required=False,
-        label="Certificate of MI's own authority",
-        help_text="PEM. Only for an https address whose certificate no public authority signed: it is then "
-        "verified by this alone. Empty: by this machine's authorities.",
+        label="CA certificate",
+        help_text="PEM. Only for an https address with a certificate from a private CA. "
+        "Blank: the system's CAs.",
         widget=forms.Textarea(attrs={"rows": 4, "class": "mono", "spellcheck": "false"}),
     )
     partition = forms.CharField(
         max_length=64,
         validators=[partition_charset],
-        help_text="The dispatcher module's partition: “default” unless opensips.cfg names others.",
+        help_text="The dispatcher module's partition; “default” unless opensips.cfg defines others.",
     )
     cluster = forms.CharField(
         max_length=64,
@@ -63,9 +63,9 @@ class ProxyForm(forms.Form):
     probing = forms.ChoiceField(
         choices=ProbingRule.choices,
         required=False,
-        label="Active destinations that it probes",
-        help_text="MI does not tell ds_probing_mode and ds_ping_interval: say here what opensips.cfg has. "
-        "Without it, most destinations are shown as active with “check unknown”.",
+        label="Probed active destinations",
+        help_text="MI doesn't report ds_probing_mode and ds_ping_interval: choose what opensips.cfg has. "
+        "Without it, most destinations are shown as active with “probing unknown”.",
     )
     enabled = forms.BooleanField(required=False)
     edit_token = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -78,7 +78,7 @@ class ProxyForm(forms.Form):
         super().__init__(data, initial={**start, **(initial or {})})
         self.proxy = proxy
         if proxy is not None and proxy.has_mi_password:
-            self.fields["mi_password"].help_text = "One is stored. Left empty, it stays."
+            self.fields["mi_password"].help_text = "Stored. Leave blank to keep it."
 
     @classmethod
     def filled(cls, recovered: QueryDict | None, proxy: Proxy | None = None) -> "ProxyForm":
@@ -152,10 +152,10 @@ class ProxyForm(forms.Form):
         if {"mi_url", "mi_username", "mi_password"} - self.cleaned_data.keys():
             return
         if self.cleaned_data["mi_password"] and self.cleaned_data["remove_password"]:
-            self.add_error("remove_password", "Either enter a new password or remove the stored one.")
+            self.add_error("remove_password", "Enter a new password or remove the stored one, not both.")
             return
         if self.cleaned_data.get("mi_authority") and self.cleaned_data["mi_url"].startswith("http:"):
-            self.add_error("mi_authority", "Only an https address has a certificate to verify.")
+            self.add_error("mi_authority", "Only an https address has a certificate.")
         try:
             self.endpoint()
         except EndpointError as error:
@@ -163,13 +163,13 @@ class ProxyForm(forms.Form):
         except UnreadablePasswordError:
             self.add_error(
                 "mi_password",
-                "The stored password can't be read with this installation's secret key: enter it again.",
+                "The stored password can't be decrypted with EFCP_SECRET_KEY: enter it again.",
             )
             return
         if self._would_send_password_elsewhere():
             self.add_error(
                 "mi_password",
-                "The address names another host or port. Enter the password again, or remove it.",
+                "The host or port has changed. Enter the password again, or remove it.",
             )
 
     def _effective_password(self) -> str:

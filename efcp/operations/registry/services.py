@@ -14,7 +14,7 @@ MASK = "•••"
 
 
 class NameTakenError(Exception):
-    """Another proxy has this name."""
+    """This name is taken."""
 
 
 class ChangedMeanwhileError(Exception):

@@ -50,9 +50,9 @@ def add(request: HttpRequest) -> HttpResponse:
     try:
         proxy = services.add_proxy(actor_of(request), form.values(), form.password() or "")
     except services.NameTakenError:
-        form.add_error("name", "Another proxy has this name.")
+        form.add_error("name", "This name is taken.")
         return _show_form(request, form)
-    messages.success(request, f"The proxy {proxy.name} was added. The watcher asks it within seconds.")
+    messages.success(request, f"Proxy {proxy.name} added. The watcher contacts it within seconds.")
     return redirect("proxies:list")
 
 
@@ -72,14 +72,14 @@ def edit(request: HttpRequest, proxy_id: int) -> HttpResponse:
     try:
         services.change_proxy(actor_of(request), proxy.pk, original, form.values(), form.password())
     except services.NameTakenError:
-        form.add_error("name", "Another proxy has this name.")
+        form.add_error("name", "This name is taken.")
         return _show_form(request, form, proxy)
     except services.ChangedMeanwhileError:
         return _show_conflict(request, form, proxy)
     except services.ProxyGoneError:
-        messages.error(request, f"The proxy {proxy.name} was deleted meanwhile; nothing was saved.")
+        messages.error(request, f"Proxy {proxy.name} has been deleted; nothing was saved.")
         return redirect("proxies:list")
-    messages.success(request, f"The proxy {form.values().name} was saved.")
+    messages.success(request, f"Proxy {form.values().name} saved.")
     return redirect("proxies:list")
 
 
@@ -94,13 +94,13 @@ def delete(request: HttpRequest, proxy_id: int) -> HttpResponse:
     try:
         name = services.delete_proxy(actor_of(request), proxy.pk, token_in(request))
     except services.ProxyGoneError:
-        messages.info(request, f"The proxy {proxy.name} was deleted already.")
+        messages.info(request, f"Proxy {proxy.name} was already deleted.")
     except StaleFormError as stale:
         proxy.refresh_from_db()
         context = {"proxy": proxy, "effect": selectors.deletion_effect(proxy), "stale": stale}
         return render(request, "proxies/delete.html", context, status=409)
     else:
-        messages.success(request, f"The proxy {name} was deleted.")
+        messages.success(request, f"Proxy {name} deleted.")
     return redirect("proxies:list")
 
 

@@ -8,6 +8,7 @@ from django import forms
 from django.http import QueryDict
 
 from efcp.accounts.form_recovery import NOTICE
+from efcp.figures import counted
 from efcp.operations.forms import ProxiesField
 from efcp.operations.reloads.services import ReloadRequest
 from efcp.proxies.models import Proxy
@@ -34,7 +35,7 @@ class ReloadForm(forms.Form):
         """What was chosen; a proxy to begin with has to be among the chosen ones."""
         data: dict[str, Any] = self.cleaned_data
         if data.get("first") and data.get("proxy") and self._first() is None:
-            self.add_error("first", "The proxy to begin with is not among those chosen to be reloaded.")
+            self.add_error("first", "The first proxy is not among the selected ones.")
         return data
 
     def proxies(self) -> list[Proxy]:
@@ -57,8 +58,8 @@ class DispatcherReloadForm(ReloadForm):
     inherit_state = forms.TypedChoiceField(
         label="States",
         choices=(
-            ("y", "Keep the states in memory (inherit_state=y)"),
-            ("n", "Take the initial states of the table (inherit_state=n)"),
+            ("y", "Keep live states (inherit_state=y)"),
+            ("n", "Reset to the table's initial states (inherit_state=n)"),
         ),
         coerce=lambda value: value == "y",
         initial="y",
@@ -66,7 +67,7 @@ class DispatcherReloadForm(ReloadForm):
     )
     allow_losses = forms.BooleanField(
         required=False,
-        label="Reload although destinations in use would be dropped, or may be",
+        label="Reload even though destinations in use would or may be rejected",
     )
 
     def __init__(
@@ -88,7 +89,7 @@ class DispatcherReloadForm(ReloadForm):
             names = ", ".join(proxy.name for proxy in losing)
             self.add_error(
                 "allow_losses",
-                f"Destinations in use on {names} would be dropped, or may be: say that it is meant.",
+                f"Destinations in use on {names} would or may be rejected: confirm below.",
             )
         return data
 
@@ -123,7 +124,7 @@ class DialplanReloadForm(ReloadForm):
         """What was chosen; refused where test cases fail and that was not confirmed."""
         data = super().clean()
         if self._failing and not data.get("allow_failures"):
-            self.add_error("allow_failures", "Test cases fail: say that you mean to reload nevertheless.")
+            self.add_error("allow_failures", "Test cases fail: confirm below.")
         return data
 
     def request(self) -> ReloadRequest:
@@ -132,7 +133,7 @@ class DialplanReloadForm(ReloadForm):
 
 
 def _first_choice(each: WatchedProxy) -> tuple[str, str]:
-    return str(each.proxy.pk), f"{each.proxy.name} alone, the others only if it comes back clean"
+    return str(each.proxy.pk), f"{each.proxy.name} first, the others only if it succeeds"
 
 
 def _initial(recovered: QueryDict | None) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _loaded(
     if answer is None:
         return RulesOnProxy(proxy, load)
     if answer.answered_at is None:
-        problem = "" if still_open else "The panel ended before it answered."
+        problem = "" if still_open else "The panel was stopped before a reply arrived."
         return RulesOnProxy(proxy, load, problem=problem, is_answered=not still_open, is_awaited=still_open)
     found = json.loads(answer.text)
     differing = tuple(found.get("differing", ()))

@@ -55,7 +55,7 @@ def start(proxies: Sequence[Proxy], request: ReloadRequest, actor: Actor) -> Run
     where the one to begin with is not among them.
     """
     if not proxies or request.first not in {None, *proxies}:
-        raise ValueError("Nothing to reload, or nothing to begin with.")
+        raise ValueError("Nothing to reload.")
     strategy = module_named(request.module).strategy(request.inherit_state)
     limit_s = (OTHER_CALLS_S + strategy.read_back_limit_s) * (2 if request.first else 1)
     run, is_new = _created_or_joined(proxies, strategy.blocked(proxies), limit_s, request, actor)
@@ -107,7 +107,7 @@ def _create(
         for proxy in proxies:
             result = ReloadResult(run=run, proxy=proxy, deadline=deadline)
             if proxy.pk in under_way:
-                _end_unsent(result, f"A reload by {under_way[proxy.pk].run.actor} is under way on it.")
+                _end_unsent(result, f"A reload by {under_way[proxy.pk].run.actor} is in progress.")
             elif proxy.pk in blocked:
                 _end_unsent(result, blocked[proxy.pk])
             else:
@@ -161,7 +161,7 @@ def _execute(run: ReloadRun, strategy: ReloadStrategy) -> None:
     if first and _reload_all(run, strategy, first):
         _reload_all(run, strategy, rest)
     else:
-        _skip(run, rest, f"{run.first.name} was to be first, and did not come back clean.")
+        _skip(run, rest, f"{run.first.name}, reloaded first, did not succeed cleanly.")
 
 
 def _reload_all(run: ReloadRun, strategy: ReloadStrategy, targets: Sequence[Target]) -> bool:

@@ -78,9 +78,9 @@ def _start_dispatcher(request: HttpRequest, form: DispatcherReloadForm) -> HttpR
     if not started.is_new and started.run.inherit_state != form.request().inherit_state:
         messages.warning(
             request,
-            "That one keeps the states in memory, other than you chose."
+            "It keeps live states, unlike your choice."
             if started.run.inherit_state
-            else "That one takes the table's initial states, other than you chose.",
+            else "It resets to the initial states, unlike your choice.",
         )
     return redirect(started.run)
 
@@ -161,7 +161,7 @@ def _start_and_wait(request: HttpRequest, form: ReloadForm) -> RunHandle[ReloadR
     else:
         messages.info(
             request,
-            f"A reload by {started.run.actor} was under way already, so no second one was sent:"
-            " this is the result for both of you.",
+            f"A reload by {started.run.actor} was already in progress, so no second one was sent;"
+            " this is its result.",
         )
     return started

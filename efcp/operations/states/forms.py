@@ -17,7 +17,7 @@ class StateForm(forms.Form):
     """Which state, on which proxies, and why."""
 
     state = forms.ChoiceField(
-        choices=KnownState.choices, widget=forms.RadioSelect, error_messages={"required": "Choose a state."}
+        choices=KnownState.choices, widget=forms.RadioSelect, error_messages={"required": "Select a state."}
     )
     reason = forms.CharField(max_length=255, required=False)
     only_these = forms.BooleanField(required=False)
@@ -48,7 +48,7 @@ class StateForm(forms.Form):
     def clean(self) -> None:
         """Some of the proxies that share a table are set only once that was confirmed."""
         if self.cleaned_data.get("proxy") and not self.cleaned_data["only_these"] and self.omitted_proxies():
-            self.add_error("only_these", "Not all proxies that share the table are chosen: see below.")
+            self.add_error("only_these", "Not all proxies that share the table are selected: see below.")
 
     def chosen_state(self) -> KnownState:
         """The state to set."""

@@ -35,14 +35,14 @@ class StateOutcome(models.TextChoices):
     """What is known of ds_set_state for one destination on one proxy."""
 
     WAITING = "waiting", "Waiting"
-    DONE = "done", "Set"
+    DONE = "done", "Accepted"
     REFUSED = "refused", "Refused"
-    FAILED = "failed", "Not reached"
+    FAILED = "failed", "Unreachable"
     UNKNOWN = "unknown", "Unknown"
     NOT_IN_MEMORY = "not held", "Not in memory"
-    NOT_ATTEMPTED = "not tried", "Not tried"
-    THROUGH = "through", "Through another member"
-    LEFT = "left", "Left as it is"
+    NOT_ATTEMPTED = "not tried", "Not sent"
+    THROUGH = "through", "Via another member"
+    LEFT = "left", "Unchanged"
     NO_EFFECT = "no effect", "No effect"
 
 

@@ -38,7 +38,7 @@ _MI_STATES = {
     KnownState.INACTIVE: ListedState.INACTIVE,
     KnownState.PROBING: ListedState.PROBING,
 }
-_UNSENT = "Not sent: the proxy did not answer the calls before this one in time."
+_UNSENT = "Not sent: the proxy did not answer earlier requests in time."
 
 Key = tuple[int, str]
 """Set and URI key."""
@@ -117,7 +117,7 @@ def _outcome(target: Target, own: CallOutcome | None, delivered: _Delivered | No
         return delivered.outcome
     if delivered.outcome.outcome is StateOutcome.REFUSED:
         return CallOutcome(
-            StateOutcome.NOT_ATTEMPTED, f"Not sent: {sender.name}, of the same cluster, refused it."
+            StateOutcome.NOT_ATTEMPTED, f"Not sent: {sender.name}, in the same cluster, refused it."
         )
     return CallOutcome(StateOutcome.THROUGH, own.message if own else "", sender.pk)
 

@@ -93,8 +93,8 @@ def undo_run(request: HttpRequest, run_id: int) -> HttpResponse:
     run = get_object_or_404(StateRun, pk=run_id)
     page = results.run_page(run, watched_on(request))
     if page.undone_by is None and not (page.undo and page.undo.back):
-        why = "an answer may still come" if page.is_waiting else "this page says why"
-        messages.warning(request, f"Nothing was put back: {why}.")
+        why = "a reply may still arrive" if page.is_waiting else "see the reasons below"
+        messages.warning(request, f"Nothing undone: {why}.")
         return redirect("operations:state-run", run.pk)
     reason = f"Undo: {run.reason}" if run.reason else "Undo"
     handle = services.undo(run, actor_of(request), reason[:MAX_TEXT])
@@ -120,7 +120,7 @@ def _to_run(request: HttpRequest, handle: RunHandle[StateRun]) -> HttpResponse:
     if handle.is_new:
         handle.ended.wait(WAIT_S)
     else:
-        messages.info(request, "This was sent twice and done once: here is what came of it.")
+        messages.info(request, "Submitted twice, done once. This is the result.")
     return redirect("operations:state-run", handle.run.pk)
 
 

@@ -213,12 +213,12 @@ def compare(source: Source, setid: int, traffic: Traffic, capacity: int, seed: i
 
 def _problem(live: LiveSet | None, setid: int, traffic: Traffic) -> str:
     if live is None:
-        return f"Set {setid} has no destination there."
+        return f"Set {setid} has no destinations there."
     if not live.calls.count:
-        return f"No destination of set {setid} is active."
+        return f"No destination in set {setid} is active."
     if len(live.destinations) > MAX_DESTINATIONS:
-        return f"Set {setid} has more than {MAX_DESTINATIONS} destinations, too many for a table."
-    return "" if len(traffic) else "There is no call to send."
+        return f"Set {setid} has more than {MAX_DESTINATIONS:,} destinations, too many to compare."
+    return "" if len(traffic) else "No calls to send."
 
 
 def _chosen(live: LiveSet, algorithm: Algorithm, count: int, seed: int) -> Indices:
@@ -249,29 +249,27 @@ def _conclusions(found: Sequence[AlgorithmResult], traffic: Traffic) -> list[str
     best = min(found[:-1], key=lambda each: each.evenness.worst)
     gain = best.evenness.worst - balancer.worst
     sentences = [
-        f"Of the dispatcher's algorithms {best.name} is the evenest here: its busiest destination carries"
-        f" {_percent(best.evenness.worst)} of its fair part on average, under load_balancer"
+        f"The most even dispatcher algorithm is {best.name}: its busiest destination carries"
+        f" {_percent(best.evenness.worst)} of its fair share on average, with load_balancer"
         f" {_percent(balancer.worst)}."
     ]
     if balancer.lost:
         sentences.append(
-            f"load_balancer refuses {balancer.lost} calls, since every destination is at its capacity then;"
-            " the dispatcher knows no capacity and sends them all the same."
+            f"load_balancer rejects {balancer.lost:,} calls when all destinations are at capacity;"
+            " the dispatcher has no capacity limit and sends them anyway."
         )
     if gain < CLEARLY:
         sentences.append(
-            "That is no reason for the load balancer: the dispatcher spreads these calls as well, and keeps"
-            " no dialogs."
+            "No reason to use the load balancer: the dispatcher spreads these calls as well, without"
+            " tracking dialogs."
         )
     else:
         sentences.append(
-            "These calls speak for the load balancer, where every call can be kept as a dialog: it counts the"
-            " calls under way, and the dispatcher only those that begin."
+            "Consider the load balancer if every call can be tracked as a dialog: it counts calls in"
+            " progress, while the dispatcher only counts new ones."
         )
     if traffic.variation > 1:
-        sentences.append(
-            "The durations differ much, so that who begins as many calls does not carry as many."
-        )
+        sentences.append("Call durations vary widely, so equal call starts don't mean equal load.")
     return sentences
 
 

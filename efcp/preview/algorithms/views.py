@@ -40,27 +40,27 @@ class ComparisonForm(SourceForm):
     rate = forms.FloatField(label="Calls a second", min_value=0.001, max_value=10_000)
     mean = forms.FloatField(label="Mean duration (s)", min_value=0.1, max_value=MAX_DURATION_S)
     sigma = forms.FloatField(
-        label="Spread of durations",
+        label="Duration spread (sigma)",
         min_value=0,
         max_value=3,
-        help_text="Of the logarithm: 0 all the same, 1 usual for calls.",
+        help_text="Log-normal: 0 means all equal, 1 is typical for calls.",
     )
     capacity = forms.IntegerField(
-        label="Calls for a weight of 1",
+        label="Capacity per weight unit",
         min_value=1,
         max_value=1_000_000,
-        help_text="The resource that load_balancer counts.",
+        help_text="Calls per unit of weight for load_balancer.",
     )
     seed = forms.IntegerField(
-        min_value=0, max_value=2**32 - 1, help_text="The same seed makes up the same calls."
+        min_value=0, max_value=2**32 - 1, help_text="The same seed generates the same calls."
     )
     log = forms.CharField(
-        label="Or calls out of a log",
+        label="Or calls from a log",
         required=False,
         max_length=MAX_PASTED,
         widget=forms.Textarea(attrs={"rows": 5, "class": "mono", "placeholder": "start,duration"}),
-        help_text="A line each: start as seconds or ISO time, duration in seconds.",
-        error_messages={"max_length": "At most 2 MB: take a part of the log."},
+        help_text="One per line: start (seconds or ISO time), duration in seconds.",
+        error_messages={"max_length": "At most 2 MB: use a part of the log."},
     )
 
     broken = BrokenLines(0, ())
@@ -73,7 +73,7 @@ class ComparisonForm(SourceForm):
             return None
         traffic, self.broken = parse_traffic(text.splitlines())
         if not len(traffic):
-            raise forms.ValidationError("No line of it is a start and a duration.")
+            raise forms.ValidationError("No line contains a start and a duration.")
         return traffic
 
     def traffic(self) -> Traffic:

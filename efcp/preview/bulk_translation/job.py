@@ -34,16 +34,16 @@ MAX_SHOWN_MISSES: Final = 50
 MAX_NEVER: Final = 20_000
 """Rules never hit that are listed."""
 
-KEPT: Final = "(kept as it is)"
+KEPT: Final = "(unchanged)"
 """The output of a rule that matches and replaces nothing: the script's number stays."""
 
 _REPORT_INTERVAL = 500
 _URI = re.compile(r"(?:[^<]*<)?(?:sips?|tel):(?:(?P<user>[^@;>]*)@|(?P<tel>[^;>@]*))", re.IGNORECASE)
 _OUTCOMES = {
-    "UndefinedOutput": "output left to chance",
+    "UndefinedOutput": "undefined output",
     "NoInformation": "no rule loaded",
-    "Undecided": "too much backtracking to tell",
-    "RequestNeeded": "needs values of the request",
+    "Undecided": "too much backtracking",
+    "RequestNeeded": "depends on the request",
     "ProxyCrashes": "crashes the proxy",
 }
 
@@ -73,7 +73,7 @@ def translate_numbers(arguments: dict[str, Any], progress: Progress) -> dict[str
         raise JobError(str(error)) from None
     loaded = load(rows)
     if isinstance(loaded, LoadBroken):
-        raise JobError(f"The whole reload would fail: {loaded.cause.text}")
+        raise JobError(f"The reload would fail: {loaded.cause.text}")
     if dpid not in loaded.dialplans:
         raise JobError(f"No rule of dialplan {dpid} would be loaded.")
     rules = loaded.dialplans[dpid]
@@ -129,7 +129,7 @@ class TranslationReport:
         possible = bulk.possibilities(number)
         self.numbers += 1
         if not possible.is_certain:
-            self.outcomes["depends on the order of equal priorities, or on a rule that may be dropped"] += 1
+            self.outcomes["depends on the order of equal priorities or on a rule that may be rejected"] += 1
             self.uncertain.update(_rule_ids(possible.outcomes))
             return
         outcome = possible.translation.outcome
@@ -181,7 +181,7 @@ def _sample(outcome: object) -> str:
 
 def _outcome_name(outcome: object) -> str:
     if isinstance(outcome, Translated):
-        return "translated" if outcome.output else "matched, and kept as it is"
+        return "translated" if outcome.output else "matched, unchanged"
     failure = getattr(outcome, "failure", None)
     return (
         failure.name.lower().replace("_", " ") if failure is not None else _OUTCOMES[type(outcome).__name__]

@@ -29,8 +29,8 @@ class BulkTranslationForm(forms.Form):
     """The dialplan, and the column that holds the numbers."""
 
     dpid = forms.IntegerField(label="Dialplan", min_value=0, max_value=MAX_SET)
-    column = forms.TypedChoiceField(label="The number is in", coerce=int)
-    has_header = forms.BooleanField(label="Its first line names the columns", required=False)
+    column = forms.TypedChoiceField(label="Number column", coerce=int)
+    has_header = forms.BooleanField(label="First line is a header", required=False)
 
     def __init__(self, data: Any, log: CallLog, **options: Any) -> None:
         super().__init__(data, **options)

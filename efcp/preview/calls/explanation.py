@@ -101,7 +101,7 @@ class SetMember:
     destination: LoadedDestination
     state: str
     part: str
-    """"chosen", "failover", "passed over" or empty."""
+    """"chosen", "failover", "not used" or empty."""
     words: str
 
 
@@ -174,16 +174,14 @@ def explain(source: Source, question: CallQuestion) -> CallExplanation:
     except NoPreviewError as error:
         return CallExplanation(source.name, (), problem=str(error), is_unknown=True)
     except LoadBrokenError as error:
-        return CallExplanation(
-            source.name, (), problem=f"The whole reload would fail: {error}", is_unknown=True
-        )
+        return CallExplanation(source.name, (), problem=f"The reload would fail: {error}", is_unknown=True)
     notes = preview.notes
     memory = preview.memory
     memory.settings = ProbingSettings(threshold=question.threshold)
     live = memory.sets.get(question.setid)
     if live is None:
         return CallExplanation(
-            source.name, notes, problem=f"Set {question.setid} has no destination there: ds_select_dst fails."
+            source.name, notes, problem=f"Set {question.setid} has no destinations: ds_select_dst fails."
         )
     route = FailoverList()
     selection = memory.select(
@@ -216,7 +214,7 @@ def _refused(refused: NoSelection) -> str:
     """Why ds_select_dst fails, in words."""
     if refused.refusal is Refusal.BAD_URI:
         part = _HASHED_URIS.get(refused.algorithm, "URI")
-        return f"The proxy does not parse the {part}: {refused.text} ds_select_dst fails."
+        return f"The proxy can't parse the {part}: {refused.text} ds_select_dst fails."
     return f"{refused.text} ds_select_dst fails."
 
 
@@ -249,22 +247,22 @@ def _story(live: LiveSet, selection: Selection, question: CallQuestion) -> list[
     sentences = (
         []
         if known
-        else [f"No algorithm {question.algorithm} is known: the proxy takes the first entry, as 8."]
+        else [f"Unknown algorithm {question.algorithm}: the proxy uses the first entry, as with 8."]
     )
     if selection.keys or selection.hash:
         drawn = question.algorithm == Algorithm.RANDOM
-        sentences.append(f"{'The number drawn is' if drawn else 'The hash is'} {selection.hash}.")
+        sentences.append(f"{'Random number' if drawn else 'Hash'}: {selection.hash}.")
     if question.algorithm == Algorithm.AUTH_USER and not selection.keys:
-        sentences.append("The request has no auth user to hash: the last used destination stays.")
+        sentences.append("The request has no auth user to hash: the last used destination is kept.")
     if selection.candidate.basis is Basis.TURN:
-        sentences.append("Who was used last is not known here: this is the first call after a reload.")
+        sentences.append("The last used destination is unknown here: assuming the first call after a reload.")
     if selection.measures:
         sentences.append(_measured(live, selection))
-    sentences.append(_picked("The candidate is", live, selection.candidate))
+    sentences.append(_picked("Candidate:", live, selection.candidate))
     if selection.chosen != selection.candidate:
         state = live.destinations[selection.candidate.index].health.state.name.lower()
-        sentences.append(f"The candidate is {state}, so that another takes the call.")
-        sentences.append(_picked("Chosen is", live, selection.chosen))
+        sentences.append(f"The candidate is {state}, so another destination takes the call.")
+        sentences.append(_picked("Selected:", live, selection.chosen))
     return sentences
 
 
@@ -276,7 +274,7 @@ def _measured(live: LiveSet, selection: Selection) -> str:
         for index, value in selection.measures[:MAX_LABELLED]
     )
     more = len(selection.measures) - MAX_LABELLED
-    return f"The proxy asks for {asks}, given here as {given}{f' and {more} more' if more > 0 else ''}."
+    return f"The proxy needs {asks}, given here as {given}{f' and {more} more' if more > 0 else ''}."
 
 
 def _picked(subject: str, live: LiveSet, pick: Pick) -> str:
@@ -328,9 +326,9 @@ def _bar(title: str, live: LiveSet, pick: Pick, indices: Sequence[int], sums: Se
 def _members(live: LiveSet, selection: Selection) -> tuple[SetMember, ...]:
     parts = {selection.chosen.index: ("chosen", "takes the call")}
     for place, index in enumerate(selection.failover, 1):
-        parts.setdefault(index, ("failover", f"next after {place} failure{'s' if place > 1 else ''}"))
+        parts.setdefault(index, ("failover", f"failover after {place} failure{'s' if place > 1 else ''}"))
     for each in selection.passed_over:
-        parts.setdefault(each.index, ("passed over", each.why.value))
+        parts.setdefault(each.index, ("not used", each.why.value))
     return tuple(_member(live, index, *parts.get(index, ("", ""))) for index in range(len(live.destinations)))
 
 
@@ -353,9 +351,7 @@ def _walk(
             steps.append(Attempt(hop[0], hop[1] or "", "answers", False, ()))
             break
         current, hop, then = hop, *_failure(memory, route, question.handling, len(steps))
-        steps.append(
-            Attempt(current[0], current[1] or "", "fails: 5xx, or 408 of the proxy's own", True, then)
-        )
+        steps.append(Attempt(current[0], current[1] or "", "fails (5xx, or the proxy's own 408)", True, then))
     return steps
 
 
@@ -364,16 +360,16 @@ def _failure(
 ) -> tuple[tuple[str, str | None] | None, tuple[str, ...]]:
     """Where the call goes next, and what the failure route did, after `earlier` failures."""
     if handling is None:
-        return None, ("No failure route is armed: the caller gets this answer",)
+        return None, ("No failure route is armed: the caller gets this reply",)
     if earlier and not handling.armed_again:
-        return None, (f"{handling.route} is not armed again: the caller gets this answer",)
+        return None, (f"{handling.route} is not armed again: the caller gets this reply",)
     done = _marked(memory, route, handling.mark)
-    last = f"the caller gets {handling.last_code}" if handling.last_code else "the caller gets this answer"
+    last = f"the caller gets {handling.last_code}" if handling.last_code else "the caller gets this reply"
     if not handling.tries_next:
-        return None, (*done, f"No next one is tried: {last}")
+        return None, (*done, f"No failover: {last}")
     following = route.next_hop()
     if following is None:
-        return None, (*done, f"ds_next_dst() has no further one: {last}")
+        return None, (*done, f"ds_next_dst() has no more destinations: {last}")
     return following, (*done, f"ds_next_dst(): {following[0]}")
 
 
@@ -385,7 +381,7 @@ def _marked(memory: ProxyMemory, route: FailoverList, mark: str) -> tuple[str, .
     try:
         changes = memory.mark(route, _MARKS[mark])
     except UnknownDestinationError:
-        return (f"{call} finds no destination of that address: nothing is marked",)
+        return (f"{call} finds no destination with that address: nothing is marked",)
     marked = "; ".join(f"{each.before.name.lower()} to {each.after.name.lower()}" for each in changes)
     return (f"{call}: {marked or 'one failure counted'}",)
 

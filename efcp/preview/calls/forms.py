@@ -42,9 +42,9 @@ class CallForm(SourceForm):
     setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET)
     algorithm = forms.IntegerField(min_value=0, max_value=9_999)
     flags = forms.CharField(
-        required=False, max_length=8, help_text="f failover, u user only, d default, a append"
+        required=False, max_length=8, help_text="f: failover, u: user part only, d: default, a: append"
     )
-    max_results = forms.IntegerField(label="Maximum", min_value=0, max_value=DEFAULT_MAX_RESULTS * 1_000)
+    max_results = forms.IntegerField(label="Max. results", min_value=0, max_value=DEFAULT_MAX_RESULTS * 1_000)
     request_uri = forms.CharField(label="Request URI", required=False, max_length=MAX_PART)
     from_uri = forms.CharField(label="From URI", required=False, max_length=MAX_PART)
     to_uri = forms.CharField(label="To URI", required=False, max_length=MAX_PART)
@@ -55,22 +55,22 @@ class CallForm(SourceForm):
         label="Loads or scores",
         required=False,
         max_length=MAX_MEASURES,
-        help_text="For 9 and 10: whole numbers in the order of the set; what is missing counts as 0.",
+        help_text="For 9 and 10: whole numbers in set order; missing values count as 0.",
     )
     seed = forms.IntegerField(
-        min_value=0, max_value=MAX_SEED, help_text="For 6: the same seed draws the same number."
+        min_value=0, max_value=MAX_SEED, help_text="For 6: the same seed gives the same number."
     )
     failures = forms.IntegerField(
-        label="The first … fail",
+        label="First N destinations fail",
         min_value=0,
         max_value=MAX_FAILURES,
-        help_text="With 5xx, or without an answer.",
+        help_text="With a 5xx reply or no reply.",
     )
     threshold = forms.IntegerField(
         label="Probing threshold",
         min_value=1,
         max_value=32_000,
-        help_text="Failures that turn it to probing.",
+        help_text="Failures until probing.",
     )
 
     def clean_flags(self) -> SelectFlag:
@@ -78,16 +78,16 @@ class CallForm(SourceForm):
         try:
             return parse_flags(self.cleaned_data["flags"])
         except ValueError as error:
-            raise forms.ValidationError(f"{error}: f, u, d and a are.") from error
+            raise forms.ValidationError(f"{error}; use f, u, d or a.") from error
 
     def clean_measures(self) -> tuple[int, ...]:
         """The numbers."""
         try:
             numbers = tuple(int(word) for word in self.cleaned_data["measures"].replace(",", " ").split())
         except ValueError as error:
-            raise forms.ValidationError("Whole numbers, with blanks in between.") from error
+            raise forms.ValidationError("Whole numbers separated by spaces.") from error
         if any(abs(number) > MAX_MEASURE for number in numbers):
-            raise forms.ValidationError(f"No number beyond {MAX_MEASURE}.")
+            raise forms.ValidationError(f"At most {MAX_MEASURE:,} each.")
         return numbers
 
     @property
@@ -101,7 +101,7 @@ class CallForm(SourceForm):
     def algorithm_name(self) -> str:
         """The algorithm's number and name."""
         number = self.cleaned_data["algorithm"]
-        return ALGORITHMS.get(number, f"{number} · unknown, taken as the first entry")
+        return ALGORITHMS.get(number, f"{number} · unknown, works as 8 (first entry)")
 
     def question(self, handling: Handling | None) -> CallQuestion:
         """The whole question; `handling` is what the script does when a destination fails."""
@@ -136,11 +136,11 @@ class PastedForm(forms.Form):
     """A whole SIP request from a trace."""
 
     pasted = forms.CharField(
-        label="A SIP request, pasted",
+        label="SIP request",
         max_length=MAX_PASTED,
         strip=False,
         widget=forms.Textarea(attrs={"rows": 8, "class": "mono", "spellcheck": "false"}),
-        error_messages={"required": "Paste a request, from its first line to the empty line."},
+        error_messages={"required": "Paste a request from its first line to the empty line."},
     )
 
     marked: tuple[str, str] = ("", "")

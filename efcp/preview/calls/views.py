@@ -33,7 +33,7 @@ def one_call(request: HttpRequest) -> HttpResponse:
         address = _address_of(request.POST, request_of(pasted.cleaned_data["pasted"]))
         if len(address) <= MAX_ADDRESS:
             return HttpResponseRedirect(address)
-        pasted.add_error("pasted", "Its URIs and Call-ID are too long for an address.")
+        pasted.add_error("pasted", "Its URIs and Call-ID are too long for a link.")
     choice = route_choice(request.POST or request.GET)
     defaults = DEFAULTS | {"source": offered[0].key} | choice.defaults()
     form = CallForm(with_defaults(request.POST or request.GET, defaults), offered)

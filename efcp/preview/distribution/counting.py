@@ -202,14 +202,14 @@ class _Tally:
         except NoPreviewError as error:
             return str(error)
         except LoadBrokenError as error:
-            return f"A reload would fail as a whole: {error}"
+            return f"A reload would fail: {error}"
         self._notes = preview.notes
         live = preview.memory.sets.get(setid)
         if live is None:
-            return f"Set {setid} has no destination there: ds_select_dst fails."
+            return f"Set {setid} has no destinations there: ds_select_dst fails."
         self.destinations = live.destinations
         if not live.calls.count:
-            return f"No destination of set {setid} is active: ds_select_dst fails for every call."
+            return f"No destination in set {setid} is active: ds_select_dst fails for every call."
         # A random number and the hash of a random key fall alike on the weights.
         is_random = self._question.algorithm is Algorithm.RANDOM
         algorithm = Algorithm.CALL_ID if is_random else self._question.algorithm

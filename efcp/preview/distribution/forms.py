@@ -38,12 +38,10 @@ class AlgorithmField(forms.ChoiceField):
         """Explain what a proxy does with any other number."""
         if value in _NEEDS_RUNNING_PROXY:
             raise forms.ValidationError(
-                f"Algorithm {value} goes by values of the running proxy, which are not known here."
+                f"Algorithm {value} uses runtime values of the proxy, which are unknown here."
             )
         if value and not self.valid_value(value):
-            raise forms.ValidationError(
-                f"There is no algorithm {value!r}: proxies take an unknown one as 8, the first entry."
-            )
+            raise forms.ValidationError(f"Unknown algorithm {value!r}: proxies treat it as 8 (first entry).")
         super().validate(value)
 
 
@@ -53,25 +51,25 @@ class DistributionForm(SourceForm):
     setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET)
     algorithm = AlgorithmField()
     flags = forms.MultipleChoiceField(
-        choices=[("u", "u · hash the user of a URI only"), ("d", "d · the last one is the default")],
+        choices=[("u", "u · hash only the user part of a URI"), ("d", "d · last destination is the default")],
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"invalid_choice": "%(value)s changes nothing for a spread; u and d do."},
+        error_messages={"invalid_choice": "%(value)s does not affect the distribution; only u and d do."},
     )
     edit_uri = forms.CharField(
         label="Destination",
         required=False,
         max_length=192,
-        help_text="One of the set, or a new one: it is counted beside the others, and not saved.",
+        help_text="From the set, or a new one. Compared only, not saved.",
     )
-    edit_weight = forms.IntegerField(label="With the weight", required=False, min_value=0, max_value=65_535)
+    edit_weight = forms.IntegerField(label="Weight", required=False, min_value=0, max_value=65_535)
     edit_state = forms.ChoiceField(
-        label="And",
+        label="State",
         required=False,
         choices=[
             ("", "its state"),
-            *((state, f"initially {state}, where a proxy does not hold it") for state in STATES),
-            (REMOVED, "taken out"),
+            *((state, f"initially {state}, if not loaded yet") for state in STATES),
+            (REMOVED, "removed"),
         ],
     )
 
@@ -79,11 +77,11 @@ class DistributionForm(SourceForm):
         """Several sources can be compared side by side."""
         return forms.MultipleChoiceField(
             choices=choices,
-            label="Side by side",
+            label="Compare",
             widget=forms.CheckboxSelectMultiple,
             error_messages={
-                "required": "Choose a table or a proxy's memory.",
-                "invalid_choice": "%(value)s is not there (any more).",
+                "required": "Select a table or a proxy.",
+                "invalid_choice": "%(value)s no longer exists.",
             },
         )
 
@@ -112,14 +110,14 @@ class GeneratedForm(DistributionForm):
 
     calls = forms.IntegerField(label="Calls", min_value=1, max_value=MAX_CALLS)
     seed = forms.IntegerField(
-        min_value=0, max_value=MAX_SEED, help_text="The same seed makes up the same calls."
+        min_value=0, max_value=MAX_SEED, help_text="The same seed generates the same calls."
     )
 
 
 class LogForm(DistributionForm):
     """Which columns of an uploaded log hold what."""
 
-    has_header = forms.BooleanField(label="The first line holds the columns' names", required=False)
+    has_header = forms.BooleanField(label="First line is a header", required=False)
 
     def __init__(
         self,
@@ -148,7 +146,7 @@ class LogForm(DistributionForm):
             hashed = FIELD_OF.get(Algorithm(int(cleaned["algorithm"])))
             if hashed and hashed.value not in self.errors and not cleaned.get(hashed.value):
                 number = cleaned["algorithm"]
-                self.add_error(hashed.value, f"Algorithm {number} goes by it: choose its column.")
+                self.add_error(hashed.value, f"Required for algorithm {number}: select a column.")
         return cleaned
 
     def log_columns(self) -> LogColumns:

@@ -32,7 +32,7 @@ def count_log(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     progress.expect(log.size, log.unit)
     for batch in calls.batches():
         counter.add(batch.calls, batch.broken)
-        progress.report(batch.position, f"{calls.rows:,} calls, {log.broken.count:,} broken rows")
+        progress.report(batch.position, f"{calls.rows:,} calls, {log.broken.count:,} invalid rows")
     return {
         "rows": calls.rows,
         "broken": asdict(log.broken),
@@ -43,7 +43,7 @@ def count_log(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
 def open_log(arguments: dict[str, Any]) -> "LogReader":
     """The reader of the log in a job's arguments; raises JobError where it can't be read or is gone."""
     if not can_read_logs():
-        raise JobError("The library that reads logs is not installed: pip install 'efcp[replay]'.")
+        raise JobError("Reading logs requires an optional package: pip install 'efcp[replay]'.")
     from efcp.preview.distribution.reading import LogReader
 
     stored = CallLog.objects.filter(pk=arguments["log"]).first()
@@ -63,7 +63,7 @@ def _sources(keys: list[str]) -> list[Source]:
     offered = {each.key: each for each in sources(watched_proxies())}
     found = [offered[key] for key in keys if key in offered]
     if not found:
-        raise JobError("None of the chosen proxies is there any more.")
+        raise JobError("None of the selected proxies exists any more.")
     return found
 
 

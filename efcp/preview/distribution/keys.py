@@ -95,7 +95,7 @@ def _keys(values: object) -> Keys:
 def _why(field: KeyField, value: bytes) -> str:
     if not value.strip():
         return f"no {LABELS[field]}"
-    return "a proxy does not parse this URI" if field in URIS else f"no {LABELS[field]}"
+    return "a proxy can't parse this URI" if field in URIS else f"no {LABELS[field]}"
 
 
 def packed(values: Any) -> tuple[NDArray[np.uint8], NDArray[np.int32] | NDArray[np.int64]]:

@@ -27,17 +27,17 @@ _DELIMITERS = ",;\t|"
 _TEXT_CONTROLS = frozenset(b"\t\n\r\f\v")
 _PARQUET = b"PAR1"
 _BINARY_KINDS = (
-    (b"\x1f\x8b", "compressed by gzip: unpack it first"),
-    (b"PK\x03\x04", "a ZIP archive or a spreadsheet: unpack it, or save it as CSV, first"),
-    (b"BZh", "compressed by bzip2: unpack it first"),
-    (b"\xfd7zXZ", "compressed by xz: unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "compressed by zstd: unpack it first"),
+    (b"\x1f\x8b", "compressed (gzip): unpack it first"),
+    (b"PK\x03\x04", "a ZIP archive or spreadsheet: unpack it or save it as CSV"),
+    (b"BZh", "compressed (bzip2): unpack it first"),
+    (b"\xfd7zXZ", "compressed (xz): unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "compressed (zstd): unpack it first"),
     (b"SQLite format 3", "an SQLite database"),
     (b"%PDF", "a PDF"),
     (b"\xff\xfe", "UTF-16 text: save it as UTF-8 first"),
     (b"\xfe\xff", "UTF-16 text: save it as UTF-8 first"),
     (b"ORC", "ORC, not Parquet"),
-    (b"\xd4\xc3\xb2\xa1", "a capture of packets, not a log of calls"),
+    (b"\xd4\xc3\xb2\xa1", "a packet capture, not a call log"),
 )
 
 READER_MEMORY = 600_000_000
@@ -74,9 +74,9 @@ def format_of(start: bytes) -> Format:
         return Format.PARQUET
     for magic, what in _BINARY_KINDS:
         if start.startswith(magic):
-            raise NotACallLogError(f"This is no CSV or Parquet file: it is {what}.")
+            raise NotACallLogError(f"Not a CSV or Parquet file, but {what}.")
     if any(byte < 32 and byte not in _TEXT_CONTROLS for byte in set(start)):
-        raise NotACallLogError("This is no CSV or Parquet file: it is binary.")
+        raise NotACallLogError("Not a CSV or Parquet file, but binary data.")
     return Format.CSV
 
 
@@ -89,13 +89,11 @@ def read_csv_head(path: Path) -> LogHead:
     if len(start) == SAMPLE_BYTES:
         lines.pop()
     if not lines:
-        raise NotACallLogError(
-            f"The first line is longer than {SAMPLE_BYTES // 1024} KB: this is no call log."
-        )
+        raise NotACallLogError(f"The first line is longer than {SAMPLE_BYTES // 1024} KB: not a call log.")
     delimiter = max(_DELIMITERS, key=lines[0].count)
     rows = _first_rows(lines, delimiter)
     if len(rows[0]) > MAX_COLUMNS:
-        raise NotACallLogError(f"It has {len(rows[0])} columns; at most {MAX_COLUMNS} can be read.")
+        raise NotACallLogError(f"{len(rows[0]):,} columns; the limit is {MAX_COLUMNS}.")
     has_header = _looks_like_names(rows[0])
     return LogHead(
         format=Format.CSV,
@@ -121,9 +119,9 @@ def _first_rows(lines: list[str], delimiter: str) -> list[list[str]]:
             if len(rows) > FIRST_ROWS:
                 break
     except csv.Error as error:
-        raise NotACallLogError(f"This is no CSV file: {error}.") from None
+        raise NotACallLogError(f"Not a CSV file: {error}.") from None
     if not rows:
-        raise NotACallLogError("The file has no lines but empty ones.")
+        raise NotACallLogError("The file has only empty lines.")
     return rows
 
 
@@ -151,11 +149,9 @@ def read_parquet_head(path: Path) -> LogHead:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise NotACallLogError(f"Its first rows can't be read within {READER_TIMEOUT_S:g} seconds.") from None
+        raise NotACallLogError(f"The first rows can't be read within {READER_TIMEOUT_S:g} seconds.") from None
     if done.returncode != 0:
-        raise NotACallLogError(
-            "It begins like a Parquet file, but reading it takes too much memory or breaks."
-        )
+        raise NotACallLogError("The Parquet file is corrupt or needs too much memory to read.")
     found = json.loads(done.stdout)
     if "problem" in found:
         raise NotACallLogError(found["problem"])
@@ -177,12 +173,12 @@ def _describe(path: str) -> dict[str, object]:
         file = parquet.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=1 << 20)
         columns = file.schema_arrow.names
         if len(columns) > MAX_COLUMNS:
-            return {"problem": f"It has {len(columns)} columns; at most {MAX_COLUMNS} can be read."}
+            return {"problem": f"{len(columns):,} columns; the limit is {MAX_COLUMNS}."}
         if not file.metadata.num_rows or not columns:
             return {"problem": "The file has no rows."}
         batch = next(file.iter_batches(batch_size=FIRST_ROWS, use_threads=False))
     except (pa.ArrowException, OSError) as error:
-        return {"problem": f"It begins like a Parquet file, but can't be read: {str(error)[:200]}"}
+        return {"problem": f"The Parquet file can't be read: {str(error)[:200]}"}
     rows = zip(*(column.to_pylist() for column in batch.columns), strict=True)
     return {"columns": columns, "rows": [shortened([_text(cell) for cell in row]) for row in rows]}
 

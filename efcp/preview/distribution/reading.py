@@ -168,14 +168,14 @@ class LogReader:
             file = _parquet(self.path)
             name = self.columns[column]
             if self.columns.count(name) > 1:
-                raise JobError(f"Several columns are called {name}, so that none can be chosen by it.")
+                raise JobError(f"Several columns are named {name}: rename them first.")
             at = 0
             for batch in file.iter_batches(batch_size=BATCH_ROWS, columns=[name], use_threads=False):
                 line_of = partial(_row_after, at)
                 at += batch.num_rows
                 yield ColumnBatch(_as_binary(batch.column(0), name), line_of, at)
         except (pa.ArrowInvalid, pa.ArrowKeyError, IndexError, OSError) as error:
-            raise JobError(f"The Parquet file can't be read (on): {str(error)[:200]}") from None
+            raise JobError(f"The Parquet file can't be read any further: {str(error)[:200]}") from None
 
 
 def _parquet(path: Path) -> Any:
@@ -200,14 +200,14 @@ def _as_binary(values: Any, name: str) -> Any:
     if pa.types.is_integer(kind):
         values = values.cast(pa.string())
     elif not pa.types.is_string(kind):
-        raise JobError(f"The column {name} holds {kind}: choose one that holds texts.")
+        raise JobError(f"Column {name} contains {kind}: select a text column.")
     return values.cast(pa.binary())
 
 
 def _csv_problem(error: Exception, broken: int) -> str:
     text = str(error)
     if "straddling object" in text:
-        return f"A line is longer than {BLOCK_BYTES >> 20} MB: this is no call log."
+        return f"A line is longer than {BLOCK_BYTES >> 20} MB: not a call log."
     if broken >= HOPELESS_AFTER:
-        return f"Each of the first {broken} lines has another number of columns than the first line."
-    return f"The CSV file can't be read (on): {text[:200]}"
+        return f"None of the first {broken} lines has as many columns as the first line."
+    return f"The CSV file can't be read: {text[:200]}"

@@ -44,11 +44,11 @@ def refusal(request: HttpRequest) -> str:
     """Why the upload is refused before it is read; empty where it is not."""
     announced = int(request.META.get("CONTENT_LENGTH") or 0)
     if announced > settings.UPLOAD_MAX:
-        return f"The file is larger than {largest()}, the most that may be uploaded (EFCP_UPLOAD_MAX)."
+        return f"The file exceeds the upload limit of {largest()} (EFCP_UPLOAD_MAX)."
     folder = upload_path("")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if announced + KEPT_FREE > shutil.disk_usage(folder).free:
-        return "The panel's disk has no room for this file."
+        return "Not enough disk space for this file."
     return ""
 
 

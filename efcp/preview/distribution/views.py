@@ -133,7 +133,7 @@ def cancel(request: HttpRequest, job_id: int) -> HttpResponse:
 
 def _refusal(request: HttpRequest) -> str:
     if not can_read_logs():
-        return "This panel can't read logs: its part for that is not installed (pip install 'efcp[replay]')."
+        return "Reading logs requires an optional package (pip install 'efcp[replay]')."
     return services.refusal(request)
 
 

@@ -139,7 +139,7 @@ def of_state(rows: Sequence[Destination], word: str, watched: Sequence[WatchedPr
     state = state_of_word(word)
     proxy = _reference(watched)
     if state is None or proxy is None:
-        return ImpactReport("", (), ("No proxy answers whose memory could be shown.",) if state else ())
+        return ImpactReport("", (), ("No proxy is responding.",) if state else ())
     source = Source(SourceKind.MEMORY, proxy)
     uris_of: dict[int, list[str]] = {}
     for row in rows[:MAX_CHOSEN]:
@@ -161,9 +161,9 @@ def of_reload(sets: Sequence[int], watched: Sequence[WatchedProxy]) -> ImpactRep
     """The memory of the first proxy that answers after a reload, against its memory as it is."""
     proxy = _reference(watched)
     if proxy is None:
-        return ImpactReport("", (), ("No proxy answers whose memory could be compared.",))
+        return ImpactReport("", (), ("No proxy is responding.",))
     memory, table = Source(SourceKind.MEMORY, proxy), Source(SourceKind.TABLE, proxy)
-    note = f"Of {len(sets)} sets that change, the {MAX_COMPARED} with most changes are compared."
+    note = f"{len(sets):,} sets change; the {MAX_COMPARED} with the most changes are compared."
     return _report(
         memory,
         sets[:MAX_COMPARED],
@@ -182,7 +182,7 @@ def _report(
         try:
             before, after = sides_of(setid)
         except LoadBrokenError as error:
-            problems.append(f"Set {setid}: the whole reload would fail. {error}")
+            problems.append(f"Set {setid}: the reload would fail. {error}")
         except NoPreviewError as error:
             problems.append(f"Set {setid}: {error}")
         else:
@@ -264,15 +264,13 @@ def _warnings(before: LiveSet | None, after: LiveSet | None) -> list[str]:
     """What is easily overlooked, in sentences."""
     active = [each.loaded.uri for each in after.destinations if each.active] if after else []
     if not active:
-        return ["No destination of the set takes calls any more: ds_select_dst fails for every call."]
+        return ["No active destination is left: ds_select_dst fails for every call."]
     found = []
     was_active = [each.loaded.uri for each in before.destinations if each.active] if before else []
     if len(set(active)) == 1 and len(was_active) > 1:
-        found.append(f"{active[0]} takes over every call of the set.")
+        found.append(f"{active[0]} takes all calls of the set.")
     if was_active and uri_key(was_active[0]) != uri_key(active[0]):
-        found.append(
-            f"Under algorithm 8 (the first entry) {active[0]} takes over all calls of {was_active[0]}."
-        )
+        found.append(f"With algorithm 8 (first entry), {active[0]} takes all calls of {was_active[0]}.")
     if after is not None and len(active) > 1:
         found += _round_robin_heirs(was_active, after)
     return found
@@ -288,5 +286,5 @@ def _round_robin_heirs(was_active: Sequence[str], after: LiveSet) -> list[str]:
             continue
         ring = ((index + step) % len(members) for step in range(1, len(members)))
         heir = next(members[place].loaded.uri for place in ring if members[place].active)
-        found.append(f"Under round robin (4) {heir} alone takes over the turns of {each.loaded.uri}.")
+        found.append(f"With round robin (4), {heir} alone takes over the turns of {each.loaded.uri}.")
     return found[:MAX_MOVES_SHOWN]

@@ -191,7 +191,7 @@ def follow(dpid: int, number: str) -> Trace:
         if step.target.next_dpid is None:
             return _arrived(tuple(steps), number, step.target)
         if len(steps) == MAX_STEPS:
-            problem = f"It was followed through {MAX_STEPS} dialplans, and would go on."
+            problem = f"Stopped after {MAX_STEPS} dialplans."
             return Trace(tuple(steps), number, problem=problem)
         dpid, number = step.target.next_dpid, step.dry_run.number
 
@@ -221,9 +221,9 @@ def _end(step: DialplanStep) -> str:
     if dry_run.possible:
         return dry_run.words
     if dry_run.output is None:
-        return f"It ends here: {dry_run.words} What the script does then is not known."
+        return f"Ends here: {dry_run.words} What the script does next is unknown."
     named = f"the attributes “{dry_run.attributes}”" if dry_run.attributes else "no attributes"
-    return f"It is not known where dialplan {step.dpid} leads with {named}: tell it above."
+    return f"Dialplan {step.dpid} with {named} is not mapped: add a mapping above."
 
 
 def _arrived(steps: tuple[DialplanStep, ...], number: str, target: ResolvedTarget) -> Trace:
@@ -232,6 +232,6 @@ def _arrived(steps: tuple[DialplanStep, ...], number: str, target: ResolvedTarge
         return Trace(steps, dry_run.number, target)
     output = dry_run.output or ""
     if not (output.isascii() and output.isdigit() and len(output) <= 10 and int(output) <= MAX_SET):
-        problem = f"The output should be a set's number, and is “{output}”."
+        problem = f"The output should be a set ID but is “{output}”."
         return Trace(steps, number, problem=problem)
     return Trace(steps, number, replace(target, setid=int(output)))

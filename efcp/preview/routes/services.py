@@ -26,7 +26,7 @@ def save(
     with transaction.atomic():
         target = DialplanTarget.objects.select_for_update().filter(dpid=dpid, attributes=attributes).first()
         if target is None and DialplanTarget.objects.count() >= MAX_ENTRIES:
-            raise TooManyTargetsError(f"There are {MAX_ENTRIES} leads already.")
+            raise TooManyTargetsError(f"The limit of {MAX_ENTRIES} mappings is reached.")
         if target is not None and _values(target) != values:
             require_current(original, target, _subject(target))
         before = _values(target) if target else None

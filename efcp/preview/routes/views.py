@@ -36,17 +36,17 @@ class DialplanTargetForm(forms.Form):
         label="Attributes",
         max_length=255,
         required=False,
-        help_text="Of the rule that is used; empty: any without a lead of its own.",
+        help_text="Attributes of the matched rule. Blank: any not mapped separately.",
     )
     target = forms.ChoiceField(
-        label="Leads to", choices=TargetKind.choices, initial=TargetKind.SET, required=False
+        label="Target", choices=TargetKind.choices, initial=TargetKind.SET, required=False
     )
     setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET, required=False)
     next_dpid = forms.IntegerField(label="Other dialplan", min_value=0, max_value=MAX_SET, required=False)
     algorithm = forms.TypedChoiceField(choices=list(ALGORITHMS.items()), coerce=int)
     flags = forms.CharField(max_length=8, required=False, initial=DEFAULT_FLAGS)
     route = forms.CharField(
-        label="Route", max_length=64, required=False, help_text="That the script calls, such as to_media_vbb."
+        label="Route", max_length=64, required=False, help_text="The script's route, e.g. to_media_vbb."
     )
 
     def __init__(self, data: Any = None, **options: Any) -> None:
@@ -58,7 +58,7 @@ class DialplanTargetForm(forms.Form):
         try:
             parse_flags(flags)
         except ValueError as error:
-            raise forms.ValidationError(f"{error}: f, u, d and a are.") from error
+            raise forms.ValidationError(f"{error}; use f, u, d or a.") from error
         return flags
 
     def clean(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class TraceForm(forms.Form):
     dpid = forms.IntegerField(label="Dialplan", min_value=0, max_value=MAX_SET)
     number = forms.CharField(label="Number", max_length=MAX_INPUT, strip=False)
     domain = forms.CharField(label="Domain", max_length=MAX_PART)
-    failures = forms.IntegerField(label="The first … fail", min_value=0, max_value=50)
+    failures = forms.IntegerField(label="First N destinations fail", min_value=0, max_value=50)
 
 
 @require_safe
@@ -122,12 +122,12 @@ def save(request: HttpRequest) -> HttpResponse:
             target = services.save(data["dpid"], data["attributes"], form.values(), actor, token)
         except StaleFormError as stale:
             former = DialplanTarget.objects.filter(dpid=data["dpid"], attributes=data["attributes"]).first()
-            now = f"It is mapped to {former.where} now: save again to replace that." if former else ""
+            now = f"Currently mapped to {former.where}: save again to replace it." if former else ""
             form.add_error(None, f"{stale.text} {now}")
         except services.TooManyTargetsError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, f"Dialplan {target.dpid} leads to {target.where}.")
+            messages.success(request, f"Dialplan {target.dpid} mapped to {target.where}.")
             return redirect("preview:routes")
     trace_form = TraceForm(initial=_TRACE_DEFAULTS)
     context = {"form": trace_form, "target_form": form, "former_target": former}
@@ -144,7 +144,7 @@ def delete(request: HttpRequest, target_id: int) -> HttpResponse:
     except StaleFormError as stale:
         messages.error(request, stale.text)
         return redirect("preview:routes")
-    messages.success(request, f"It is forgotten that dialplan {target.dpid} leads to {target.where}.")
+    messages.success(request, f"Mapping of dialplan {target.dpid} to {target.where} removed.")
     return redirect("preview:routes")
 
 

@@ -1,4 +1,4 @@
-"""`{% age at %}` and `{% moment at %}`: how long ago something was, and when, on the user's own clock."""
+"""`{% age at %}`, `{% moment at %}`, `{{ count|grouped }}`: ages, times on the user's own clock, numbers."""
 
 from datetime import UTC, datetime
 
@@ -7,10 +7,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from efcp import clock
+from efcp import clock, figures
 from efcp.clock import in_words
 
 register = template.Library()
+register.filter("grouped", figures.grouped)
 
 
 @register.simple_tag

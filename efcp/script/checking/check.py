@@ -61,7 +61,7 @@ def _unused(accepts: Iterable[Accept], used: set[tuple[Accept, str]]) -> Iterato
     for each in accepts:
         for code in each.codes:
             if (each, code) not in used:
-                text = f"Nothing of the code {code} is found here that could be accepted: take this out."
+                text = f"No finding {code} here to accept: remove this line."
                 yield hint("accept-unused", each.place, text)
 
 
@@ -114,7 +114,7 @@ def _bounded(findings: Iterable[ScriptFinding]) -> Iterator[ScriptFinding]:
         if counts[finding.code] <= MAXIMUM_ALIKE:
             yield finding
         elif counts[finding.code] == MAXIMUM_ALIKE + 1:
-            text = f"There are more than {MAXIMUM_ALIKE} findings of {finding.code}: the rest is not told."
+            text = f"More than {MAXIMUM_ALIKE} findings of {finding.code}: the rest is not listed."
             yield hint("more-alike", finding.place, text)
 
 

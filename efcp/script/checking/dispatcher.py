@@ -13,9 +13,9 @@ DEFAULT_PARTITION = "default"
 _LAST_ALGORITHM = 10
 _FLAGS = frozenset("fuda ")
 _PARAMETERS = {
-    7: ("hash_pvar", '"$fU"', "every call here finds no destination"),
+    7: ("hash_pvar", '"$fU"', "every call here fails"),
     9: ("pvar_algo_pattern", '"$stat(load_%u)"', "the first destination gets all calls"),
-    10: ("algo_route", '"score"', "every call here finds no destination"),
+    10: ("algo_route", '"score"', "every call here fails"),
 }
 """What an algorithm reads, an example of it, and what happens without (ds_select_dst in dispatch.c)."""
 
@@ -70,13 +70,13 @@ def _as_the_table_stands(overview: Overview, site: Site, number: int) -> Iterato
         return
     facts = overview.tables.sets.get(number)
     if facts is None:
-        text = f"The dispatcher table has no set {number}: every call here finds no destination."
+        text = f"The dispatcher table has no set {number}: every call here fails."
         yield error("set-missing", site.place, f"{text} Add it, or write another set.")
     elif not facts.rows:
-        text = f"Set {number} has no destinations: every call here finds none. Add one in the panel."
+        text = f"Set {number} has no destinations: every call here fails. Add one in the panel."
         yield error("set-empty", site.place, text)
     elif not facts.selectable:
-        text = f"All destinations of set {number} are inactive: every call here finds none. Activate one."
+        text = f"All destinations of set {number} are inactive: every call here fails. Activate one."
         yield warning("set-inactive", site.place, text)
 
 
@@ -87,8 +87,8 @@ def algorithms(overview: Overview) -> Iterator[ScriptFinding]:
         if number is None:
             continue
         if not 0 <= number <= _LAST_ALGORITHM:
-            text = f"There is no algorithm {number}: the first destination gets all calls. Write 0 to 10;"
-            yield warning("algorithm-unknown", site.place, f"{text} 4 takes them in turn.")
+            text = f"Unknown algorithm {number}: the first destination gets all calls. Use 0 to 10;"
+            yield warning("algorithm-unknown", site.place, f"{text} 4 is round robin.")
         elif number in _PARAMETERS and overview.is_whole:
             yield from _without_parameter(overview, site, number)
 
@@ -120,9 +120,7 @@ def flags(overview: Overview) -> Iterator[ScriptFinding]:
             )
             yield error("flag-unknown", site.place, message)
         elif wrong:
-            text = (
-                f"There is no flag {', '.join(wrong)[:60]}: the proxy does not start. There are f, u, d, a."
-            )
+            text = f"Unknown flag {', '.join(wrong)[:60]}: the proxy does not start. There are f, u, d, a."
             yield error("flag-unknown", site.place, text)
 
 
@@ -181,9 +179,7 @@ def without_state(overview: Overview) -> Iterator[ScriptFinding]:
             message = f'{text} Write ds_mark_dst("{site.text(1)}", "{site.text(0)}").'
             yield error("mark-swapped", site.place, message)
         elif state is not None and state.lower() not in _STATES:
-            text = (
-                f'There is no state "{state[:20]}": nothing is marked, and the destination gets more calls.'
-            )
+            text = f'Unknown state "{state[:20]}": nothing is marked, and the destination gets more calls.'
             message = f'{text} Write "p" (probing), "i" (inactive) or "a" (active).'
             yield warning("mark-state-unknown", site.place, message)
 

@@ -279,19 +279,19 @@ _SHIFTED = {"t_relay": 1, "t_replicate": 1}
 
 def _code(text: str) -> str:
     fits = text.isdecimal() and _FIRST_CODE <= int(text) <= _LAST_CODE
-    return "" if fits else f"{text[:20]} is no reply code: there are {_FIRST_CODE} to {_LAST_CODE}"
+    return "" if fits else f"{text[:20]} is not a reply code ({_FIRST_CODE} to {_LAST_CODE})"
 
 
 def _hops(text: str) -> str:
     fits = text.isdecimal() and 1 <= int(text) <= _MOST_HOPS
-    return "" if fits else f"{text[:20]} is out of range: there are 1 to {_MOST_HOPS}"
+    return "" if fits else f"{text[:20]} is out of range (1 to {_MOST_HOPS})"
 
 
 def _methods(text: str) -> str:
     """Of several methods each must be one that the proxy knows; one alone may be any."""
     names = [name.strip() for name in text.split("|")]
     wrong = [name for name in names if name.upper() not in _METHODS] if len(names) > 1 else []
-    return f"{wrong[0][:20] or 'an empty text'} is no SIP method" if wrong else ""
+    return f"{wrong[0][:20] or 'an empty text'} is not a SIP method" if wrong else ""
 
 
 def _replied(text: str) -> str:
@@ -303,7 +303,7 @@ def _quality(text: str) -> str:
     if not wrong:
         return ""
     shown = wrong[0].strip()[:20] or "an empty text"
-    return f'{shown} is no quality of protection: write "auth" or "auth-int", or leave the argument out'
+    return f'{shown} is not a quality of protection: use "auth" or "auth-int", or leave the argument out'
 
 
 _WORDS: dict[str, Callable[[str], str]] = {
@@ -342,7 +342,7 @@ def _problem(name: str, expected: str | tuple[str, ...], argument: Argument) -> 
     shown = wrong[0].strip()[:40]
     if meant := flags_of(name, shown, expected):
         return f"{shown} is how versions before 3.0 wrote flags, now it is {meant}"
-    return f"there is no flag {shown}; there are {', '.join(expected)}"
+    return f"unknown flag {shown}; there are {', '.join(expected)}"
 
 
 def flags_of(function: str, number: str, names: Sequence[str]) -> str:
@@ -363,7 +363,7 @@ def logged(overview: Overview) -> Iterator[ScriptFinding]:
             text = f"{site.call.name} takes no empty text: {_STOPS}."
             yield error("argument-value", site.place, text)
         elif len(texts) > 1 and not texts[0].startswith("$") and texts[0][2:3] not in _LEVEL_LETTERS:
-            text = f"{texts[0][:20]} is no level: {_STOPS}. There are {', '.join(_LEVELS)}."
+            text = f"{texts[0][:20]} is not a log level: {_STOPS}. There are {', '.join(_LEVELS)}."
             yield error("argument-value", site.place, text)
 
 

@@ -145,7 +145,7 @@ class _Compiler:
             return "its { holds no numbers"
         low, high = int(match["low"] or 0), match["high"]
         if (high is not None and int(high) < low) or max(low, int(high or 0)) > MAXIMUM_REPEATS:
-            return f"{match[0]} is no range"
+            return f"{match[0]} is not a range"
         self.position = match.end()
         return ""
 
@@ -160,11 +160,11 @@ class _Compiler:
                 return ""
             if match := _CLASS.match(self.pattern, position):
                 if match["name"] not in _CLASSES:
-                    return f"there is no class {match[0]}"
+                    return f"unknown class {match[0]}"
                 position = match.end()
             elif self.pattern[position + 1 : position + 2] == "-" and self._is_range(position):
                 if not self._is_sorted(position):
-                    return f"{self.pattern[position : position + 3]} is no range"
+                    return f"{self.pattern[position : position + 3]} is not a range"
                 position += 3
             else:
                 position += 1

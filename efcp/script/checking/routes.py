@@ -40,7 +40,7 @@ def missing(overview: Overview) -> Iterator[ScriptFinding]:
     for name, place, effect in _required(overview):
         if name in reported or (RouteKind.REQUEST, name) in overview.routes:
             continue
-        text = f"There is no route[{name[:60]}]: {effect}"
+        text = f"Undefined route[{name[:60]}]: {effect}"
         message = text + likely(name, names, len(reported))
         reported.add(name)
         yield error("route-missing", place, message)
@@ -143,7 +143,7 @@ def never_armed(overview: Overview) -> Iterator[ScriptFinding]:
     named = _named(overview)
     for (kind, name), route in overview.routes.items():
         if kind in _NAMES and name and name not in named:
-            text = f'Nothing arms {kind}[{name}], so it is never run. Write {_NAMES[kind]}("{name}");'
+            text = f'Nothing arms {kind}[{name}], so it never runs. Write {_NAMES[kind]}("{name}");'
             yield warning("never-armed", route.place, f"{text} before t_relay().")
 
 

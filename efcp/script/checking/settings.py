@@ -70,7 +70,7 @@ def old(overview: Overview) -> Iterator[ScriptFinding]:
     for setting in overview.script.settings:
         if setting.name in _OLD and setting.name in overview.knowledge.settings:
             effect = f"the proxy warns of it, and {RELEASE_4_0} does not start with it"
-            text = f"{setting.name} is an old name: {effect}."
+            text = f"{setting.name} is deprecated: {effect}."
             yield warning("setting-old", setting.place, f"{text} {renamed()['settings'][setting.name]}")
 
 
@@ -197,7 +197,7 @@ def protocols(release: Release) -> frozenset[str]:
 
 def problem_of_host(parts: Sequence[Argument]) -> str:
     """Why something is no address and no host name, "" where it is one."""
-    return "" if _after_host(parts, 0) == len(parts) else f"is no address or name: {_joined(parts)}"
+    return "" if _after_host(parts, 0) == len(parts) else f"is not an address or name: {_joined(parts)}"
 
 
 def problem_of_socket(parts: Sequence[Argument], release: Release) -> str:
@@ -232,7 +232,7 @@ def _listed(names: frozenset[str]) -> str:
 def _of_address(parts: Sequence[Argument], release: Release) -> str:
     position = 3 if parts[2].text == "*" else _after_host(parts, 2)
     if position == 2:
-        return f"is no address or name: {_joined(parts)}"
+        return f"is not an address or name: {_joined(parts)}"
     if position < len(parts) and parts[position].text == ":":
         after = _after_ports(parts, position + 1, release)
         if after == position + 1:

@@ -76,13 +76,13 @@ def _unknown(
 def _of_known(parameter: ModuleParameter, known: ParameterFacts) -> Iterator[ScriptFinding]:
     is_text = isinstance(parameter.value, str)
     if known.type is ParameterType.INTEGER and is_text:
-        text = f"{known.name} takes a number, and this is a text: {_EFFECT}. Write it without quotes."
+        text = f"{known.name} needs a number, not a text: {_EFFECT}. Write it without quotes."
         yield error("parameter-type", parameter.place, text)
     elif known.type is ParameterType.STRING and not is_text:
-        text = f'{known.name} takes a text, and this is a number: {_EFFECT}. Write "{parameter.value}".'
+        text = f'{known.name} needs a text, not a number: {_EFFECT}. Write "{parameter.value}".'
         yield error("parameter-type", parameter.place, text)
     if known.replaced_by:
-        text = f"{known.name} is an old name that still works. Write {known.replaced_by}."
+        text = f"{known.name} is deprecated. Use {known.replaced_by}."
         yield hint("parameter-old", parameter.place, text)
 
 
@@ -90,7 +90,7 @@ def _warned_of(parameter: ModuleParameter, module: ModuleFacts) -> Iterator[Scri
     """A parameter that is still taken, with a warning in the log, and that later releases do not have."""
     if now := renamed()["parameters"].get(f"{module.name}.{parameter.name}"):
         effect = f"the proxy warns of it, and {RELEASE_4_0} does not start with it"
-        text = f"{parameter.name} is an old name: {effect}."
+        text = f"{parameter.name} is deprecated: {effect}."
         yield warning("parameter-old", parameter.place, f"{text} {now}")
 
 
@@ -133,12 +133,12 @@ def _probing_list(_overview: Overview, value: str) -> Iterator[Problem]:
     for part in value.split(","):
         stripped = part.strip()
         if stripped and set(stripped) <= _FLAGS_OF_LISTS:
-            yield _warning(f"{stripped[:20]} is no set: sets are numbers, as 1,2")
+            yield _warning(f"{stripped[:20]} is not a set: use numbers, e.g. 1,2")
         elif not _WHOLE.fullmatch(stripped):
             shown = f"{stripped[:20]} is none" if stripped else "one of them is empty"
             yield _error(f"It takes the numbers of sets, as 1,2, and {shown}")
         elif int(stripped) < 0:
-            yield _warning(f"There is no set {stripped[:20]}")
+            yield _warning(f"Unknown set {stripped[:20]}")
 
 
 def _reply_codes(overview: Overview, value: str) -> Iterator[Problem]:
@@ -150,13 +150,13 @@ def _reply_codes(overview: Overview, value: str) -> Iterator[Problem]:
         if not is_code:
             yield _error(f"It takes SIP reply codes, as 404,405, not {stripped[:20] or 'nothing'}")
         elif int(stripped) > _LAST_CODE:
-            yield _warning(f"There is no reply code {stripped}")
+            yield _warning(f"Unknown reply code {stripped}")
 
 
 def _method(_overview: Overview, value: str) -> Iterator[Problem]:
     if value.upper() not in _METHODS:
         yield _warning(
-            f"There is no SIP method {value[:20] or 'without a name'}. Probes are sent as OPTIONS mostly"
+            f"Unknown SIP method {value[:20] or 'without a name'}. Probes are sent as OPTIONS mostly"
         )
     elif value not in _METHODS:
         yield _warning(f"SIP methods are written in capitals: {value.upper()}")
@@ -164,7 +164,7 @@ def _method(_overview: Overview, value: str) -> Iterator[Problem]:
 
 def _from(_overview: Overview, value: str) -> Iterator[Problem]:
     if not _URI.fullmatch(value.strip()):
-        yield _warning(f"{value[:40] or 'An empty text'} is no SIP URI. Write sip:probe@example.com")
+        yield _warning(f"{value[:40] or 'An empty text'} is not a SIP URI. Write sip:probe@example.com")
 
 
 def _probing_socket(overview: Overview, value: str) -> Iterator[Problem]:
@@ -403,7 +403,7 @@ def twice(overview: Overview) -> Iterator[ScriptFinding]:
                     if first.name == known.name
                     else f"{first.name} and {known.name}, which are one,"
                 )
-                text = f"{names} of {module} is set twice: the last one counts. Remove one of them."
+                text = f"{names} of {module} is set twice: the last one wins. Remove one."
                 yield warning("parameter-twice", parameter.place, text, (first.place,))
             former[key] = parameter
 

@@ -265,7 +265,7 @@ def _misused(overview: Overview, found: Reference, known: VariableFacts) -> str:
         return ""
     if not known.is_indexed:
         return "it takes no index"
-    return "" if known.is_free or _INDEX.fullmatch(found.index) else f"{found.index[:40]} is no index"
+    return "" if known.is_free or _INDEX.fullmatch(found.index) else f"{found.index[:40]} is not an index"
 
 
 def _of_transformation(overview: Overview, found: Transformation, depth: int) -> Iterator[Problem]:
@@ -278,7 +278,7 @@ def _of_transformation(overview: Overview, found: Transformation, depth: int) ->
     name = _transformation_name(found.kind, written)
     takes = known[found.kind].get(name)
     if takes is None:
-        text = f"There is no transformation {{{found.kind}.{name[:40]}}}: {_STOPS}."
+        text = f"Unknown transformation {{{found.kind}.{name[:40]}}}: {_STOPS}."
         yield "transformation-unknown", text + likely(name, known[found.kind])
         return
     given = rest if "," in found.text else None
@@ -315,7 +315,7 @@ def _unknown_class(overview: Overview, kind: str) -> Problem | None:
     known = ", ".join(sorted(overview.knowledge.transformations))
     return (
         "transformation-unknown",
-        f"There are no transformations {kind[:40]}.…: {_STOPS}. There are {known}.",
+        f"Unknown transformations {kind[:40]}.…: {_STOPS}. There are {known}.",
     )
 
 

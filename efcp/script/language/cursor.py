@@ -130,7 +130,7 @@ class Cursor:
         self.hints += 1
         shown = self.written(start, min(max(self.index, start + 1), start + 12))[:60]
         place = self.place(self.tokens[start])
-        text = f"This is not understood, and stops the proxy as a syntax error: {shown}"
+        text = f"Syntax error, the proxy does not start: {shown}"
         self.findings.append(error("not-understood", place, text))
 
     def deeper(self) -> None:
@@ -139,7 +139,7 @@ class Cursor:
             if self.too_deep:
                 raise TooDeepError
             self.too_deep = True
-            text = f"Nested more than {MAXIMUM_DEPTH} deep: what is within is not read."
+            text = f"Nested more than {MAXIMUM_DEPTH} levels deep: the contents were not read."
             self.error("nested-too-deep", self.token, text)
             raise TooDeepError
         self.depth += 1

@@ -87,9 +87,9 @@ def _check_operator(cursor: Cursor, precedence: int, is_value: bool) -> None:
     if precedence == COMPARISON and cursor.previous.kind is not TokenKind.VARIABLE:
         cursor.error("syntax", operator, f"{operator.text} takes a variable on its left, without brackets.")
     elif precedence == LOGIC and is_value:
-        cursor.error("syntax", operator, f"{operator.text} is no part of a value: use an if.")
+        cursor.error("syntax", operator, f"{operator.text} is not allowed in a value: use an if.")
     elif precedence in (BITS, ARITHMETIC) and not is_value:
-        cursor.error("syntax", operator, f"{operator.text} in a condition stands in square brackets.")
+        cursor.error("syntax", operator, f"{operator.text} in a condition needs square brackets.")
 
 
 def _compared(cursor: Cursor, operator: Token, is_value: bool) -> Expression:
@@ -103,7 +103,7 @@ def _compared(cursor: Cursor, operator: Token, is_value: bool) -> Expression:
         fits = token.text in ("-", "+") or is_number(token)
         fits = fits or token.kind in (TokenKind.VARIABLE, TokenKind.STRING)
     if not fits:
-        cursor.error("syntax", operator, f"What stands right of {operator.text} can't be compared so.")
+        cursor.error("syntax", operator, f"The right side of {operator.text} can't be compared like this.")
     if token.text in NULLS or token.kind in (TokenKind.STRING, TokenKind.ADDRESS, TokenKind.VARIABLE):
         return _plain(cursor)
     if token.text == "[" and cursor.ahead().kind is TokenKind.ADDRESS:
@@ -144,10 +144,10 @@ def _operand(cursor: Cursor, is_value: bool) -> Expression:
     if token.text in _LEAVING:
         return leave_of(cursor)
     if _is_bare_word(cursor) or token.text in NULLS or token.kind is TokenKind.ADDRESS:
-        text = f"{token.text} stands alone: it lacks quotes, or () if it is a call."
+        text = f"{token.text} needs quotes, or () if it is a call."
         cursor.error("syntax", token, OLD_WORDS.get(token.text, text))
     elif token.kind is TokenKind.STRING and not is_value:
-        cursor.error("syntax", token, "A string is no condition.")
+        cursor.error("syntax", token, "A string is not a condition.")
     return _plain(cursor)
 
 
@@ -179,7 +179,7 @@ def _assigned(cursor: Cursor) -> Expression:
 def _negation(cursor: Cursor, is_value: bool) -> Expression:
     token = cursor.take()
     if is_value:
-        cursor.error("syntax", token, f"{token.text} is no part of a value: use an if.")
+        cursor.error("syntax", token, f"{token.text} is not allowed in a value: use an if.")
     _count_operator(cursor, token)
     cursor.deeper()
     try:
@@ -209,7 +209,7 @@ def _signed(cursor: Cursor, is_value: bool) -> Expression:
         text = cursor.written(start, cursor.index)
         return Term(cursor.place(token), Argument(ArgumentKind.NUMBER, text))
     if token.text != "~" or not is_value:
-        cursor.error("syntax", token, f"{token.text} does not stand before this.")
+        cursor.error("syntax", token, f"{token.text} is not allowed before this.")
     cursor.deeper()
     try:
         _operand(cursor, is_value)
@@ -274,12 +274,12 @@ def _simple_argument(cursor: Cursor, name: str) -> Argument:
 
 def _check_argument(cursor: Cursor, token: Token, found: Argument, name: str, position: int) -> None:
     if found.kind is ArgumentKind.EXPRESSION:
-        text = f"An argument of {name} is a string, a number or a variable, nothing to compute."
+        text = f"An argument of {name} must be a string, number or variable, not an expression."
         cursor.error("syntax", token, text)
     elif name in _JOINING and found.kind is not ArgumentKind.STRING:
-        cursor.error("syntax", token, f"{name} takes strings only; variables stand within them.")
+        cursor.error("syntax", token, f"{name} takes strings only; put variables inside them.")
     elif found.kind is ArgumentKind.NAME and not _may_be_bare(found.text, name, position):
-        cursor.error("syntax", token, f"The argument {found.text} of {name} lacks its quotes.")
+        cursor.error("syntax", token, f"The argument {found.text} of {name} needs quotes.")
 
 
 def _may_be_bare(text: str, name: str, position: int) -> bool:

@@ -47,11 +47,11 @@ def _item(cursor: Cursor) -> tuple[Item, ...]:
     token, start = cursor.token, cursor.index
     if token.text in ("}", ")", "]"):
         cursor.take()
-        cursor.error("stray-bracket", token, f"This {token.text} closes nothing.")
+        cursor.error("stray-bracket", token, f"This {token.text} has no opening counterpart.")
         return ()
     if token.text == ";":
         cursor.take()
-        cursor.error("syntax", token, "No ; stands outside of routes.")
+        cursor.error("syntax", token, "A ; is not allowed outside routes.")
         return ()
     try:
         return (_understood(cursor),)
@@ -76,7 +76,7 @@ def _understood(cursor: Cursor) -> Item:
     elif token.text == "request_route":
         cursor.error("syntax", token, "The main route is route { } here; request_route is of Kamailio.")
     elif token.kind is TokenKind.WORD and following.text == "(":
-        cursor.error("syntax", token, f"{token.text}(…) stands outside of a route.")
+        cursor.error("syntax", token, f"{token.text}(…) must be inside a route.")
     raise NotUnderstoodError
 
 
@@ -200,7 +200,7 @@ def _route(cursor: Cursor) -> RouteBlock:
         cursor.error("syntax", token, f"{kind} is followed by [name] and a block in braces.")
         raise NotUnderstoodError
     if cursor.ahead().text == "}":
-        cursor.error("syntax", token, "A route holds at least one statement.")
+        cursor.error("syntax", token, "A route needs at least one statement.")
     if problem := _problem_of(kind, parts):
         cursor.error("syntax", token, problem)
     name = "" if kind is RouteKind.REQUEST and parts[0] == "0" else parts[0]
@@ -214,7 +214,7 @@ def _problem_of(kind: RouteKind, parts: list[str]) -> str:
     if not parts[0] and kind not in _UNNAMED:
         return f"{kind} needs a name in square brackets."
     if parts[0] in RESERVED | ROUTE_WORDS:
-        return f"{parts[0]} is a word of the language, so it can't be a route's name without quotes."
+        return f"{parts[0]} is a keyword: as a route name it needs quotes."
     if kind is RouteKind.TIMER:
         is_interval = len(parts) == 2 and parts[1].isdecimal()
         return "" if is_interval else "timer_route takes [name, interval in seconds]."

@@ -52,7 +52,7 @@ def _readable(cursor: Cursor, found: tuple[Item, ...]) -> list[ScriptFinding]:
     strange = [it for it in findings if it.code in _FOLLOWING]
     if strange and not found and not templates:
         first, *others = strange
-        text = "This is no script of OpenSIPS: nothing of it is understood."
+        text = "Not an OpenSIPS script: nothing was recognized."
         findings = [it for it in findings if it.code not in _FOLLOWING]
         findings.append(error(first.code, first.place, text, tuple(it.place for it in others)))
     return [*findings, *templates]
@@ -68,8 +68,8 @@ def _accepts(cursor: Cursor) -> Iterator[Accept]:
 MAXIMUM_FILES = 200
 MAXIMUM_DEPTH = 50
 """Of includes within includes, as OpenSIPS has it."""
-NO_TEXT = "This is no text, so it was not read."
-TOO_LARGE = f"The script is larger than {MAXIMUM_CHARACTERS:,} bytes: the rest is not read."
+NO_TEXT = "Not a text file: skipped."
+TOO_LARGE = f"The script is larger than {MAXIMUM_CHARACTERS:,} bytes: the rest was not read."
 _SAMPLE = 8192
 _CONTROLS = bytes(set(range(32)) - set(b"\b\t\n\v\f\r\x1b")) + b"\x7f"
 
@@ -110,28 +110,26 @@ class _FileReader:
         try:
             self._include(inclusion, inclusion.path.resolve())
         except (OSError, RuntimeError, ValueError) as error:
-            reason = (
-                error.strerror if isinstance(error, OSError) and error.strerror else "its path is no path"
-            )
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else "invalid path"
             text = f"{inclusion.path} can not be read: {reason}."
             self.find(ScriptSeverity.ERROR, "include-missing", inclusion.place, text)
 
     def _include(self, inclusion: _Inclusion, resolved: Path) -> None:
         if not resolved.is_relative_to(self.folder):
-            text = f"{inclusion.path} lies outside of the folder {self.folder}, so it was not read."
+            text = f"{inclusion.path} is outside the folder {self.folder}: skipped."
             self.find(ScriptSeverity.WARNING, "include-outside", inclusion.place, text)
         elif resolved in inclusion.within:
-            text = f"{inclusion.path} includes itself, directly or by way of others."
+            text = f"{inclusion.path} includes itself."
             self.find(ScriptSeverity.ERROR, "include-circle", inclusion.place, text)
         elif len(inclusion.within) > MAXIMUM_DEPTH:
-            text = f"Includes are nested more than {MAXIMUM_DEPTH} deep."
+            text = f"Includes nested more than {MAXIMUM_DEPTH} levels deep."
             self.find(ScriptSeverity.ERROR, "nested-too-deep", inclusion.place, text)
         elif not resolved.is_file():
             self.find(
                 ScriptSeverity.ERROR,
                 "include-missing",
                 inclusion.place,
-                f"There is no file {inclusion.path}.",
+                f"No such file: {inclusion.path}.",
             )
         else:
             self.add(inclusion, resolved)
@@ -142,7 +140,7 @@ class _FileReader:
             return
         if self.files == MAXIMUM_FILES:
             self._stop(
-                inclusion.place, f"More than {MAXIMUM_FILES} files: this one and the rest are not read."
+                inclusion.place, f"More than {MAXIMUM_FILES} files: this one and the rest were skipped."
             )
             return
         self.files += 1
@@ -238,7 +236,7 @@ def _not_read(text: str, name: str) -> Iterator[ScriptFinding]:
     for match in islice(INCLUDE.finditer(text), MAXIMUM_FILES):
         line += text.count("\n", position, match.start())
         position = match.start()
-        message = f"{match['path']} is not read, as a text comes without its folder."
+        message = f"{match['path']} was not read: pasted text has no folder."
         yield hint("include-not-read", Location(name, line), message)
 
 
@@ -265,14 +263,14 @@ def template_findings(tokens: Sequence[Token], source: SourceText) -> Iterator[S
     found = dict(_in_code(tokens, source.text))
     if found:
         kinds = " and ".join(dict.fromkeys(found.values()))
-        text = f"This is a template ({kinds}), and no script yet: render it first, and check what comes out."
+        text = f"This is a template ({kinds}), not a script: render it first and check the result."
         yield _finding(ScriptSeverity.ERROR, sorted(found), text, source)
         return
     in_texts = [
         token.line for token in tokens if token.kind is TokenKind.STRING and _IN_TEXT.search(token.text)
     ]
     if in_texts:
-        text = "This text has a part of a template, which the proxy takes as it stands: render it first."
+        text = "This text contains template code that the proxy would read literally: render it first."
         yield _finding(ScriptSeverity.WARNING, in_texts, text, source)
 
 

@@ -33,7 +33,7 @@ def assignment(cursor: Cursor) -> Assign:
     variable = cursor.take()
     operator = cursor.token
     if operator.text not in ASSIGNING:
-        cursor.error("syntax", variable, f"{variable.text[:40]} stands alone: an assignment lacks its =.")
+        cursor.error("syntax", variable, f"{variable.text[:40]} is not a statement: an assignment needs =.")
         raise NotUnderstoodError
     cursor.take()
     return Assign(cursor.place(variable), variable.text, operator.text, value(cursor))
@@ -43,7 +43,7 @@ def leave(cursor: Cursor) -> Statement:
     """exit, drop, break and return."""
     token = cursor.token
     if token.text == "break" and not cursor.loops:
-        cursor.error("syntax", token, "break stands only within a loop or a switch.")
+        cursor.error("syntax", token, "break is only allowed in a loop or switch.")
     return finished(cursor, leave_of(cursor))
 
 
@@ -111,22 +111,22 @@ def _kind_of_statement(cursor: Cursor) -> Block:
         cursor.take()
         return ()
     if token.text == "{":
-        cursor.error("syntax", token, "A block in braces stands only after a condition or a loop.")
+        cursor.error("syntax", token, "A block in braces must follow a condition or a loop.")
         return block(cursor)
     if token.text in (")", "]"):
         cursor.take()
-        cursor.error("stray-bracket", token, f"This {token.text} closes nothing.")
+        cursor.error("stray-bracket", token, f"This {token.text} has no opening counterpart.")
         return ()
     if token.kind is TokenKind.VARIABLE:
         return (finished(cursor, assignment(cursor)),)
     if token.kind is TokenKind.WORD and cursor.ahead().text == "(":
         return (finished(cursor, call(cursor)),)
     if token.text == "else":
-        cursor.error("syntax", token, "This else has no if: perhaps a ; ended the if before it.")
+        cursor.error("syntax", token, "This else has no if: check for a ; before it.")
         cursor.take()
         return _body(cursor)
     if token.kind is TokenKind.WORD:
-        cursor.error("syntax", token, f"{token.text} is no statement: a call has ().")
+        cursor.error("syntax", token, f"{token.text} is not a statement: a call needs ().")
     raise NotUnderstoodError
 
 
@@ -240,7 +240,7 @@ def _switch(cursor: Cursor) -> Switch:
     if not cursor.accept("}"):
         cursor.unclosed(opening)
     if not cases or not cases[0].values:
-        cursor.error("syntax", token, "A switch needs a case before all else.")
+        cursor.error("syntax", token, "A switch must begin with a case.")
     return Switch(cursor.place(token), subject, cases)
 
 
@@ -250,7 +250,7 @@ def _cases(cursor: Cursor) -> tuple[Case, ...]:
     try:
         while not _ends(cursor):
             if cases and not cases[-1].values:
-                cursor.error("syntax", cursor.token, "Nothing follows the default of a switch.")
+                cursor.error("syntax", cursor.token, "default must be last in a switch.")
             cases += _case(cursor)
     finally:
         cursor.loops -= 1

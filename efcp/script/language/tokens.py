@@ -178,7 +178,7 @@ class _Scanner:
                 ScriptSeverity.ERROR,
                 "too-large",
                 self.line,
-                "The script is too large: it was read up to this line.",
+                "The script is too large: reading stopped at this line.",
             )
         tokens = self.result.tokens
         tokens.append(Token(TokenKind.END, "", tokens[-1].line if tokens else 1, self.position))
@@ -221,7 +221,7 @@ class _Scanner:
                 self._move(edge.end())
                 return
         if len(self.text) == len(self.source.text):
-            text = "This comment is never closed: all that follows is part of it (comments nest)."
+            text = "Unclosed comment: everything after it is part of the comment (comments nest)."
             self._find(ScriptSeverity.ERROR, "unclosed-comment", self.line, text)
         self._move(len(self.text))
 
@@ -249,7 +249,7 @@ class _Scanner:
 
     def _typographic(self) -> None:
         match = _TOKEN.match(self.text, self.position)
-        text = "These quotes are typographic ones; OpenSIPS knows only straight ones."
+        text = "Typographic quotes: OpenSIPS only accepts straight ones."
         self._find(ScriptSeverity.ERROR, "syntax", self.line, text)
         self._take(TokenKind.STRING, match.end() if match else self.position + 1)
 
@@ -281,7 +281,7 @@ class _Scanner:
                 ScriptSeverity.HINT,
                 "not-understood",
                 self.line,
-                f"Characters that mean nothing here: {shown}",
+                f"Unexpected characters: {shown}",
             )
 
 

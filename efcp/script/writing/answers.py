@@ -142,7 +142,7 @@ def read_answers(text: str) -> Answers:
     try:
         answers: Answers = _read(Answers, tomllib.loads(text), "")
     except tomllib.TOMLDecodeError as error:
-        raise AnswersFileError(f"This is no TOML: {error}") from None
+        raise AnswersFileError(f"Not valid TOML: {error}") from None
     return answers
 
 
@@ -151,7 +151,7 @@ def _read(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:
     for name in values:
         if name not in types:
             known = ", ".join(field.name for field in fields(kind))
-            raise AnswersFileError(f"{where}{name}: there is no such answer. There are {known}.")
+            raise AnswersFileError(f"{where}{name}: unknown answer. Known answers: {known}.")
     missing = [name for name in ("dpid",) if kind is Dialplan and name not in values]
     if missing:
         raise AnswersFileError(f"{where}{missing[0]} is missing.")
@@ -170,4 +170,4 @@ def _value(kind: Any, value: Any, where: str) -> Any:
             return kind(value)
     elif type(value) in allowed:
         return value
-    raise AnswersFileError(f"{where}: {value!r} is not what is asked for there.")
+    raise AnswersFileError(f"{where}: {value!r} is not a valid value.")

@@ -51,7 +51,7 @@ def hold(edge: FakeProxy, name: str = "edge-1", **states: str) -> Proxy:
 
 def test_a_silent_proxy_is_named_above_the_board(edge: FakeProxy, viewer: Client) -> None:
     hold(edge, a="Active")
-    assert "No proxy is known yet" not in viewer.get(reverse("operations:board")).content.decode()
+    assert "No proxy yet" not in viewer.get(reverse("operations:board")).content.decode()
     falls_silent("edge-1")
     assert "<b>edge-1</b> refuses the connection" in viewer.get(reverse("operations:board")).content.decode()
 
@@ -131,7 +131,7 @@ def test_proxies_that_hold_a_set_differently_are_reported_with_the_most_first(
     assert card.differing is not None
     assert card.differing.holders == (("edge-1", "edge-2"), ("edge-3",))
     assert card.differing.since == KnownSet.objects.get(proxy__name="edge-3").since
-    assert "held differently" in viewer.get(reverse("operations:board")).content.decode()
+    assert "Proxies differ" in viewer.get(reverse("operations:board")).content.decode()
 
 
 def test_states_and_addresses_make_no_difference_of_content(play: Play, viewer: Client) -> None:
@@ -181,19 +181,19 @@ def test_several_silent_proxies_are_one_notice_with_a_list(play: Play, viewer: C
     falls_silent("edge-3")
     page = " ".join(viewer.get(reverse("operations:board")).content.decode().split())
     assert page.count('class="notice notice-warning" role="status"') == 2
-    assert "<b>2 of 3 proxies do not answer.</b>" in page
+    assert "<b>2 of 3 proxies are not responding.</b>" in page
     assert "<li><b>edge-2</b>" in page
 
 
 def test_a_dead_proxy_is_never_counted_as_in_full(play: Play, viewer: Client) -> None:
     hold(play(), "edge-1", a="Active")
     hold(play(), "edge-2", a="Active")
-    assert "All 1 set in full on edge-1, edge-2" in viewer.get(reverse("operations:board")).text
+    assert "All 1 set fully active on edge-1, edge-2" in viewer.get(reverse("operations:board")).text
     falls_silent("edge-2")
     page = viewer.get(reverse("operations:board")).text
     assert "in full" not in page
     assert "1 set unknown on edge-2 (1 of 2 proxies)" in page
-    assert "edge-2 last known 1 of 1" in page
+    assert "edge-2 last known: 1 of 1" in page
     assert "edge-2</b> refuses the connection" in page
 
 
@@ -224,12 +224,12 @@ def test_a_proxy_that_never_answered_leaves_every_set_unknown(
     play: Play, edge: FakeProxy, viewer: Client
 ) -> None:
     edge.row("edge-2")
-    assert "edge-2 never answered, so what is held there is unknown" in shown_text(viewer)
+    assert "edge-2 never responded, so the states are unknown" in shown_text(viewer)
     hold(play(), "edge-1", a="Active")
     page = shown_text(viewer)
     assert "in full" not in page
     assert "edge-2 unknown" in page
-    assert "not held" not in page
+    assert "not loaded" not in page
 
 
 def test_what_is_active_is_counted_by_whether_it_is_checked(edge: FakeProxy, viewer: Client) -> None:
@@ -238,9 +238,9 @@ def test_what_is_active_is_counted_by_whether_it_is_checked(edge: FakeProxy, vie
     KnownDestination.objects.filter(proxy=proxy).update(probe_mode=0)
     KnownDestination.objects.filter(uri=URI).update(probe_mode=1)
     page = shown_text(viewer)
-    assert '<span class="chip chip-active chip-checked">1 active, checked</span>' in page
-    assert '<span class="chip chip-active chip-unchecked">1 active, never checked</span>' in page
-    assert "2 of 2 (1 checked, 1 never checked) on edge-1" in page
+    assert '<span class="chip chip-active chip-checked">1 active, probed</span>' in page
+    assert '<span class="chip chip-active chip-unchecked">1 active, not probed</span>' in page
+    assert "2 of 2 (1 probed, 1 not probed) on edge-1" in page
     # In full, but in the plain green look only where everything is checked.
     assert '<strong class="chip chip-active">' not in page
 
@@ -308,4 +308,4 @@ def test_without_a_proxy_the_board_shows_what_to_do(viewer: Client, transactiona
     now = timezone.now()
     WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
     assert not KnownDestination.objects.exists()
-    assert "No proxy is known yet" in viewer.get(reverse("operations:board")).text
+    assert "No proxy yet" in viewer.get(reverse("operations:board")).text

@@ -100,9 +100,9 @@ def test_a_change_that_the_panel_requested_names_who_and_why(
     ("cause", "expected"),
     [
         (Cause.PROBING, "Probing"),
-        (Cause.SCRIPT, "The proxy's script, by ds_mark_dst"),
+        (Cause.SCRIPT, "Script (ds_mark_dst)"),
         (Cause.MI, "Set by ann: new board"),
-        (Cause.RELOAD, "A reload, not by this panel"),
+        (Cause.RELOAD, "Reload outside this panel"),
     ],
 )
 def test_the_proxys_own_report_counts_before_the_panels_request(
@@ -162,7 +162,7 @@ def test_a_change_by_hand_right_after_the_panels_is_not_the_panels(
     record_change(proxy, "active", "inactive", at)
     record_change(proxy, "inactive", "active", at + timedelta(seconds=3))
     record_change(proxy, "active", "inactive", at + timedelta(seconds=5))
-    by_others = "Set over MI, not by this panel"
+    by_others = "Set over MI outside this panel"
     assert causes(viewer, add_row(URI)) == [by_others, by_others, "Set by admin"]
 
 
@@ -173,8 +173,8 @@ def test_a_request_that_a_hanging_proxy_carried_out_later_may_be_the_panels(
     request_state(proxy, at, "inactive", "admin", StateOutcome.UNKNOWN, "active")
     record_change(proxy, "active", "inactive", at + timedelta(seconds=45))
     [cause] = causes(viewer, add_row(URI))
-    assert cause.startswith("Set by admin, or by others over MI: the request of ")
-    assert cause.endswith(" got no answer")
+    assert cause.startswith("Set by admin, or by others over MI (the request of ")
+    assert cause.endswith(" got no reply)")
 
 
 def test_two_people_who_requested_the_same_at_once_are_both_named(
@@ -185,7 +185,7 @@ def test_two_people_who_requested_the_same_at_once_are_both_named(
     request_state(proxy, at + timedelta(seconds=1), "inactive", "bob", before="active")
     record_change(proxy, "active", "inactive", at + timedelta(seconds=1))
     [cause] = causes(viewer, add_row(URI))
-    assert cause.startswith("Set by ann or bob:")
+    assert cause.startswith("Set by ann or bob (")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_request_for_something_else_explains_nothing(
     at = timezone.now() - timedelta(hours=1)
     StateResult.objects.filter(pk=request_state(proxy, at, "inactive").pk).update(**other)
     record_change(proxy, "active", "inactive", at + timedelta(seconds=1))
-    assert causes(viewer, add_row(URI)) == ["Set over MI, not by this panel"]
+    assert causes(viewer, add_row(URI)) == ["Set over MI outside this panel"]
 
 
 def test_what_was_inactive_before_the_request_may_be_others_doing(

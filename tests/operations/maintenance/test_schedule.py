@@ -143,7 +143,7 @@ def test_what_somebody_set_meanwhile_is_left_as_it_is(edge: FakeProxy, pair: Pro
     run_due(later())
     out.refresh_from_db()
     assert (out.step, state_of(edge)) == (Phase.LEFT, "Inactive")
-    assert "set its state meanwhile" in out.message
+    assert "has changed its state since" in out.message
 
 
 def without_an_answer(edge: FakeProxy, proxy: Proxy, then: str) -> None:
@@ -193,7 +193,7 @@ def test_what_was_put_back_without_an_answer_is_not_called_somebodys_doing(
     without_an_answer(edge, pair, "Active")
     run_due(later(seconds=30))
     out.refresh_from_db()
-    assert (out.step, "no answer" in out.message) == (Phase.BACK, True)
+    assert (out.step, "no reply" in out.message) == (Phase.BACK, True)
 
 
 def test_what_is_active_again_already_is_left_as_it_is(
@@ -207,7 +207,7 @@ def test_what_is_active_again_already_is_left_as_it_is(
     out.refresh_from_db()
     assert (out.step, out.message) == (
         Phase.LEFT,
-        "It was probing already: somebody or a reload set it so.",
+        "It was already probing, set by someone else or a reload.",
     )
 
 
@@ -231,7 +231,7 @@ def test_a_late_answer_to_a_probe_does_not_end_it(edge: FakeProxy, pair: Proxy, 
     run_due(later(seconds=3))
     out.refresh_from_db()
     assert (out.step, state_of(edge)) == (Phase.OUT, "Inactive")
-    assert "was taken out again" in out.message
+    assert "set inactive again" in out.message
 
 
 def test_a_proxy_that_does_not_answer_is_retried_for_a_day(
@@ -246,7 +246,7 @@ def test_a_proxy_that_does_not_answer_is_retried_for_a_day(
     assert (out.step, state_of(edge)) == (Phase.OUT, "Inactive")
     run_due(later() + GIVEN_UP_AFTER + timedelta(minutes=1))
     out.refresh_from_db()
-    assert (out.step, "by hand" in out.message) == (Phase.LEFT, True)
+    assert (out.step, "manually" in out.message) == (Phase.LEFT, True)
 
 
 def test_one_that_is_planned_does_not_start_where_nothing_active_is_left_by_then(
@@ -265,7 +265,7 @@ def test_it_is_refused_where_nothing_active_is_left_unless_confirmed(
     add_row(URI)
     address = reverse("operations:maintenance-begin", args=[first_row().pk])
     first = operator.post(address, maintenance_form(proxy))
-    assert (first.status_code, "Refused" in first.content.decode()) == (422, True)
+    assert (first.status_code, "Not scheduled" in first.content.decode()) == (422, True)
     second = operator.post(address, maintenance_form(proxy, anyway="y"))
     assert (second.status_code, "type the set" in second.content.decode()) == (422, True)
     wrong = operator.post(address, maintenance_form(proxy, anyway="y", typed_set="2"))

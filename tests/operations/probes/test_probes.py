@@ -90,13 +90,13 @@ def test_streams_are_probed_too(serve: Serve, tmp_path: Path, transport: str) ->
 
 def test_what_does_not_speak_tls_ends_at_the_limit_too(serve: Serve) -> None:
     gateway = serve(status("200 OK"), "tcp")
-    assert probe(gateway.port, "tls", 0.4).problem == "No answer within 0.4 s."
+    assert probe(gateway.port, "tls", 0.4).problem == "No reply within 0.4 s."
 
 
 def test_silence_ends_at_the_limit_and_is_reported(serve: Serve) -> None:
     gateway = serve(lambda _request: [])
     outcome = probe(gateway.port, limit_s=0.8)
-    assert (outcome.code, outcome.problem) == (None, "No answer within 0.8 s.")
+    assert (outcome.code, outcome.problem) == (None, "No reply within 0.8 s.")
     assert len(gateway.requests) == 2  # sent again after half a second
 
 
@@ -105,7 +105,7 @@ def test_a_refused_port_is_reported_at_once(serve: Serve, transport: str) -> Non
     gateway = Gateway(status("200 OK"), transport).start()
     port = gateway.port
     gateway.stop()
-    assert probe(port, transport, 30.0).problem == "The port is refused: nothing listens there."
+    assert probe(port, transport, 30.0).problem == "Connection refused: nothing listens on the port."
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_a_provisional_answer_is_waited_beyond(serve: Serve, transport: str) -> 
 
 def test_a_provisional_answer_alone_is_reported(serve: Serve) -> None:
     gateway = serve(lambda request: [reply(request, "100 Trying")])
-    assert probe(gateway.port, limit_s=0.4).problem == "No answer after a 100 within 0.4 s."
+    assert probe(gateway.port, limit_s=0.4).problem == "No reply after a 100 within 0.4 s."
 
 
 def test_a_server_that_drips_does_not_prolong_the_probe() -> None:
     with MisbehavingServer(lambda peer: peer.drip(b"SIP/2.0 200 OK ")) as server:
-        assert probe(server.port, "tcp", 0.5).problem == "No answer within 0.5 s."
+        assert probe(server.port, "tcp", 0.5).problem == "No reply within 0.5 s."
 
 
 @pytest.fixture
@@ -175,8 +175,8 @@ def test_an_operator_probes_and_is_shown_code_time_and_address(operator: Client,
     assert "404 Not <Found>" in page
     assert f"{run.took_ms:.1f} ms" in page
     assert f"127.0.0.1 port {run.port}" in page
-    assert "not from the proxy" in page
-    assert "unless options_reply_codes names it" in page
+    assert "sent from the panel" in page
+    assert "unless it is in options_reply_codes" in page
     record = AuditRecord.objects.get(action="probe")
     assert (record.subject_id, record.actor) == (str(row_id), run.actor)
 
@@ -196,7 +196,7 @@ def test_the_address_that_a_proxy_has_is_probed(operator: Client, add_row: AddRo
     hold(make_proxy("edge-1"), uri, addresses=[f"127.0.0.1:{gateway.port}"])
     page = posted(operator, row)
     assert "200 OK" in page
-    assert "the address that edge-1 has" in page
+    assert "as resolved by edge-1" in page
     assert gateway.requests[0].startswith(f"OPTIONS {uri} SIP/2.0")
 
 
@@ -233,7 +233,7 @@ def test_only_known_addresses_and_sound_values_are_sent_to(
 )
 def test_what_can_t_be_probed_shows_why(operator: Client, add_row: AddRow, uri: str) -> None:
     page = posted(operator, add_row(uri))
-    assert "It can't be probed." in page
+    assert "Can't probe." in page
     assert ProbeRun.objects.count() == 0
 
 
@@ -242,7 +242,7 @@ def test_nothing_is_sent_to_addresses_that_are_never_connected_to(
     operator: Client, add_row: AddRow, address: str
 ) -> None:
     host = f"[{address}]" if ":" in address else address
-    assert "It can't be probed." in posted(operator, add_row(f"sip:{host}"))
+    assert "Can't probe." in posted(operator, add_row(f"sip:{host}"))
     assert ProbeRun.objects.count() == 0
     sent = ProbeToSend("OPTIONS", f"sip:{host}", FROM, "udp", address, 5060)
     assert send(sent, 1.0).problem.startswith("Not sent: ")
@@ -251,7 +251,7 @@ def test_nothing_is_sent_to_addresses_that_are_never_connected_to(
 def test_a_row_that_would_smuggle_a_header_is_not_sent(operator: Client, add_row: AddRow) -> None:
     row = add_row("sip:127.0.0.1")
     Destination.objects.filter(pk=row).update(destination="sip:x@127.0.0.1;a=b\r\nEvil: yes")
-    assert "It can't be probed." in posted(operator, row)
+    assert "Can't probe." in posted(operator, row)
 
 
 @pytest.mark.parametrize("role", [None, Role.VIEWER], ids=str)
@@ -298,20 +298,20 @@ def test_only_a_200_is_good_on_every_proxy(db: None, code: int, is_good: bool) -
 
 def test_no_second_probe_of_a_destination_is_sent_meanwhile(operator: Client, row_id: int) -> None:
     under_way(Destination.objects.get().destination)
-    assert "under way already" in posted(operator, row_id)
+    assert "already in progress" in posted(operator, row_id)
     assert ProbeRun.objects.count() == 1
 
 
 def test_no_more_than_a_few_run_at_once(operator: Client, row_id: int) -> None:
     for number in range(services.MOST_AT_ONCE):
         under_way(f"sip:10.0.0.{number}")
-    assert "probes are under way" in posted(operator, row_id)
+    assert "probes are in progress" in posted(operator, row_id)
 
 
 def test_a_probe_whose_process_ended_is_unknown_and_holds_nobody_up(operator: Client, row_id: int) -> None:
     under_way(Destination.objects.get().destination, timedelta(minutes=1))
     page = posted(operator, row_id)
-    assert "The panel ended before an answer came." in page
+    assert "The panel was stopped before a reply arrived." in page
     assert ProbeRun.objects.count() == 2
 
 

@@ -82,14 +82,14 @@ def test_the_test_button_verifies_by_what_is_typed(
 @pytest.mark.parametrize(
     ("url", "text", "expected"),
     [
-        ("https://127.0.0.1/mi", "hello", "There is no PEM certificate in it"),
-        ("https://127.0.0.1/mi", "-----BEGIN EC PRIVATE KEY-----", "This holds a private key"),
+        ("https://127.0.0.1/mi", "hello", "No PEM certificate found"),
+        ("https://127.0.0.1/mi", "-----BEGIN EC PRIVATE KEY-----", "This contains a private key"),
         (
             "https://127.0.0.1/mi",
             "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----",
             "can&#x27;t be read",
         ),
-        ("http://127.0.0.1/mi", None, "Only an https address has a certificate to verify"),
+        ("http://127.0.0.1/mi", None, "Only an https address has a certificate"),
     ],
 )
 def test_what_can_not_verify_anything_is_refused(

@@ -110,8 +110,8 @@ def test_a_case_that_the_proxy_answers_otherwise_is_reported(
     result = reload(box).run.results.get()
     assert result.differs == 2
     assert result.notes == [
-        "“0301” in dialplan 1: the proxy gives nothing, the table “+49301”.",
-        "It loaded 0 rules and discarded 0; of the table it should be 1 and 0.",
+        "“0301” in dialplan 1: the proxy returns nothing, the table “+49301”.",
+        "Loaded 0 rules and rejected 0; the table predicts 1 and 0.",
     ]
 
 

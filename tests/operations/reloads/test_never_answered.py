@@ -12,7 +12,7 @@ from tests.proxies.mi_server import listed
 
 Play = Callable[..., FakeProxy]
 
-WRONG = ("not held", "does not hold", "not in memory", "Not in memory", "not loaded", "0 of 0")
+WRONG = ("does not hold", "not in memory", "Not in memory", "not loaded", "0 of 0")
 """What nobody knows of it."""
 
 

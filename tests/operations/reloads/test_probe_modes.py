@@ -1,4 +1,4 @@
-"""The probe mode that a proxy loaded tells what is never checked: known of this panel's reloads only."""
+"""The probe mode that a proxy loaded tells what is not probed: known of this panel's reloads only."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,8 +48,8 @@ def test_what_this_panel_reloaded_is_known(proxy: Proxy, client_as: ClientAs) ->
     assert modes() == {URI: 0, OTHER: 1}
     viewer: Client = client_as(Role.VIEWER)
     page = viewer.get(reverse("operations:board")).text
-    assert "1 active, checked" in page
-    assert "1 active, never checked" in page
+    assert "1 active, probed" in page
+    assert "1 active, not probed" in page
 
 
 def test_an_edit_that_is_not_loaded_checks_nothing(proxy: Proxy, row_ids: tuple[int, int]) -> None:

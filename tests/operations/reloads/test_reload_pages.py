@@ -72,7 +72,7 @@ def test_a_second_reload_leads_to_the_running_one_with_a_message(
     first = operator.post(reverse("operations:reload"), sent(proxy))
     second = client_as(Role.ADMINISTRATOR).post(reverse("operations:reload"), sent(proxy), follow=True)
     assert second.redirect_chain[0][0] == first["Location"]
-    assert "A reload by operator was under way already" in second.content.decode()
+    assert "A reload by operator was already in progress" in second.content.decode()
 
 
 def test_a_different_second_reload_is_shown_what_the_running_one_does(
@@ -82,7 +82,7 @@ def test_a_different_second_reload_is_shown_what_the_running_one_does(
     edge.reload_waits = True
     operator.post(reverse("operations:reload"), sent(proxy))
     second = operator.post(reverse("operations:reload"), sent(proxy, inherit_state="n"), follow=True)
-    assert "keeps the states in memory, other than you chose" in second.content.decode()
+    assert "keeps live states, unlike your choice" in second.content.decode()
 
 
 def test_a_proxy_to_begin_with_has_to_be_among_the_chosen(
@@ -91,13 +91,13 @@ def test_a_proxy_to_begin_with_has_to_be_among_the_chosen(
     other = ProxyFactory.create(name="other")
     response = operator.post(reverse("operations:reload"), sent(proxy, first=str(other.pk)))
     assert response.status_code == 422
-    assert "not among those chosen" in response.content.decode()
+    assert "not among the selected ones" in response.content.decode()
     assert edge.commands_of("ds_reload") == []
 
 
 def test_one_proxy_of_several_can_be_reloaded_first(operator: Client, proxy: Proxy) -> None:
     ProxyFactory.create(name="another")
-    assert "edge-1 alone, the others only" in operator.get(reverse("operations:reload")).content.decode()
+    assert "edge-1 first, the others only" in operator.get(reverse("operations:reload")).content.decode()
     page = operator.post(reverse("operations:reload"), sent(proxy, first=str(proxy.pk)), follow=True)
     assert "edge-1 first, the others only" in page.content.decode()
 
@@ -117,13 +117,13 @@ def test_a_row_that_would_break_a_reload_is_reported_before(
     add_row(URI, weight="heavy")
     edge.version = "OpenSIPS (3.6.8 (x86_64/linux))"
     edge.remembered(edge.row())
-    assert "Its whole reload would fail" in operator.get(reverse("operations:reload")).content.decode()
+    assert "The reload would fail" in operator.get(reverse("operations:reload")).content.decode()
 
 
 def test_without_a_proxy_chosen_nothing_is_sent(operator: Client, edge: FakeProxy, proxy: Proxy) -> None:
     response = operator.post(reverse("operations:reload"), {"inherit_state": "y"})
     assert response.status_code == 422
-    assert "Choose a proxy." in response.content.decode()
+    assert "Select at least one proxy." in response.content.decode()
     assert edge.commands_of("ds_reload") == []
 
 

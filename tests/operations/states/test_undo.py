@@ -163,16 +163,16 @@ def test_the_page_offers_an_undo_once(operator: Client, edge: FakeProxy, loaded:
     first = operator.post(undo)
     assert operator.post(undo)["Location"] == first["Location"]
     shown = operator.get(page).content.decode()
-    assert "put back by operator" in shown
-    assert "Put the former states back" not in shown
+    assert "Undone by operator" in shown
+    assert 'id="undo"' not in shown
     assert [params["state"] for params in edge.commands_of("ds_set_state")] == ["i", "a"]
 
 
 def test_where_nothing_can_be_put_back_no_undo_is_offered_or_started(operator: Client, loaded: Proxy) -> None:
     run = set_state(KnownState.ACTIVE, loaded)
     page = operator.get(reverse("operations:state-run", args=[run.pk])).content.decode()
-    assert f"1 left: {results.IS_BACK}" in page
-    assert "Put the former states back" not in page
+    assert f"1 unchanged: {results.IS_BACK}" in page
+    assert 'id="undo"' not in page
     operator.post(reverse("operations:undo-state", args=[run.pk]))
     assert not StateRun.objects.filter(undoes=run).exists()
 

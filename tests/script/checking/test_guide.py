@@ -35,7 +35,7 @@ def test_the_guide_gives_its_hints_and_nothing_else(guide: Script, version: str)
 
 def test_each_hint_shows_what_to_write_instead(guide: Script) -> None:
     texts = {finding.code: finding.text for finding in check(guide, knowledge_of("3.4")).findings}
-    assert "Write ds_probing_threshold." in texts["parameter-old"]
+    assert "Use ds_probing_threshold." in texts["parameter-old"]
     assert "Write 503" in texts["reply-500"]
     assert "Write 2 or 3" in texts["threshold-low"]
 

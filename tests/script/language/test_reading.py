@@ -183,13 +183,13 @@ def test_a_text_without_its_folder_names_the_includes_it_lacks() -> None:
             ScriptSeverity.HINT,
             "include-not-read",
             Location("pasted", 2),
-            "b.cfg is not read, as a text comes without its folder.",
+            "b.cfg was not read: pasted text has no folder.",
         ),
         ScriptFinding(
             ScriptSeverity.HINT,
             "include-not-read",
             Location("pasted", 4),
-            "c.cfg is not read, as a text comes without its folder.",
+            "c.cfg was not read: pasted text has no folder.",
         ),
     )
     assert loaded(script) == [("a", "pasted", 1), ("d", "pasted", 5)]

@@ -63,7 +63,7 @@ def test_what_only_looks_like_a_template_is_none(text: str) -> None:
 def test_a_text_that_is_no_script_is_one_error() -> None:
     (finding,) = found("Dear reader,\nthis is a letter.\n\nYours, me\n")
     assert (finding.code, finding.severity) == ("not-understood", ScriptSeverity.ERROR)
-    assert "no script" in finding.text
+    assert "Not an OpenSIPS script" in finding.text
 
 
 def test_a_script_of_kamailio_is_known_by_its_main_route() -> None:

@@ -53,7 +53,7 @@ def _look(worker: Worker) -> None:
         _enqueue_cleanup_when_due()
         worker.run()
     except (OperationalError, InterfaceError) as error:
-        log.warning("The database does not answer: %s", error)
+        log.warning("The database is not responding: %s", error)
         connection.close()
 
 

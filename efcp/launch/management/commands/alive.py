@@ -29,12 +29,12 @@ class Command(BaseCommand):
         try:
             check()
         except DatabaseError as error:
-            raise CommandError(f"The database can't be asked: {error}") from None
+            raise CommandError(f"Can't query the database: {error}") from None
 
 
 def _require_heartbeat() -> None:
     if not WatcherHeartbeat.objects.filter(beat_at__gte=timezone.now() - WATCHER_BEATS_WITHIN).exists():
-        raise CommandError("The watcher has not told for a minute that it lives.")
+        raise CommandError("No heartbeat from the watcher for a minute.")
 
 
 def _require_no_old_job() -> None:

@@ -130,7 +130,7 @@ def _greet(configuration: Configuration, first: FirstSignIn | None) -> None:
             break
         time.sleep(0.2)
     else:
-        say("The panel does not answer yet; its lines above tell why.")
+        say("The panel is not responding yet; see its output above.")
         return
     say(f"\nEFCP runs at {configuration.url or origin}/cp/  (Ctrl-C ends it)")
     if first is not None:
