@@ -89,7 +89,7 @@ class NewPasswordForm(forms.Form):
         cleaned = super().clean() or {}
         passwords = self.data.get("new_password"), self.data.get("repeated_password")
         if all(passwords) and passwords[0] != passwords[1]:
-            self.add_error("repeated_password", "The two new passwords differ.")
+            self.add_error("repeated_password", "The new passwords don't match.")
         return cleaned
 
 

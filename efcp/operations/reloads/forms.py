@@ -117,7 +117,8 @@ class DialplanReloadForm(ReloadForm):
     ) -> None:
         """`failing` is how many test cases fail on the table."""
         super().__init__(data, watched, recovered)
-        self.fields["allow_failures"].label = f"Reload although {failing} of the test cases fail"
+        fail = f"{counted(failing, 'test case')} {'fails' if failing == 1 else 'fail'}"
+        self.fields["allow_failures"].label = f"Reload even though {fail}"
         self._failing = failing
 
     def clean(self) -> dict[str, Any]:

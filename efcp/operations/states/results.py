@@ -41,14 +41,14 @@ _CHANGING = (StateOutcome.WAITING, StateOutcome.DONE, StateOutcome.UNKNOWN, Stat
 
 _MAY_BE_SET = (StateOutcome.DONE, StateOutcome.UNKNOWN, StateOutcome.WAITING)
 
-GONE = "The proxy does not hold it any more."
-NOT_KNOWN = "Its former state is not known."
-IS_BACK = "It is in its former state already."
-CHANGED = "It was changed since, by something else."
-NOT_RECONCILED = "No answer came, and the proxy was not read since: it is not known whether it was set."
-AMBIGUOUS = "No answer came, and what set the state that it holds now is not known."
+GONE = "The proxy no longer has it."
+NOT_KNOWN = "Its previous state is unknown."
+IS_BACK = "It is already in its previous state."
+CHANGED = "It has been changed since."
+NOT_RECONCILED = "No reply and no read since: whether it was changed is unknown."
+AMBIGUOUS = "No reply, and what set its current state is unknown."
 NOT_BACK_TO_PROBING = (
-    "It was probing before. OpenSIPS turns an inactive destination active when it is set to probing, so that "
+    "It was probing before. OpenSIPS makes an inactive destination active when set to probing, so that "
     "it would take calls: it stays inactive."
 )
 
