@@ -112,7 +112,7 @@ def form_findings(form: Any) -> list[dict[str, str]]:
     return found + [finding_out(each) for each in warnings]
 
 
-def invalid(findings: Iterable[Mapping[str, str]], detail: str = "Nothing was written.") -> ProblemError:
+def invalid(findings: Iterable[Mapping[str, str]], detail: str = "Nothing was saved.") -> ProblemError:
     """422: what was sent is refused, with the findings about it."""
     return ProblemError(422, "invalid", detail, findings=findings)
 

@@ -115,7 +115,7 @@ def body_of(table: Table[Any], name: str, *, partial: bool) -> type[BaseModel]:
         column.name: (_type_of(column), _field_of(column, required=column.identity and not partial))
         for column in table.columns
     }
-    fields["reason"] = (str, Field("", description="Kept with the change in the audit.", max_length=255))
+    fields["reason"] = (str, Field("", description="Stored in the change log.", max_length=255))
     return create_model(name, __base__=StrictBody, **fields)
 
 
@@ -215,7 +215,7 @@ def add_operations(router: Router, resource: RowResource[Any]) -> None:
             path,
             add_row,
             f"Add a {noun}",
-            "Checked as by the panel's form. Proxies use it after a reload.",
+            "Checked as by the panel's form. Takes effect on proxies after a reload.",
             {"status": 201, "example": resource.example},
         ),
         (
@@ -231,7 +231,7 @@ def add_operations(router: Router, resource: RowResource[Any]) -> None:
             one,
             delete_row,
             f"Delete a {noun}",
-            "Proxies keep it until they reload.",
+            "Proxies keep it until the next reload.",
             {"versioned": True},
         ),
     ):
@@ -253,7 +253,7 @@ def add_operations(router: Router, resource: RowResource[Any]) -> None:
 class ReasonQuery(Schema):
     """Why something is deleted."""
 
-    reason: str = Field("", max_length=255, description="Kept with the change in the audit.")
+    reason: str = Field("", max_length=255, description="Stored in the change log.")
 
 
 def _sent(body: BaseModel) -> tuple[dict[str, Any], str]:

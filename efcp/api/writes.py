@@ -114,7 +114,7 @@ def answers_of(request: HttpRequest, how: WriteQuery) -> AnswerStore:
 def refuse_warnings(how: WriteQuery, findings: Sequence[Mapping[str, str]]) -> None:
     """Raise ProblemError where a strict write has findings."""
     if how.strict and findings:
-        raise invalid(findings, "It has warnings, and you asked for a strict check. Nothing was written.")
+        raise invalid(findings, "It has warnings, and you asked for a strict check. Nothing was saved.")
 
 
 def answered_write(

@@ -22,7 +22,7 @@ BODIES: dict[str, tuple[bytes, str, int]] = {
     "nothing": (b"", "application/json", 422),
     "a list": (b"[1]", "application/json", 422),
     "a name twice": (b'{"setid": 1, "setid": 2}', "application/json", 400),
-    "no number": (b'{"setid": NaN}', "application/json", 400),
+    "not a number": (b'{"setid": NaN}', "application/json", 400),
     "UTF-16": (json.dumps(GATEWAY).encode("utf-16"), "application/json", 400),
     "latin1": (b'{"setid": 1, "destination": "sip:\xe9"}', "application/json", 400),
     "a form": (b"setid=1&destination=sip:10.0.0.1", "application/x-www-form-urlencoded", 415),
