@@ -19,6 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from dispatcher.changes import compare
 from efcp.jobs.models import UNDER_WAY, JobRun
+from efcp.operations.alerts.silences import silenced
 from efcp.operations.reloads.models import ReloadResult
 from efcp.proxies.models import KnownDestination, KnownState, WatcherHeartbeat
 from efcp.proxies.probing import Check
@@ -87,23 +88,32 @@ class PanelMetrics:
             "The same for a proxy that is not responding, as last read: see efcp_proxy_known_age_seconds",
             labels=labels,
         )
+        on_purpose = GaugeMetricFamily(
+            "efcp_destination_silenced",
+            "Always 1: the destination is inactive on purpose, by maintenance or by a person in the panel",
+            labels=["proxy", "set", "uri", "reason"],
+        )
+        silences = silenced(timezone.now())
         known = KnownDestination.objects.filter(proxy__in=self._names)
         worst_first = Case(
             When(state=KnownState.ACTIVE, then=Value(1)), default=Value(0), output_field=IntegerField()
         )
         rows = known.order_by(worst_first, "proxy_id", "setid", "position").values_list(
-            "proxy_id", "partition", "setid", "uri", "occurrence", "state"
+            "proxy_id", "partition", "setid", "uri", "uri_key", "occurrence", "state"
         )
-        for proxy_id, partition, setid, uri, occurrence, state in rows[:MAX_DESTINATIONS]:
-            if partition == self._partitions[proxy_id]:
-                family = states if proxy_id in self._fresh else last_known
-                values = [self._names[proxy_id], str(setid), uri, str(occurrence)]
-                family.add_metric(values, _NUMBERS[KnownState(state)])
+        for proxy_id, partition, setid, uri, key, occurrence, state in rows[:MAX_DESTINATIONS]:
+            if partition != self._partitions[proxy_id]:
+                continue
+            family = states if proxy_id in self._fresh else last_known
+            place = [self._names[proxy_id], str(setid), uri]
+            family.add_metric([*place, str(occurrence)], _NUMBERS[KnownState(state)])
+            if not occurrence and (reason := silences.get((proxy_id, partition, setid, key))):
+                on_purpose.add_metric([*place, reason], 1)
         hidden = GaugeMetricFamily(
             "efcp_destinations_hidden", "Destinations without a series of their own", labels=[]
         )
         hidden.add_metric([], max(0, known.count() - MAX_DESTINATIONS))
-        yield from (states, last_known, hidden)
+        yield from (states, last_known, on_purpose, hidden)
 
     def _sets(self) -> Iterator[Metric]:
         """Counts by set: of what proxies hold now, and of what those held last that do not answer."""

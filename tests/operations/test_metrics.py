@@ -1,5 +1,6 @@
 """The metrics: for whom, in which form, and whether they are what the panel knows."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -11,10 +12,13 @@ from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
 from efcp.accounts.roles import Role
+from efcp.configuration import PROJECT_DIR
 from efcp.jobs.models import JobOutcome, JobRun
 from efcp.modules.registry import ReloadOutcome
 from efcp.operations import metrics
-from efcp.proxies.models import Proxy, ProxyContact
+from efcp.operations.states.models import StateOutcome, StateResult, StateRun
+from efcp.proxies.models import KnownDestination, Proxy, ProxyContact
+from efcp.proxies.selectors import watched_proxies
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import URI, ClientAs
 from tests.operations.fake_proxy import FakeProxy
@@ -181,3 +185,26 @@ def test_signing_in_does_not_stand_for_the_token(client_as: ClientAs, role: Role
 def test_without_a_token_set_there_are_none(client: Client, settings: Settings) -> None:
     settings.METRICS_TOKEN = ""
     assert client.get("/cp/metrics", headers={"Authorization": "Bearer "}).status_code == 404
+
+
+def test_what_is_inactive_on_purpose_has_a_metric(client: Client, edge: Proxy) -> None:
+    now = timezone.now()
+    run = StateRun.objects.create(started_at=now, actor="bob", state="inactive")
+    StateResult.objects.create(
+        run=run, proxy=edge, setid=1, uri=URI, outcome=StateOutcome.DONE, deadline=now, ended_at=now
+    )
+    KnownDestination.objects.update(state="inactive", since=now)
+    answer = client.get("/cp/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).content.decode()
+    labels = f'proxy="{edge.name}",reason="Set inactive by bob",set="1",uri="{URI}"'
+    assert f"efcp_destination_silenced{{{labels}}} 1.0" in answer
+
+
+@pytest.mark.parametrize(
+    "name", ["prometheus-rules.yml", "prometheus-rules-test.yml", "grafana-dashboard.json"]
+)
+def test_rules_and_dashboard_name_metrics_that_exist(edge: Proxy, name: str) -> None:
+    families = list(metrics.PanelMetrics(watched_proxies()).collect())
+    names = {each.name + ("_total" if each.type == "counter" else "") for each in families}
+    named = set(re.findall(r"\befcp_[a-z_]+", (PROJECT_DIR / "docs/deploy" / name).read_text()))
+    assert named
+    assert named <= names
