@@ -111,13 +111,14 @@ class ListedDestination:
     """One destination in a proxy's memory.
 
     Texts that a reply leaves out are empty. `weight`, `priority` and `description` are None where the list
-    was asked for without `full`. `first_hit_counter` counts first choices since the last reload.
+    was asked for without `full`. `first_hit_counter` counts first choices since the last
+    reload, None where the proxy does not list it.
     `resolved_addresses` are `address:port`; port 0 stands for a transport that the proxy has not loaded.
     """
 
     uri: str
     state: ListedState
-    first_hit_counter: int
+    first_hit_counter: int | None
     socket: str
     attrs: str
     script_attrs: str
@@ -196,7 +197,9 @@ def destination_of(shape: Shape, same: Callable[[str], str] = str) -> ListedDest
     return ListedDestination(
         uri=shape.text("URI"),
         state=_state(shape),
-        first_hit_counter=shape.whole("first_hit_counter", COUNT_RANGE),
+        first_hit_counter=shape.whole("first_hit_counter", COUNT_RANGE)
+        if shape.has("first_hit_counter")
+        else None,
         socket=same(shape.text_or_empty("socket")),
         attrs=same(shape.text_or_empty("attr")),
         script_attrs=same(shape.text_or_empty("script_attr")),

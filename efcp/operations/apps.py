@@ -16,9 +16,10 @@ class OperationsConfig(AppConfig):
         from efcp.operations import cleanup_tasks, reconciliation
         from efcp.operations.alerts import delivery as notifications
         from efcp.operations.maintenance import schedule as maintenance
-        from efcp.proxies import leader
+        from efcp.proxies import call_counts, leader
 
         cleanup.register("state changes", cleanup_tasks.prune_state_changes)
+        cleanup.register("call counts", call_counts.prune_counts)
         cleanup.register("runs", cleanup_tasks.prune_runs)
         cleanup.register("maintenances", cleanup_tasks.prune_maintenances)
         cleanup.register("notices", cleanup_tasks.prune_notices)

@@ -17,6 +17,7 @@ dispatcher_urls = (
         path("<int:destination_id>/", history.destination, name="destination"),
         path("set/<int:setid>/", history.set_page, name="set"),
         path("sets/", history.all_sets, name="all-sets"),
+        path("<int:destination_id>/calls/", history.calls, name="calls"),
         path("<int:destination_id>/probe/", probes.probe, name="probe"),
         path("<int:destination_id>/state/", states.state_of_one, name="state"),
         path("maintenance/", maintenance.maintenance_list, name="maintenance"),

@@ -73,18 +73,20 @@ class StoredDestination(NamedTuple):
     since_is_exact: bool
     destination: MemoryDestination
     probes: Probes
+    first_hits: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryList:
     """All destinations of one partition of one proxy at one moment, in the proxy's order.
 
-    `first_hits` says, in the same order, how often each was a first choice since the last reload.
+    `first_hits` says, in the same order, how often each was a first choice since the last reload, None
+    where the proxy lists no counter.
     """
 
     partition: str
     destinations: tuple[MemoryDestination, ...]
-    first_hits: tuple[int, ...]
+    first_hits: tuple[int | None, ...]
     with_details: bool
 
     def digest(self) -> str:
@@ -145,7 +147,7 @@ def memory_of(listing: DsList, partition: str) -> MemoryList:
     if found is None:
         raise UnusableListError(f"The proxy has no dispatcher partition “{partition}”.")
     destinations: list[MemoryDestination] = []
-    first_hits: list[int] = []
+    first_hits: list[int | None] = []
     occurrences: Counter[tuple[int, str]] = Counter()
     positions: Counter[int] = Counter()
     for group in found.sets:

@@ -1,5 +1,7 @@
 """Proxies, and what was last read from the memory of each."""
 
+from collections.abc import Mapping
+
 from django.core.validators import RegexValidator
 from django.db import models
 
@@ -130,6 +132,7 @@ class ProxyContact(models.Model):
     sets_digest = models.CharField(max_length=64, blank=True)
     destination_count = models.PositiveIntegerField(default=0)
     hits_stored_at = models.DateTimeField(null=True)
+    calls_since = models.DateTimeField(null=True)
     with_details = models.BooleanField(default=True)
     plain_until = models.DateTimeField(null=True)
     reports_requested_at = models.DateTimeField(null=True)
@@ -176,7 +179,8 @@ class KnownDestination(models.Model):
 
     Identity is (proxy, partition, set, URI compared ASCII-case-insensitively, occurrence). `uri_key` is the
     URI in ASCII lower case; `occurrence` counts from 0 the rows of one set and URI in ds_list's order.
-    weight, priority and description are null where the proxy was asked without `full`.
+    weight, priority and description are null where the proxy was asked without `full`, first_hits where it
+    lists no counter.
     `since` is when the state was first seen; `since_is_exact` is False where nobody watched before that
     moment, so that the destination has been in this state at least since then.
     `probe_mode` is the column as it was loaded, null where that is not known. `always_probed`: since its last
@@ -199,7 +203,7 @@ class KnownDestination(models.Model):
     priority = models.IntegerField(null=True)
     description = models.CharField(max_length=MAX_TEXT, null=True)
     addresses = models.JSONField(default=list)
-    first_hits = models.PositiveBigIntegerField(default=0)
+    first_hits = models.PositiveBigIntegerField(null=True, default=0)
     probe_mode = models.PositiveSmallIntegerField(null=True)
     always_probed = models.BooleanField(default=False)
     probe_answered_at = models.DateTimeField(null=True)
@@ -286,6 +290,46 @@ class HistoryGap(models.Model):
 
     def __str__(self) -> str:
         return f"{self.proxy_id}: {self.begin} to {self.end}"
+
+
+class CallCount(models.Model):
+    """The calls that a set's destinations got from one proxy as a first choice in a quarter of an hour.
+
+    `slot` numbers the quarters of an hour from 1970; with `is_hour` the row is of the hour that begins with
+    it. `calls` is JSON: URI key, occurrence and count of each destination that got any; `total` is their sum.
+    """
+
+    proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="call_counts")
+    partition = models.CharField(max_length=64)
+    setid = models.IntegerField()
+    slot = models.IntegerField()
+    is_hour = models.BooleanField(default=False)
+    total = models.PositiveBigIntegerField()
+    calls = models.JSONField()
+
+    class Meta:
+        db_table = "efcp_call_count"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["proxy", "partition", "setid", "slot", "is_hour"], name="efcp_call_count_once"
+            ),
+        )
+        indexes = (
+            models.Index(fields=["setid", "slot"], name="efcp_calls_of_set"),
+            models.Index(fields=["slot", "is_hour"], name="efcp_calls_slot"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.total} calls of set {self.setid}"
+
+    def by_destination(self) -> dict[tuple[str, int], int]:
+        """The calls by URI key and occurrence."""
+        return {(key, occurrence): count for key, occurrence, count in self.calls}
+
+    def set_calls(self, counts: Mapping[tuple[str, int], int]) -> None:
+        """Set the calls and their total."""
+        self.calls = [[*destination, count] for destination, count in counts.items()]
+        self.total = sum(counts.values())
 
 
 class LoadedRows(models.Model):

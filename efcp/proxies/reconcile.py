@@ -41,7 +41,10 @@ from efcp.proxies.memory import (
 )
 
 FIRST_HITS_PACE = timedelta(seconds=30)
-"""How often the first hits of otherwise unchanged destinations are stored: they change with every call."""
+"""How often first hits are stored: they change with every call."""
+
+FIRST_HITS_PACE_OF_ONE = timedelta(seconds=0.3)
+"""The pace for each destination of a proxy: those of 1,000 are stored every five minutes."""
 
 CONTINUOUS_FOR = timedelta(seconds=10)
 """Beside three of the proxy's intervals, how far apart two lists may be for a change to be dated exactly."""
@@ -138,6 +141,7 @@ class ContactState:
     sets_digest: str = ""
     destination_count: int = 0
     hits_stored_at: datetime | None = None
+    calls_since: datetime | None = None
     with_details: bool = True
     reports_requested_at: datetime | None = None
     flags_cursor: str = ""
@@ -246,6 +250,7 @@ class NewRow(NamedTuple):
     since: datetime
     since_is_exact: bool
     probes: Probes
+    first_hits: int | None = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,14 +353,14 @@ def _reconcile_list(plan: Plan, reading: Reading, snapshot: Snapshot, stored: St
     gap = None
     if interval.begin is not None and (reports.lost or not (interval.exact or reports.reaches)):
         gap = Gap(interval.begin, interval.end, LOST if reports.lost else NOT_COVERED)
+    found = MemoryDiff((), (), ())
+    if reading.outcome is not StoreOutcome.UNCHANGED:
+        found = difference(stored.destinations, snapshot.memory.destinations)
+    due = bool(found.appeared) or _first_hits_are_due(contact, reading, snapshot)
+    contact = _with_first_hits(contact, snapshot) if due else contact
+    plan = replace(plan, first_hits=due)
     if reading.outcome is StoreOutcome.UNCHANGED:
-        due = (
-            contact.hits_stored_at is None
-            or snapshot.requested_at - contact.hits_stored_at >= FIRST_HITS_PACE
-        )
-        contact = replace(contact, hits_stored_at=snapshot.requested_at if due else contact.hits_stored_at)
-        return replace(plan, contact=contact, gap=gap, first_hits=due)
-    found = difference(stored.destinations, snapshot.memory.destinations)
+        return replace(plan, contact=contact, gap=gap)
     history: tuple[HistoryEntry, ...] = ()
     late: tuple[FlagReport, ...] = ()
     if interval.begin is None:
@@ -367,12 +372,28 @@ def _reconcile_list(plan: Plan, reading: Reading, snapshot: Snapshot, stored: St
     is_new = interval.begin is not None and found.appeared
     contact = replace(
         contact,
-        hits_stored_at=snapshot.requested_at,
         late_reports=late,
         modes_digest="" if is_new else contact.modes_digest,
     )
-    rows = _row_changes(found, since, snapshot.memory, stored.sets)
+    rows = _row_changes(found, since, snapshot.memory, stored.sets, is_first=interval.begin is None)
     return replace(plan, contact=contact, gap=gap, rows=rows, history=history)
+
+
+def _first_hits_are_due(contact: ContactState, reading: Reading, snapshot: Snapshot) -> bool:
+    """By their pace, and once a load or a restart has set the counters to 0."""
+    pace = max(FIRST_HITS_PACE, len(snapshot.memory.destinations) * FIRST_HITS_PACE_OF_ONE)
+    return (
+        contact.hits_stored_at is None
+        or snapshot.requested_at - contact.hits_stored_at >= pace
+        or reading.reports.reloaded
+        or reading.continuity is Continuity.RESTARTED
+    )
+
+
+def _with_first_hits(contact: ContactState, snapshot: Snapshot) -> ContactState:
+    are_listed = any(hits is not None for hits in snapshot.memory.first_hits)
+    calls_since = (contact.calls_since or snapshot.requested_at) if are_listed else None
+    return replace(contact, hits_stored_at=snapshot.requested_at, calls_since=calls_since)
 
 
 def _identify(
@@ -485,12 +506,21 @@ def _after_good_answer(contact: ContactState, snapshot: Snapshot) -> ContactStat
     )
 
 
-def _row_changes(found: MemoryDiff, since: Since, memory: MemoryList, sets: Mapping[int, str]) -> RowChanges:
-    """Rows that differ are deleted and inserted anew, so that one INSERT serves both databases."""
-    insert = [NewRow(each, *since[each.identity], Probes()) for each in found.appeared]
+def _row_changes(
+    found: MemoryDiff, since: Since, memory: MemoryList, sets: Mapping[int, str], *, is_first: bool
+) -> RowChanges:
+    """Rows that differ are deleted and inserted anew, so that one INSERT serves both databases.
+
+    Counters stand at 0 after a load; those of a proxy's first list were counted before anybody looked.
+    """
+    listed = dict(zip((each.identity for each in memory.destinations), memory.first_hits, strict=True))
+    insert = [
+        NewRow(each, *since[each.identity], Probes(), listed[each.identity] if is_first else 0)
+        for each in found.appeared
+    ]
     for before, now in found.changed:
         began = since.get(now.identity, (before.since, before.since_is_exact))
-        insert.append(NewRow(now, *began, before.probes))
+        insert.append(NewRow(now, *began, before.probes, before.first_hits))
     written = {row.destination.identity for row in insert}
     contents = memory.contents()
     new = {setid: content for setid, content in contents.items() if sets.get(setid) != content}

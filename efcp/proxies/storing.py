@@ -13,7 +13,9 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from django.db import connection
+from django.utils import timezone
 
+from efcp.proxies.call_counts import store_counters
 from efcp.proxies.flag_reports import FlagReport
 from efcp.proxies.memory import Identity, MemoryDestination, MemoryList, Probes, StoredDestination
 from efcp.proxies.models import HistoryGap, KnownDestination, KnownSet, Proxy, ProxyContact, StateChange
@@ -96,7 +98,7 @@ def apply(contact: ProxyContact, plan: Plan, memory: MemoryList) -> None:
         _write_destinations(contact.proxy_id, plan.rows, memory)
         _write_sets(contact.proxy_id, plan.rows, memory.partition, plan.contact.requested_at)
     if plan.first_hits:
-        _write_first_hits(contact.proxy_id, memory)
+        store_counters(contact.proxy_id, memory, plan.contact.hits_stored_at or timezone.now())
     _write_history(contact.proxy_id, memory.partition, plan.history)
     _write_start(contact.proxy_id, plan)
     _write_probes(contact.proxy_id, plan)
@@ -106,12 +108,12 @@ def apply(contact: ProxyContact, plan: Plan, memory: MemoryList) -> None:
 def _destinations(proxy_id: int, partition: str) -> dict[Identity, StoredDestination]:
     known = KnownDestination.objects.filter(proxy_id=proxy_id, partition=partition)
     stored = {}
-    for row_id, since, exact, mode, always, answered_at, *values, addresses in known.values_list(
-        "pk", "since", "since_is_exact", *Probes._fields, *MemoryDestination._fields
+    for row_id, since, exact, hits, mode, always, answered_at, *values, addresses in known.values_list(
+        "pk", "since", "since_is_exact", "first_hits", *Probes._fields, *MemoryDestination._fields
     ).iterator():
         destination = MemoryDestination._make((*values, tuple(addresses)))
         probes = Probes(mode, always, answered_at)
-        stored[destination.identity] = StoredDestination(row_id, since, exact, destination, probes)
+        stored[destination.identity] = StoredDestination(row_id, since, exact, destination, probes, hits)
     return stored
 
 
@@ -134,7 +136,6 @@ def _write_destinations(proxy_id: int, rows: RowChanges, memory: MemoryList) -> 
     of_proxy.exclude(partition=memory.partition).delete()
     for chunk in _chunks(rows.delete):
         KnownDestination.objects.filter(pk__in=chunk).delete()
-    hits = _hits(memory)
     new = (
         (
             proxy_id,
@@ -143,7 +144,7 @@ def _write_destinations(proxy_id: int, rows: RowChanges, memory: MemoryList) -> 
             json.dumps(row.destination.addresses),
             _moment(row.since),
             row.since_is_exact,
-            hits[row.destination.identity],
+            row.first_hits,
             row.probes.probe_mode,
             row.probes.always_probed,
             _moment(row.probes.probe_answered_at),
@@ -167,24 +168,6 @@ def _write_sets(proxy_id: int, rows: RowChanges, partition: str, requested_at: d
         for setid, content in rows.sets_new.items()
     )
     _insert_rows(KnownSet._meta.db_table, _SET_COLUMNS, new)
-
-
-def _write_first_hits(proxy_id: int, memory: MemoryList) -> None:
-    """Write the first hits that differ; the rows are those of the memory otherwise."""
-    known = KnownDestination.objects.filter(proxy_id=proxy_id, partition=memory.partition)
-    hits = _hits(memory)
-    stored = known.values_list("pk", "setid", "uri_key", "occurrence", "first_hits").iterator()
-    changed = [
-        (now, row_id)
-        for row_id, setid, uri_key, occurrence, before in stored
-        if (now := hits.get((setid, uri_key, occurrence), before)) != before
-    ]
-    if changed:
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                f"UPDATE {KnownDestination._meta.db_table} SET first_hits = %s WHERE id = %s",  # noqa: S608
-                changed,
-            )
 
 
 def _write_history(proxy_id: int, partition: str, history: Iterable[HistoryEntry]) -> None:
@@ -237,11 +220,6 @@ def _write_contact(contact: ProxyContact, state: ContactState) -> None:
     contact.late_reports = [[*each[:-1], each.at.isoformat()] for each in state.late_reports]
     if changed:
         contact.save(update_fields=changed)
-
-
-def _hits(memory: MemoryList) -> dict[Identity, int]:
-    """How often each destination was a first choice, as the proxy counts now."""
-    return dict(zip((d.identity for d in memory.destinations), memory.first_hits, strict=True))
 
 
 def _moment(at: datetime | None) -> Any:

@@ -175,6 +175,6 @@ def _hits_per_hour(
 ) -> float | None:
     """First choices an hour since the table was loaded last, as far as that moment is known."""
     since = max((moment for moment in (reloaded_at, each.contact.up_since) if moment), default=None)
-    if known is None or since is None or each.now - since < timedelta(minutes=1):
+    if known is None or known.first_hits is None or since is None or each.now - since < timedelta(minutes=1):
         return None
     return known.first_hits / ((each.now - since) / timedelta(hours=1))

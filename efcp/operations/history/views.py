@@ -9,6 +9,7 @@ from dispatcher.name_facts import name_facts
 from dispatcher.selectors import find
 from efcp.editing.table import MAX_INT
 from efcp.operations.history.availability import last_day, set_availability
+from efcp.operations.history.calls import calls_of_destination, calls_of_set
 from efcp.operations.history.selectors import history
 from efcp.operations.history.timeline import Period
 from efcp.proxies.context import watched_on
@@ -39,11 +40,24 @@ def set_page(request: HttpRequest, setid: int) -> HttpResponse:
     """What a set was on each proxy; `?period=` is day, week or month."""
     if setid > MAX_INT:
         raise Http404
+    period, watched = _period(request), watched_on(request)
     context = {
-        "set": set_availability(setid, _period(request), watched_on(request)),
+        "set": set_availability(setid, period, watched),
+        "calls": calls_of_set(setid, period, watched),
         "periods": list(Period),
     }
     return render(request, "operations/history/set.html", context)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def calls(request: HttpRequest, destination_id: int) -> HttpResponse:
+    """A fragment of a destination's page: its calls over the period."""
+    row = find(destination_id)
+    if row is None:
+        raise Http404
+    found = calls_of_destination(row, _period(request), watched_on(request))
+    return render(request, "operations/history/calls.html", {"calls": found, "title": "Calls"})
 
 
 @require_safe

@@ -7,5 +7,6 @@ from efcp.operations.home import views
 app_name = "panel"
 urlpatterns = [
     path("pending/", views.pending, name="pending"),
+    path("calls/", views.calls, name="calls"),
     path("first-steps/hide/", views.hide_first_steps, name="hide-first-steps"),
 ]

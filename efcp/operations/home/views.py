@@ -12,6 +12,7 @@ from dispatcher.changes import pending_changes
 from efcp.accounts import preferences
 from efcp.accounts.models import User
 from efcp.audit.services import actor_of
+from efcp.operations.history.calls import calls_of_sets
 from efcp.operations.home.first_steps import first_steps
 from efcp.operations.home.selectors import home, version_of, watched_with_marks
 from efcp.proxies.context import watched_on
@@ -51,6 +52,14 @@ def pending(request: HttpRequest) -> HttpResponse:
         "is_wall": "wall" in request.GET,
     }
     return render(request, "home/pending.html", context)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def calls(request: HttpRequest) -> HttpResponse:
+    """A fragment: the last day's calls per set."""
+    context = {"calls": calls_of_sets(watched_on(request)), "title": "Calls per set"}
+    return render(request, "operations/history/calls.html", context)
 
 
 @require_safe

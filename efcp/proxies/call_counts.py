@@ -1,0 +1,121 @@
+"""Calls per destination over time, out of the counters of first choices that proxies list.
+
+A count is stored with the counter that it was read from, in the transaction that holds the proxy's lock:
+no reading is counted twice, however many watchers there are. A reload or a restart sets a proxy's counters
+to 0: then each counter counts from 0, and the calls between the last reading and the reload are lost.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import connection, transaction
+
+from efcp.proxies.memory import Identity, MemoryList
+from efcp.proxies.models import CallCount, KnownDestination
+
+SLOT = timedelta(minutes=15)
+SLOTS_OF_AN_HOUR = 4
+QUARTERS_KEPT_FOR = timedelta(days=2)
+"""Older counts are kept by the hour."""
+
+KEPT_FOR = timedelta(days=31)
+MAX_COUNTS = 2_000_000
+"""Rows of all proxies; the oldest are deleted."""
+
+MERGED_AT_ONCE = 2_000
+
+SetCalls = Mapping[int, Mapping[tuple[str, int], int]]
+"""By set, then by URI key and occurrence: the calls."""
+
+
+def slot_of(moment: datetime) -> int:
+    """The number of the quarter of an hour, counted from 1970."""
+    return int(moment.timestamp() // SLOT.total_seconds())
+
+
+class CounterReading(NamedTuple):
+    """What was counted between two readings of a proxy's counters, and the rows whose counter differs."""
+
+    calls: SetCalls
+    changed: list[tuple[int | None, int]]
+    """Counter and row id."""
+
+
+def read_counters(stored: Iterable[tuple[int, Identity, int | None]], memory: MemoryList) -> CounterReading:
+    """Compare the stored counters (row id, identity, counter) with those of the list."""
+    now = dict(zip((each.identity for each in memory.destinations), memory.first_hits, strict=True))
+    pairs = [
+        (row_id, identity, before, now[identity]) for row_id, identity, before in stored if identity in now
+    ]
+    # Counters only grow until a load sets all of them to 0.
+    is_reset = any(
+        counter is not None and before is not None and counter < before for *_, before, counter in pairs
+    )
+    calls: dict[int, dict[tuple[str, int], int]] = defaultdict(dict)
+    for _row_id, (setid, key, occurrence), before, counter in pairs:
+        if counter is not None and before is not None:
+            count = counter if is_reset else counter - before
+            if count:
+                calls[setid][key, occurrence] = count
+    changed = [(counter, row_id) for row_id, _identity, before, counter in pairs if counter != before]
+    return CounterReading(calls, changed)
+
+
+def store_counters(proxy_id: int, memory: MemoryList, read_at: datetime) -> None:
+    """Store the counters of the list, and what was counted since they were read last."""
+    known = KnownDestination.objects.filter(proxy_id=proxy_id, partition=memory.partition)
+    columns = known.values_list("pk", "setid", "uri_key", "occurrence", "first_hits").iterator()
+    reading = read_counters(
+        ((row_id, (setid, key, which), hits) for row_id, setid, key, which, hits in columns), memory
+    )
+    if reading.changed:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"UPDATE {KnownDestination._meta.db_table} SET first_hits = %s WHERE id = %s",  # noqa: S608
+                reading.changed,
+            )
+    _add_calls(proxy_id, memory.partition, slot_of(read_at), reading.calls)
+
+
+def prune_counts(now: datetime) -> int:
+    """Put old counts together by the hour, and delete those that are too old or too many."""
+    merged = 0
+    quarters = CallCount.objects.filter(is_hour=False, slot__lt=slot_of(now - QUARTERS_KEPT_FOR))
+    while rows := list(quarters.order_by("slot", "pk")[:MERGED_AT_ONCE]):
+        with transaction.atomic():
+            by_hour: dict[tuple[int, str, int], list[CallCount]] = defaultdict(list)
+            for row in rows:
+                hour = row.slot - row.slot % SLOTS_OF_AN_HOUR
+                by_hour[row.proxy_id, row.partition, hour].append(row)
+            for (proxy_id, partition, hour), group in by_hour.items():
+                calls: dict[int, Counter[tuple[str, int]]] = defaultdict(Counter)
+                for row in group:
+                    calls[row.setid].update(row.by_destination())
+                _add_calls(proxy_id, partition, hour, calls, is_hour=True)
+            CallCount.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        merged += len(rows)
+    deleted, _models = CallCount.objects.filter(slot__lt=slot_of(now - KEPT_FOR)).delete()
+    beyond = CallCount.objects.order_by("-slot").values_list("slot", flat=True)[MAX_COUNTS:].first()
+    if beyond is not None:
+        deleted += CallCount.objects.filter(slot__lte=beyond).delete()[0]
+    return merged + deleted
+
+
+def _add_calls(proxy_id: int, partition: str, slot: int, calls: SetCalls, *, is_hour: bool = False) -> None:
+    """Add calls to what the slot has of their sets."""
+    if not calls:
+        return
+    mine = CallCount.objects.filter(proxy_id=proxy_id, partition=partition, slot=slot, is_hour=is_hour)
+    stored = {row.setid: row for row in mine.filter(setid__in=list(calls))}
+    for setid, row in stored.items():
+        row.set_calls(Counter(row.by_destination()) + Counter(calls[setid]))
+    CallCount.objects.bulk_update(stored.values(), ["calls", "total"], batch_size=200)
+    new = []
+    for setid, counts in calls.items():
+        if setid not in stored:
+            row = CallCount(proxy_id=proxy_id, partition=partition, setid=setid, slot=slot, is_hour=is_hour)
+            row.set_calls(counts)
+            new.append(row)
+    CallCount.objects.bulk_create(new, batch_size=200)
