@@ -63,7 +63,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "efcp.accounts.session_store.UserMiddleware",
     "efcp.accounts.middleware.EndedSessionMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "efcp.accounts.middleware.PasswordChangeMiddleware",
@@ -95,7 +95,12 @@ TEMPLATES = [
                 "efcp.operations.home.navigation.navigation",
             ],
         },
-    }
+    },
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [configuration.PROJECT_DIR / "templates"],
+        "OPTIONS": {"environment": "efcp.jinja.environment"},
+    },
 ]
 
 FORM_RENDERER = "efcp.forms.FieldRenderer"
@@ -151,6 +156,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "efcp.accounts.passwords.NotTheUserNameValidator"},
     {"NAME": "efcp.accounts.passwords.NotTheFirstPasswordValidator"},
 ]
+SESSION_ENGINE = "efcp.accounts.session_store"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -4,12 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import F, FilteredRelation, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from efcp.database.compiled import CompiledQuery, ModelColumns
 from efcp.proxies.load_reports import LastLoad
 from efcp.proxies.loads import LAST_LOAD
 from efcp.proxies.models import (
@@ -120,7 +123,12 @@ _WATCHED = (
     )
     .annotate(**{f"load_{field}": F(f"dispatcher_load__{field}") for field in ("pk", *LAST_LOAD)})
 )
-_WATCHED_ENABLED = _WATCHED.filter(enabled=True)
+
+
+@cache
+def _compiled(*, enabled_only: bool, marks: tuple[tuple[str, Subquery], ...]) -> CompiledQuery[Proxy]:
+    proxies = _WATCHED.filter(enabled=True) if enabled_only else _WATCHED.all()
+    return CompiledQuery(proxies.annotate(**dict(marks)))
 
 
 def silent_proxies(watched: Iterable[WatchedProxy]) -> tuple[WatchedProxy, ...]:
@@ -136,9 +144,7 @@ def watched_proxies(
     `marks` are read along with them, as attributes of each `proxy`.
     """
     moment = now or timezone.now()
-    proxies = _WATCHED_ENABLED.all() if enabled_only else _WATCHED.all()
-    if marks:
-        proxies = proxies.annotate(**marks)
+    proxies = _compiled(enabled_only=enabled_only, marks=tuple((marks or {}).items()))
     return tuple(_watched(proxy, proxy.beat_at, moment) for proxy in proxies)
 
 
@@ -150,11 +156,9 @@ def proxies_for_all() -> QuerySet[Proxy]:
 
 # Written out, since the ORM takes longer to put a condition of so many parts together than the database to
 # answer. The addresses are left out: they are the widest column, and no state needs them.
-_KNOWN_COLUMNS = ", ".join(
-    f"k.`{field.column}`" for field in KnownDestination._meta.concrete_fields if field.name != "addresses"
-)
+_KNOWN = ModelColumns(KnownDestination, "k", without=("addresses",))
 _KNOWN_OF_ENABLED = (
-    f"SELECT {_KNOWN_COLUMNS} FROM efcp_known_destination k"  # noqa: S608 - our own column names
+    f"SELECT {_KNOWN.sql} FROM efcp_known_destination k"  # noqa: S608 - our own column names
     " JOIN efcp_proxy p ON p.id = k.proxy_id AND p.`partition` = k.`partition` AND p.enabled"
 )
 
@@ -182,8 +186,12 @@ def _known_of(pairs: Iterable[tuple[int, str]]) -> list[KnownDestination]:
     either = " OR ".join(
         f"(k.setid = %s AND k.uri_key IN ({', '.join(['%s'] * len(keys))}))" for keys in keys_by_set.values()
     )
-    parameters = [value for setid, keys in keys_by_set.items() for value in (setid, *keys)]
-    known = KnownDestination.objects.raw(f"{_KNOWN_OF_ENABLED} WHERE {either}", parameters)
+    parameters: list[int | str] = []
+    for setid, keys in keys_by_set.items():
+        parameters += [setid, *keys]
+    with connection.cursor() as cursor:
+        cursor.execute(f"{_KNOWN_OF_ENABLED} WHERE {either}", parameters)
+        known = map(_KNOWN.instance, cursor.fetchall())
     return sorted(known, key=lambda each: (each.proxy_id, each.occurrence))
 
 

@@ -7,6 +7,8 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
+from efcp.accounts import session_store
+from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 
 ClientAs = Callable[[Role | None], Client]
@@ -41,13 +43,36 @@ def test_what_a_page_polls_by_itself_does_not(client_as: ClientAs) -> None:
 
 
 @pytest.mark.urls("tests.accounts.probe_urls")
-def test_a_request_costs_one_query_for_the_session_and_one_for_the_user(
+def test_a_request_costs_one_query_for_the_session_with_its_user(
     client_as: ClientAs, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = client_as(Role.VIEWER)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         client.get("/cp/probe")
+
+
+def test_whose_a_session_is_stands_in_the_session_alone(
+    client_as: ClientAs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = client_as(Role.VIEWER), client_as(Role.ADMINISTRATOR)
+    remembered = {mine.session.session_key: int(other.session["_auth_user_id"])}
+    monkeypatch.setattr(session_store, "_user_ids", remembered)
+
+    for _again in range(2):
+        assert mine.get("/cp/").context["user"].role == Role.VIEWER
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "!"}])
+def test_a_user_who_was_locked_out_by_other_hands_is_out_at_the_next_request(
+    client_as: ClientAs, change: dict[str, object]
+) -> None:
+    client = client_as(Role.VIEWER)
+    assert client.get("/cp/").status_code == 200
+
+    User.objects.filter(pk=client.session["_auth_user_id"]).update(**change)
+
+    assert client.get("/cp/").status_code == 302
 
 
 def test_the_sign_in_page_makes_no_query(

@@ -184,7 +184,7 @@ def test_looking_again_costs_one_query_while_nothing_changed(
     proxy: Proxy, viewer: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     home = shown(viewer)
-    with django_assert_num_queries(3):  # the session, its user, and one for everything else
+    with django_assert_num_queries(2):  # the session with its user, and one for everything else
         response = polled(viewer, home)
     assert (response.status_code, response.content) == (304, b"")
 
