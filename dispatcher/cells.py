@@ -8,7 +8,6 @@ from dispatcher.drift import ColumnDifference, differing_columns
 from dispatcher.loaded import LoadedTable, listeners_of, loaded_tables
 from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
-from efcp.clock import in_words
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.probing import Check, live_check
 from efcp.proxies.selectors import WatchedProxy
@@ -30,10 +29,9 @@ class LiveCell:
 
     `state` is "active", "probing", "inactive", "absent" (not in the proxy's memory) or "unknown" (the proxy
     never answered). `since` is when it began, if known. Where `fresh` is False, the proxy does not answer
-    and `state` is the last known, as of `answered_at`, which a fresh cell lacks. `age` and `answered_age`
-    are both in words: the list renders a row anew when they change (`destination_rows` keeps equal rows).
-    It is not `compared` where the proxy's partition loads another table. `check` is whether the proxy probes
-    an active one. `absence` is why it is not in the proxy's memory, if known.
+    and `state` is the last known, as of `answered_at`, which a fresh cell lacks. It is not `compared` where
+    the proxy's partition loads another table. `check` is whether the proxy probes an active one. `absence`
+    is why it is not in the proxy's memory, if known.
     """
 
     proxy: str
@@ -41,9 +39,7 @@ class LiveCell:
     fresh: bool
     since: datetime | None = None
     since_is_exact: bool = True
-    age: str = ""
     answered_at: datetime | None = None
-    answered_age: str = ""
     changed: tuple[ColumnDifference, ...] = ()
     check: Check | None = None
     compared: bool = True
@@ -54,6 +50,11 @@ class LiveCell:
         """The state as a word; marked as last known for a silent proxy."""
         word = _WORDS[self.state]
         return word if self.fresh or self.state == "unknown" else _LAST_KNOWN.format(word.lower())
+
+    @property
+    def look(self) -> str:
+        """The look of its chip."""
+        return f"{self.state} chip-{self.check.look}" if self.check else self.state
 
     @property
     def not_loaded(self) -> bool:
@@ -138,9 +139,7 @@ def cell_of(
         fresh=each.fresh,
         since=known.since if known else None,
         since_is_exact=known.since_is_exact if known else True,
-        age=in_words(each.now - known.since) if known else "",
         answered_at=answered_at,
-        answered_age=in_words(each.now - answered_at) if answered_at else "",
         changed=changed,
         check=live_check(each, known) if known else None,
         compared=compared,

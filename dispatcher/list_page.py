@@ -85,6 +85,11 @@ class RowView:
         return f"{self.share_after or 0:.1f}"
 
     @property
+    def is_marked(self) -> bool:
+        """Whether the row says more than its columns do."""
+        return bool(self.differs or self.left_out or self.name_note or self.duplicate)
+
+    @property
     def differs(self) -> bool:
         """Whether table and memory differ on some answering proxy."""
         return self.not_loaded or bool(self.changed)

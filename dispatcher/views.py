@@ -21,6 +21,7 @@ from efcp.accounts.preferences import page_size_of
 from efcp.editing.forms import RowForm
 from efcp.editing.listing import SIZES
 from efcp.editing.views import TableEditor
+from efcp.jinja import rendered
 from efcp.proxies.context import watched_on
 
 LIVE_LABELS = (
@@ -43,8 +44,14 @@ def destination_list(request: HttpRequest) -> HttpResponse:
         "initial_states": InitialState.choices,
         "live_states": LIVE_LABELS,
         "sizes": SIZES,
+        "user": request.user,
     }
-    return render(request, f"dispatcher/list.html{'#destinations' if is_fragment else ''}", context)
+    content = rendered("dispatcher/list.jinja", context, request)
+    return (
+        HttpResponse(content)
+        if is_fragment
+        else render(request, "dispatcher/list.html", {"content": content})
+    )
 
 
 @require_safe

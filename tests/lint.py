@@ -64,10 +64,12 @@ def main() -> int:
 def findings(project: Path) -> Iterator[str]:
     """Every finding under `project`, as `path:line: what`."""
     templates = project / "templates"
-    for path in sorted(templates.rglob("*.html")):
+    for path in _templates_in(templates):
         name = path.relative_to(project)
         try:
-            get_template(str(path.relative_to(templates)))
+            get_template(
+                str(path.relative_to(templates)), using="jinja2" if path.suffix == ".jinja" else "django"
+            )
         except TemplateSyntaxError as error:
             yield f"{name}:1: does not compile: {error}"
         text = path.read_text(encoding="utf-8")
@@ -157,11 +159,15 @@ def module_comparisons(tree: ast.Module) -> Iterator[tuple[int, str]]:
                     yield node.lineno, f"compares with {side.value!r}: ask the registry of modules"
 
 
+def _templates_in(folder: Path) -> list[Path]:
+    return sorted(path for ending in ("html", "jinja") for path in folder.rglob(f"*.{ending}"))
+
+
 def _long_lines(templates: Path) -> Iterator[str]:
     """Each line of a template that is too long to be read, where there are more than are known."""
     found = [
         f"{path.relative_to(templates.parent)}:{number}: over {MAX_TEMPLATE_LINE} characters: {len(line)}"
-        for path in sorted(templates.rglob("*.html"))
+        for path in _templates_in(templates)
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if len(line) > MAX_TEMPLATE_LINE
     ]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _MIN_LENGTH = 5
@@ -65,7 +66,7 @@ class SipUri:
 
 def uri_key(uri: str) -> str:
     """The URI as the proxy compares destinations: ASCII letters in lower case, all else as it is."""
-    return uri.translate(_ASCII_LOWER)
+    return uri.lower() if uri.isascii() else uri.translate(_ASCII_LOWER)
 
 
 def same_uri(one: str, other: str) -> bool:
@@ -81,6 +82,7 @@ def parse(text: str) -> SipUri:
     return parser.finish(scheme)
 
 
+@lru_cache(maxsize=8192)
 def host_of(text: str) -> str:
     """The host of a URI in lower case; empty for a text that the proxy does not take as one."""
     try:
