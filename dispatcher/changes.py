@@ -20,13 +20,17 @@ from dispatcher.models import Destination
 from dispatcher.name_changes import NameChanges, name_changes
 from dispatcher.name_watch import NUMERIC_HOST
 from dispatcher.routing.rows import COLUMNS, DestinationRow
+from dispatcher.selectors import version_of
 from dispatcher.table_names import TableNames, look_up_names, stored_names
+from efcp.kept import Kept
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import WatchedProxy
 from efcp.releases import Release
 from efcp.sip.uri import uri_key
 
 SHOWN_SOCKETS = 10
+PENDING_KEPT_FOR_S = 30.0
+"""Longer than KEPT_FOR_S, since pages ask every 30 s; comparing 50,000 rows takes a third of a second."""
 
 _EMPTY = Value("", output_field=CharField())
 
@@ -123,8 +127,30 @@ class _Compared:
         yield from self.dropped
 
 
+_kept: Kept[Pending] = Kept(4)
+
+
+def kept_changes(watched: Sequence[WatchedProxy]) -> Pending | None:
+    """What `pending_changes` would say, where that is known without comparing."""
+    version = version_of(watched)
+    return None if version is None else _kept.get(version)
+
+
 def pending_changes(watched: Sequence[WatchedProxy]) -> Pending:
-    """Count what a reload would change; a destination that differs on several proxies counts once."""
+    """Count what a reload would change; a destination that differs on several proxies counts once.
+
+    Compared only after a change, where `watched` come from `watched_with_version`.
+    """
+    found = kept_changes(watched)
+    if found is not None:
+        return found
+    found = _pending_changes(watched)
+    if (version := version_of(watched)) is not None:
+        _kept.keep(version, found, PENDING_KEPT_FOR_S)
+    return found
+
+
+def _pending_changes(watched: Sequence[WatchedProxy]) -> Pending:
     rows = read_table()
     names = stored_names(_named_destinations())
     loaders = _loaders(watched, names)

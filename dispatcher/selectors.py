@@ -3,19 +3,24 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, ClassVar
 
 from django.db import connection
 from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.expressions import BaseExpression
 from django.db.models.functions import Coalesce, Lower
 
 from dispatcher.load_prediction import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
 from dispatcher.models import Destination, NameOutcome
 from dispatcher.routing.findings import RowFinding
 from dispatcher.table import DESTINATIONS, SET_NAMES
+from efcp.database.versions import version_of as table_version
 from efcp.editing.listing import RowQuery, RowsOfPage, integer, matching_rows, rows_of_page
 from efcp.editing.table import MAX_INT
+from efcp.kept import version_of_watched
 from efcp.proxies.models import KnownDestination, Proxy
+from efcp.proxies.selectors import WatchedProxy, watched_proxies
 from efcp.sip.uri import uri_key
 
 
@@ -67,6 +72,34 @@ class DestinationQuery(RowQuery):
     def by_set(self) -> bool:
         """Whether the list is grouped by set."""
         return self.sort.removeprefix("-") == "setid"
+
+
+def watched_with_version() -> tuple[WatchedProxy, ...]:
+    """The enabled proxies, with the version of what the list reads besides them; one query."""
+    return watched_proxies(marks=_marks())
+
+
+def version_of(watched: Sequence[WatchedProxy]) -> str | None:
+    """A text that differs whenever the list would, of what `watched_with_version` read.
+
+    None where that is not known: without a proxy, after a change just now, while the watcher looks names up
+    (the list tells more of them than a version covers), and in a transaction, which sees its own changes.
+    """
+    version = getattr(watched[0].proxy, "mark_list", None) if watched else None
+    if connection.in_atomic_block:
+        return None
+    return None if version is None else f"{version} {version_of_watched(watched)}"
+
+
+@cache
+def _marks() -> dict[str, BaseExpression]:
+    beside = (
+        "COALESCE((SELECT MAX(a.id) FROM efcp_audit a), 0)",
+        "COALESCE((SELECT MD5(GROUP_CONCAT(s.setid, ' ', s.name ORDER BY s.setid))"
+        " FROM efcp_destination_set s), '')",
+        "IF(EXISTS (SELECT 1 FROM efcp_name_lookup), NULL, '')",
+    )
+    return {"mark_list": table_version("dispatcher", "efcp_known_destination", beside=beside)}
 
 
 def find(destination_id: int) -> Destination | None:

@@ -6,10 +6,11 @@ from typing import Any
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dispatcher import list_page, selectors, services
-from dispatcher.changes import pending_changes
+from dispatcher.changes import kept_changes, pending_changes
 from dispatcher.environment import form_environment, known_sockets
 from dispatcher.forms import DestinationForm
 from dispatcher.loss import loss_of
@@ -22,6 +23,7 @@ from efcp.editing.forms import RowForm
 from efcp.editing.listing import SIZES
 from efcp.editing.views import TableEditor
 from efcp.jinja import rendered
+from efcp.kept import Blanks, kept_page
 from efcp.proxies.context import watched_on
 
 LIVE_LABELS = (
@@ -38,27 +40,39 @@ def destination_list(request: HttpRequest) -> HttpResponse:
     """All destinations by set, filtered, sorted and paged by the URL."""
     is_fragment = request.headers.get("HX-Target") == "destinations"
     query = DestinationQuery.parse(page_size_of(request) | request.GET.dict())
-    context = {
-        "is_fragment": is_fragment,
-        "page": list_page.build(query, watched_on(request)),
-        "initial_states": InitialState.choices,
-        "live_states": LIVE_LABELS,
-        "sizes": SIZES,
-        "user": request.user,
-    }
-    content = rendered("dispatcher/list.jinja", context, request)
-    return (
-        HttpResponse(content)
-        if is_fragment
-        else render(request, "dispatcher/list.html", {"content": content})
-    )
+    watched = watched_on(request, selectors.watched_with_version)
+
+    def show(blanks: Blanks) -> str:
+        context = {
+            "is_fragment": is_fragment,
+            "page": list_page.build(query, watched),
+            "pending": kept_changes(watched),
+            "initial_states": InitialState.choices,
+            "live_states": LIVE_LABELS,
+            "sizes": SIZES,
+            "user": request.user,
+            "csrf_token": blanks.csrf_token,
+            "tag": blanks.tag,
+        }
+        content = rendered("dispatcher/list.jinja", context)
+        if is_fragment:
+            return content
+        page = {"content": content, "csrf_token": blanks.csrf_token, "CSP_NONCE": blanks.nonce}
+        return render_to_string("dispatcher/list.html", page, request)
+
+    version = selectors.version_of(watched)
+    return kept_page(request, query.query_string(), version, "destinations", show)
 
 
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def pending(request: HttpRequest) -> HttpResponse:
     """The fragment that counts what a reload would change."""
-    return render(request, "dispatcher/pending.html", {"pending": pending_changes(watched_on(request))})
+    return render(
+        request,
+        "dispatcher/pending.html",
+        {"pending": pending_changes(watched_on(request, selectors.watched_with_version))},
+    )
 
 
 class DestinationEditor(TableEditor[DestinationRow]):

@@ -4,11 +4,37 @@ efcp/accounts/middleware.py activates the zone for each request; without a user,
 it is UTC.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import inf
 
 from django.utils import timezone
 
-_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+@dataclass(slots=True)
+class AgeChanges:
+    """When the first of some ages has other words: `within_s` seconds after it was put in words."""
+
+    within_s: float = inf
+
+
+_noted: ContextVar[AgeChanges | None] = ContextVar("noted", default=None)
+
+
+@contextmanager
+def noting_changes() -> Iterator[AgeChanges]:
+    """Note until when all ages that are put in words meanwhile stay as they are."""
+    changes = AgeChanges()
+    token = _noted.set(changes)
+    try:
+        yield changes
+    finally:
+        _noted.reset(token)
 
 
 def moment_text(at: datetime, *, seconds: bool = True) -> str:
@@ -33,8 +59,10 @@ def in_words(duration: timedelta) -> str:
 
     Rounded down to whole days, hours, minutes or seconds; never negative.
     """
-    seconds = max(0, round(duration.total_seconds()))
-    for unit, size in _UNITS:
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    exact = duration.total_seconds()
+    seconds = max(0, round(exact))
+    unit, size = next(each for each in _UNITS if seconds >= each[1] or each[1] == 1)
+    count = seconds // size
+    if (noted := _noted.get()) is not None:
+        noted.within_s = min(noted.within_s, (count + 1) * size - 0.5 - exact)
+    return f"{count} {unit}"

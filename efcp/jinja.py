@@ -6,7 +6,6 @@ Everything else is written in Django's.
 
 from typing import Any
 
-from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
@@ -30,9 +29,9 @@ def environment(**options: Any) -> Environment:
     return found
 
 
-def rendered(template: str, context: dict[str, Any], request: HttpRequest) -> SafeString:
+def rendered(template: str, context: dict[str, Any]) -> SafeString:
     """The HTML of a Jinja template, for a page or for a part of one that Django's templates render."""
-    return mark_safe(render_to_string(template, context, request, using="jinja2"))  # noqa: S308 - it escapes
+    return mark_safe(render_to_string(template, context, using="jinja2"))  # noqa: S308 - it escapes
 
 
 def _url(view: str, *arguments: object) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.db.models import F, FilteredRelation, Q, QuerySet, Subquery
+from django.db.models.expressions import BaseExpression
 from django.utils import timezone
 
 from efcp.database.compiled import CompiledQuery, ModelColumns
@@ -126,7 +127,7 @@ _WATCHED = (
 
 
 @cache
-def _compiled(*, enabled_only: bool, marks: tuple[tuple[str, Subquery], ...]) -> CompiledQuery[Proxy]:
+def _compiled(*, enabled_only: bool, marks: tuple[tuple[str, BaseExpression], ...]) -> CompiledQuery[Proxy]:
     proxies = _WATCHED.filter(enabled=True) if enabled_only else _WATCHED.all()
     return CompiledQuery(proxies.annotate(**dict(marks)))
 
@@ -137,7 +138,10 @@ def silent_proxies(watched: Iterable[WatchedProxy]) -> tuple[WatchedProxy, ...]:
 
 
 def watched_proxies(
-    *, enabled_only: bool = True, now: datetime | None = None, marks: Mapping[str, Subquery] | None = None
+    *,
+    enabled_only: bool = True,
+    now: datetime | None = None,
+    marks: Mapping[str, BaseExpression] | None = None,
 ) -> tuple[WatchedProxy, ...]:
     """Proxies by name with their contact and freshness, in one query.
 

@@ -1,0 +1,178 @@
+"""Pages that are kept as long as nothing that they show has changed.
+
+A page may be kept where its view knows a version of everything that it reads. Rights are checked before, in
+each request, and what differs from answer to answer stands in it as a blank: the CSRF token and the nonce.
+A page that tells ages is kept until the first of them changes.
+"""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from django.contrib.messages import get_messages
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+
+from efcp import clock
+from efcp.accounts.models import User
+from efcp.compression import accepts_gzip, deflated, gzip_of
+from efcp.database.versions import KEPT_FOR_S
+from efcp.proxies.selectors import WatchedProxy
+
+KEPT_PAGES = 512
+"""Pages of about 40 kB that a process keeps."""
+
+CSRF_BLANK = "csrf-token-of-this-answer"
+NONCE_BLANK = "nonce-of-this-answer"
+
+EACH_VISIT = {
+    "attempted_at",
+    "answered_at",
+    "requested_at",
+    "reports_requested_at",
+    "round_trip_ms",
+    "hits_stored_at",
+}
+"""What a visit of the watcher changes of a contact although the proxy holds what it held."""
+
+_USER_COLUMNS = tuple(
+    each.attname for each in User._meta.concrete_fields if each.attname not in {"password", "last_login"}
+)
+
+Value = TypeVar("Value")
+
+
+class Kept(Generic[Value]):
+    """The values that were used last, by key, each for a time."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[Hashable, tuple[float, Value]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Value | None:
+        """The value of this key, if it is kept and its time has not passed."""
+        with self._lock:
+            until, value = self._values.get(key, (0.0, None))
+            if value is None or time.monotonic() >= until:
+                self._values.pop(key, None)
+                return None
+            self._values.move_to_end(key)
+            return value
+
+    def keep(self, key: Hashable, value: Value, seconds: float) -> None:
+        """Keep a value for so long."""
+        with self._lock:
+            self._values[key] = (time.monotonic() + seconds, value)
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
+
+
+@dataclass(frozen=True)
+class _Page:
+    """A page in parts: what stays, and at every second place the name of a blank."""
+
+    parts: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, text: str) -> "_Page":
+        """The page whose blanks are in this text."""
+        parts: list[str] = []
+        for piece in text.split(CSRF_BLANK):
+            parts += [CSRF_BLANK] if parts else []
+            inner = piece.split(NONCE_BLANK)
+            for number, plain in enumerate(inner):
+                parts += [NONCE_BLANK] if number else []
+                parts.append(plain)
+        return cls(tuple(part.encode() for part in parts))
+
+    @cached_property
+    def deflated(self) -> tuple[bytes, ...]:
+        """What stays, compressed once."""
+        return tuple(deflated(part) for part in self.parts[::2])
+
+    def filled(self, values: dict[bytes, bytes]) -> list[bytes]:
+        """The parts with the blanks filled in."""
+        return [values[part] if number % 2 else part for number, part in enumerate(self.parts)]
+
+
+_pages: Kept[_Page] = Kept(KEPT_PAGES)
+
+
+def version_of_watched(watched: Sequence[WatchedProxy]) -> str:
+    """A text that differs whenever what is known of these proxies does, times of visits aside."""
+    return repr([_version_of_one(each) for each in watched])
+
+
+def _version_of_one(each: WatchedProxy) -> tuple[object, ...]:
+    contact = each.contact.__dict__
+    ignored = EACH_VISIT if each.fresh else set()
+    return (
+        each.freshness.value,
+        each.load,
+        *(value for name, value in each.proxy.__dict__.items() if name[0] != "_" and name[:4] != "beat"),
+        *(value for name, value in contact.items() if name[0] != "_" and name not in ignored),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Blanks:
+    """What a page is rendered with in place of what differs from answer to answer.
+
+    `tag` is the ETag of the part that refreshes itself, empty where it has none.
+    """
+
+    csrf_token: str
+    nonce: str
+    tag: str
+
+
+def kept_page(
+    request: HttpRequest, shown: str, version: str | None, part: str, render: Callable[[Blanks], str]
+) -> HttpResponse:
+    """The page that `render` gives, or the kept one.
+
+    `shown` is what the address asks for, `version` that of everything that the page reads besides the user;
+    None where that is not known. The part that refreshes itself has the id `part`: where the browser has it
+    already, the answer is 304.
+    """
+    is_part = request.headers.get("HX-Target") == part
+    key = (request.path, shown, version, _who(request)) if version is not None else None
+    tag = f'"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}"' if key else ""
+    if is_part and tag and request.headers.get("If-None-Match") == tag:
+        return HttpResponse(status=304, headers={"ETag": tag})
+    # A message is shown once.
+    keeps = key is not None and (is_part or not len(get_messages(request)))
+    page = _pages.get((is_part, key)) if keeps else None
+    if page is None:
+        with clock.noting_changes() as changes:
+            page = _Page.of(render(Blanks(CSRF_BLANK, NONCE_BLANK, tag)))
+        if keeps:
+            _pages.keep((is_part, key), page, min(KEPT_FOR_S, changes.within_s))
+    return _answer(request, page, tag if is_part else "")
+
+
+def _answer(request: HttpRequest, page: _Page, tag: str) -> HttpResponse:
+    response = HttpResponse(headers={"Vary": "Accept-Encoding"})
+    if tag:
+        response.headers["ETag"] = tag
+    nonce = str(getattr(request, "csp_nonce", ""))
+    filled = page.filled(
+        {CSRF_BLANK.encode(): get_token(request).encode(), NONCE_BLANK.encode(): nonce.encode()}
+    )
+    if accepts_gzip(request):
+        response.headers["Content-Encoding"] = "gzip"
+        response.content = gzip_of(filled, page.deflated)
+    else:
+        response.content = b"".join(filled)
+    return response
+
+
+def _who(request: HttpRequest) -> tuple[Hashable, ...]:
+    """All columns of the user but those that no page shows: the id and the role are among them."""
+    return tuple(getattr(request.user, name) for name in _USER_COLUMNS)
