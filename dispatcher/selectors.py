@@ -15,6 +15,7 @@ from dispatcher.load_prediction import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
 from dispatcher.models import Destination, NameOutcome
 from dispatcher.routing.findings import RowFinding
 from dispatcher.table import DESTINATIONS, SET_NAMES
+from efcp.database.versions import content_of
 from efcp.database.versions import version_of as table_version
 from efcp.editing.listing import RowQuery, RowsOfPage, integer, matching_rows, rows_of_page
 from efcp.editing.table import MAX_INT
@@ -95,8 +96,7 @@ def version_of(watched: Sequence[WatchedProxy]) -> str | None:
 def _marks() -> dict[str, BaseExpression]:
     beside = (
         "COALESCE((SELECT MAX(a.id) FROM efcp_audit a), 0)",
-        "COALESCE((SELECT MD5(GROUP_CONCAT(s.setid, ' ', s.name ORDER BY s.setid))"
-        " FROM efcp_destination_set s), '')",
+        content_of("efcp_destination_set", "setid", "name"),
         "IF(EXISTS (SELECT 1 FROM efcp_name_lookup), NULL, '')",
     )
     return {"mark_list": table_version("dispatcher", "efcp_known_destination", beside=beside)}

@@ -9,13 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
+from functools import cache
+
+from django.db.models import Subquery, TextField
+from django.db.models.expressions import BaseExpression, RawSQL
 
 from dispatcher.selectors import set_names
+from efcp.database.versions import content_of
 from efcp.operations.maintenance.models import Maintenance
-from efcp.operations.maintenance.selectors import last_change, out_of_service
+from efcp.operations.maintenance.selectors import out_of_service
 from efcp.proxies.models import KnownDestination, KnownSet, KnownState
 from efcp.proxies.probing import Check, live_check
-from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states
+from efcp.proxies.selectors import LiveStates, WatchedProxy, live_states, watched_proxies
 from efcp.proxies.set_counts import (
     SameCount,
     Service,
@@ -227,14 +232,28 @@ class Board:
         return listed_names([each.proxy.name for each in self.watched if not each.known])
 
 
+def watched_with_marks() -> tuple[WatchedProxy, ...]:
+    """The enabled proxies, with what tells whether anything else on the board changed; one query."""
+    return watched_proxies(marks=board_marks())
+
+
+@cache
+def board_marks() -> dict[str, BaseExpression]:
+    """What the board shows besides the memory of proxies, as expressions for the query that reads them."""
+    last_maintenance = Maintenance.objects.order_by("-changed_at").values("changed_at")[:1]
+    return {
+        "mark_names": RawSQL(content_of("efcp_destination_set", "setid", "name"), (), TextField()),  # noqa: S611
+        "mark_maintenance": Subquery(last_maintenance),
+    }
+
+
 def version_of(watched: Sequence[WatchedProxy]) -> str:
-    """A digest that differs whenever the board would; two small queries beside `watched`, at any size."""
-    return _digest(watched, set_names(), last_change())
+    """A digest that differs whenever the board would; without a proxy it is empty.
 
-
-def _digest(watched: Sequence[WatchedProxy], names: Mapping[int, str], maintained: str) -> str:
-    """The version of a board that is read after all these were."""
-    return digest_of((states_of(watched), names, maintained))
+    `watched` were read with `board_marks`, before anything else of the board.
+    """
+    marks = [getattr(watched[0].proxy, name, None) for name in board_marks()] if watched else []
+    return digest_of((states_of(watched), marks))
 
 
 def states_of(watched: Sequence[WatchedProxy]) -> list[tuple[object, ...]]:
@@ -261,7 +280,7 @@ def digest_of(values: object) -> str:
 
 def board(watched: Sequence[WatchedProxy]) -> Board:
     """Read the board."""
-    names, maintained = set_names(), last_change()
+    names = set_names()
     counts = set_counts(watched)
     troubles = _troubles(watched)
     differing = _differing(watched)
@@ -280,7 +299,7 @@ def board(watched: Sequence[WatchedProxy]) -> Board:
     quiet = [each for each in sets if each.level is Level.GOOD]
     hidden = max(0, len(troubled) - MAX_TROUBLED_SETS) + max(0, len(quiet) - MAX_QUIET_SETS)
     return Board(
-        version=_digest(watched, names, maintained),
+        version=version_of(watched),
         watched=tuple(watched),
         troubled=tuple(troubled[:MAX_TROUBLED_SETS]),
         quiet=tuple(quiet[:MAX_QUIET_SETS]),

@@ -11,13 +11,14 @@ from functools import cache
 from typing import Any
 
 from django.db.models import F, Max, QuerySet, Subquery
+from django.db.models.expressions import BaseExpression
 from django.urls import reverse
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from efcp.audit.models import AuditRecord
 from efcp.jobs.selectors import JOB_IS_TAKEN_WITHIN, worker_is_stuck
-from efcp.operations.board.selectors import Board, BoardSet, Level, board, digest_of, states_of
+from efcp.operations.board.selectors import Board, BoardSet, Level, board, board_marks, digest_of, states_of
 from efcp.operations.home.events import FAILED, Event, recent_events
 from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Phase
 from efcp.operations.maintenance.selectors import running
@@ -206,7 +207,7 @@ def home(watched: Sequence[WatchedProxy]) -> Home:
 
 
 @cache
-def _marks() -> dict[str, Subquery]:
+def _marks() -> dict[str, BaseExpression]:
     last_run = ReloadRun.objects.order_by("-pk").values("pk")[:1]
     results = ReloadResult.objects.annotate(last_run=Subquery(last_run))
     results = results.filter(run_id__gt=F("last_run") - RECENT_RUNS)
@@ -214,7 +215,7 @@ def _marks() -> dict[str, Subquery]:
     return {
         "mark_record": _first(AuditRecord.objects.order_by("-pk"), "pk"),
         "mark_change": _first(StateChange.objects.order_by("-pk"), "pk"),
-        "mark_maintenance": _first(Maintenance.objects.order_by("-changed_at"), "changed_at"),
+        **board_marks(),
         "mark_next_end": _first(out.order_by("maintenance__ends_at"), "maintenance__ends_at"),
         "mark_run": Subquery(last_run),
         "mark_reloaded": _first(results.order_by("-ended_at"), "ended_at"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, OuterRef
 
 from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Phase
 from efcp.sip.uri import uri_key
@@ -47,11 +47,6 @@ def out_of_service(setids: Iterable[int]) -> dict[tuple[int, str], Maintenance]:
         for each in _open(setids)
         if any(one.step == Phase.OUT for one in each.on_proxies.all())
     }
-
-
-def last_change() -> str:
-    """A text that differs when anything of a maintenance changed."""
-    return str(Maintenance.objects.aggregate(last=Max("changed_at"))["last"])
 
 
 def _open(setids: Iterable[int]) -> list[Maintenance]:
