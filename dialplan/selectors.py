@@ -14,8 +14,11 @@ from dialplan.order import next_free
 from dialplan.schedules import short_words
 from dialplan.table import DIALPLAN_NAMES, RULES
 from dialplan.translation.rules import DialplanEnvironment, Rejected, RuleEffect, RuleRow, read_rule
+from efcp.database.versions import content_of
 from efcp.editing.listing import PageLinks, RowQuery, integer, matching_rows, rows_of_page
 from efcp.editing.table import MAX_INT
+from efcp.kept import PageVersion
+from efcp.proxies.loads import SHOWN_COLUMNS
 from efcp.proxies.selectors import WatchedProxy
 
 MAX_RULES = 20_000
@@ -126,6 +129,19 @@ def requested_row(given: QueryDict) -> RuleRow | None:
 
 
 names = DIALPLAN_NAMES.all
+
+
+def _beside() -> tuple[str, ...]:
+    """The names of dialplans, edits in the panel, and what proxies loaded."""
+    return (
+        "COALESCE((SELECT MAX(a.id) FROM efcp_audit a), 0)",
+        content_of("efcp_dialplan", "dpid", "name"),
+        content_of("efcp_proxy_load", *SHOWN_COLUMNS),
+    )
+
+
+LIST_VERSION = PageVersion("rules", "dialplan", beside=_beside)
+"""The version of the list of rules, and of what `dialplan.loaded` compares."""
 
 
 def list_page(query: RuleQuery, watched: Sequence[WatchedProxy] = ()) -> RulePage:

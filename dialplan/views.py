@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -28,6 +29,7 @@ from efcp.editing.repository import RowChangedError, RowGoneError
 from efcp.editing.table import MAX_INT
 from efcp.editing.views import Afterwards, TableEditor
 from efcp.figures import counted
+from efcp.kept import Blanks, kept_page
 from efcp.proxies.context import watched_on
 
 _SHOWN_CASES = 3
@@ -38,19 +40,29 @@ _SHOWN_CASES = 3
 @permission_required("efcp.view", raise_exception=True)
 def rule_list(request: HttpRequest) -> HttpResponse:
     """The rules by dialplan, in the order in which a proxy tries them, filtered and paged by the URL."""
-    page = selectors.list_page(
-        RuleQuery.parse(page_size_of(request) | request.GET.dict()), watched_on(request)
-    )
-    return render(request, "dialplan/list.html", {"page": page, "sizes": SIZES, "names": selectors.names()})
+    query = RuleQuery.parse(page_size_of(request) | request.GET.dict())
+    watched = watched_on(request, selectors.LIST_VERSION.watched)
+
+    def show(blanks: Blanks) -> str:
+        page = selectors.list_page(query, watched)
+        context = {"page": page, "sizes": SIZES, "names": selectors.names(), **blanks.context}
+        return render_to_string("dialplan/list.html", context, request)
+
+    return kept_page(request, query.query_string(), selectors.LIST_VERSION.of(watched), show)
 
 
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def pending(request: HttpRequest) -> HttpResponse:
     """What each proxy has not loaded yet: as a fragment, or as a page."""
-    is_fragment = request.headers.get("HX-Request") == "true"
-    context = {"proxies": pending_rules(watched_on(request))}
-    return render(request, f"dialplan/pending{'' if is_fragment else '_page'}.html", context)
+    template = f"dialplan/pending{'' if request.headers.get('HX-Request') == 'true' else '_page'}.html"
+    watched = watched_on(request, selectors.LIST_VERSION.watched)
+
+    def show(blanks: Blanks) -> str:
+        context = {"proxies": pending_rules(watched), **blanks.context}
+        return render_to_string(template, context, request)
+
+    return kept_page(request, template, selectors.LIST_VERSION.of(watched), show)
 
 
 class RuleEditor(TableEditor[RuleRow]):

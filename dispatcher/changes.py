@@ -20,7 +20,7 @@ from dispatcher.models import Destination
 from dispatcher.name_changes import NameChanges, name_changes
 from dispatcher.name_watch import NUMERIC_HOST
 from dispatcher.routing.rows import COLUMNS, DestinationRow
-from dispatcher.selectors import version_of
+from dispatcher.selectors import LIST_VERSION
 from dispatcher.table_names import TableNames, look_up_names, stored_names
 from efcp.kept import Kept
 from efcp.proxies.models import KnownDestination
@@ -132,20 +132,20 @@ _kept: Kept[Pending] = Kept(4)
 
 def kept_changes(watched: Sequence[WatchedProxy]) -> Pending | None:
     """What `pending_changes` would say, where that is known without comparing."""
-    version = version_of(watched)
+    version = LIST_VERSION.of(watched)
     return None if version is None else _kept.get(version)
 
 
 def pending_changes(watched: Sequence[WatchedProxy]) -> Pending:
     """Count what a reload would change; a destination that differs on several proxies counts once.
 
-    Compared only after a change, where `watched` come from `watched_with_version`.
+    Compared only after a change, where `watched` come from `LIST_VERSION.watched`.
     """
     found = kept_changes(watched)
     if found is not None:
         return found
     found = _pending_changes(watched)
-    if (version := version_of(watched)) is not None:
+    if (version := LIST_VERSION.of(watched)) is not None:
         _kept.keep(version, found, PENDING_KEPT_FOR_S)
     return found
 

@@ -3,12 +3,10 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
 from typing import Any, ClassVar
 
 from django.db import connection
 from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery, Value
-from django.db.models.expressions import BaseExpression
 from django.db.models.functions import Coalesce, Lower
 
 from dispatcher.load_prediction import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
@@ -16,12 +14,10 @@ from dispatcher.models import Destination, NameOutcome
 from dispatcher.routing.findings import RowFinding
 from dispatcher.table import DESTINATIONS, SET_NAMES
 from efcp.database.versions import content_of
-from efcp.database.versions import version_of as table_version
 from efcp.editing.listing import RowQuery, RowsOfPage, integer, matching_rows, rows_of_page
 from efcp.editing.table import MAX_INT
-from efcp.kept import version_of_watched
+from efcp.kept import PageVersion
 from efcp.proxies.models import KnownDestination, Proxy
-from efcp.proxies.selectors import WatchedProxy, watched_proxies
 from efcp.sip.uri import uri_key
 
 
@@ -75,31 +71,17 @@ class DestinationQuery(RowQuery):
         return self.sort.removeprefix("-") == "setid"
 
 
-def watched_with_version() -> tuple[WatchedProxy, ...]:
-    """The enabled proxies, with the version of what the list reads besides them; one query."""
-    return watched_proxies(marks=_marks())
-
-
-def version_of(watched: Sequence[WatchedProxy]) -> str | None:
-    """A text that differs whenever the list would, of what `watched_with_version` read.
-
-    None where that is not known: without a proxy, after a change just now, while the watcher looks names up
-    (the list tells more of them than a version covers), and in a transaction, which sees its own changes.
-    """
-    version = getattr(watched[0].proxy, "mark_list", None) if watched else None
-    if connection.in_atomic_block:
-        return None
-    return None if version is None else f"{version} {version_of_watched(watched)}"
-
-
-@cache
-def _marks() -> dict[str, BaseExpression]:
-    beside = (
+def _beside() -> tuple[str, ...]:
+    """The names of sets, edits in the panel, and that no name was looked up: the list says more of those."""
+    return (
         "COALESCE((SELECT MAX(a.id) FROM efcp_audit a), 0)",
         content_of("efcp_destination_set", "setid", "name"),
         "IF(EXISTS (SELECT 1 FROM efcp_name_lookup), NULL, '')",
     )
-    return {"mark_list": table_version("dispatcher", "efcp_known_destination", beside=beside)}
+
+
+LIST_VERSION = PageVersion("destinations", "dispatcher", "efcp_known_destination", beside=_beside)
+"""The version of the list of destinations, and of what `dispatcher.changes` compares."""
 
 
 def find(destination_id: int) -> Destination | None:

@@ -40,7 +40,7 @@ def destination_list(request: HttpRequest) -> HttpResponse:
     """All destinations by set, filtered, sorted and paged by the URL."""
     is_fragment = request.headers.get("HX-Target") == "destinations"
     query = DestinationQuery.parse(page_size_of(request) | request.GET.dict())
-    watched = watched_on(request, selectors.watched_with_version)
+    watched = watched_on(request, selectors.LIST_VERSION.watched)
 
     def show(blanks: Blanks) -> str:
         context = {
@@ -51,17 +51,15 @@ def destination_list(request: HttpRequest) -> HttpResponse:
             "live_states": LIVE_LABELS,
             "sizes": SIZES,
             "user": request.user,
-            "csrf_token": blanks.csrf_token,
-            "tag": blanks.tag,
+            **blanks.context,
         }
         content = rendered("dispatcher/list.jinja", context)
         if is_fragment:
             return content
-        page = {"content": content, "csrf_token": blanks.csrf_token, "CSP_NONCE": blanks.nonce}
-        return render_to_string("dispatcher/list.html", page, request)
+        return render_to_string("dispatcher/list.html", {"content": content, **blanks.context}, request)
 
-    version = selectors.version_of(watched)
-    return kept_page(request, query.query_string(), version, "destinations", show)
+    version = selectors.LIST_VERSION.of(watched)
+    return kept_page(request, query.query_string(), version, show, part="destinations")
 
 
 @require_safe
@@ -71,7 +69,7 @@ def pending(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "dispatcher/pending.html",
-        {"pending": pending_changes(watched_on(request, selectors.watched_with_version))},
+        {"pending": pending_changes(watched_on(request, selectors.LIST_VERSION.watched))},
     )
 
 

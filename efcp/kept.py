@@ -10,22 +10,26 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Generic, TypeVar
 
 from django.contrib.messages import get_messages
+from django.db import connection
+from django.db.models.expressions import BaseExpression
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 
 from efcp import clock
 from efcp.accounts.models import User
 from efcp.compression import accepts_gzip, deflated, gzip_of
-from efcp.database.versions import KEPT_FOR_S
-from efcp.proxies.selectors import WatchedProxy
+from efcp.database.versions import KEPT_FOR_S, version_of
+from efcp.proxies.selectors import WatchedProxy, watched_proxies
 
 KEPT_PAGES = 512
 """Pages of about 40 kB that a process keeps."""
+
+MOST_COMPRESSED_PARTS = 17
 
 CSRF_BLANK = "csrf-token-of-this-answer"
 NONCE_BLANK = "nonce-of-this-answer"
@@ -104,9 +108,35 @@ class _Page:
 _pages: Kept[_Page] = Kept(KEPT_PAGES)
 
 
-def version_of_watched(watched: Sequence[WatchedProxy]) -> str:
-    """A text that differs whenever what is known of these proxies does, times of visits aside."""
-    return repr([_version_of_one(each) for each in watched])
+class PageVersion:
+    """The version of what some pages read: the proxies, whole tables, and small parts of others.
+
+    `name` is its own. `beside` gives the small parts as SQL, once there is a connection.
+    """
+
+    def __init__(self, name: str, *tables: str, beside: Callable[[], tuple[str, ...]]) -> None:
+        self._mark = f"version_of_{name}"
+        self._tables = tables
+        self._beside = beside
+
+    def watched(self) -> tuple[WatchedProxy, ...]:
+        """The enabled proxies, with what `of` needs; one query."""
+        return watched_proxies(marks={self._mark: self._expression})
+
+    def of(self, watched: Sequence[WatchedProxy]) -> str | None:
+        """A text that differs whenever what is read does; `watched` were read by `watched`, first of all.
+
+        None where that is not known: without a proxy, after a change just now, and in a transaction, which
+        sees its own changes.
+        """
+        if not watched or connection.in_atomic_block:
+            return None
+        version = getattr(watched[0].proxy, self._mark, None)
+        return None if version is None else repr((version, [_version_of_one(each) for each in watched]))
+
+    @cached_property
+    def _expression(self) -> BaseExpression:
+        return version_of(*self._tables, beside=self._beside())
 
 
 def _version_of_one(each: WatchedProxy) -> tuple[object, ...]:
@@ -114,7 +144,7 @@ def _version_of_one(each: WatchedProxy) -> tuple[object, ...]:
     ignored = EACH_VISIT if each.fresh else set()
     return (
         each.freshness.value,
-        each.load,
+        each.load and replace(each.load, cursor="", reports_requested_at=None),
         *(value for name, value in each.proxy.__dict__.items() if name[0] != "_" and name[:4] != "beat"),
         *(value for name, value in contact.items() if name[0] != "_" and name not in ignored),
     )
@@ -131,17 +161,26 @@ class Blanks:
     nonce: str
     tag: str
 
+    @property
+    def context(self) -> dict[str, str]:
+        """As templates know them."""
+        return {"csrf_token": self.csrf_token, "CSP_NONCE": self.nonce, "tag": self.tag}
+
 
 def kept_page(
-    request: HttpRequest, shown: str, version: str | None, part: str, render: Callable[[Blanks], str]
+    request: HttpRequest,
+    shown: str,
+    version: str | None,
+    render: Callable[[Blanks], str],
+    part: str | None = None,
 ) -> HttpResponse:
     """The page that `render` gives, or the kept one.
 
     `shown` is what the address asks for, `version` that of everything that the page reads besides the user;
-    None where that is not known. The part that refreshes itself has the id `part`: where the browser has it
-    already, the answer is 304.
+    None where that is not known. `part` is the id of the part that refreshes itself, if one does: where the
+    browser has it already, the answer is 304.
     """
-    is_part = request.headers.get("HX-Target") == part
+    is_part = part is not None and request.headers.get("HX-Target") == part
     key = (request.path, shown, version, _who(request)) if version is not None else None
     tag = f'"{hashlib.sha256(repr(key).encode()).hexdigest()[:32]}"' if key else ""
     if is_part and tag and request.headers.get("If-None-Match") == tag:
@@ -152,7 +191,7 @@ def kept_page(
     if page is None:
         with clock.noting_changes() as changes:
             page = _Page.of(render(Blanks(CSRF_BLANK, NONCE_BLANK, tag)))
-        if keeps:
+        if keeps and not request.rule_effort.is_spent:  # type: ignore[attr-defined]
             _pages.keep((is_part, key), page, min(KEPT_FOR_S, changes.within_s))
     return _answer(request, page, tag if is_part else "")
 
@@ -165,7 +204,8 @@ def _answer(request: HttpRequest, page: _Page, tag: str) -> HttpResponse:
     filled = page.filled(
         {CSRF_BLANK.encode(): get_token(request).encode(), NONCE_BLANK.encode(): nonce.encode()}
     )
-    if accepts_gzip(request):
+    # Blanks part what is compressed: with many of them the middleware compresses better.
+    if accepts_gzip(request) and len(filled) <= MOST_COMPRESSED_PARTS:
         response.headers["Content-Encoding"] = "gzip"
         response.content = gzip_of(filled, page.deflated)
     else:

@@ -25,17 +25,18 @@ KEPT_FOR_S = 10.0
 _VERSION = (
     "(SELECT CONCAT(t.CREATE_TIME, ' ', t.UPDATE_TIME) FROM information_schema.TABLES t"
     " WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME = '{table}' AND t.ENGINE = 'InnoDB'"
-    " AND GREATEST(t.CREATE_TIME, t.UPDATE_TIME) < NOW() - INTERVAL {seconds} SECOND)"
+    " AND GREATEST(t.CREATE_TIME, t.UPDATE_TIME) <= NOW() - INTERVAL {seconds} SECOND)"
 )
 
 
 def content_of(table: str, *columns: str) -> str:
     """SQL for a text that differs whenever a small table of the panel's own does, read as a whole."""
+    values = [f"IFNULL(`{column}`, '-')" for column in columns]
     if connection.vendor == "sqlite":
-        text = " || '|' || ".join(columns)
-        return f"(SELECT COUNT(*) || ' ' || COALESCE(group_concat({text}), '') FROM {table})"  # noqa: S608
+        text = " || '|' || ".join(values)
+        return f"(SELECT COUNT(*) || ' ' || IFNULL(group_concat({text}), '') FROM {table})"  # noqa: S608
     # Half of a digest for each row, in no order: GROUP_CONCAT cuts its text after 1 kB on MySQL.
-    digest = f"CONV(LEFT(MD5(CONCAT_WS('|', {', '.join(columns)})), 16), 16, 10)"
+    digest = f"CONV(LEFT(MD5(CONCAT_WS('|', {', '.join(values)})), 16), 16, 10)"
     return f"(SELECT CONCAT(COUNT(*), ' ', BIT_XOR(CAST({digest} AS UNSIGNED))) FROM {table})"  # noqa: S608
 
 

@@ -39,6 +39,9 @@ LAST_LOAD = (
 )
 """Where ProxyLoad has the fields of LastLoad, in their order."""
 
+SHOWN_COLUMNS = ("proxy_id", "module", "partition", *LAST_LOAD[:7], "rows_id")
+"""The columns of ProxyLoad that say what a proxy loaded; the others, how far its reports were read."""
+
 
 @retried_on_lock
 def record_panel_load(proxy: Proxy, module: str, partition: str, own: PanelLoad) -> None:

@@ -9,7 +9,7 @@ from django.views.decorators.http import condition, require_POST, require_safe
 
 from dialplan.loaded import pending_rules
 from dispatcher.changes import pending_changes
-from dispatcher.selectors import watched_with_version
+from dispatcher.selectors import LIST_VERSION
 from efcp.accounts import preferences
 from efcp.accounts.models import User
 from efcp.audit.services import actor_of
@@ -46,7 +46,7 @@ def home_page(request: HttpRequest) -> HttpResponse:
 @permission_required("efcp.view", raise_exception=True)
 def pending(request: HttpRequest) -> HttpResponse:
     """A fragment: changes of both modules that proxies have not loaded."""
-    watched = watched_on(request, watched_with_version)
+    watched = watched_on(request, LIST_VERSION.watched)
     context = {
         "destinations": pending_changes(watched),
         "rules": [each for each in pending_rules(watched) if each.watched.fresh and each.count],
