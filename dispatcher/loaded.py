@@ -13,12 +13,14 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from django.db import connection
 from django.db.models.functions import Lower
 
 from dispatcher.models import Destination
 from dispatcher.routing.rows import COLUMNS
 from dispatcher.secrets import is_masked
 from efcp.audit.models import AuditRecord
+from efcp.database.compiled import ModelColumns, moment_parameter
 from efcp.proxies.load_reports import LastLoad
 from efcp.proxies.loads import loaded_rows, why_unknown
 from efcp.proxies.models import KnownDestination, Proxy
@@ -40,6 +42,14 @@ CLOCK_TOLERANCE = timedelta(seconds=1)
 
 SAMPLE = 100
 """Destinations by which it is judged whether a partition loads this table."""
+
+
+_RECORD = ModelColumns(AuditRecord, "a", only=("subject_id", "at", "before"))
+_EDITS = (
+    f"SELECT {_RECORD.sql} FROM efcp_audit a"  # noqa: S608 - our own column names
+    " WHERE a.subject_kind = 'dispatcher' AND a.action = 'edit' AND a.at >= %s"
+    f" ORDER BY a.id DESC LIMIT {MAX_EDITS}"
+)
 
 
 class LoadedColumns(NamedTuple):
@@ -219,11 +229,10 @@ def _edits_since(started_at: Collection[datetime]) -> list[_Edit]:
     """The edits after the earliest of these moments, the oldest first, at most the last MAX_EDITS."""
     if not started_at:
         return []
-    records = AuditRecord.objects.filter(
-        subject_kind="dispatcher", action="edit", at__gte=min(started_at) + CLOCK_TOLERANCE
-    ).order_by("-id")
-    edits = records.values_list("subject_id", "at", "before")[:MAX_EDITS]
-    return [_Edit(int(row_id), at, before or {}) for row_id, at, before in reversed(edits)]
+    with connection.cursor() as cursor:
+        cursor.execute(_EDITS, [moment_parameter(min(started_at) + CLOCK_TOLERANCE)])
+        records = [_RECORD.instance(values) for values in cursor.fetchall()]
+    return [_Edit(int(each.subject_id), each.at, each.before or {}) for each in reversed(records)]
 
 
 def _before(edits: Iterable[_Edit], started_at: datetime) -> dict[int, LoadedColumns]:

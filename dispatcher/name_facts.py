@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from dispatcher.models import NameLookup, NameOutcome
 from dispatcher.name_changes import addresses_text, has_moved
@@ -107,6 +108,7 @@ def name_facts(destinations: Iterable[str], watched: Sequence[WatchedProxy]) -> 
     return {each.uri_key: _fact(each, addresses.get(each.uri_key, ()), now) for each in lookups}
 
 
+@lru_cache(maxsize=8192)
 def _may_have_name(destination: str) -> bool:
     return any(character.isalpha() for character in host_of(destination))
 

@@ -8,7 +8,7 @@ _FS_PASSWORD = re.compile(r"^(fs://[^@:]*:)([^@]*)(@)", re.IGNORECASE | re.DOTAL
 
 def mask_weight(weight: str) -> str:
     """The weight with the password of an `fs://` URL replaced by dots; any other weight as it is."""
-    return _FS_PASSWORD.sub(rf"\1{MASK}\3", weight)
+    return _FS_PASSWORD.sub(rf"\1{MASK}\3", weight) if "@" in weight else weight
 
 
 def is_masked(weight: str) -> bool:

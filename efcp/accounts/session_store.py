@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.functional import SimpleLazyObject
 
 from efcp.accounts.models import User
-from efcp.database.compiled import ModelColumns
+from efcp.database.compiled import ModelColumns, moment_parameter
 
 BACKEND = "efcp.accounts.backends.RoleBackend"
 REMEMBERED = 4_096
@@ -44,7 +44,7 @@ class SessionStore(db.SessionStore):
         """The session's values, as Django's own `load` gives them."""
         supposed = _user_ids.get(self.session_key)
         with connection.cursor() as cursor:
-            cursor.execute(_SESSION_AND_USER, [supposed, self.session_key, timezone.now()])
+            cursor.execute(_SESSION_AND_USER, [supposed, self.session_key, moment_parameter(timezone.now())])
             row = cursor.fetchone()
         if row is None:
             self._session_key = None

@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 from urllib.parse import urlencode
 
 from django.core.exceptions import EmptyResultSet
+from django.db import connection
 from django.db.models import Model, Q, QuerySet
 from django.urls.converters import IntConverter
 
+from efcp.database.compiled import ModelColumns
 from efcp.editing.table import MAX_INT, Table
 
 DEFAULT_SIZE = 30
@@ -174,19 +176,27 @@ def _page(rows: QuerySet[ModelT], size: int, number: int, order: Sequence[str]) 
     except EmptyResultSet:  # such as a live state while no proxy answers
         return [], 0
     table = rows.model._meta.db_table
+    columns = _columns_of(rows.model)
     inner, outer = (
         ", ".join(f"{name}.{each.removeprefix('-')}{' DESC' if each[0] == '-' else ''}" for each in order)
         for name in (table, "d")
     )
     sql = (
-        f"SELECT d.*, c.total FROM (SELECT COUNT(*) AS total FROM ({ids}) counted) c"  # noqa: S608 - no values
+        f"SELECT c.total, {columns.sql} FROM (SELECT COUNT(*) AS total FROM ({ids}) counted) c"  # noqa: S608 - no values
         f" LEFT JOIN ({ids} ORDER BY {inner} LIMIT %s OFFSET %s) page ON 1 = 1"
         f" LEFT JOIN {table} d ON d.id = page.id ORDER BY {outer}"
     )
     bounds = (size, (number - 1) * size)
-    found = list(rows.model._default_manager.raw(sql, [*parameters, *parameters, *bounds]))
-    total: int = found[0].total  # type: ignore[attr-defined]
-    return [row for row in found if row.pk is not None], total
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*parameters, *parameters, *bounds])
+        found = cursor.fetchall()
+    total: int = found[0][0]
+    return [columns.instance(values) for _total, *values in found if values[0] is not None], total
+
+
+@cache
+def _columns_of(model: type[ModelT]) -> ModelColumns[ModelT]:
+    return ModelColumns(model, "d")
 
 
 def integer(text: str | None, least: int, most: int) -> int | None:

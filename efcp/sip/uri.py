@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import lru_cache
 
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _MIN_LENGTH = 5
@@ -82,7 +81,6 @@ def parse(text: str) -> SipUri:
     return parser.finish(scheme)
 
 
-@lru_cache(maxsize=8192)
 def host_of(text: str) -> str:
     """The host of a URI in lower case; empty for a text that the proxy does not take as one."""
     try:
