@@ -14,6 +14,7 @@ from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import mask_weight
 from dispatcher.selectors import DestinationQuery, Live
 from dispatcher.shares import MAX_WEIGHT, number_of, percentage
+from dispatcher.table_index import index_of
 from efcp.editing.listing import PageLinks
 from efcp.figures import percent_text
 from efcp.proxies.models import KnownDestination, KnownState, Proxy
@@ -172,18 +173,20 @@ def build(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> Destinati
         for each in watched
         if each.fresh and not (query.live is Live.ABSENT and each.proxy.pk in separate)
     ]
-    page = selectors.page_of(selectors.matching(query, proxies), query)
+    index = index_of(watched)
+    page = selectors.page_of(selectors.matching(query, proxies), query, index.ids if index else None)
     shown = page.rows
     comparison = Comparison.of(watched, shown, separate)
     setids = {row.setid for row in shown} or ({query.setid} if query.setid is not None else set())
-    after = selectors.after_reload(setids, reference)
+    among = index.ids_of(setids) if index else None
+    after = selectors.after_reload(setids, reference, among)
     totals = after.totals
     facts = name_facts((row.destination for row in shown), watched)
     known = live_states((row.setid, uri_key(row.destination)) for row in shown)
     occurrences = _occurrences(shown, totals)
     names = selectors.set_names()
     gone = (
-        _orphans(_comparable(totals, setids), watched, query, query.page >= page.pages, separate)
+        _orphans(_comparable(totals, setids), watched, query, query.page >= page.pages, separate, among)
         if query.by_set
         else {}
     )
@@ -329,6 +332,7 @@ def _orphans(
     query: DestinationQuery,
     last_page: bool,
     separate: Collection[int],
+    among: Sequence[int] | None,
 ) -> dict[int, tuple[OrphanView, ...]]:
     """What the fresh proxies still hold of these sets although the table lost it."""
     if query.q or query.state is not None or query.live is not None:
@@ -337,7 +341,8 @@ def _orphans(
     fresh = [each for each in watched if each.fresh and each.proxy.pk not in separate]
     by_uri: dict[tuple[int, str], dict[int, KnownDestination]] = defaultdict(dict)
     whole_sets = last_page and query.setid is None
-    for gone in selectors.gone_from_table(setids, [each.proxy for each in fresh], whole_sets=whole_sets):
+    proxies = [each.proxy for each in fresh]
+    for gone in selectors.gone_from_table(setids, proxies, among, whole_sets=whole_sets):
         by_uri[gone.setid, gone.uri_key][gone.proxy_id] = gone
     lines: dict[int, list[OrphanView]] = defaultdict(list)
     for (setid, _key), by_proxy in by_uri.items():

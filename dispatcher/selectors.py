@@ -14,7 +14,7 @@ from dispatcher.models import Destination, NameOutcome
 from dispatcher.routing.findings import RowFinding
 from dispatcher.table import DESTINATIONS, SET_NAMES
 from efcp.database.versions import content_of
-from efcp.editing.listing import RowQuery, RowsOfPage, integer, matching_rows, rows_of_page
+from efcp.editing.listing import RowQuery, RowsOfPage, integer, matching_rows, rows_by_ids, rows_of_page
 from efcp.editing.table import MAX_INT
 from efcp.kept import PageVersion
 from efcp.proxies.models import KnownDestination, Proxy
@@ -131,8 +131,15 @@ def _by_live_state(
     return rows.alias(loaded_on=Coalesce(Subquery(loaded_on), 0)).filter(loaded_on__lt=len(proxies))
 
 
-def page_of(rows: QuerySet[Destination], query: DestinationQuery) -> RowsOfPage[Destination]:
-    """The page that `query` wants; within a set as the proxy has them, the higher priority first."""
+def page_of(
+    rows: QuerySet[Destination], query: DestinationQuery, in_order: Sequence[int] | None = None
+) -> RowsOfPage[Destination]:
+    """The page that `query` wants; within a set as the proxy has them, the higher priority first.
+
+    `in_order` are the ids of all rows in that order, where they are known.
+    """
+    if in_order is not None and query.sort == "setid" and not query.narrowed:
+        return rows_by_ids(Destination, query, in_order)
     column, sign = query.sort.removeprefix("-"), "-" if query.sort.startswith("-") else ""
     order = (f"{sign}setid", "-priority", "id") if column == "setid" else (f"{sign}{column}", "setid", "id")
     return rows_of_page(rows, query, order)
@@ -173,23 +180,28 @@ class AfterReload:
     left_out: dict[int, RowFinding]
 
 
-def after_reload(setids: Iterable[int], reference: Proxy | None) -> AfterReload:
+def after_reload(
+    setids: Iterable[int], reference: Proxy | None, among: Sequence[int] | None = None
+) -> AfterReload:
     """The totals of these sets; states are inherited from the memory of `reference`, if there is one.
 
-    One query where every row is sure to load, else three.
+    `among` are the ids of their rows, where they are known. One query where all rows load, else three.
     """
     chosen = sorted(set(setids))
     if not chosen:
         return AfterReload({}, {})
-    totals, suspects = _set_totals(chosen, reference, ())
+    totals, suspects = _set_totals(chosen, reference, (), among)
     unloadable = left_out(chosen) if suspects else {}
     if unloadable:
-        totals, _suspects = _set_totals(chosen, reference, unloadable)
+        totals, _suspects = _set_totals(chosen, reference, unloadable, among)
     return AfterReload(totals, unloadable)
 
 
 def _set_totals(
-    chosen: Sequence[int], reference: Proxy | None, without: Collection[int]
+    chosen: Sequence[int],
+    reference: Proxy | None,
+    without: Collection[int],
+    among: Sequence[int] | None,
 ) -> tuple[dict[int, SetTotals], int]:
     """The totals by set, without the rows of these ids, and how many rows may not load."""
     weight = _LOADED_WEIGHT.format(integer="SIGNED" if connection.vendor == "mysql" else "INTEGER")
@@ -204,7 +216,7 @@ def _set_totals(
         f" FROM dispatcher d {WITH_UNRESOLVED} LEFT JOIN efcp_known_destination k"
         " ON k.proxy_id = %s AND k.`partition` = %s AND k.setid = d.setid"
         " AND k.uri_key = LOWER(d.destination) AND k.occurrence = 0"
-        f" WHERE d.setid IN ({', '.join(['%s'] * len(chosen))}) GROUP BY d.setid"
+        f" WHERE d.setid IN ({', '.join(['%s'] * len(chosen))}) {_among('d.id', among)} GROUP BY d.setid"
     )
     proxy_id, partition = (reference.pk, reference.partition) if reference else (0, "")
     with connection.cursor() as cursor:
@@ -214,6 +226,11 @@ def _set_totals(
         row[0]: SetTotals(row[0], row[1], int(row[2]), int(row[3]), int(row[4]), row[5]) for row in rows
     }
     return totals, sum(int(row[6]) for row in rows)
+
+
+def _among(column: str, ids: Sequence[int] | None) -> str:
+    """A condition that lets the database get at rows by their ids, where they are known."""
+    return f"AND {column} IN ({', '.join(map(str, map(int, ids)))})" if ids else ""
 
 
 def identities_in_order(setids: Iterable[int]) -> QuerySet[Destination, tuple[int, int, str]]:
@@ -226,11 +243,17 @@ def identities_in_order(setids: Iterable[int]) -> QuerySet[Destination, tuple[in
 
 
 def gone_from_table(
-    setids: Iterable[int], proxies: Sequence[Proxy], *, whole_sets: bool = False, limit: int = 50
+    setids: Iterable[int],
+    proxies: Sequence[Proxy],
+    among: Sequence[int] | None = None,
+    *,
+    whole_sets: bool = False,
+    limit: int = 50,
 ) -> list[KnownDestination]:
     """Destinations of these sets that a proxy still holds although the table has no such row (bounded).
 
-    With `whole_sets` also those of every set that the table lost altogether.
+    With `whole_sets` also those of every set that the table lost altogether. `among` are the ids of the
+    sets' rows, where they are known.
     """
     chosen = sorted(set(setids))
     if not proxies or not (chosen or whole_sets):
@@ -241,7 +264,8 @@ def gone_from_table(
     # Joined to the sets' rows as one small table, so that the database looks through the big one once.
     sql = (
         "SELECT k.* FROM efcp_known_destination k LEFT JOIN"  # noqa: S608 - no value in the text
-        f" (SELECT DISTINCT setid, LOWER(destination) AS uri_key FROM dispatcher WHERE setid IN ({sets})) d"
+        f" (SELECT DISTINCT setid, LOWER(destination) AS uri_key FROM dispatcher"
+        f" WHERE setid IN ({sets}) {_among('id', among)}) d"
         " ON d.setid = k.setid AND d.uri_key = k.uri_key"
         f" WHERE ({on_proxies}) AND ((k.setid IN ({sets}) AND d.setid IS NULL){lost_sets})"
         " ORDER BY k.setid, k.position LIMIT %s"

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from jinja2 import Environment
 
+from efcp.figures import grouped
 from efcp.proxies.selectors import silent_proxies
 from efcp.proxies.templatetags import moments
 
@@ -27,7 +28,7 @@ def environment(**options: Any) -> Environment:
         "silent_proxies": silent_proxies,
         "url": _url,
     }
-    found.filters["plural"] = _plural
+    found.filters |= {"grouped": grouped, "plural": _plural}
     return found
 
 

@@ -111,17 +111,25 @@ _pages: Kept[_Page] = Kept(KEPT_PAGES)
 class PageVersion:
     """The version of what some pages read: the proxies, whole tables, and small parts of others.
 
-    `name` is its own. `beside` gives the small parts as SQL, once there is a connection.
+    `name` is its own, `table` the one that is listed. `beside` gives the small parts as SQL.
     """
 
-    def __init__(self, name: str, *tables: str, beside: Callable[[], tuple[str, ...]]) -> None:
-        self._mark = f"version_of_{name}"
-        self._tables = tables
+    def __init__(self, name: str, table: str, *others: str, beside: Callable[[], tuple[str, ...]]) -> None:
+        self._names = (f"version_of_{name}", f"version_beside_{name}")
+        self._table = table
+        self._others = others
         self._beside = beside
 
     def watched(self) -> tuple[WatchedProxy, ...]:
         """The enabled proxies, with what `of` needs; one query."""
-        return watched_proxies(marks={self._mark: self._expression})
+        return watched_proxies(marks=self._marks)
+
+    def table(self, watched: Sequence[WatchedProxy]) -> str | None:
+        """A text that differs whenever the first of the tables does; None as from `of`."""
+        if not watched or connection.in_atomic_block:
+            return None
+        version: str | None = getattr(watched[0].proxy, self._names[0], None)
+        return version
 
     def of(self, watched: Sequence[WatchedProxy]) -> str | None:
         """A text that differs whenever what is read does; `watched` were read by `watched`, first of all.
@@ -129,14 +137,14 @@ class PageVersion:
         None where that is not known: without a proxy, after a change just now, and in a transaction, which
         sees its own changes.
         """
-        if not watched or connection.in_atomic_block:
-            return None
-        version = getattr(watched[0].proxy, self._mark, None)
-        return None if version is None else repr((version, [_version_of_one(each) for each in watched]))
+        table = self.table(watched)
+        beside = getattr(watched[0].proxy, self._names[1], None) if table is not None else None
+        return None if beside is None else repr((table, beside, [_version_of_one(each) for each in watched]))
 
     @cached_property
-    def _expression(self) -> BaseExpression:
-        return version_of(*self._tables, beside=self._beside())
+    def _marks(self) -> dict[str, BaseExpression]:
+        expressions = version_of(self._table), version_of(*self._others, beside=self._beside())
+        return dict(zip(self._names, expressions, strict=True))
 
 
 def _version_of_one(each: WatchedProxy) -> tuple[object, ...]:
@@ -145,7 +153,7 @@ def _version_of_one(each: WatchedProxy) -> tuple[object, ...]:
     return (
         each.freshness.value,
         each.load and replace(each.load, cursor="", reports_requested_at=None),
-        *(value for name, value in each.proxy.__dict__.items() if name[0] != "_" and name[:4] != "beat"),
+        *(value for name, value in each.proxy.__dict__.items() if name[0] != "_" and name != "beat_at"),
         *(value for name, value in contact.items() if name[0] != "_" and name not in ignored),
     )
 

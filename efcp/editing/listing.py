@@ -194,6 +194,15 @@ def _page(rows: QuerySet[ModelT], size: int, number: int, order: Sequence[str]) 
     return [columns.instance(values) for _total, *values in found if values[0] is not None], total
 
 
+def rows_by_ids(model: type[ModelT], query: RowQuery, in_order: Sequence[int]) -> RowsOfPage[ModelT]:
+    """The page that `query` wants of the rows whose ids are `in_order`; the last one where it is beyond."""
+    pages = max(1, ceil(len(in_order) / query.size))
+    number = min(query.page, pages)
+    ids = in_order[(number - 1) * query.size : number * query.size]
+    found = model._default_manager.in_bulk(ids)
+    return RowsOfPage([found[each] for each in ids if each in found], number, len(in_order), pages)
+
+
 @cache
 def _columns_of(model: type[ModelT]) -> ModelColumns[ModelT]:
     return ModelColumns(model, "d")

@@ -206,7 +206,8 @@ def _counted(proxy_ids: Sequence[int], setids: Sequence[int] | None) -> Sequence
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, [*proxy_ids, *(setids or ())])
-        return cursor.fetchall()
+        rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def same_counts(on_proxies: Iterable[SetOnProxy]) -> tuple[SameCount, ...]:
