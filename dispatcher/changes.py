@@ -22,7 +22,7 @@ from dispatcher.name_watch import NUMERIC_HOST
 from dispatcher.routing.rows import COLUMNS, DestinationRow
 from dispatcher.selectors import LIST_VERSION
 from dispatcher.table_names import TableNames, look_up_names, stored_names
-from efcp.kept import Kept
+from efcp.kept import KeptValues
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import WatchedProxy
 from efcp.releases import Release
@@ -127,7 +127,7 @@ class _Compared:
         yield from self.dropped
 
 
-_kept: Kept[Pending] = Kept(4)
+_kept: KeptValues[Pending] = KeptValues(4)
 
 
 def kept_changes(watched: Sequence[WatchedProxy]) -> Pending | None:

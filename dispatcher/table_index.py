@@ -12,15 +12,15 @@ from operator import itemgetter
 from django.db import connection
 
 from dispatcher.selectors import LIST_VERSION
-from efcp.kept import Kept
+from efcp.kept import KeptValues
 from efcp.proxies.selectors import WatchedProxy
 
 KEPT_FOR_S = 30.0
 MOST_IDS = 1_000
 """Sets of more rows than this are looked up by their numbers."""
 
-_kept: Kept["TableIndex"] = Kept(1)
-_versions: Kept[bool] = Kept(2)
+_kept: KeptValues["TableIndex"] = KeptValues(1)
+_versions: KeptValues[bool] = KeptValues(2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ _USER_COLUMNS = tuple(
 Value = TypeVar("Value")
 
 
-class Kept(Generic[Value]):
+class KeptValues(Generic[Value]):
     """The values that were used last, by key, each for a time."""
 
     def __init__(self, size: int) -> None:
@@ -105,7 +105,7 @@ class _Page:
         return [values[part] if number % 2 else part for number, part in enumerate(self.parts)]
 
 
-_pages: Kept[_Page] = Kept(KEPT_PAGES)
+_pages: KeptValues[_Page] = KeptValues(KEPT_PAGES)
 
 
 class PageVersion:

@@ -53,8 +53,8 @@ class ModelColumns(Generic[ModelT]):
     ) -> None:
         self._model = model
         columns = model._meta.concrete_fields
-        wanted = set(only or (each.attname for each in columns)) - set(without)
-        self._fields = [each for each in columns if each.attname in wanted]
+        chosen = set(only or (each.attname for each in columns)) - set(without)
+        self._fields = [each for each in columns if each.attname in chosen]
         self._names = [each.attname for each in self._fields]
         self.sql = ", ".join(f"{alias}.`{each.column}`" for each in self._fields)
         self.count = len(self._fields)
