@@ -32,7 +32,7 @@ HASHED = frozenset(
 _BATCH = 16_384
 _WORD = 4
 _SIGNS = np.uint32(0x00808080)
-_Hashes = NDArray[np.uint32]
+Hashes = NDArray[np.uint32]
 _Indices = NDArray[np.int32]
 
 
@@ -183,7 +183,7 @@ class Calls:
         return len(self.first)
 
 
-def hashes_of(first: Keys, second: Keys | None = None) -> _Hashes:
+def hashes_of(first: Keys, second: Keys | None = None) -> Hashes:
     """`hashing.hash_of` for each key, or pair of keys."""
     total = _sums_of_words(first)
     if second is not None:
@@ -191,6 +191,16 @@ def hashes_of(first: Keys, second: Keys | None = None) -> _Hashes:
     total += (total >> np.uint32(11)) + (total >> np.uint32(13)) + (total >> np.uint32(23))
     total[total == 0] = 1
     return total
+
+
+def call_hashes(calls: Calls) -> Hashes:
+    """The hash of each call's key or keys, in batches that fit the processor's cache."""
+    found = np.empty(len(calls), np.uint32)
+    for begin in range(0, len(calls), _BATCH):
+        end = min(begin + _BATCH, len(calls))
+        second = None if calls.second is None else _slice(calls.second, begin, end)
+        found[begin:end] = hashes_of(_slice(calls.first, begin, end), second)
+    return found
 
 
 class Replay:
@@ -210,18 +220,21 @@ class Replay:
         self._by_weight_of_active = _Places.over_active(live, self._rotation)
         self._active = np.array(self._rotation.active, np.bool_)
 
-    def choose(self, calls: Calls) -> _Indices:
-        """The index of the destination that each call gets, or NOWHERE; for the hashed algorithms."""
-        if self._algorithm not in HASHED:
+    @property
+    def is_hashed(self) -> bool:
+        """Whether it selects by the hash of a call's keys."""
+        return self._algorithm in HASHED
+
+    def choose(self, calls: Calls, hashes: Hashes | None = None) -> _Indices:
+        """The index of the destination that each call gets, or NOWHERE.
+
+        `hashes` are those of the calls, where they are known already; only the hashed algorithms need them.
+        """
+        if not self.is_hashed:
             return self.choose_unkeyed(len(calls))
         if self._none_active:
             return np.full(len(calls), NOWHERE, np.int32)
-        chosen = np.empty(len(calls), np.int32)
-        # In batches that fit the processor's cache.
-        for begin in range(0, len(calls), _BATCH):
-            end = min(begin + _BATCH, len(calls))
-            second = None if calls.second is None else _slice(calls.second, begin, end)
-            chosen[begin:end] = self._chosen(hashes_of(_slice(calls.first, begin, end), second))
+        chosen = self._chosen(call_hashes(calls) if hashes is None else hashes)
         if calls.missing is not None and calls.missing.any():
             self._choose_without_key(chosen, calls.missing)
         self._remember(chosen)
@@ -235,7 +248,7 @@ class Replay:
             return np.full(count, self._rotation.first(), np.int32)
         return self._rotation.turns_of(count)
 
-    def _chosen(self, hashes: _Hashes) -> _Indices:
+    def _chosen(self, hashes: Hashes) -> _Indices:
         chosen = self._by_weight.at(hashes)
         inactive = np.flatnonzero(~self._active[chosen])
         if len(inactive):
@@ -310,7 +323,7 @@ class _Places:
             return cls(np.array(active, np.int32))
         return cls(_spans([sums[index] for index in active], active, int(sums[-1])))
 
-    def at(self, hashes: _Hashes) -> _Indices:
+    def at(self, hashes: Hashes) -> _Indices:
         """The index that each hash means."""
         found: _Indices = self.table[hashes % np.uint32(len(self.table))]
         return found
@@ -330,7 +343,7 @@ def _slice(keys: Keys, begin: int, end: int) -> Keys:
     return Keys(keys.data, keys.offsets[begin : end + 1])
 
 
-def _sums_of_words(keys: Keys) -> _Hashes:
+def _sums_of_words(keys: Keys) -> Hashes:
     """The sum over the words of four bytes of each key, and the shorter one at its end."""
     starts = keys.offsets[:-1] - keys.offsets[0]
     lengths = np.diff(keys.offsets)
@@ -352,17 +365,17 @@ def _sums_of_words(keys: Keys) -> _Hashes:
     return found
 
 
-def _words_at_every_byte(data: NDArray[np.uint8]) -> _Hashes:
+def _words_at_every_byte(data: NDArray[np.uint8]) -> Hashes:
     """The four bytes from each place on as one big-endian word; zeros follow the data."""
     padded = np.concatenate([data, np.zeros(_WORD, np.uint8)])
     overlapping = np.ndarray((len(data) + 1,), dtype=">u4", buffer=padded.data, strides=(1,))
     return overlapping.astype(np.uint32)
 
 
-def _mixed(words: _Hashes) -> _Hashes:
+def _mixed(words: Hashes) -> Hashes:
     """Each byte counts as signed: of one above 127 the next higher place gets one less."""
-    signed: _Hashes = words - ((words & _SIGNS) << np.uint32(1))
-    mixed: _Hashes = signed ^ (signed >> np.uint32(3))
+    signed: Hashes = words - ((words & _SIGNS) << np.uint32(1))
+    mixed: Hashes = signed ^ (signed >> np.uint32(3))
     return mixed
 
 

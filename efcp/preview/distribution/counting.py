@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dispatcher.routing.destinations import LiveDestination
 from dispatcher.routing.loading import LoadBrokenError
-from dispatcher.routing.replay import NOWHERE, Calls, Keys, Move, Replay, moves
+from dispatcher.routing.replay import NOWHERE, Calls, Hashes, Keys, Move, Replay, call_hashes, moves
 from dispatcher.routing.selection import Algorithm, Refusal, SelectFlag
 from dispatcher.routing.weights import shares
 from efcp.charts.axes import ValueAxis, value_axis
@@ -169,7 +169,8 @@ class CallCounter:
 
     def add(self, calls: Calls, broken: NDArray[np.bool_] | None = None) -> None:
         """Replay the calls in order; those marked in `broken` are left out."""
-        chosen = [tally.add(calls, broken) for tally in self._tallies]
+        hashes = call_hashes(calls) if any(tally.needs_hashes for tally in self._tallies) else None
+        chosen = [tally.add(calls, hashes, broken) for tally in self._tallies]
         for each, other in zip(self._moves, chosen[1:], strict=True):
             each.add(chosen[0], other)
 
@@ -216,9 +217,17 @@ class _Tally:
         self._replay = Replay(live, algorithm, self._question.flags)
         return ""
 
-    def add(self, calls: Calls, broken: NDArray[np.bool_] | None) -> Chosen:
+    @property
+    def needs_hashes(self) -> bool:
+        """Whether calls are selected by the hash of their keys."""
+        return self._replay is not None and self._replay.is_hashed
+
+    def add(self, calls: Calls, hashes: Hashes | None, broken: NDArray[np.bool_] | None) -> Chosen:
         """What each call gets that is not broken."""
-        chosen = self._replay.choose(calls) if self._replay else np.full(len(calls), NOWHERE, np.int32)
+        if self._replay is None:
+            chosen = np.full(len(calls), NOWHERE, np.int32)
+        else:
+            chosen = self._replay.choose(calls, hashes)
         if broken is not None:
             chosen = chosen[~broken]
         self._total += len(chosen)

@@ -25,12 +25,13 @@ def count_log(arguments: dict[str, Any], progress: Progress) -> dict[str, Any]:
     # Imported by the job alone: numpy takes memory in every process that loads it, the watcher's too.
     from efcp.preview.distribution.counting import CallCounter
     from efcp.preview.distribution.keys import LogCalls
+    from efcp.preview.distribution.reading import read_ahead
 
     question = _question(arguments)
     calls = LogCalls(log, question, arguments["columns"])
     counter = CallCounter(_sources(arguments["sources"]), question)
     progress.expect(log.size, log.unit)
-    for batch in calls.batches():
+    for batch in read_ahead(calls.batches()):
         counter.add(batch.calls, batch.broken)
         progress.report(batch.position, f"{calls.rows:,} calls, {log.broken.count:,} invalid rows")
     return {

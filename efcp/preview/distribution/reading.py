@@ -5,10 +5,11 @@ Only a job's own process imports this: it needs pyarrow, the extra `replay`.
 
 from bisect import insort
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from pyarrow import csv, parquet
@@ -26,6 +27,8 @@ HOPELESS_AFTER = 100_000
 """Broken rows without a good one before them, after which the file is taken for something else."""
 
 _LINES_KEPT = 10_000
+
+BatchT = TypeVar("BatchT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,18 @@ class LogReader:
                 yield ColumnBatch(_as_binary(batch.column(0), name), line_of, at)
         except (pa.ArrowInvalid, pa.ArrowKeyError, IndexError, OSError) as error:
             raise JobError(f"The Parquet file can't be read any further: {str(error)[:200]}") from None
+
+
+def read_ahead(batches: Iterator[BatchT]) -> Iterator[BatchT]:
+    """The same batches, each read by a thread of its own while the one before is worked on.
+
+    pyarrow and numpy release the interpreter's lock, so that two cores are used.
+    """
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
+        following = reader.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = reader.submit(next, batches, None)
+            yield batch
 
 
 def _parquet(path: Path) -> Any:
