@@ -17,6 +17,7 @@ from ninja.parser import Parser
 
 from efcp.accounts.tokens import MARK
 from efcp.api.problems import ProblemError, problem_of, refused
+from efcp.audit.edit_tokens import token_of
 
 LARGEST_BODY = 1_000_000
 """Bytes of an ordinary body; an operation may take more."""
@@ -152,6 +153,11 @@ def etag_of(version: Any) -> str:
     """The ETag of what a resource holds, secrets included: a keyed digest."""
     text = json.dumps(version, sort_keys=True, default=str)
     return f'"{salted_hmac(_SALT, text, algorithm="sha256").hexdigest()[:32]}"'
+
+
+def version_of(stored: Model) -> str:
+    """The ETag of a row of the panel's own tables: of what its edit token is made of."""
+    return etag_of([stored._meta.label, stored.pk, token_of(stored)])
 
 
 def require_version(

@@ -12,13 +12,13 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from efcp.api import tables
+from efcp.api import groups, people, previews, proxies, records, runs, tables
 from efcp.api.exchange import BoundedParser, answered, guarded
 from efcp.api.problems import CONTENT_TYPE, not_found, problem_of
 from efcp.api.reference import reference_page
 
 BASE = "/cp/api/v1"
-PATH_PARAMETERS = {"row_id": "The row's id."}
+PATH_PARAMETERS = {"row_id": "Its id.", "run_id": "The run's id.", "number": "The set or the dialplan."}
 DESCRIPTION = """What the panel's pages do, for programs: by the same code and with the same checks.
 
 Send a token as `Authorization: Bearer …`; users create them in the panel under their name, "API tokens".
@@ -44,8 +44,8 @@ def _assembled() -> NinjaAPI:
     # django-ninja answers these itself, in a form of its own, unless each is named.
     for kind in (Exception, Http404, HttpError, ValidationError):
         found.add_exception_handler(kind, _answer_error)
-    for router in (tables.router,):
-        found.add_router("", router)
+    for part in (tables, groups, proxies, runs, people, records, previews):
+        found.add_router("", part.router)
     return found
 
 
@@ -68,14 +68,14 @@ def description() -> dict[str, Any]:
 
 @require_safe
 @login_not_required
-def openapi(_request: HttpRequest) -> HttpResponse:
+def openapi(request: HttpRequest) -> HttpResponse:
     """The OpenAPI 3.1 description; it says nothing of this installation."""
     return answered(description())
 
 
 @csrf_exempt
 @login_not_required
-def no_such_address(_request: HttpRequest) -> HttpResponse:
+def no_such_address(request: HttpRequest) -> HttpResponse:
     """A problem for an address that does not exist."""
     return not_found("There is no such address.").response()
 

@@ -52,16 +52,16 @@ class AuditPage:
     """The id below which no record was looked at yet; None where all were."""
 
 
-def audit_page(criteria: AuditFilter) -> AuditPage:
-    """The newest RECORDS_PER_PAGE records that match `criteria`, in one query, or two without an index."""
+def audit_page(criteria: AuditFilter, most: int = RECORDS_PER_PAGE) -> AuditPage:
+    """The newest `most` records that match `criteria`, in one query, or two without an index."""
     records = _filtered(criteria)
     floor = None
     if not criteria.is_found_by_index:
         newest = criteria.before or (AuditRecord.objects.aggregate(newest=Max("id"))["newest"] or 0) + 1
         floor = newest - SEARCHED_AT_ONCE
         records = records.filter(id__gte=floor)
-    found = list(records.order_by("-id")[: RECORDS_PER_PAGE + 1])
-    if len(found) > RECORDS_PER_PAGE:
+    found = list(records.order_by("-id")[: most + 1])
+    if len(found) > most:
         found.pop()
         return AuditPage(found, found[-1].pk, None)
     if floor is not None and floor > 1:

@@ -67,7 +67,7 @@ class AlertRuleForm(forms.Form):
 
     def __init__(
         self,
-        data: QueryDict | None = None,
+        data: Mapping[str, Any] | None = None,
         *,
         rule: NotificationRule | None = None,
         recovered: QueryDict | None = None,

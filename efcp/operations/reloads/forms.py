@@ -21,7 +21,10 @@ class ReloadForm(forms.Form):
     reason = forms.CharField(label="Reason", max_length=255, required=False)
 
     def __init__(
-        self, data: QueryDict | None, watched: Sequence[WatchedProxy], recovered: QueryDict | None = None
+        self,
+        data: Mapping[str, Any] | None,
+        watched: Sequence[WatchedProxy],
+        recovered: QueryDict | None = None,
     ) -> None:
         """`typed` is what the form is filled with: it was typed before the session ended."""
         super().__init__(data, initial=_initial(recovered))
@@ -72,7 +75,7 @@ class DispatcherReloadForm(ReloadForm):
 
     def __init__(
         self,
-        data: QueryDict | None,
+        data: Mapping[str, Any] | None,
         watched: Sequence[WatchedProxy],
         recovered: QueryDict | None = None,
         losses: Mapping[int, int] | None = None,
@@ -110,7 +113,7 @@ class DialplanReloadForm(ReloadForm):
 
     def __init__(
         self,
-        data: QueryDict | None,
+        data: Mapping[str, Any] | None,
         watched: Sequence[WatchedProxy],
         recovered: QueryDict | None = None,
         failing: int = 0,

@@ -5,7 +5,7 @@ unknown; no reload is ever sent twice.
 """
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,18 +47,23 @@ class ReloadRequest:
     reason: str = ""
 
 
-def start(proxies: Sequence[Proxy], request: ReloadRequest, actor: Actor) -> RunHandle[ReloadRun]:
+def start(
+    proxies: Sequence[Proxy],
+    request: ReloadRequest,
+    actor: Actor,
+    store: Callable[[ReloadRun], None] = lambda _run: None,
+) -> RunHandle[ReloadRun]:
     """Begin to reload `proxies`, but for those on which a reload is under way.
 
     Where one reload is under way on all of them, no run begins: that one is everybody's. A proxy whose
-    whole reload would fail over a row is left out. Returns at once. Raises ValueError without proxies, and
-    where the one to begin with is not among them.
+    whole reload would fail over a row is left out. `store` is called in the transaction of a new run. Returns
+    at once. Raises ValueError without proxies, and where the one to begin with is not among them.
     """
     if not proxies or request.first not in {None, *proxies}:
         raise ValueError("Nothing to reload.")
     strategy = module_named(request.module).strategy(request.inherit_state)
     limit_s = (OTHER_CALLS_S + strategy.read_back_limit_s) * (2 if request.first else 1)
-    run, is_new = _created_or_joined(proxies, strategy.blocked(proxies), limit_s, request, actor)
+    run, is_new = _created_or_joined(proxies, strategy.blocked(proxies), limit_s, request, actor, store)
     if not is_new:
         return RunHandle(run, False, threading.Event())
     # Nothing is read between COMMIT and this: a connection lost there would leave the run without its work.
@@ -66,11 +71,16 @@ def start(proxies: Sequence[Proxy], request: ReloadRequest, actor: Actor) -> Run
 
 
 def _created_or_joined(
-    proxies: Sequence[Proxy], blocked: dict[int, str], limit_s: float, request: ReloadRequest, actor: Actor
+    proxies: Sequence[Proxy],
+    blocked: dict[int, str],
+    limit_s: float,
+    request: ReloadRequest,
+    actor: Actor,
+    store: Callable[[ReloadRun], None],
 ) -> tuple[ReloadRun, bool]:
     for attempt in range(_TRIES):
         try:
-            return _create(proxies, blocked, limit_s, request, actor)
+            return _create(proxies, blocked, limit_s, request, actor, store)
         except IntegrityError:
             # Another began to reload one of these proxies since we looked: look again.
             if attempt == _TRIES - 1:
@@ -85,7 +95,12 @@ def _created_or_joined(
 
 @retried_on_lock
 def _create(
-    proxies: Sequence[Proxy], blocked: dict[int, str], limit_s: float, request: ReloadRequest, actor: Actor
+    proxies: Sequence[Proxy],
+    blocked: dict[int, str],
+    limit_s: float,
+    request: ReloadRequest,
+    actor: Actor,
+    store: Callable[[ReloadRun], None],
 ) -> tuple[ReloadRun, bool]:
     """A new run and True, or the run under way and False where that one is under way on all of `proxies`."""
     now = timezone.now()
@@ -114,6 +129,7 @@ def _create(
                 result.running_key = _key(request.module, proxy)
             result.save(force_insert=True)
         _record(run, proxies, actor)
+        store(run)
     return run, True
 
 

@@ -1,7 +1,7 @@
 """The question before a live state is set."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -26,7 +26,10 @@ class StateForm(forms.Form):
     )
 
     def __init__(
-        self, data: QueryDict | None, watched: Sequence[WatchedProxy], recovered: QueryDict | None = None
+        self,
+        data: Mapping[str, Any] | None,
+        watched: Sequence[WatchedProxy],
+        recovered: QueryDict | None = None,
     ) -> None:
         """`typed` is what the form is filled with: it was typed before the session ended."""
         super().__init__(data, initial=_initial(recovered))

@@ -46,6 +46,7 @@ def begin(
     actor: Actor,
     reason: str = "",
     form_key: str = "",
+    store: Callable[[StateRun], None] = lambda _run: None,
 ) -> RunHandle[StateRun]:
     """Set `state` of these rows on these proxies: all proxies at once, each call under a limit of its own.
 
@@ -53,7 +54,7 @@ def begin(
     for a destination that only proxies hold. A destination that a proxy is known not to hold is
     reported, not sent. We send to one member of a cluster, whichever are named, and read back all.
     `form_key` names the form that was shown: where the very same was sent from it before, that run is
-    returned and nothing is sent again. Returns at once.
+    returned and nothing is sent again. `store` is called in the transaction of a new run. Returns at once.
     """
     distinct = _distinct(rows)
     sent_key = _sent_key(form_key, distinct, state, proxies) if form_key else None
@@ -72,10 +73,13 @@ def begin(
         targets,
         actor,
         lambda: StateRun.objects.filter(sent_key=sent_key).first() if sent_key else None,
+        store,
     )
 
 
-def undo(run: StateRun, actor: Actor, reason: str = "") -> RunHandle[StateRun]:
+def undo(
+    run: StateRun, actor: Actor, reason: str = "", store: Callable[[StateRun], None] = lambda _run: None
+) -> RunHandle[StateRun]:
     """Put back the states that were before `run`, where it set them and nothing else changed them since.
 
     A run is undone once: the run that did so is returned for every further call. Returns at once.
@@ -88,6 +92,7 @@ def undo(run: StateRun, actor: Actor, reason: str = "") -> RunHandle[StateRun]:
         _targets_of_undo(results.undo_steps(run)),
         actor,
         lambda: StateRun.objects.filter(undoes=run).first(),
+        store,
     )
 
 
@@ -121,11 +126,15 @@ def _rows_of(steps: Iterable[results.UndoStep]) -> dict[tuple[int, str], Destina
 
 
 def _begin(
-    run: StateRun, targets: Sequence[_TargetState], actor: Actor, former: Callable[[], StateRun | None]
+    run: StateRun,
+    targets: Sequence[_TargetState],
+    actor: Actor,
+    former: Callable[[], StateRun | None],
+    store: Callable[[StateRun], None],
 ) -> RunHandle[StateRun]:
     """Store the run and execute it; return the `former` one where this was requested before."""
     try:
-        _create(run, targets, actor)
+        _create(run, targets, actor, store)
     except IntegrityError:
         sent_before = former()
         if sent_before is None:
@@ -169,7 +178,9 @@ def _sent_key(form_key: str, rows: Sequence[Destination], state: KnownState, pro
 
 
 @retried_on_lock
-def _create(run: StateRun, targets: Sequence[_TargetState], actor: Actor) -> None:
+def _create(
+    run: StateRun, targets: Sequence[_TargetState], actor: Actor, store: Callable[[StateRun], None]
+) -> None:
     live = live_states((target.row.setid, uri_key(target.row.destination)) for target in targets)
     listed = set(
         ProxyContact.objects.filter(
@@ -187,6 +198,7 @@ def _create(run: StateRun, targets: Sequence[_TargetState], actor: Actor) -> Non
             _record(of_row[0][0].row, [result for _target, result in of_row], actor)
         results = [result for of_row in by_row.values() for _target, result in of_row]
         StateResult.objects.bulk_create(results, batch_size=500)
+        store(run)
 
 
 def _result(run: StateRun, target: _TargetState, live: LiveStates, listed: set[int]) -> StateResult:
