@@ -47,7 +47,8 @@ class TestReload:
         assert not edge.commands_of("ds_reload")
 
     def test_what_the_form_refuses_is_refused(self, proxy: Proxy, admin: ApiClient) -> None:
-        for body in ({"proxies": []}, {"proxies": [999]}, {"first": 999}):
+        refused: tuple[dict[str, object], ...] = ({"proxies": []}, {"proxies": [999]}, {"first": 999})
+        for body in refused:
             answer = admin.send("POST", "/dispatcher/reloads", body)
             assert answer.status_code == 422, body
             assert answer.json()["findings"][0]["field"] in {"proxies", "first"}
