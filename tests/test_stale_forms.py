@@ -379,9 +379,7 @@ def _hidden_fields(page: str, address: str) -> dict[str, str]:
     mine = [form for form in forms if f'action="{address}"' in form] or [
         form for form in forms if "action=" not in form.partition(">")[0]
     ]
-    found = dict(
-        re.findall(r'<input type="hidden" name="(original|edit_token)" value="([^"]*)"', " ".join(mine))
-    )
+    found = dict(re.findall(r'<input type="hidden" name="(original)" value="([^"]*)"', " ".join(mine)))
     assert found, f"The form that is sent to {address} carries no edit token."
     return found
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.core.signing import BadSignature, Signer
 from django.http import QueryDict
 
 from efcp.mi import MAX_PEM, Endpoint, EndpointError, certificates_in
@@ -14,14 +13,9 @@ from efcp.operations.registry.services import ProxyValues
 from efcp.proxies.mi_password import UnreadablePasswordError
 from efcp.proxies.models import ProbingRule, Proxy, partition_charset
 
-_SALT = "efcp: the values that a proxy's editor saw"
-
 
 class ProxyForm(forms.Form):
-    """Name, MI address, credentials, partition, cluster and whether the proxy is enabled.
-
-    `edit_token` has the values that the editor loaded, signed, so that another's change is detected.
-    """
+    """Name, MI address, credentials, partition, cluster and whether the proxy is enabled."""
 
     name = forms.CharField(max_length=64, help_text="A name for the panel, such as edge-1.")
     mi_url = forms.CharField(
@@ -68,13 +62,11 @@ class ProxyForm(forms.Form):
         "Without it, most destinations are shown as active with “probing unknown”.",
     )
     enabled = forms.BooleanField(required=False)
-    edit_token = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, data: Any = None, *, proxy: Proxy | None = None, initial: Any = None) -> None:
         start = {"partition": "default", "enabled": True, "mi_url": "http://127.0.0.1:8888/mi"}
         if proxy is not None:
-            values = ProxyValues.of(proxy)
-            start = {**asdict(values), "edit_token": _signed(values)}
+            start = asdict(ProxyValues.of(proxy))
         super().__init__(data, initial={**start, **(initial or {})})
         self.proxy = proxy
         if proxy is not None and proxy.has_mi_password:
@@ -82,7 +74,7 @@ class ProxyForm(forms.Form):
 
     @classmethod
     def filled(cls, recovered: QueryDict | None, proxy: Proxy | None = None) -> "ProxyForm":
-        """The form to begin with; with what was `typed` before the session ended, if anything was."""
+        """The form to begin with; with the values `recovered` from an ended session, if any."""
         if recovered is None:
             return cls(proxy=proxy)
         return cls(proxy=proxy, initial={**recovered.dict(), "enabled": "enabled" in recovered})
@@ -100,17 +92,6 @@ class ProxyForm(forms.Form):
             cleaned["probing"],
             cleaned["mi_authority"],
         )
-
-    def original_values(self) -> ProxyValues | None:
-        """The values that the editor saw; None where the form does not carry them unaltered."""
-        try:
-            return ProxyValues(**Signer(salt=_SALT).unsign_object(self.cleaned_data["edit_token"]))
-        except (BadSignature, TypeError, ValueError):
-            return None
-
-    def see(self, current: ProxyValues) -> None:
-        """Renew the edit token with `current`: sent again, the form overwrites it."""
-        self.data = {**dict(self.data.items()), "edit_token": _signed(current)}
 
     def password(self) -> str | None:
         """The password to store: None keeps the stored one, an empty one removes it."""
@@ -188,7 +169,3 @@ class ProxyForm(forms.Form):
             return True
         edited = Endpoint.parse(self.cleaned_data["mi_url"])
         return (stored.host, stored.port, stored.tls) != (edited.host, edited.port, edited.tls)
-
-
-def _signed(values: ProxyValues) -> str:
-    return Signer(salt=_SALT).sign_object(asdict(values))

@@ -17,10 +17,6 @@ class NameTakenError(Exception):
     """This name is taken."""
 
 
-class ChangedMeanwhileError(Exception):
-    """Someone else changed the proxy since the editor saw it; nothing was written."""
-
-
 class ProxyGoneError(Exception):
     """Someone else deleted the proxy meanwhile; nothing was written."""
 
@@ -66,17 +62,17 @@ def add_proxy(actor: Actor, values: ProxyValues, password: str = "") -> Proxy:
 
 
 def change_proxy(
-    actor: Actor, proxy_id: int, original: ProxyValues, values: ProxyValues, password: str | None
+    actor: Actor, proxy_id: int, values: ProxyValues, password: str | None, original: str | None = None
 ) -> Proxy:
-    """Store other values for a proxy that the editor saw as `seen`, and return it.
+    """Store other values for a proxy and return it; `original` is the form's edit token.
 
     `password` None keeps the stored one, an empty one removes it. What is known of the proxy's memory is
-    forgotten where its address or partition changed. Raises NameTakenError, ChangedMeanwhileError and
+    forgotten where its address or partition changed. Raises NameTakenError, StaleFormError and
     ProxyGoneError; nothing is written then, nor where nothing changed.
     """
     try:
         with transaction.atomic():
-            return _change(actor, proxy_id, original, values, password)
+            return _change(actor, _current(proxy_id, original), values, password)
     except IntegrityError as error:
         raise NameTakenError from error
 
@@ -87,21 +83,15 @@ def delete_proxy(actor: Actor, proxy_id: int, original: str | None = None) -> st
     `original` is the form's edit token. Raises ProxyGoneError or StaleFormError.
     """
     with transaction.atomic():
-        proxy = _locked(proxy_id)
-        require_current(original, proxy, _subject(proxy))
+        proxy = _current(proxy_id, original)
         before = _for_audit(ProxyValues.of(proxy), MASK if proxy.has_mi_password else "")
         record(actor, "delete", _subject(proxy), before=before)
         proxy.delete()
     return proxy.name
 
 
-def _change(
-    actor: Actor, proxy_id: int, original: ProxyValues, values: ProxyValues, password: str | None
-) -> Proxy:
-    proxy = _locked(proxy_id)
+def _change(actor: Actor, proxy: Proxy, values: ProxyValues, password: str | None) -> Proxy:
     current = ProxyValues.of(proxy)
-    if current != original:
-        raise ChangedMeanwhileError
     had_password = proxy.has_mi_password
     if current == values and (password is None or (password == "" and not had_password)):
         return proxy
@@ -123,10 +113,12 @@ def _change(
     return proxy
 
 
-def _locked(proxy_id: int) -> Proxy:
+def _current(proxy_id: int, original: str | None) -> Proxy:
+    """The proxy, locked. Raises ProxyGoneError, and StaleFormError where `original` is of another version."""
     proxy = Proxy.objects.select_for_update().filter(pk=proxy_id).first()
     if proxy is None:
         raise ProxyGoneError
+    require_current(original, proxy, _subject(proxy))
     return proxy
 
 

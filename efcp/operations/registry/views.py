@@ -66,16 +66,14 @@ def edit(request: HttpRequest, proxy_id: int) -> HttpResponse:
     form = ProxyForm(request.POST, proxy=proxy)
     if not form.is_valid():
         return _show_form(request, form, proxy)
-    original = form.original_values()
-    if original is None:
-        return _show_conflict(request, form, proxy)
     try:
-        services.change_proxy(actor_of(request), proxy.pk, original, form.values(), form.password())
+        services.change_proxy(actor_of(request), proxy.pk, form.values(), form.password(), token_in(request))
     except services.NameTakenError:
         form.add_error("name", "This name is taken.")
         return _show_form(request, form, proxy)
-    except services.ChangedMeanwhileError:
-        return _show_conflict(request, form, proxy)
+    except StaleFormError as stale:
+        proxy.refresh_from_db()
+        return _show_form(request, form, proxy, stale=stale)
     except services.ProxyGoneError:
         messages.error(request, f"Proxy {proxy.name} has been deleted; nothing was saved.")
         return redirect("proxies:list")
@@ -154,16 +152,7 @@ def _show_form(
     form: ProxyForm,
     proxy: Proxy | None = None,
     inquiry: ProxyCheck | None = None,
+    stale: StaleFormError | None = None,
 ) -> HttpResponse:
-    return form_page(request, "proxies/form.html", form, proxy=proxy, inquiry=inquiry)
-
-
-def _show_conflict(request: HttpRequest, form: ProxyForm, proxy: Proxy) -> HttpResponse:
-    """The form with what was typed, beside what someone else stored meanwhile.
-
-    Saved again, it overwrites that.
-    """
-    current = services.ProxyValues.of(get_object_or_404(Proxy, pk=proxy.pk))
-    form.see(current)
-    context = {"form": form, "proxy": proxy, "current": current}
-    return render(request, "proxies/form.html", context, status=409)
+    """The form; a `stale` one beside the stored values, which it overwrites when it is sent again."""
+    return form_page(request, "proxies/form.html", form, proxy=proxy, inquiry=inquiry, stale=stale)

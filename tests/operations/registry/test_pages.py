@@ -1,5 +1,6 @@
 """The proxies' pages: who may do what, what is stored, what is never shown."""
 
+import re
 import threading
 from collections.abc import Callable
 from html import unescape
@@ -42,9 +43,14 @@ def administrator(client_as: ClientAs) -> Client:
     return client_as(Role.ADMINISTRATOR)
 
 
+def token_in_page(page: str) -> str:
+    """The edit token that the page's form carries."""
+    return re.search(r'name="original" value="(\w+)"', page)[1]  # type: ignore[index]
+
+
 def edited(client: Client, proxy: Proxy, **changes: str) -> dict[str, str]:
     """The edit form of `proxy` as a browser would send it, with `changes`."""
-    form = client.get(reverse("proxies:edit", args=[proxy.pk])).context["form"]
+    page = client.get(reverse("proxies:edit", args=[proxy.pk])).content.decode()
     sent = {
         "name": proxy.name,
         "mi_url": proxy.mi_url,
@@ -52,7 +58,7 @@ def edited(client: Client, proxy: Proxy, **changes: str) -> dict[str, str]:
         "mi_password": "",
         "partition": proxy.partition,
         "enabled": "on",
-        "edit_token": form["edit_token"].value(),
+        "original": token_in_page(page),
         **changes,
     }
     return {
@@ -255,17 +261,24 @@ def test_anothers_change_meanwhile_is_shown_and_not_overwritten(administrator: C
     assert not AuditRecord.objects.exists()
 
 
+def test_anothers_new_password_meanwhile_is_not_overwritten(administrator: Client, proxy: Proxy) -> None:
+    sent = edited(administrator, proxy, name="mine", mi_password="mine")
+    Proxy.objects.update(mi_password_encrypted=encrypt("theirs"))
+    assert administrator.post(reverse("proxies:edit", args=[proxy.pk]), sent).status_code == 409
+    assert Proxy.objects.get().mi_password() == "theirs"
+
+
 def test_saved_again_after_a_conflict_the_editors_values_stand(administrator: Client, proxy: Proxy) -> None:
     sent = edited(administrator, proxy, name="mine")
     Proxy.objects.update(name="theirs")
     shown = administrator.post(reverse("proxies:edit", args=[proxy.pk]), sent)
-    again = {**sent, "edit_token": shown.context["form"]["edit_token"].value()}
+    again = {**sent, "original": token_in_page(shown.content.decode())}
     administrator.post(reverse("proxies:edit", args=[proxy.pk]), again)
     assert Proxy.objects.get().name == "mine"
 
 
 def test_a_forged_edit_token_saves_nothing(administrator: Client, proxy: Proxy) -> None:
-    sent = edited(administrator, proxy, name="mine", edit_token="forged")
+    sent = edited(administrator, proxy, name="mine", original="forged")
     assert administrator.post(reverse("proxies:edit", args=[proxy.pk]), sent).status_code == 409
     assert Proxy.objects.get().name == "edge-1"
 
