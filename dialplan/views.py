@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dialplan import selectors, services
-from dialplan.cases.effects import CaseEffect, CaseSnapshot, case_snapshot, effect_of_deleting
+from dialplan.cases.running import CaseEffect, CaseSnapshot, case_snapshot, effect_of_deleting
 from dialplan.forms import RuleForm
 from dialplan.loaded import pending_rules
 from dialplan.neighbours import order_of_dialplan

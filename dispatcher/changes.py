@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from django.db.models import CharField, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce
 
-from dispatcher.authors import removers, writers
-from dispatcher.change import SHOWN_AT_MOST, Change, Changes, IgnoredSocket
+from dispatcher.change import SHOWN_AT_MOST, Change, Changes, IgnoredSocket, removers, writers
 from dispatcher.drift import ColumnDifference, differing_columns, ignored_socket
 from dispatcher.load_prediction import Loader, PredictedFinding, is_breaking, is_dropped, may_break_load
 from dispatcher.loaded import Identity, LoadedByProxy, LoadedTable, Texts, loaded_by_proxy, separate_tables

@@ -7,9 +7,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from dialplan.cases import services
-from dialplan.cases.effects import effect_of
 from dialplan.cases.forms import CaseForm
-from dialplan.cases.running import run_cases
+from dialplan.cases.running import effect_of, run_cases
 from dialplan.cases.selectors import case_of, cases_of
 from dialplan.forms import RuleForm
 from dialplan.models import SavedCase
