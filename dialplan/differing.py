@@ -98,7 +98,7 @@ def explained(
 ) -> Explanation:
     """What is known of a proxy that differs, and every cause that fits; none of them is a verdict.
 
-    A proxy tells whole seconds, by its clock: a change in one of them may have come after the load.
+    A proxy reports whole seconds of its own clock: a change within one may have come after the load.
     """
     return Explanation(tuple(_known(loads, change, now, by)), tuple(_causes(loads, change, dry_run)))
 

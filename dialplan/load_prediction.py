@@ -11,7 +11,7 @@ from dialplan.translation.rules import DialplanEnvironment, RuleEffect, RuleFind
 class LoadPrediction:
     """Rules loaded, discarded, left out as disabled; `dropped` says why, `breaking` what no load survives.
 
-    `uncertain` of the loaded ones may be dropped, as `dropped` says, too.
+    `uncertain` of the loaded ones may be dropped, too, for the reasons in `dropped`.
     """
 
     loaded: int

@@ -79,7 +79,7 @@ class RuleChange:
 class LoadedRules:
     """The rules that a proxy loaded, by id; None is one that it did not load.
 
-    Where they are not `whole`, nothing is known of a rule that is missing, and `why` says why.
+    Where they are not `whole`, a missing rule is unknown, and `why` is the reason.
     """
 
     rules: Mapping[int, RuleColumns | None]
@@ -95,7 +95,7 @@ class LoadedRules:
 class ProxyRules:
     """One proxy: its last load, and what it has not loaded of the table (the first SHOWN, counted by kind).
 
-    `why` says why that can't be told, or not of all rules; then the counts are of what is known. `differs` is
+    `why` is why this is unknown, or unknown for some rules; the counts then cover what is known. `differs` is
     where the proxy's own counts show that it holds other rules.
     """
 

@@ -106,7 +106,7 @@ def ask_cases(
 def ask_proxies(proxies: Iterable[Proxy], dpid: int, dry_run: DryRun, actor: str) -> SharedQuestion:
     """Begin to ask all proxies for the input of `dry_run`; what each gives is compared as it comes.
 
-    All that one proxy is asked takes at most LIMIT_S seconds. Not for an input that would crash one. Raises
+    All requests to one proxy take at most LIMIT_S seconds. Not for an input that would crash one. Raises
     QuestionsBusyError.
     """
     change = newest_change(dpid)

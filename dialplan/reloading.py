@@ -1,6 +1,6 @@
 """Reloading the dialplan: dp_reload, the counts that are reported, and the saved cases asked again.
 
-MI lists no rules, so what a proxy holds is compared by what it says: how many rules it loaded, and what it
+MI lists no rules, so a proxy's memory is compared by what it reports: how many rules it loaded, and what it
 makes of the saved test cases.
 """
 

@@ -1,7 +1,7 @@
 """What is wrong, or surprising, about a rule before it is saved.
 
 An error stops the save: a proxy would drop the rule in silence, break its reload over it, crash, or cut a
-value. A warning does not: it says what the proxy will do.
+value. A warning does not: it explains what the proxy will do.
 """
 
 from collections.abc import Iterator, Sequence

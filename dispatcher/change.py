@@ -19,7 +19,7 @@ LATEST_RECORDS = 2000
 class Change:
     """One destination that differs; `row_id` is None where only the memory holds it, `by` is who wrote it.
 
-    `why` says what neither columns nor the lack of a row say; `takes_calls` whether it is active now.
+    `why` has a reason that columns and a missing row don't show; `takes_calls` is whether it is active now.
     """
 
     row_id: int | None

@@ -1,7 +1,7 @@
 """Where a row of the table and a destination in a proxy's memory differ.
 
 The table is what was asked for, the memory is what is true. State is no difference: the proxy keeps its own.
-`probe_mode`, which ds_list does not tell, is compared with what the proxy is known to have loaded.
+`probe_mode`, which ds_list lacks, is compared with what the proxy is known to have loaded.
 """
 
 from collections.abc import Callable, Collection
@@ -43,7 +43,7 @@ def differing_columns(
 ) -> tuple[ColumnDifference, ...]:
     """The columns in which `row`, loaded as the proxy loads it, would differ from what the proxy holds.
 
-    That is `memory`, and `loaded` for what ds_list does not tell; what neither tells is no difference.
+    That is `memory`, and `loaded` for what ds_list lacks; what neither has is no difference.
     `listeners` are sockets that the proxy is known to listen on.
     """
     pairs = [

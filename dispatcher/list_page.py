@@ -36,9 +36,9 @@ class RowView:
     """One row of the table. Shares are percentages, None where unknowable.
 
     `live` has a cell for each proxy with a column; where these are folded, `groups` has the states instead.
-    `not_loaded` tells whether some answering proxy lacks it, with or without a column, and `absences` why, as
+    `not_loaded` is whether some answering proxy lacks it, with or without a column, and `absences` why, as
     far as that is known; `changed` are the columns that differ from the first answering proxy which holds
-    other values. `left_out` says why no load would take the row, `name_note` what is to be said of the name.
+    other values. `left_out` is why no load would take the row, `name_note` the finding on its name.
     """
 
     id: int
@@ -111,7 +111,7 @@ class OrphanView:
 class SetSection:
     """One set, or the part of it that is on this page.
 
-    `counts` tell how many of its destinations take calls on which proxies, the worst first.
+    `counts` are how many of its destinations take calls on which proxies, the worst first.
     """
 
     setid: int

@@ -32,7 +32,7 @@ SOUND = (
 )
 """Destinations that load in any case, but for a name that does not resolve; others go through the loader.
 
-Two expressions: one that tells both takes the database three times as long.
+Two expressions: a single one takes the database three times as long.
 """
 
 WITH_UNRESOLVED = "LEFT JOIN efcp_name_lookup n ON n.uri_key = LOWER(d.destination) AND n.outcome = %s"

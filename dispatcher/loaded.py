@@ -1,6 +1,6 @@
 """The columns of destinations as each proxy loaded them, where ds_list does not tell.
 
-ds_list tells neither `probe_mode` nor the text of an `fs://` weight, and without `full` no weight, priority
+ds_list has neither `probe_mode` nor the text of an `fs://` weight, and without `full` no weight, priority
 or description. They are known of a reload by this panel, until the proxy loads again without it; and of rows
 that were edited in this panel after the proxy's last load.
 """
@@ -74,7 +74,7 @@ _loaded_columns_of = itemgetter(*(COLUMNS.index(name) for name in LoadedColumns.
 class LoadedTable:
     """What is known of the rows that one proxy loaded.
 
-    `rows` is None where its last load is not known to have read any particular rows: `why` says so.
+    `rows` is None where the rows of its last load are unknown; `why` is the reason.
     `edited` are then, by row id, the columns as they were before the first edit after that load.
     """
 

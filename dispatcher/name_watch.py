@@ -1,6 +1,6 @@
 """The leading watcher's look-ups: each name of the table at its TTL, but at most once a minute.
 
-What is stored is what this machine's resolver says; a proxy may have another.
+Stored answers are those of this machine's resolver; a proxy may use another.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -44,7 +44,7 @@ class Outcome(Enum):
 class Lookup:
     """The outcome, and the addresses as text where there are any.
 
-    `ttl_s` is how long DNS says that they hold, None where it does not tell (a name out of a hosts file).
+    `ttl_s` is their time to live in DNS, None where there is none (a name out of a hosts file).
     """
 
     outcome: Outcome
@@ -62,7 +62,7 @@ def look_up(host: str, port: int | None, transport: str) -> Lookup:
 def look_up_all(names: Iterable[Name], limit_s: float, *, with_ttl: bool = False) -> dict[Name, Lookup]:
     """Look all `names` up, many at once, each in less than a second, within `limit_s` seconds altogether.
 
-    With `with_ttl` DNS is asked for the time that each answer holds, which costs one more question.
+    With `with_ttl` DNS is queried for the time to live of each answer, which costs one more query.
     """
     deadline = time.monotonic() + limit_s
     started: dict[Name, float] = {}

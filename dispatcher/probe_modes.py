@@ -1,6 +1,6 @@
 """The probe mode of what proxies hold, as their last load is known to have read it: a duty of the watcher.
 
-ds_list does not tell it. It stands beside each destination in memory, so that sets of any size can be counted
+ds_list lacks it. It is stored with each destination in memory, so that sets of any size can be counted
 by it.
 """
 

@@ -103,7 +103,7 @@ MOST_NOTES = 100
 def _notes(changes: ProxyChanges, names: TableNames, discarded: int | None) -> tuple[str, ...]:
     """A sentence for each of `changes` that the reload left, at most MOST_NOTES and one that counts the rest.
 
-    `discarded` is how many rows the proxy reports to have dropped, None where it does not tell.
+    `discarded` is how many rows the proxy reports to have dropped, None without a report.
     """
     found = list(_sentences(changes, names))
     total = (

@@ -173,7 +173,7 @@ _STATE_AFTER = (
 class AfterReload:
     """Sets as a reload that inherits states would leave them.
 
-    `left_out` says, by row id, why a load would not take the row; names as the watcher knows them.
+    `left_out` is, by row id, why a load would not take the row; names as the watcher resolved them.
     """
 
     totals: dict[int, SetTotals]

@@ -1,7 +1,7 @@
 """What is wrong, or surprising, about a row before it is saved.
 
 An error stops the save: a proxy would drop the row, break its reload over it, cut a value or build a wrong
-next hop (`must` in the recorded acceptance vectors). A warning does not: it says what the proxy will do.
+next hop (`must` in the recorded acceptance vectors). A warning does not: it explains what the proxy will do.
 """
 
 import re
@@ -55,7 +55,7 @@ class SetOfRow:
 class FormEnvironment:
     """What the checks need to know of the world, handed in.
 
-    `resolve` answers None where a name could not be looked up. `unstorable` tells the characters of a text
+    `resolve` answers None where a name could not be looked up. `unstorable` returns the characters of a text
     that the column lacks; `rows_of_set` the rows of a set by id; `duplicate` the id of another row with this
     set and URI, given the row's own id.
     """

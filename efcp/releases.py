@@ -1,7 +1,7 @@
 """The OpenSIPS releases that the panel supports, and what each of them does differently.
 
 All code asks a `Release` for what it can do; no other module names a release (`tests/lint.py`).
-CONTRIBUTING.md tells how to add one. Where each difference was found: docs/knowledge.md.
+CONTRIBUTING.md has the steps to add one. Where each difference was found: docs/knowledge.md.
 """
 
 import re

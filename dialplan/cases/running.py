@@ -36,8 +36,8 @@ def run_cases(
 ) -> tuple[CheckedCase, ...]:
     """Run cases that stand by dialplan; `unsaved` stands for the row `rule_id`, or behind the others.
 
-    Each dialplan is loaded once, all from a few queries. One that is too large to be run makes its cases
-    fail, and says so.
+    Each dialplan is loaded once, all from a few queries. The cases of one that is too large to be run
+    fail with that reason.
     """
     checked: list[CheckedCase] = []
     grouped = [(dpid, list(group)) for dpid, group in groupby(cases, key=lambda case: case.dpid)]

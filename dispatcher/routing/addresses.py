@@ -90,7 +90,7 @@ def _looks_up_nothing(uri: SipUri) -> bool:
 def addresses_of(uri: SipUri, environment: Environment, found: RowFindings) -> tuple[str, ...] | None:
     """The addresses with the port, as ds_list prints them; None where the proxy drops the destination.
 
-    They are empty where the environment does not tell whether there are any.
+    They are empty where the environment does not know any.
     """
     transport = uri.effective_transport
     port = uri.port or environment.default_port(transport)

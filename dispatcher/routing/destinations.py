@@ -40,7 +40,7 @@ _OF_STATE = {
 class FlagChange:
     """One change of flags, as the proxy reports and raises it.
 
-    `address` is the URI as the one who asked wrote it. `status` is what E_DISPATCHER_STATUS says: "inactive"
+    `address` is the URI as the request had it. `status` is that of E_DISPATCHER_STATUS: "inactive"
     where a flag was set, "active" where one was taken away, whatever the state is then.
     """
 
@@ -212,7 +212,7 @@ class LiveSet:
     def calls(self) -> ActiveSums:
         """What the states make of the weights now.
 
-        Counted when it is asked for, and not at each change as in the proxy: a round of probing can change
+        Counted on request, and not at each change as in the proxy: a round of probing can change
         thousands of destinations.
         """
         if self._calls is None:

@@ -31,7 +31,7 @@ _COUNTER = 1 << 16
 class Ranking:
     """All indices of a set in order: those that could be ranked, then the rest, the default last.
 
-    `ranked` is how many could be; `measures` are the values that were asked for, by index.
+    `ranked` is how many could be; `measures` are the requested values, by index.
     """
 
     order: list[int]

@@ -35,7 +35,7 @@ def running_sums(weights: Sequence[int]) -> tuple[int, ...]:
 def shares(weights: Sequence[int], active: Sequence[bool]) -> Shares:
     """What the weighted algorithms (0 to 3, 5 with a user, 6 and 7) make of the weights, for a uniform hash.
 
-    `weights` are those loaded (16 bits), `active` tells which of the destinations take calls.
+    `weights` are those loaded (16 bits), `active` is which of the destinations take calls.
     """
     everyone = _Spans.over(range(len(weights)), weights)
     remaining = _Spans.over([index for index, is_active in enumerate(active) if is_active], weights)

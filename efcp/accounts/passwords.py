@@ -1,6 +1,6 @@
 """The policy for passwords, and passwords that the panel makes up.
 
-The validators stand in settings.AUTH_PASSWORD_VALIDATORS; all of them are asked, so that a user reads every
+The validators are settings.AUTH_PASSWORD_VALIDATORS; all of them run, so that a user reads every
 fault of a password at once. Length over composition rules, and a list of common ones, as NIST SP 800-63B
 section 5.1.1.2 has it.
 """

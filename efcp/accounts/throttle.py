@@ -27,7 +27,7 @@ FORGOTTEN_AFTER = timedelta(hours=24)
 
 ACCOUNTS = 4096
 """Rows for names: names share them by a keyed digest, whether a user bears them or not, so
-that neither the number of rows nor a wait tells anything of a name. A known browser has a row of its own."""
+that neither the number of rows nor a wait reveals a name. A known browser has a row of its own."""
 
 MOST_ROWS = 20_000
 """Rows of all kinds; beyond that those go that were counted longest ago."""

@@ -71,7 +71,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     result = signing_in.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"])
     if isinstance(result, User):
         time_zones.follow_browser(result, request.POST.get("time_zone", ""))
-        # Nobody asked for a certain page: the user's own choice.
+        # No page was requested: the user's own choice.
         start = preferences.start_url(result) if target == reverse("home") else target
         response = HttpResponseRedirect(start)
         remember_browser(response, result.username)

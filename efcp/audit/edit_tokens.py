@@ -1,6 +1,6 @@
-"""Edit tokens: a form carries a digest of what its editor saw, so that a stale form changes nothing.
+"""Edit tokens: a form carries a digest of the row that its editor loaded; a stale form changes nothing.
 
-For the panel's own tables, whose every write has an audit record: the newest record of the subject tells what
+For the panel's own tables, whose every write has an audit record: the newest record of the subject shows what
 was changed since, and by whom.
 """
 

@@ -1,6 +1,6 @@
 """Why the database refused or lost a statement, in words for people.
 
-Codes are MariaDB's and MySQL's (mysqld_error.h, errmsg.h); SQLite tells the kind in its text.
+Codes are MariaDB's and MySQL's (mysqld_error.h, errmsg.h); SQLite has the kind in its text.
 """
 
 from enum import Enum

@@ -31,7 +31,7 @@ class UnusableTableError(Exception):
 class OpenSIPSTable:
     """A table of OpenSIPS's: its name, the version that the panel knows, and how OpenSIPS creates it.
 
-    `ddl` is keyed by the database's vendor ("mysql", "sqlite"); `releases` tells which OpenSIPS releases
+    `ddl` is keyed by the database's vendor ("mysql", "sqlite"); `releases` are the OpenSIPS releases that
     have which version of the table.
     """
 

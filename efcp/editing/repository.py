@@ -101,7 +101,7 @@ class RowChangedError(Exception):
 class Repository(Generic[RowT]):
     """Reads and writes rows of one table, each write with its audit record in one transaction.
 
-    Raw SQL, because save() names every column: an INSERT names the columns that its Table says, and an UPDATE
+    Raw SQL, because save() names every column: an INSERT names the columns of its Table, and an UPDATE
     only those that the user changed, because proxies write columns too.
     """
 

@@ -111,8 +111,8 @@ class ListedDestination:
     """One destination in a proxy's memory.
 
     Texts that a reply leaves out are empty. `weight`, `priority` and `description` are None where the list
-    was asked for without `full`. `first_hit_counter` counts first choices since the last
-    reload, None where the proxy does not list it.
+    was requested without `full`. `first_hit_counter` counts first choices since the last reload, None where
+    the proxy does not list it.
     `resolved_addresses` are `address:port`; port 0 stands for a transport that the proxy has not loaded.
     """
 
@@ -183,7 +183,7 @@ def _destinations(group: Shape, cut: Cut) -> Iterator[ListedDestination]:
             yield destination_of(Shape(item, place))
             continue
         for index, each in enumerate(cut[item]):
-            # What is none yet has another shape: reading it once more says which.
+            # A malformed item has another shape: reading it once more shows which.
             yield (
                 each
                 if isinstance(each, ListedDestination)

@@ -38,7 +38,7 @@ class PanelModule:
     are names of URLs; `restore_url` is empty where nothing is restored. `namespaces` are the URL namespaces
     of its place in the navigation.
 
-    `strategy` makes the strategy of one reload; its argument tells whether states in memory are kept. With
+    `strategy` makes the strategy of one reload; its argument is whether states in memory are kept. With
     `has_partitions`, the panel follows the partition that is set for a proxy, else "default". With
     `has_live_states`, a reload may change states.
     """

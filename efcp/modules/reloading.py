@@ -1,6 +1,6 @@
 """How a proxy is reloaded over MI and read back, and what a module adds to that.
 
-Proxies are asked in threads without the database; the thread that stores the result stores what was loaded.
+Requests run in threads without the database; the thread that stores the result stores what was loaded.
 """
 
 import time

@@ -1,6 +1,6 @@
 """Events that proxies send: each is a reason to look at once, never taken for the truth.
 
-A proxy with event_datagram is asked by event_subscribe to send E_DISPATCHER_STATUS to the watcher, as one
+event_subscribe makes a proxy with event_datagram send E_DISPATCHER_STATUS to the watcher, as one
 datagram each. The list stays the truth: an event may say "active" where the list says otherwise.
 """
 

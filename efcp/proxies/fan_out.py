@@ -127,7 +127,7 @@ def in_background(work: Callable[[], None], name: str) -> threading.Event:
 def fan_out(targets: Sequence[T], ask_one: Callable[[T], R], store: Callable[[R], S]) -> list[S]:
     """Ask all targets at once, store each answer in this thread as it comes; return what `store` returned.
 
-    A target is a proxy, or several that are asked together. `ask_one` must not use the database. What is
+    A target is a proxy, or several that share one exchange. `ask_one` must not use the database. What is
     raised for one target is logged, and that target missing from what is returned; the others are asked and
     stored all the same.
     """

@@ -55,7 +55,7 @@ class ReportCursor(NamedTuple):
 class Unread:
     """The reports that came after a cursor, oldest first, and the cursor for the next time.
 
-    `lost` says that there were more than the ring kept, or that the proxy began a new one: it restarted.
+    `lost` is whether there were more than the ring kept, or the proxy began a new one because it restarted.
     """
 
     reports: tuple[StatusReport, ...]

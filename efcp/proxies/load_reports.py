@@ -37,7 +37,7 @@ class LoadSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadReports:
-    """A module's reports of loading one partition, oldest first, and when they were asked for."""
+    """A module's reports of loading one partition, oldest first, and when they were requested."""
 
     requested_at: datetime
     ring: IdentifierReports
@@ -50,7 +50,7 @@ class LoadReports:
 
 @dataclass(frozen=True, slots=True)
 class PanelLoad:
-    """A load that this panel asked for: when, and what the proxy reported before and after it.
+    """A load that this panel requested: when, and what the proxy reported before and after it.
 
     `rows` are those of the table where it was the same before and after, in one order; else None, and
     `problem` says why. `fits`: what the proxy holds since is all in these rows, as far as it says.
@@ -69,7 +69,7 @@ class PanelLoad:
 class LastLoad:
     """The last load of a module by a proxy, as ProxyLoad has it; `digest` is that of its rows, if known.
 
-    `cursor` says how far the reports were read, those that the proxy gave at `reports_requested_at`.
+    `cursor` is how far the reports were read, in the answer to the request of `reports_requested_at`.
     """
 
     source: str = LoadSource.UNKNOWN
@@ -84,7 +84,7 @@ class LastLoad:
     reports_requested_at: datetime | None = None
 
     def is_newer_than(self, reports: LoadReports) -> bool:
-        """Whether the reports that were read last were asked for after `reports`, or with them."""
+        """Whether the reports that were read last were requested after `reports`, or with them."""
         return self.reports_requested_at is not None and self.reports_requested_at >= reports.requested_at
 
 
@@ -129,7 +129,7 @@ def completed_at(reports: Sequence[StatusReport]) -> datetime | None:
 def read_on(load: LastLoad, reports: LoadReports) -> LastLoad:
     """The last load, once what is new in `reports` is read. Rows are known of the panel's own loads only.
 
-    Reports that were asked for before those that were read last say nothing new.
+    Reports requested before those that were read last are not new.
     """
     if load.is_newer_than(reports):
         return load

@@ -55,7 +55,7 @@ class MemoryDestination(NamedTuple):
 
 
 class Probes(NamedTuple):
-    """What is known of a destination's being probed: columns of KnownDestination."""
+    """What is known of a destination's probes: columns of KnownDestination."""
 
     probe_mode: int | None = None
     always_probed: bool = False
@@ -65,7 +65,7 @@ class Probes(NamedTuple):
 class StoredDestination(NamedTuple):
     """A destination as stored before: its row's id, since when it is in its state, and the values then.
 
-    `probes` is what is known of its being probed, which no list says.
+    `probes` is what is known of its probes, which no list has.
     """
 
     row_id: int
@@ -80,8 +80,8 @@ class StoredDestination(NamedTuple):
 class MemoryList:
     """All destinations of one partition of one proxy at one moment, in the proxy's order.
 
-    `first_hits` says, in the same order, how often each was a first choice since the last reload, None
-    where the proxy lists no counter.
+    `first_hits` is, in the same order, how often each was a first choice since the last reload, None where
+    the proxy lists no counter.
     """
 
     partition: str
@@ -209,9 +209,9 @@ class DispatcherReports:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A proxy's memory; `requested_at` is when its list was asked for, `round_trip_s` how long that took.
+    """A proxy's memory; `requested_at` is when its list was requested, `round_trip_s` how long that took.
 
-    `reports` were asked for after the list; None where they were not, or not told.
+    `reports` were requested after the list; None where they were not, or not given.
     """
 
     memory: MemoryList

@@ -36,9 +36,9 @@ class Poll(ProxyAnswer):
 class PollRequest:
     """What to ask a proxy for in one poll.
 
-    The version is asked for with `version`, the reports with `reports`, what it reports of loading with
+    The version is requested with `version`, the reports with `reports`, those of loading with
     `loads`; all of them where the proxy started since it gave the text `known_start`, the reports also where
-    the list is not the one of `known_digest`. With `subscription`, the proxy is asked to send its events.
+    the list is not the one of `known_digest`. With `subscription`, the proxy's events are subscribed to.
     """
 
     partition: str

@@ -1,8 +1,8 @@
 """Whether a proxy checks an active destination by probes, as far as that is known.
 
-ds_list says neither the probe mode of a destination nor the proxy's ds_probing_mode. What is known comes
+ds_list has neither the probe mode of a destination nor the proxy's ds_probing_mode. What is known comes
 from the proxy's reports (a probe fails for an active destination only where it is always probed), from the
-probe mode that it is known to have loaded, and from what an administrator says of the proxy.
+probe mode that it is known to have loaded, and from the administrator's setting of the proxy.
 """
 
 from enum import Enum

@@ -57,7 +57,7 @@ class ProxyCheck:
 def check_proxy(target: Target, limit_s: float = DEFAULT_LIMIT_S) -> ProxyCheck:
     """Ask for version, uptime, commands and destinations, all within `limit_s` seconds together.
 
-    What a proxy refuses is a finding; where nothing speaks MI, nothing further is asked.
+    A refusal is a finding; where nothing speaks MI, the test stops.
     """
     deadline = time.monotonic() + limit_s
     findings: list[CheckResult] = []

@@ -1,6 +1,6 @@
 """One visit to a proxy, reasoned out: stored state, list and reports give a plan. Pure: no Django, no I/O.
 
-`read` says who answered and what is new in its reports; `reconcile` puts that beside the stored
+`read` finds who answered and what is new in its reports; `reconcile` compares that with the stored
 destinations and gives the `Plan`: rows to write, history, gaps, causes. `storing` applies it.
 
 The list is the truth. Reports date and explain what lists differ in, and show what came and went between two
@@ -108,7 +108,7 @@ class ProxyIdentity:
 class ProxyAnswer:
     """What a proxy answered in one visit: its list with its reports, its identity, its reports of loads.
 
-    `identity` is None where it refuses to tell; `loads` by module, of those that were asked for and told.
+    `identity` is None where it refuses to give it; `loads` by module, of those requested and given.
     """
 
     snapshot: Snapshot
@@ -429,7 +429,7 @@ def _interval(contact: ContactState, requested_at: datetime) -> Interval:
 def _take(contact: ContactState, reports: DispatcherReports | None) -> tuple[NewReports, ContactState]:
     """Read on from the contact's cursors, and move them.
 
-    Reports that were asked for before those of the cursors tell nothing new.
+    Reports requested before those of the cursors are not new.
     """
     if reports is None or (
         contact.reports_requested_at is not None and reports.requested_at < contact.reports_requested_at

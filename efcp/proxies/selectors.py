@@ -58,7 +58,7 @@ class Freshness(Enum):
 class WatchedProxy:
     """A proxy, what its last contact was, and how fresh that is at the moment `now`.
 
-    `load` is its last load of the dispatcher's table, as far as it is known.
+    `load` is its last known load of the dispatcher's table.
     """
 
     proxy: Proxy

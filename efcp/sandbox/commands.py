@@ -60,7 +60,7 @@ def _uptime(proxy: SandboxProxy, _given: Given) -> Any:
 
 def _version(proxy: SandboxProxy, given: Given) -> Any:
     server = {"Server": f"OpenSIPS ({proxy.version} (x86_64/linux))"}
-    # What a release that was not built out of a repository says of its revision, whatever was asked for.
+    # The revision of a release that was not built from a repository, whatever was requested.
     return server | {"unknown": "unknown"} if "revision" in given else server
 
 

@@ -2,7 +2,7 @@
 
 A proxy never ends the body of a 400, 405 or 500, and never answers a request without an id. The sandbox keeps
 such connections too, but only for a time, and only so many. (Proxies were also seen to send the head of a 202
-for such a request, and then nothing: the recording tells of nothing at all, and so it is here.)
+for such a request, and then nothing: the recording has nothing at all, and so it is here.)
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """The routes of a script that choose a destination, and what it does when that one fails. Pure.
 
-What a variable says is not known, and is None: nothing is guessed.
+The value of a variable is unknown, and is None: nothing is guessed.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`{% edit_token object %}`: the hidden field by which a form says what its editor saw."""
+"""`{% edit_token object %}`: the hidden field with the row as its editor loaded it."""
 
 from django import template
 from django.db.models import Model

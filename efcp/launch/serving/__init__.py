@@ -4,7 +4,7 @@ A thread is taken only once a request is complete, and given back once its respo
 slow clients hold connections and never threads. Compared for this:
 
 - gunicorn's gthread worker and granian bind a thread while a body comes;
-- waitress has one process, and writes whole uploads to disk before anyone is asked who sends them;
+- waitress has one process, and writes whole uploads to disk before any permission is checked;
 - gevent stands still while MariaDB's C library waits;
 - uvicorn has no limit on the time of a head, and hypercorn holds uploads in memory; both bring a second
   supervisor;

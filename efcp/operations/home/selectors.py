@@ -175,7 +175,7 @@ def watched_with_marks() -> tuple[WatchedProxy, ...]:
 def version_of(watched: Sequence[WatchedProxy]) -> str:
     """A digest that differs whenever the page would, of what `watched_with_marks` read.
 
-    Without a proxy only the audit says that something changed, in a query of its own.
+    Without a proxy only the audit shows that something changed, in a query of its own.
     """
     now = timezone.now()
     if not watched:

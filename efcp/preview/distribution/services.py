@@ -91,7 +91,7 @@ class LogUploadHandler(FileUploadHandler):
         if field_name != FIELD or self._token:
             raise SkipFile
         self._token = secrets.token_hex(16)
-        # For the panel alone: logs tell who called whom.
+        # For the panel alone: logs show who called whom.
         descriptor = os.open(upload_path(self._token), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(descriptor, "wb")
 

@@ -122,7 +122,7 @@ def _branch_of_nothing(statement: If) -> Block | None:
 
 def _implies_found(expression: Expression) -> bool | None:
     """Whether a condition is true only where a selection found something (True), or only where none did
-    (False); None where it says neither."""
+    (False); None where it is neither."""
     match expression:
         case Call():
             return True if expression.name in _FINDING else None

@@ -26,7 +26,7 @@ class Reference:
     """One variable.
 
     `inner` is the content of its round brackets, `index` of its square ones, None where there are none.
-    `problem` says why the proxy can't take it apart, "" where it can. `is_marker` is the `$` itself (`$$`).
+    `problem` is why the proxy can't parse it, "" where it can. `is_marker` is the `$` itself (`$$`).
     `rest` is what follows directly.
     """
 
