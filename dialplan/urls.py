@@ -9,12 +9,8 @@ app_name = "dialplan"
 
 urlpatterns = [
     path("", views.rule_list, name="list"),
-    path("add/", views.add, name="add"),
-    path("check/", views.check, name="check"),
+    *views.EDITOR.urls(),
     path("try/", dry_run_views.try_rules, name="try"),
-    path("<int:rule_id>/edit/", views.edit, name="edit"),
-    path("<int:rule_id>/clone/", views.clone, name="clone"),
-    path("<int:rule_id>/delete/", views.delete, name="delete"),
     path("<int:rule_id>/disabled/", views.set_disabled, name="disabled"),
     path("<int:rule_id>/move/", views.move, name="move"),
     path("ask/", dry_run_views.ask, name="ask"),
@@ -23,7 +19,6 @@ urlpatterns = [
     path("cases/<number:dpid>/", cases.cases, name="cases"),
     path("cases/<number:dpid>/save/", cases.save, name="save-case"),
     path("case/<int:case_id>/delete/", cases.delete, name="delete-case"),
-    path("restore/<int:record_id>/", views.restore, name="restore"),
     path("pending/", views.pending, name="pending"),
     path("order/<number:dpid>/", views.order, name="order"),
     path("order/<number:dpid>/separate/", views.separate, name="separate"),

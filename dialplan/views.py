@@ -116,48 +116,6 @@ class RuleEditor(TableEditor[RuleRow]):
 EDITOR = RuleEditor()
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@permission_required("efcp.administer", raise_exception=True)
-def add(request: HttpRequest) -> HttpResponse:
-    """Add a rule."""
-    return EDITOR.add(request)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@permission_required("efcp.administer", raise_exception=True)
-def edit(request: HttpRequest, rule_id: int) -> HttpResponse:
-    """Edit a rule."""
-    return EDITOR.edit(request, rule_id)
-
-
-@require_safe
-@permission_required("efcp.administer", raise_exception=True)
-def clone(request: HttpRequest, rule_id: int) -> HttpResponse:
-    """Add a rule that begins with the values of another."""
-    return EDITOR.clone(request, rule_id)
-
-
-@require_safe
-@permission_required("efcp.administer", raise_exception=True)
-def restore(request: HttpRequest, record_id: int) -> HttpResponse:
-    """Edit a rule, or add it again, beginning with the values before an audited change."""
-    return EDITOR.restore(request, record_id)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@permission_required("efcp.administer", raise_exception=True)
-def delete(request: HttpRequest, rule_id: int) -> HttpResponse:
-    """Delete a rule."""
-    return EDITOR.delete(request, rule_id)
-
-
-@require_POST
-@permission_required("efcp.administer", raise_exception=True)
-def check(request: HttpRequest) -> HttpResponse:
-    """Check one field while the user types; nothing is saved."""
-    return EDITOR.check(request)
-
-
 @require_POST
 @permission_required("efcp.administer", raise_exception=True)
 def set_disabled(request: HttpRequest, rule_id: int) -> HttpResponse:

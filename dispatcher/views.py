@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from dispatcher import list_page, selectors, services
 from dispatcher.changes import kept_changes, pending_changes
@@ -106,48 +106,6 @@ class DestinationEditor(TableEditor[DestinationRow]):
 
 
 EDITOR = DestinationEditor()
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@permission_required("efcp.administer", raise_exception=True)
-def add(request: HttpRequest) -> HttpResponse:
-    """Add a destination."""
-    return EDITOR.add(request)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@permission_required("efcp.administer", raise_exception=True)
-def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
-    """Edit a destination."""
-    return EDITOR.edit(request, destination_id)
-
-
-@require_safe
-@permission_required("efcp.administer", raise_exception=True)
-def clone(request: HttpRequest, destination_id: int) -> HttpResponse:
-    """Add a destination that begins with the values of another."""
-    return EDITOR.clone(request, destination_id)
-
-
-@require_safe
-@permission_required("efcp.administer", raise_exception=True)
-def restore(request: HttpRequest, record_id: int) -> HttpResponse:
-    """Edit a destination, or add it again, beginning with the values before an audited change."""
-    return EDITOR.restore(request, record_id)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@permission_required("efcp.administer", raise_exception=True)
-def delete(request: HttpRequest, destination_id: int) -> HttpResponse:
-    """Delete a destination."""
-    return EDITOR.delete(request, destination_id)
-
-
-@require_POST
-@permission_required("efcp.administer", raise_exception=True)
-def check(request: HttpRequest) -> HttpResponse:
-    """Check one field while the user types; nothing is saved."""
-    return EDITOR.check(request)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,14 +1,17 @@
-"""The pages that add, edit, clone, restore and delete a row. A module's views call its editor's methods.
+"""The pages that add, edit, clone, restore and delete a row. A module's urls.py includes its editor's routes.
 
-HTTP only: the form checks, the repository writes. Permissions are decorators of the module's views.
+HTTP only: the form checks, the repository writes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic
 
 from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_http_methods
 
 from efcp.accounts.form_recovery import recover_form
 from efcp.audit.selectors import find_record
@@ -20,6 +23,10 @@ from efcp.forms import form_page
 
 Afterwards = Callable[[HttpRequest], None]
 """Adds messages about the effect of a write that has been done."""
+
+
+_PAGE = ["GET", "HEAD"]
+_FORM = ["GET", "HEAD", "POST"]
 
 
 class TableEditor(Generic[RowT]):
@@ -43,6 +50,17 @@ class TableEditor(Generic[RowT]):
     def table(self) -> Table[RowT]:
         """The table that it edits."""
         return self.repository.table
+
+    def urls(self) -> list[URLPattern]:
+        """The routes of its pages, for people who may edit the table; a module's urls.py includes them."""
+        return [
+            _route("add/", self.add, _FORM),
+            _route("check/", self.check, ["POST"]),
+            _route("<int:row_id>/edit/", self.edit, _FORM),
+            _route("<int:row_id>/clone/", self.clone, _PAGE),
+            _route("<int:row_id>/delete/", self.delete, _FORM),
+            _route("restore/<int:record_id>/", self.restore, _PAGE),
+        ]
 
     def add(self, request: HttpRequest) -> HttpResponse:
         """The form to add a row; on POST add it."""
@@ -229,3 +247,9 @@ class TableEditor(Generic[RowT]):
         if self.reload_page and "and_reload" in request.POST:
             return redirect(self.reload_page)
         return self.to_list(row)
+
+
+def _route(address: str, view: Callable[..., HttpResponse], methods: Sequence[str]) -> URLPattern:
+    """A route named like its view, for these methods and for people who may edit tables."""
+    permitted = permission_required("efcp.administer", raise_exception=True)(view)
+    return path(address, require_http_methods(list(methods))(permitted), name=view.__name__)

@@ -95,10 +95,7 @@ def toy_list(request: HttpRequest) -> HttpResponse:
 
 toys = [
     path("", toy_list, name="list"),
-    path("add/", EDITOR.add),
-    path("<int:row_id>/edit/", EDITOR.edit),
-    path("<int:row_id>/delete/", EDITOR.delete),
-    path("check/", EDITOR.check, name="check"),
+    *EDITOR.urls(),
 ]
 urlpatterns = [path("toys/", include((toys, "toys"))), path("", include("efcp.urls"))]
 
