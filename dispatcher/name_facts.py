@@ -46,7 +46,6 @@ class NameFact:
     on_proxies: tuple[ProxyAddresses, ...]
     age: str
     moved_age: str
-    looked_up_age: str
 
     @property
     def resolves(self) -> bool:
@@ -140,6 +139,4 @@ def _fact(lookup: NameLookup, addresses: Sequence[Listed], now: datetime | None)
         ProxyAddresses(name, addresses_text(listed), has_moved(listed, lookup.addresses))
         for name, listed in addresses
     )
-    return NameFact(
-        lookup, on_proxies, age(lookup.outcome_since), age(lookup.moved_at), age(lookup.looked_up_at)
-    )
+    return NameFact(lookup, on_proxies, age(lookup.outcome_since), age(lookup.moved_at))

@@ -61,7 +61,6 @@ def test_a_proxy_without_reports_has_no_load() -> None:
 
 
 CHANGE = TableChange("^1$", "changed", ago(5), "mia")
-AGO = " min ago by its clock"
 NOT_RELOADED = "not reloaded since that change"
 
 

@@ -14,7 +14,6 @@ from efcp.proxies.memory import (
     MemoryDestination,
     MemoryList,
     Probes,
-    Snapshot,
     StoredDestination,
 )
 from efcp.proxies.reconcile import (
@@ -30,6 +29,7 @@ from efcp.proxies.reconcile import (
     read,
     reconcile,
 )
+from tests.factories import SnapshotFactory
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 STATES = ("active", "inactive", "probing")
@@ -87,7 +87,7 @@ class StoringPanel:
     ) -> Plan:
         """Read, reconcile and apply one answer that was asked for at `second`."""
         reports = None if flags is None else reported(flags, at(second))
-        snapshot = Snapshot(found, found.digest(), at(second), 0.01, reports)
+        snapshot = SnapshotFactory.build(memory=found, requested_at=at(second), reports=reports)
         answer = ProxyAnswer(snapshot, identity)
         reading = read(self.contact, answer, at(second) + timedelta(hours=1))
         plan = reconcile(reading, answer, StoredRows(self.rows, self.sets))
@@ -241,7 +241,7 @@ def test_a_report_contradicted_by_two_lists_is_dropped() -> None:
 def test_a_failed_probe_of_an_unmarked_destination_shows_that_all_are_probed() -> None:
     found = memory([(1, 0, 2)])
     reports = reported([(1, 0, False, PROBE_FAILED)], at(2))
-    answer = ProxyAnswer(Snapshot(found, found.digest(), at(2), 0.01, reports))
+    answer = ProxyAnswer(SnapshotFactory.build(memory=found, requested_at=at(2), reports=reports))
     reading = read(ContactState(), answer, at(2))
     assert reading.failed_probes == {(1, "sip:a")}
     for unmarked, is_known in ((frozenset(), False), (reading.failed_probes, True)):

@@ -22,7 +22,6 @@ from dispatcher.routing.selection import (
 )
 from tests.routing.proxies import gateways, memory
 
-HASHING = [0, 1, 2, 3, 5, 7]
 REQUEST = Request(
     request_uri="sip:100@pbx.test",
     from_uri="sip:alice@a.test",

@@ -16,7 +16,6 @@ URL = "mysql://proxy:secret@db.example.com/opensips"
 MODULES = "proto_udp tm sl rr signaling sipmsgops maxfwd db_mysql dispatcher dialplan cfgutils nathelper auth"
 NONE: tuple[str, ...] = ()
 ALL = VERSIONS
-LATER = ("3.6", "4.0")
 
 
 @dataclass(frozen=True)
