@@ -126,7 +126,7 @@ class DryRun:
 def try_input(dpid: int, text: str, unsaved: RuleRow | None = None, rule_id: int | None = None) -> DryRun:
     """Translate `text` as a proxy would after a reload of the table, now; with a rule that is not saved.
 
-    `unsaved` takes the place of the row `rule_id`, or stands behind the others. Raises TooManyRulesError.
+    `unsaved` replaces the row `rule_id`, or follows the others. Raises TooManyRulesError.
     """
     (result,) = try_inputs(dpid, [text], unsaved, rule_id)
     return result

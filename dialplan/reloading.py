@@ -83,8 +83,8 @@ class DialplanReload:
         shown = tuple(differing[:MAX_NOTES])
         if len(differing) > MAX_NOTES:
             shown += (f"{len(differing) - MAX_NOTES:,} more differ.",)
-        unasked = sum(each is None for each in answers)
-        problem = f"{unasked} of {len(answers)} test cases were not queried." if unasked else ""
+        unanswered = sum(each is None for each in answers)
+        problem = f"{unanswered} of {len(answers)} test cases were not queried." if unanswered else ""
         return ReadBack(len(differing), problem, shown)
 
     def _record(self, reply: ReloadReply[Any]) -> None:

@@ -1,7 +1,7 @@
 """What a reload would make of destinations whose names resolve otherwise now, or not at all.
 
 The addresses that a proxy lists are those of its last load; it knows by them who sends (ds_is_in_list). Calls
-and probes look the name up anew: seen on 3.4, 3.6 and 4.0, where a call to a name that is gone ends with 476
+and probes look it up again: observed on 3.4, 3.6 and 4.0, where a call to a name that is gone ends with 476
 while the destination stays active. The next reload drops it.
 """
 

@@ -55,11 +55,11 @@ def run_cases(
 
 @dataclass(frozen=True, slots=True)
 class CaseEffect:
-    """What each case gives after an edit that is not saved; `broken` and `mended` are ids of cases."""
+    """What each case gives after an edit that is not saved; `broken` and `fixed` are ids of cases."""
 
     checked: tuple[CheckedCase, ...]
     broken: frozenset[int]
-    mended: frozenset[int]
+    fixed: frozenset[int]
 
     @property
     def failing(self) -> int:
@@ -75,7 +75,7 @@ def effect_of(unsaved: RuleRow, stored: RuleRow | None = None) -> CaseEffect:
     cases = _cases_of_all({unsaved.dpid} | ({stored.dpid} if stored else set()))
     after = run_cases(cases, unsaved, stored.id if stored else None)
     before, then = passing(cases), frozenset(each.case.pk for each in after if each.passes)
-    return CaseEffect(after, broken=before - then, mended=then - before)
+    return CaseEffect(after, broken=before - then, fixed=then - before)
 
 
 def effect_of_deleting(stored: RuleRow) -> CaseEffect:
@@ -95,7 +95,7 @@ class CaseSnapshot:
         checked = run_cases(_cases_of_all(self.dpids))
         now = frozenset(each.case.pk for each in checked if each.passes)
         run = frozenset(each.case.pk for each in checked)
-        return CaseEffect(checked, broken=(self.passed & run) - now, mended=now - self.passed)
+        return CaseEffect(checked, broken=(self.passed & run) - now, fixed=now - self.passed)
 
 
 def case_snapshot(*dpids: int) -> CaseSnapshot:

@@ -84,7 +84,7 @@ class ProxyMemory:
     def reload(self, rows: Iterable[DestinationRow], *, inherit_state: bool = True) -> LoadedSets:
         """Load `rows` in place of the present sets.
 
-        Failure counts, hit counters and the last-used pointers start anew. With `inherit_state` a
+        Failure counts, hit counters and the last-used pointers are reset. With `inherit_state` a
         destination that was there before keeps its state, and so does its need to be saved. Raises
         LoadBrokenError, and then changes nothing.
         """

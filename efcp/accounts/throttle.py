@@ -23,7 +23,7 @@ from efcp.accounts.models import FailedLogins
 from efcp.proxies.locking import retried_on_lock
 
 FORGOTTEN_AFTER = timedelta(hours=24)
-"""A count without a failed login for so long starts anew."""
+"""A count is reset after so long without a failed login."""
 
 ACCOUNTS = 4096
 """Rows for names: names share them by a keyed digest, whether a user bears them or not, so

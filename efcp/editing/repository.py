@@ -21,7 +21,7 @@ def serialized_writes(table: str) -> Iterator[None]:
     """One transaction that may read and write `table` while no other writer of the panel does.
 
     OpenSIPS's tables have no unique key that could refuse the second of two equal rows. The lock is a row of
-    the panel's own (TableLock): it ends with the transaction, whatever becomes of the connection. Raises
+    the panel's own (TableLock): it ends with the transaction, even if the connection breaks. Raises
     TableBusyError where it can't be had.
     """
     with transaction.atomic():

@@ -43,7 +43,7 @@ class Column:
 
     A text goes through `clean` before it is stored, and is stored as `empty` where nothing is left. Each
     INSERT names the column if it is `inserted`, else only where its value is not 0 or empty. Each UPDATE is
-    guarded by the columns of the `identity` besides the changed ones. What `proxies_write` themselves is no
+    guarded by the columns of the `identity` besides the changed ones. Columns that `proxies_write` are no
     conflict when the row is deleted. The list's search looks at what is `searched`. `mask` replaces a secret
     part wherever the value is shown.
     """

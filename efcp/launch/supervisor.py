@@ -122,7 +122,7 @@ def say(text: str) -> None:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except OSError:
-        # The panel goes on without a reader. A child's output has to be read, or the child would block.
+        # The panel goes on without a terminal. A child's output has to be read, or the child would block.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

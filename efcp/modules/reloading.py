@@ -71,10 +71,10 @@ def reload_and_read_back(target: Target, command: ReloadCommand[T]) -> ReloadRep
     """Ask for the reports, send the reload once, then ask the question and for the reports again."""
     started_at = datetime.now(UTC)
     if isinstance(target.endpoint, NotSentError):
-        unasked: Answer[T] = Answer(target.proxy, target.endpoint, started_at, 0.0)
+        unsent: Answer[T] = Answer(target.proxy, target.endpoint, started_at, 0.0)
         problem = str(target.endpoint)
         return ReloadReply(
-            target, ReloadOutcome.NOT_REACHED, problem, started_at, None, unasked, ReloadReports()
+            target, ReloadOutcome.NOT_REACHED, problem, started_at, None, unsent, ReloadReports()
         )
     client = MiClient(target.endpoint, timeout=READ_BACK_LIMIT_S)
     before = load_reports_of(client, command.module, command.partition)

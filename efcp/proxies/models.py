@@ -102,8 +102,8 @@ class ProxyContact(models.Model):
     was the last answer of all.
     Of its probes, since its start: `probes_reported_at` is the last one that a report shows, `probes_read_at`
     how far these were read; `probes_all` where a report shows that it probes what is not marked for it.
-    `modes_digest` are the loaded rows whose probe modes stand beside its destinations, empty to have them
-    written anew.
+    `modes_digest` is that of the loaded rows whose probe modes are stored with its destinations, empty to
+    have them written again.
     `interval_s` is the pace at which the watcher asks this proxy. `known_since` is the first good answer.
     `flags_cursor` and `loads_cursor` are how far the proxy's reports were read, in its answer to the
     request of `reports_requested_at`; `late_reports` are read ones that no list has shown yet.

@@ -279,7 +279,7 @@ class Plan:
 
     `rows` is None where the list is the stored one; `first_hits` is whether the counters are due.
     With `started_at` the proxy started since: no state is older, those of `flagged_since` no older than that,
-    and what was known of probes is forgotten. `reloaded`: what is always probed has to be learnt anew.
+    and what was known of probes is forgotten. `reloaded`: what is always probed has to be learnt again.
     """
 
     outcome: StoreOutcome

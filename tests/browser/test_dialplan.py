@@ -1,4 +1,4 @@
-"""A rule is added in a browser, broken and mended; an input is tried while it is typed."""
+"""A rule is added in a browser, broken and fixed; an input is translated while it is typed."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def panel() -> Iterator[Panel]:
 
 
 @pytest.mark.browser
-def test_a_rule_is_broken_mended_run_and_added(panel: Panel, browser: Browser) -> None:
+def test_a_rule_is_broken_fixed_run_and_added(panel: Panel, browser: Browser) -> None:
     sign_in(panel, browser)
     browser.see(panel.url("system/dialplan/add/"))
     browser.type("match_exp", "^7([0-9]+")
@@ -62,7 +62,7 @@ def test_a_rule_is_moved_before_another(panel: Panel, browser: Browser) -> None:
 
 
 @pytest.mark.browser
-def test_a_saved_case_goes_red_when_a_rule_breaks_it_and_green_when_it_is_mended(
+def test_a_saved_case_goes_red_when_a_rule_breaks_it_and_green_when_it_is_fixed(
     panel: Panel, browser: Browser
 ) -> None:
     sign_in(panel, browser)

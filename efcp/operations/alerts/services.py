@@ -46,7 +46,7 @@ def save(
 ) -> NotificationRule:
     """Add a rule, or change one.
 
-    Where it is new, turned on again or looks after others than before, it starts anew with outages
+    Where it is new, enabled again or covers other destinations than before, it starts with outages
     that begin from then on. `original` is the edit token of the form that changes one. Raises
     NotificationRuleGoneError or StaleFormError.
     """

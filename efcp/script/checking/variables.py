@@ -234,10 +234,10 @@ def _unknown(overview: Overview, found: Reference, route: RouteBlock | None) -> 
         return "variable-without-module", text
     if overview.loads_undescribed:
         return None
-    return "variable-unknown", _nobody_knows(overview, found)
+    return "variable-unknown", _is_unknown(overview, found)
 
 
-def _nobody_knows(overview: Overview, found: Reference) -> str:
+def _is_unknown(overview: Overview, found: Reference) -> str:
     knowledge = overview.knowledge
     if not found.name:
         return f"A $ stands for a variable, and none follows: {_STOPS}. Write $$ for the sign itself."
