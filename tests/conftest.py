@@ -110,8 +110,14 @@ def _quick_passwords_and_plain_static_files(settings: Settings) -> None:
     settings.STORAGES = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 
 
+MakeUser = Callable[..., User]
+ClientAs = Callable[[Role | None], Client]
+AddRow = Callable[..., int]
+AddRule = Callable[..., int]
+
+
 @pytest.fixture
-def make_user(db: None) -> Callable[..., User]:
+def make_user(db: None) -> MakeUser:
     """Return a function that stores a user of a role and returns it; the password is `long-enough-1`."""
 
     def make(role: Role, username: str | None = None) -> User:
@@ -121,7 +127,7 @@ def make_user(db: None) -> Callable[..., User]:
 
 
 @pytest.fixture
-def client_as(make_user: Callable[..., User]) -> Callable[[Role | None], Client]:
+def client_as(make_user: MakeUser) -> ClientAs:
     """Return a function that gives a client signed in as a new user of the role, or anonymous for None."""
 
     def make(role: Role | None) -> Client:
@@ -131,6 +137,24 @@ def client_as(make_user: Callable[..., User]) -> Callable[[Role | None], Client]
         return client
 
     return make
+
+
+@pytest.fixture
+def viewer(client_as: ClientAs) -> Client:
+    """A client signed in as a viewer."""
+    return client_as(Role.VIEWER)
+
+
+@pytest.fixture
+def operator(client_as: ClientAs) -> Client:
+    """A client signed in as an operator."""
+    return client_as(Role.OPERATOR)
+
+
+@pytest.fixture
+def administrator(client_as: ClientAs) -> Client:
+    """A client signed in as an administrator."""
+    return client_as(Role.ADMINISTRATOR)
 
 
 @pytest.fixture

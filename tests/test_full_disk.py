@@ -3,7 +3,7 @@
 SQLite itself is made to refuse another page, between the statement of the row and that of its audit record.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.operations.alerts.models import NotificationRule
 from efcp.proxies.models import Proxy
+from tests.conftest import ClientAs
 from tests.test_stale_forms import (
     GUARDED,
     NEW_PASSWORD,
@@ -71,7 +72,7 @@ def _fill(length: int) -> None:
 
 
 @pytest.fixture
-def administrator(transactional_db: None, client_as: Callable[[Role | None], Client]) -> Client:
+def administrator(transactional_db: None, client_as: ClientAs) -> Client:
     Destination.objects.all().delete()
     Rule.objects.all().delete()
     client = client_as(Role.ADMINISTRATOR)

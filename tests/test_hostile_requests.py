@@ -1,7 +1,7 @@
 """Whatever is sent to whichever page, it answers: no request ends in a server error."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from django.apps import apps
@@ -16,6 +16,7 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.models import FailedLogins
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
+from tests.conftest import ClientAs
 
 REQUESTS_OF_A_PAGE = 12
 SOMEBODY = Actor("somebody")
@@ -113,7 +114,7 @@ def _no_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def administrator(client_as: Callable[[Role | None], Client]) -> Client:
+def administrator(client_as: ClientAs) -> Client:
     """Who may do everything, with a destination and two rules there."""
     destinations.add(DestinationRow(setid=1, destination="sip:10.0.0.1:5060"), SOMEBODY)
     for number in range(2):

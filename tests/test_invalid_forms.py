@@ -12,11 +12,6 @@ from efcp.accounts.roles import Role
 TOO_LONG = "x" * 5_000
 
 
-@pytest.fixture
-def administrator(client_as: Callable[[Role | None], Client]) -> Client:
-    return client_as(Role.ADMINISTRATOR)
-
-
 @pytest.mark.parametrize(
     ("page", "args", "posted"),
     [

@@ -36,6 +36,7 @@ from efcp.operations.alerts.models import Channel, NotificationRule
 from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy
 from efcp.preview.models import DialplanTarget
 from efcp.proxies.models import Proxy
+from tests.conftest import ClientAs
 from tests.factories import ProxyFactory
 from tests.test_hostile_requests import ADDRESSES
 
@@ -276,7 +277,7 @@ CHANGE_NOTHING = {
 
 
 @pytest.fixture
-def administrator(client_as: Callable[[Role | None], Client]) -> Client:
+def administrator(client_as: ClientAs) -> Client:
     Destination.objects.all().delete()
     Rule.objects.all().delete()
     return client_as(Role.ADMINISTRATOR)

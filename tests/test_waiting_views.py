@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from django.http import HttpRequest, HttpResponse
@@ -31,6 +31,7 @@ from efcp.proxies.shared_questions import (
     is_open,
     waits_for_others,
 )
+from tests.conftest import ClientAs
 from tests.factories import ProxyFactory
 from tests.sandbox.fixtures import opensips_tables, wait_until
 from tests.test_hostile_requests import ADDRESSES
@@ -90,7 +91,7 @@ def connections_opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def administrator(opensips_tables: None, client_as: Callable[[Role | None], Client]) -> Client:
+def administrator(opensips_tables: None, client_as: ClientAs) -> Client:
     """Who may do everything, with one of each thing, and a proxy that refuses connections."""
     Proxy.objects.all().delete()
     ProxyFactory.create(pk=1, name="edge")

@@ -13,8 +13,7 @@ from efcp.accounts.roles import Role
 from efcp.accounts.services import create_first_administrator, first_password_is_unchanged
 from efcp.audit.models import AuditRecord
 from tests.accounts.conftest import PASSWORD, Try
-
-MakeUser = Callable[..., User]
+from tests.conftest import MakeUser
 
 
 @pytest.mark.django_db

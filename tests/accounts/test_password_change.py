@@ -10,10 +10,10 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.selectors import changed_columns
 from tests.accounts.conftest import PASSWORD, SIGN_IN, Try
+from tests.conftest import ClientAs, MakeUser
 
 PAGE = "/cp/accounts/password/"
 NEW = "three green kettles"
-MakeUser = Callable[..., User]
 
 
 def change(client: Client, new: str = NEW, repeated: str | None = None, current: str = PASSWORD) -> str:

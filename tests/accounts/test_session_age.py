@@ -1,7 +1,6 @@
 """How long a session lives, and what a request costs for it."""
 
 import time
-from collections.abc import Callable
 
 import pytest
 from django.test import Client
@@ -10,8 +9,8 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 from efcp.accounts import session_store
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+from tests.conftest import ClientAs
 
-ClientAs = Callable[[Role | None], Client]
 PAGE = "/cp/accounts/password/"
 
 

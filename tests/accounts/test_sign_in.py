@@ -12,8 +12,7 @@ from efcp.accounts.roles import Role
 from efcp.accounts.views import WRONG
 from efcp.audit.models import AuditRecord
 from tests.accounts.conftest import PASSWORD, SIGN_IN, Try
-
-MakeUser = Callable[..., User]
+from tests.conftest import ClientAs, MakeUser
 
 
 def test_the_page_is_reachable_by_anybody(client: Client, db: None) -> None:
@@ -134,7 +133,7 @@ def test_the_next_page_in_the_address_is_carried_by_the_form(client: Client, db:
     assert 'name="next" value="/cp/audit/?q=a&amp;kind=b"' in page
 
 
-def test_who_is_signed_in_is_led_on_from_the_sign_in_page(client_as: Callable[[Role | None], Client]) -> None:
+def test_who_is_signed_in_is_led_on_from_the_sign_in_page(client_as: ClientAs) -> None:
     response = client_as(Role.VIEWER).get(SIGN_IN, {"next": "/cp/audit/"})
 
     assert (response.status_code, response.headers["Location"]) == (302, "/cp/audit/")
@@ -176,9 +175,7 @@ def test_signing_in_and_out_is_recorded_with_the_address(
     ]
 
 
-def test_signing_out_ends_the_session(
-    client_as: Callable[[Role | None], Client], is_signed_in: Callable[[Client], bool]
-) -> None:
+def test_signing_out_ends_the_session(client_as: ClientAs, is_signed_in: Callable[[Client], bool]) -> None:
     client = client_as(Role.VIEWER)
 
     response = client.post("/cp/accounts/sign-out/")
@@ -192,7 +189,7 @@ def test_signing_out_twice_is_no_error(client: Client, db: None) -> None:
 
 
 def test_following_a_link_never_signs_out(
-    client_as: Callable[[Role | None], Client], is_signed_in: Callable[[Client], bool]
+    client_as: ClientAs, is_signed_in: Callable[[Client], bool]
 ) -> None:
     client = client_as(Role.VIEWER)
 

@@ -18,6 +18,7 @@ from efcp.audit.services import Actor
 from efcp.clock import moment_text
 from efcp.operations.maintenance.models import Maintenance
 from tests.accounts.conftest import PASSWORD, Try
+from tests.conftest import ClientAs
 from tests.factories import ProxyFactory
 
 ZONE = "/cp/accounts/time-zone/"
@@ -39,7 +40,7 @@ def test_a_time_is_shown_with_its_zone(zone: str, text: str) -> None:
         assert moment_text(datetime(2026, 7, 1, 12, tzinfo=UTC)) == text
 
 
-def test_without_a_known_zone_times_are_in_utc(client_as: Callable[[Role | None], Client]) -> None:
+def test_without_a_known_zone_times_are_in_utc(client_as: ClientAs) -> None:
     client = client_as(Role.VIEWER)
     assert "Time zone: UTC" in client.get(ZONE).content.decode()
     User.objects.update(time_zone="Mars/Olympus")
@@ -56,7 +57,7 @@ def test_the_browser_sends_its_zone_with_the_sign_in(make_user: Callable[..., Us
     assert "Time zone: Asia/Tokyo (JST)" in client.get(ZONE).content.decode()
 
 
-def test_the_browser_may_move_to_another_zone(client_as: Callable[[Role | None], Client]) -> None:
+def test_the_browser_may_move_to_another_zone(client_as: ClientAs) -> None:
     client = client_as(Role.VIEWER)
     for sent, kept in (
         ("Asia/Tokyo", "Asia/Tokyo"),
@@ -69,7 +70,7 @@ def test_the_browser_may_move_to_another_zone(client_as: Callable[[Role | None],
     assert client.get(BROWSER).status_code == 405
 
 
-def test_a_chosen_zone_stays_and_is_recorded(client_as: Callable[[Role | None], Client]) -> None:
+def test_a_chosen_zone_stays_and_is_recorded(client_as: ClientAs) -> None:
     client = client_as(Role.VIEWER)
     client.post(ZONE, {"time_zone": "America/New_York"})
     client.post(BROWSER, {"time_zone": "Asia/Tokyo"})
@@ -82,7 +83,7 @@ def test_a_chosen_zone_stays_and_is_recorded(client_as: Callable[[Role | None], 
     assert User.objects.get().time_zone == "Asia/Tokyo"
 
 
-def test_a_zone_that_is_none_can_not_be_chosen(client_as: Callable[[Role | None], Client]) -> None:
+def test_a_zone_that_is_none_can_not_be_chosen(client_as: ClientAs) -> None:
     client = client_as(Role.VIEWER)
     assert "Select a valid choice" in client.post(ZONE, {"time_zone": "Mars/Olympus"}).content.decode()
     assert User.objects.get().time_zone == ""
@@ -93,9 +94,7 @@ def test_anonymous_users_send_no_zone(try_sign_in: Try) -> None:
 
 
 @pytest.mark.parametrize("zone", ["America/Phoenix", "Asia/Kolkata", "UTC"])
-def test_a_maintenance_is_typed_and_shown_on_one_clock(
-    client_as: Callable[[Role | None], Client], zone: str
-) -> None:
+def test_a_maintenance_is_typed_and_shown_on_one_clock(client_as: ClientAs, zone: str) -> None:
     client = client_as(Role.OPERATOR)
     time_zones.follow_browser(User.objects.get(), zone)
     proxy = ProxyFactory.create(name="edge-1", mi_url="http://127.0.0.1:1/mi")
@@ -124,7 +123,7 @@ def test_a_maintenance_is_typed_and_shown_on_one_clock(
 
 
 def test_a_time_that_the_clock_skips_or_has_twice_is_refused(
-    client_as: Callable[[Role | None], Client],
+    client_as: ClientAs,
 ) -> None:
     client = client_as(Role.OPERATOR)
     time_zones.follow_browser(User.objects.get(), "Europe/Berlin")

@@ -11,6 +11,7 @@ from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.selectors import changed_columns
+from tests.conftest import ClientAs, MakeUser
 from tests.tokens import fresh
 
 USERS = "/cp/accounts/users/"
@@ -21,20 +22,12 @@ HOSTILE = [
     "{{ user.password }}",
     "a'; DROP TABLE--",
 ]
-MakeUser = Callable[..., User]
-ClientAs = Callable[[Role | None], Client]
 
 
 @pytest.fixture
 def bob(make_user: MakeUser) -> User:
     """A viewer called bob."""
     return make_user(Role.VIEWER, "bob")
-
-
-@pytest.fixture
-def administrator(client_as: ClientAs) -> Client:
-    """A browser in which an administrator has signed in."""
-    return client_as(Role.ADMINISTRATOR)
 
 
 def pages_about(user: User) -> list[str]:

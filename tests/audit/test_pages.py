@@ -1,7 +1,6 @@
 """The pages that tell who changed what."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,10 +12,10 @@ from efcp.accounts.roles import Role
 from efcp.audit import selectors
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor, Subject, record
+from tests.conftest import ClientAs
 
 LIST = "/cp/audit/"
 HOSTILE = "<script>alert(1)</script>\"'{{ x }}"
-ClientAs = Callable[[Role | None], Client]
 
 
 def store(
@@ -25,12 +24,6 @@ def store(
     """Store one record."""
     actor = Actor(more.pop("actor", "ada"), more.pop("address", "192.0.2.1"))
     return record(actor, more.pop("action", "edit"), Subject(kind, subject_id, label), **more)
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    """A browser in which a viewer has signed in."""
-    return client_as(Role.VIEWER)
 
 
 def shown(client: Client, **parameters: Any) -> list[int]:

@@ -16,8 +16,8 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.database.failures import DatabaseFailure
 from efcp.editing.models import TableLock
+from tests.conftest import ClientAs
 
-ClientAs = Callable[[Role | None], Client]
 NEW = {
     "setid": "1",
     "destination": "sip:10.0.0.1",

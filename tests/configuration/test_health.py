@@ -12,8 +12,7 @@ from pytest_django.fixtures import Settings
 from dispatcher.models import Destination
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
-
-ClientAs = Callable[[Role | None], Client]
+from tests.conftest import ClientAs
 
 NEW = {
     "setid": "3",

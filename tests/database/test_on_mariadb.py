@@ -3,13 +3,12 @@
 import os
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.urls import reverse
 
 from dialplan.table import DIALPLAN
@@ -17,12 +16,12 @@ from dispatcher.models import Destination
 from dispatcher.table import DISPATCHER
 from efcp.accounts.roles import Role
 from efcp.database.opensips import adopt_or_create
+from tests.conftest import ClientAs
 from tests.database import releases
 from tests.database.conftest import Schema, mysql_url
 
 pytestmark = pytest.mark.mariadb
 
-ClientAs = Callable[[Role | None], Client]
 COLUMNS = (
     "SELECT column_name, column_type, is_nullable, column_default, extra FROM information_schema.columns"
     " WHERE table_schema = DATABASE() AND table_name = %s ORDER BY ordinal_position"

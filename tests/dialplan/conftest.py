@@ -1,16 +1,11 @@
 """Rules of the table, and who looks at them."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.test import Client
 
-from efcp.accounts.roles import Role
+from tests.conftest import AddRule
 from tests.factories import RuleFactory
-
-ClientAs = Callable[[Role | None], Client]
-AddRule = Callable[..., int]
 
 
 @pytest.fixture
@@ -21,12 +16,6 @@ def add_rule(db: None) -> AddRule:
         return RuleFactory.create(dpid=dpid, match_exp=match_exp, **columns).pk
 
     return add
-
-
-@pytest.fixture
-def administrator(client_as: ClientAs) -> Client:
-    """Who may write rules."""
-    return client_as(Role.ADMINISTRATOR)
 
 
 def typed(**more: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dialplan.dry_run import DryRun, try_input
 from efcp.audit.services import Actor, Subject, record
 from efcp.mi import IdentifierReports
 from efcp.mi.replies import LoadCount, StatusReport
-from tests.dialplan.conftest import AddRule
+from tests.conftest import AddRule
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 THREE = LoadCount(3, 0)

@@ -18,7 +18,7 @@ from efcp.proxies.load_reports import LoadReports, PanelLoad
 from efcp.proxies.loads import record_panel_load
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
-from tests.dialplan.conftest import AddRule
+from tests.conftest import AddRule
 from tests.dispatcher.conftest import make_proxy
 from tests.factories import store_load_reports
 

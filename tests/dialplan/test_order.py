@@ -10,7 +10,7 @@ from dialplan.models import Rule
 from dialplan.order import MAX_PRIORITY, NoRoomError, Placed, moved
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
-from tests.dialplan.conftest import AddRule, ClientAs
+from tests.conftest import AddRule, ClientAs
 from tests.tokens import fresh
 
 

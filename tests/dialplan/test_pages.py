@@ -15,7 +15,8 @@ from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
-from tests.dialplan.conftest import AddRule, ClientAs, typed
+from tests.conftest import AddRule, ClientAs
+from tests.dialplan.conftest import typed
 from tests.tokens import fresh
 
 

@@ -13,7 +13,7 @@ from dialplan.translation.rules import RuleRow
 from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.proxies.models import Proxy, SharedAnswer
-from tests.dialplan.conftest import AddRule, ClientAs
+from tests.conftest import AddRule, ClientAs
 from tests.factories import ProxyFactory
 from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox, wait_until
 

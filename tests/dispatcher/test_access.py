@@ -1,7 +1,5 @@
 """Who may do what: each page for anonymous, viewer, operator and administrator."""
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -9,10 +7,8 @@ from django.urls import reverse
 from dispatcher.models import Destination, DestinationSet
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
+from tests.conftest import AddRow, ClientAs
 from tests.tokens import fresh
-
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
 
 NEW = {
     "setid": "3",

@@ -1,7 +1,6 @@
 """Adding, editing, cloning, deleting and restoring in the browser's terms."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 
@@ -14,13 +13,10 @@ from dispatcher.environment import form_environment
 from dispatcher.forms import DestinationForm
 from dispatcher.models import Destination
 from efcp.accounts.models import User
-from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.proxies.models import Proxy
+from tests.conftest import AddRow
 from tests.dispatcher.conftest import hold
-
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
 
 NEW = {
     "setid": "3",
@@ -33,11 +29,6 @@ NEW = {
     "description": "",
     "priority": "0",
 }
-
-
-@pytest.fixture
-def administrator(client_as: ClientAs) -> Client:
-    return client_as(Role.ADMINISTRATOR)
 
 
 def form_of(client: Client, url: str) -> dict[str, str]:

@@ -1,15 +1,15 @@
 """The index that is suggested, and made only when it is asked for."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from django.test import Client
 from django.urls import reverse
 
 from dispatcher import indexes
 from efcp.accounts.roles import Role
+from tests.conftest import ClientAs
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def without_index(transactional_db: None) -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_index")
 def test_the_index_is_suggested_for_a_large_table_until_it_exists(
-    client_as: Callable[[Role | None], Client], monkeypatch: pytest.MonkeyPatch
+    client_as: ClientAs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(indexes, "PAYS_FROM_ROWS", 0)
     administrator = client_as(Role.ADMINISTRATOR)

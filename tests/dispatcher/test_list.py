@@ -1,6 +1,5 @@
 """The list page: what it shows, filters, sorts, and what it costs."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -16,19 +15,12 @@ from dispatcher.models import Destination
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, TryOutcome
+from tests.conftest import AddRow, ClientAs
 from tests.dispatcher.conftest import SOMEBODY, hold, make_proxy
 from tests.factories import ProxyFactory
 
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
-
 HOSTILE = "<script>alert(1)</script>\"'&{{7*7}}{% x %}"
 MOST_QUERIES = 10
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    return client_as(Role.VIEWER)
 
 
 def shown(client: Client, query: str = "") -> str:

@@ -1,8 +1,5 @@
 """What a set loses with a destination: shown for the proxy where it is worst, by name."""
 
-from collections.abc import Callable
-
-from django.test import Client
 from django.urls import reverse
 
 from dispatcher.environment import set_of_row
@@ -11,10 +8,8 @@ from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.proxies.models import Proxy
+from tests.conftest import AddRow, ClientAs
 from tests.dispatcher.conftest import hold, make_proxy
-
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
 
 
 def test_the_worst_proxy_counts_and_is_named(client_as: ClientAs, add_row: AddRow, proxy: Proxy) -> None:

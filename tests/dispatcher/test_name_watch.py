@@ -1,6 +1,5 @@
 """The leading watcher's look-ups of names: what is stored, when, and how much of it."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,9 +7,9 @@ import pytest
 from dispatcher import name_watch
 from dispatcher.models import Destination, NameLookup, NameOutcome
 from dispatcher.name_watch import carry_out
+from tests.conftest import AddRow
 from tests.dns_server import NameServer
 
-AddRow = Callable[..., int]
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 URI = "sip:GW.example.test:5060"
 

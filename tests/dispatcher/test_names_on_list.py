@@ -1,7 +1,6 @@
 """Rows that no load takes, and names that do not resolve or moved: what the list and the forms say."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
 
@@ -19,20 +18,13 @@ from dispatcher.models import Destination, NameLookup
 from dispatcher.name_watch import carry_out
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.selectors import DestinationQuery
-from efcp.accounts.roles import Role
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
+from tests.conftest import AddRow
 from tests.dispatcher.conftest import hold
 from tests.dns_server import NameServer
 
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
 URI = "sip:gw.example.test:5060"
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    return client_as(Role.VIEWER)
 
 
 def lines() -> dict[str, RowView]:

@@ -1,6 +1,5 @@
 """Writes to the table: what is named, what is guarded, what the audit keeps."""
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -14,9 +13,8 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.audit.models import AuditRecord
 from efcp.editing import repository
 from efcp.editing.repository import RowChangedError, RowGoneError
+from tests.conftest import AddRow
 from tests.dispatcher.conftest import SOMEBODY
-
-AddRow = Callable[..., int]
 
 
 def stored(row_id: int) -> DestinationRow:

@@ -1,7 +1,7 @@
 """The table editor with a third table: what a module writes for a list, add, edit and delete."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -22,6 +22,7 @@ from efcp.editing.listing import RowQuery, matching_rows, rows_of_page
 from efcp.editing.repository import Repository
 from efcp.editing.table import Column, Table
 from efcp.editing.views import TableEditor
+from tests.conftest import ClientAs
 
 
 class Toy(models.Model):
@@ -111,7 +112,7 @@ def table(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
 
 
 @pytest.fixture
-def editor(table: None, client_as: Callable[[Role | None], Client], settings: Settings) -> Client:
+def editor(table: None, client_as: ClientAs, settings: Settings) -> Client:
     settings.ROOT_URLCONF = __name__
     return client_as(Role.ADMINISTRATOR)
 

@@ -141,3 +141,7 @@ def _receive(connection: socket.socket) -> bytes:
     if not data:
         raise ConnectionResetError("The client closed before its request was complete.")
     return data
+
+
+Serve = Callable[[Play], MisbehavingServer]
+"""What the fixture `serve` returns: it starts a server that plays one connection."""

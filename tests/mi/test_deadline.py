@@ -2,14 +2,12 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from efcp.mi import Endpoint, MiClient, Stage, TooSlowError, UnreachableError
-from tests.mi.misbehaving import GIVE_UP_S, MisbehavingServer, Peer, Play
-
-Serve = Callable[[Play], MisbehavingServer]
+from tests.mi.misbehaving import GIVE_UP_S, Peer, Play, Serve
 
 LIMIT_S = 0.3
 

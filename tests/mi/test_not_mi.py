@@ -3,7 +3,6 @@
 import gzip
 import socket
 import struct
-from collections.abc import Callable
 
 import pytest
 
@@ -16,9 +15,7 @@ from efcp.mi import (
     UnfinishedReplyError,
     UnreachableError,
 )
-from tests.mi.misbehaving import GIVE_UP_S, MisbehavingServer, Peer, Play
-
-Serve = Callable[[Play], MisbehavingServer]
+from tests.mi.misbehaving import GIVE_UP_S, MisbehavingServer, Peer, Play, Serve
 
 MEBIBYTE = b" " * 2**20
 CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -8,7 +8,7 @@ import pytest
 from efcp.mi import Endpoint, MiClient
 from efcp.mi.endpoint import ANYWHERE, Reach
 from efcp.mi.errors import Obstacle, UnreachableError
-from tests.mi.test_not_mi import Serve
+from tests.mi.misbehaving import Serve
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,9 @@
 """What the client sends."""
 
-from collections.abc import Callable
-
 import pytest
 
 from efcp.mi import Endpoint, ListedState, MiClient
-from tests.mi.misbehaving import MisbehavingServer, Peer, Play
-
-Serve = Callable[[Play], MisbehavingServer]
+from tests.mi.misbehaving import MisbehavingServer, Peer, Serve
 
 
 def ok(peer: Peer) -> None:

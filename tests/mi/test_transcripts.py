@@ -1,7 +1,7 @@
 """Every recorded reply of 3.4, 3.6 and 4.0 is understood."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,10 +32,8 @@ from efcp.mi.replies import (
     parse_uptime,
     parse_version,
 )
-from tests.mi.misbehaving import MisbehavingServer, Peer, Play
+from tests.mi.misbehaving import Peer, Play, Serve
 from tests.mi.recorded import MI, VERSIONS, exchanges, load, results
-
-Serve = Callable[[Play], MisbehavingServer]
 
 
 def given(result: object) -> Reply:

@@ -25,8 +25,9 @@ from efcp.operations.reloads.services import ReloadRequest
 from efcp.proxies import load_reports
 from efcp.proxies.fan_out import Target
 from efcp.proxies.models import Proxy
+from tests.conftest import ClientAs
 from tests.lint import module_comparisons, module_comparisons_in_template
-from tests.operations.conftest import SOMEBODY, ClientAs
+from tests.operations.conftest import SOMEBODY
 from tests.operations.fake_proxy import FakeProxy
 
 NAME = "load_balancer"

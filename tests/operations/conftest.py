@@ -5,21 +5,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.test import Client
 from django.utils import timezone
 
 from dispatcher import services
 from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
-from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.operations.reloads.models import ReloadRun
 from efcp.proxies.models import Proxy, WatcherHeartbeat
 from tests.factories import ReloadResultFactory
 from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
-
-ClientAs = Callable[[Role | None], Client]
 
 URI = "sip:10.0.0.1:5060"
 SOMEBODY = Actor("somebody", "192.0.2.7")
@@ -72,12 +68,6 @@ def proxy(edge: FakeProxy) -> Proxy:
     """The row of a proxy that holds URI in set 1, and the panel knows it."""
     edge.sets, edge.table = {1: [listed(URI)]}, {1: [URI]}
     return edge.remembered(edge.row())
-
-
-@pytest.fixture
-def operator(client_as: ClientAs) -> Client:
-    """A client signed in as an operator."""
-    return client_as(Role.OPERATOR)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,3 +115,7 @@ class FakeProxy(FakeMi):
         if params.get("group") == "dialplan":
             return []
         return self.load_reports[-20:]
+
+
+Play = Callable[..., FakeProxy]
+"""What the fixture `play` returns: it starts a fake proxy."""

@@ -21,19 +21,15 @@ from efcp.operations.home.selectors import Home
 from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy, Phase
 from efcp.operations.reloads.models import ReloadResult, ReloadRun
 from efcp.proxies.models import Proxy, ProxyContact, StateChange, TryOutcome, WatcherHeartbeat
+from tests.conftest import ClientAs
 from tests.factories import ProxyFactory, ReloadResultFactory, ReloadRunFactory
-from tests.operations.conftest import SOMEBODY, URI, ClientAs
+from tests.operations.conftest import SOMEBODY, URI
 from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
 OTHER = "sip:10.0.0.2:5060"
 HOME = "/cp/"
 FRAGMENT = {"HX-Request": "true", "HX-Target": "now"}
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    return client_as(Role.VIEWER)
 
 
 def hold(edge: FakeProxy, name: str = "edge-1", **states: str) -> Proxy:

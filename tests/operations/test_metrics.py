@@ -19,12 +19,12 @@ from efcp.operations import metrics
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact
 from efcp.proxies.selectors import watched_proxies
+from tests.conftest import ClientAs
 from tests.factories import ReloadResultFactory, ReloadRunFactory
-from tests.operations.conftest import URI, ClientAs
-from tests.operations.fake_proxy import FakeProxy
+from tests.operations.conftest import URI
+from tests.operations.fake_proxy import Play
 from tests.proxies.mi_server import listed
 
-Play = Callable[..., FakeProxy]
 Samples = dict[str, dict[tuple[str, ...], float]]
 
 LABELS = (

@@ -12,8 +12,9 @@ from django.utils import timezone
 from efcp.accounts.roles import Role
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange
 from efcp.proxies.watch import Watcher
+from tests.conftest import ClientAs
 from tests.factories import ProxyFactory
-from tests.operations.conftest import URI, ClientAs
+from tests.operations.conftest import URI
 from tests.proxies.mi_server import FakeMi, listed
 
 FAR = int(datetime(9998, 1, 1, tzinfo=UTC).timestamp())

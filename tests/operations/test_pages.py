@@ -15,12 +15,10 @@ from efcp.audit.models import AuditRecord
 from efcp.operations.reloads.models import ReloadResult, ReloadRun
 from efcp.operations.states.models import StateResult, StateRun
 from efcp.proxies.models import KnownDestination, KnownState, Proxy
+from tests.conftest import AddRow, ClientAs
 from tests.factories import ProxyFactory
 from tests.operations.fake_proxy import FakeProxy
 from tests.operations.forms import sent
-
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
 
 URI = "sip:10.0.0.1:5060"
 HOSTILE = "<script>alert('x')</script>{{ 7|add:1 }}"

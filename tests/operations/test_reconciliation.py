@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,11 +18,10 @@ from efcp.operations.runs import is_gone, this_process
 from efcp.operations.states import results
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, ProxyLoad
+from tests.conftest import AddRow
 from tests.dispatcher.conftest import hold, make_proxy
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import URI
-
-AddRow = Callable[..., int]
 
 
 @pytest.fixture

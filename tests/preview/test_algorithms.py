@@ -1,6 +1,5 @@
 """The same calls under each algorithm and under load_balancer."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,7 @@ from dispatcher.models import Destination
 from efcp.accounts.roles import Role
 from efcp.preview.algorithms.comparison import LOAD_BALANCER, AlgorithmComparison, balanced, evenness
 from efcp.preview.algorithms.traffic import MAX_CALLS, Traffic, generated_traffic, parse_traffic
-
-ClientAs = Callable[[Role | None], Client]
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    """Who may only look."""
-    return client_as(Role.VIEWER)
+from tests.conftest import ClientAs
 
 
 def traffic(*calls: tuple[float, float]) -> Traffic:

@@ -1,6 +1,5 @@
 """Many numbers through a dialplan: the report is what one translation after the other gives."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,16 +15,10 @@ from efcp.jobs.job_types import JobError, Progress
 from efcp.jobs.models import JobOutcome, JobRun
 from efcp.preview.bulk_translation.job import number_in, translate_numbers
 from efcp.preview.models import CallLog
+from tests.conftest import ClientAs
 from tests.preview.logs import as_parquet, uploaded
 
-ClientAs = Callable[[Role | None], Client]
 LOG = "time,number\n1,0301\n2,0302\n3,112\n4,sip:0303@example.org\n5,112\n6\n7,\n"
-
-
-@pytest.fixture
-def operator(client_as: ClientAs) -> Client:
-    """Who may ask."""
-    return client_as(Role.OPERATOR)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The preview of one call: exact, explained, and clear about what it can't do."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,11 +15,9 @@ from efcp.preview.sources import NO_WEIGHTS
 from efcp.proxies.memory import Snapshot
 from efcp.proxies.reconcile import ProxyAnswer
 from efcp.proxies.visits import visit
-from tests.operations.fake_proxy import FakeProxy
+from tests.conftest import ClientAs
+from tests.operations.fake_proxy import Play
 from tests.proxies.mi_server import listed
-
-ClientAs = Callable[[Role | None], Client]
-Play = Callable[..., FakeProxy]
 
 FIRST, SECOND = "sip:192.0.2.1:5060", "sip:192.0.2.2:5060"
 INVITE = """INVITE sip:+4930123@gw.example.org SIP/2.0
@@ -30,12 +27,6 @@ Call-ID: abc
 Proxy-Authorization: Digest username="ann", realm="x"
 
 """
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    """Who may only look."""
-    return client_as(Role.VIEWER)
 
 
 def rows(*uris: str, setid: int = 1, **columns: Any) -> None:

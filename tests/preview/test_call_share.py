@@ -1,6 +1,6 @@
 """The share of calls that a destination's page shows."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from django.test import Client
@@ -9,19 +9,11 @@ from django.urls import reverse
 from dispatcher.models import Destination
 from efcp.accounts.roles import Role
 from efcp.preview.call_share import MAX_SOURCES, CallShare
-from tests.operations.fake_proxy import FakeProxy
+from tests.conftest import ClientAs
+from tests.operations.fake_proxy import Play
 from tests.proxies.mi_server import listed
 
-ClientAs = Callable[[Role | None], Client]
-Play = Callable[..., FakeProxy]
-
 A, B, C = (f"sip:192.0.2.{number}:5060" for number in (1, 2, 3))
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    """Who may only look."""
-    return client_as(Role.VIEWER)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,12 +17,10 @@ from efcp.preview.distribution.question import COUNTABLE, SelectArguments
 from efcp.preview.sources import Source, SourceKind, sources
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
+from tests.conftest import AddRow, ClientAs
 from tests.dispatcher.conftest import add_row as add_row
 from tests.dispatcher.conftest import hold
 from tests.dispatcher.conftest import proxy as proxy
-
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
 
 TABLE = Source(SourceKind.TABLE, None)
 

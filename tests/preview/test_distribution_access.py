@@ -1,7 +1,5 @@
 """Call logs and counts: who may see and change what."""
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -11,9 +9,7 @@ from efcp.accounts.roles import Role
 from efcp.jobs.models import JobOutcome, JobRun
 from efcp.preview.distribution import services
 from efcp.preview.models import CallLog
-
-ClientAs = Callable[[Role | None], Client]
-
+from tests.conftest import ClientAs
 
 POSTS = (
     "preview:distribution-log-count",

@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from pyarrow import parquet
@@ -21,11 +20,9 @@ from efcp.jobs.models import JobOutcome, JobRun
 from efcp.preview.distribution import services
 from efcp.preview.distribution.counting import CountResult
 from efcp.preview.sources import Source, SourceKind, set_preview
+from tests.conftest import AddRow, ClientAs
 from tests.dispatcher.conftest import add_row as add_row
 from tests.preview.logs import as_parquet, counted, send, uploaded
-
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
 
 
 def test_a_csv_log_is_counted(client_as: ClientAs, add_row: AddRow) -> None:

@@ -1,6 +1,5 @@
 """Call logs: uploading and deleting them, and everything that is no log."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,9 +15,8 @@ from efcp.accounts.roles import Role
 from efcp.preview.distribution import services
 from efcp.preview.distribution.services import LogUploadHandler
 from efcp.preview.models import CallLog
+from tests.conftest import ClientAs
 from tests.preview.logs import CSV, send, uploaded
-
-ClientAs = Callable[[Role | None], Client]
 
 
 def test_an_upload_lies_under_a_name_of_its_own_and_shows_its_first_rows(

@@ -1,6 +1,5 @@
 """What a change would do, shown where it is made."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,20 +14,12 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.roles import Role
 from efcp.preview.impact.selectors import CALLS, ImpactReport, impact_of
 from efcp.proxies.models import Proxy
-from tests.operations.fake_proxy import FakeProxy
+from tests.conftest import ClientAs
+from tests.operations.fake_proxy import Play
 from tests.proxies.mi_server import listed
-
-ClientAs = Callable[[Role | None], Client]
-Play = Callable[..., FakeProxy]
 
 A, B, C = (f"sip:192.0.2.{number}:5060" for number in (1, 2, 3))
 ENVIRONMENT = Environment(resolve=lambda _host, _port, _transport: ("192.0.2.1",))
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    """Who may only look."""
-    return client_as(Role.VIEWER)
 
 
 def set_of(*members: tuple[str, int, int]) -> LiveSet:

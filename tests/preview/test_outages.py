@@ -1,21 +1,12 @@
 """The page on which an outage is played."""
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from efcp.accounts.roles import Role
 from efcp.preview.outages import OutageTimeline
-
-ClientAs = Callable[[Role | None], Client]
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    """Who may only look."""
-    return client_as(Role.VIEWER)
+from tests.conftest import ClientAs
 
 
 def simulated(client: Client, **question: str) -> OutageTimeline:

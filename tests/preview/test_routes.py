@@ -1,6 +1,5 @@
 """From a number to a destination: the guide's dialplan and set, dead ends, and who says where it leads."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,10 +15,10 @@ from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from efcp.preview.models import DialplanTarget
 from efcp.preview.routes.selectors import set_named_by
+from tests.conftest import ClientAs
 from tests.factories import ProxyFactory
 from tests.tokens import fresh
 
-ClientAs = Callable[[Role | None], Client]
 SOMEBODY = Actor("somebody")
 ROUTES = "preview:routes"
 
@@ -69,12 +68,6 @@ def map_to(client: Client, **more: Any) -> Any:
         "route": "to_media_vbb",
     }
     return client.post(reverse("preview:save-target"), mapping | more)
-
-
-@pytest.fixture
-def administrator(client_as: ClientAs) -> Client:
-    """Who may say where a dialplan leads."""
-    return client_as(Role.ADMINISTRATOR)
 
 
 def follow(client: Client, number: str, **more: str) -> Any:

@@ -1,7 +1,5 @@
 """A call to a route of a script: the previews take what it says."""
 
-from collections.abc import Callable
-
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -13,8 +11,8 @@ from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from efcp.script import services as script_routes
 from efcp.script.models import KeptRoute
+from tests.conftest import ClientAs
 
-ClientAs = Callable[[Role | None], Client]
 SELECT = 'route[to_media] {{ if (!ds_select_dst(3, 8, "f")) exit; {} t_relay(); }}\n'
 ARMED = 't_on_failure("again");'
 ONCE = (
@@ -22,12 +20,6 @@ ONCE = (
 )
 ALWAYS = ONCE.replace("{ ds_mark", '{ t_on_failure("again"); ds_mark')
 NO_NEXT = 'failure_route[again] { t_reply(480, "Later"); }\n'
-
-
-@pytest.fixture
-def operator(client_as: ClientAs) -> Client:
-    """Who may keep routes."""
-    return client_as(Role.OPERATOR)
 
 
 @pytest.fixture

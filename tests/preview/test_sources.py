@@ -1,11 +1,9 @@
 """The set that a preview uses: the table, a proxy's memory, or the table with an unsaved edit."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,11 +16,11 @@ from efcp.preview.distribution.question import REMOVED, UnsavedEdit
 from efcp.preview.sources import Source, SourceKind, TooManyRowsError, set_preview, sources
 from efcp.proxies.models import ProxyContact
 from efcp.proxies.selectors import watched_proxies
+from tests.conftest import ClientAs
 from tests.dns_server import NameServer
-from tests.operations.fake_proxy import FakeProxy
+from tests.operations.fake_proxy import Play
 from tests.proxies.mi_server import listed
 
-Play = Callable[..., FakeProxy]
 A, B, C = (f"sip:192.0.2.{number}:5060" for number in (1, 2, 3))
 
 
@@ -102,7 +100,7 @@ def test_an_unsaved_edit_changes_adds_or_takes_out(
 
 
 def test_an_unsaved_edit_stands_beside_the_table_in_a_spread(
-    client_as: Callable[[Role | None], Client],
+    client_as: ClientAs,
 ) -> None:
     row(A)
     row(B)

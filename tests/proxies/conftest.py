@@ -50,8 +50,11 @@ def proxy(db: None, mi: FakeMi) -> Proxy:
     return ProxyFactory.create(name="edge-1", mi_url=mi.url)
 
 
+Store = Callable[..., VisitResult]
+
+
 @pytest.fixture
-def store(proxy: Proxy, mi: FakeMi) -> Callable[..., VisitResult]:
+def store(proxy: Proxy, mi: FakeMi) -> Store:
     """Return a function that reads the list of `mi` and stores it as asked for `seconds` after START."""
 
     def read_and_store(seconds: float = 0, *, full: bool = True) -> VisitResult:

@@ -1,6 +1,6 @@
 """What is stored of the time between two lists: causes, changes too short for a list, and gaps."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import pytest
@@ -8,10 +8,8 @@ import pytest
 from efcp.proxies.models import HistoryGap, KnownDestination, StateChange
 from efcp.proxies.reconcile import Cause, StoreOutcome
 from efcp.proxies.visits import VisitResult
-from tests.proxies.conftest import START
+from tests.proxies.conftest import START, Store
 from tests.proxies.mi_server import FakeMi, listed
-
-Store = Callable[..., VisitResult]
 
 FAILED, ANSWERED = "negative probing reply", "200 OK probing reply"
 

@@ -1,6 +1,5 @@
 """Whether an active destination is checked: by reports, what was loaded, an administrator's word."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,11 +12,9 @@ from efcp.proxies.polling import PollRequest
 from efcp.proxies.probing import Check, check_of, live_check, why_check
 from efcp.proxies.reconcile import ProxyIdentity
 from efcp.proxies.selectors import watched_proxies
-from efcp.proxies.visits import VisitResult
-from tests.proxies.conftest import PATIENCE_S, START
+from tests.proxies.conftest import PATIENCE_S, START, Store
 from tests.proxies.mi_server import FakeMi, listed
 
-Store = Callable[..., VisitResult]
 FAILED, ANSWERED = "negative probing reply", "200 OK probing reply"
 LOADED = "DB data loading successfully completed"
 

@@ -1,6 +1,5 @@
 """What pages read of proxies: contact, freshness, live states, and what "all proxies" means."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -22,12 +21,9 @@ from efcp.proxies.selectors import (
     watched_proxies,
     watcher_is_silent,
 )
-from efcp.proxies.visits import VisitResult
 from tests.factories import ProxyFactory
-from tests.proxies.conftest import START
+from tests.proxies.conftest import START, Store
 from tests.proxies.mi_server import FakeMi, listed
-
-Store = Callable[..., VisitResult]
 
 
 def beat(at: datetime) -> None:

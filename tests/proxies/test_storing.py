@@ -1,6 +1,5 @@
 """Storing what a proxy holds: what is written, when, and what an older answer may not do."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -12,10 +11,8 @@ from efcp.proxies.memory import Snapshot, UnusableListError
 from efcp.proxies.models import KnownDestination, KnownSet, Proxy, ProxyContact, StateChange
 from efcp.proxies.reconcile import StoreOutcome
 from efcp.proxies.visits import VisitResult, forget, store_failure
-from tests.proxies.conftest import PATIENCE_S, START
+from tests.proxies.conftest import PATIENCE_S, START, Store
 from tests.proxies.mi_server import FakeMi, listed
-
-Store = Callable[..., VisitResult]
 
 
 def states() -> list[tuple[int, str, int, str]]:

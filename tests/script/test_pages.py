@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+from tests.conftest import ClientAs
 
-ClientAs = Callable[[Role | None], Client]
 BROKEN = 'loadmodule "tm.so"\nloadmodule "tm.so"\n'
 
 

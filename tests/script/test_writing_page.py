@@ -1,7 +1,6 @@
 """A script is written on a page and by a command: who may ask, what is refused, and where."""
 
 import tomllib
-from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,9 @@ from efcp.script.language.reading import read_text
 from efcp.script.selectors import starting_answers
 from efcp.script.writing.answers import Answers, AnswersFileError, GroupAnswers, MarkAction, read_answers
 from efcp.script.writing.script import write
+from tests.conftest import ClientAs
 from tests.script.combinations import combinations
 
-ClientAs = Callable[[Role | None], Client]
 WRITE = "script:write"
 
 
@@ -38,12 +37,6 @@ def sent(answers: Answers) -> dict[str, Any]:
             if value is not None and value is not False:
                 data[form.add_prefix(name)] = "on" if value is True else value
     return data
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    """Who may only look."""
-    return client_as(Role.VIEWER)
 
 
 def written(client: Client, answers: Answers) -> str:

@@ -16,17 +16,11 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule, Outage
 from efcp.proxies.models import Proxy
+from tests.conftest import ClientAs
 from tests.operations.alerts.receivers import HookServer
-from tests.operations.conftest import ClientAs
 from tests.tokens import fresh
 
 SECRET = "a-secret-of-the-receiver"
-
-
-@pytest.fixture
-def administrator(client_as: ClientAs) -> Client:
-    """Who may write rules."""
-    return client_as(Role.ADMINISTRATOR)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The state board: what it shows, and what it costs to look whether anything changed."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,21 +9,13 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from efcp.accounts.roles import Role
 from efcp.operations.board.selectors import Board, Level
 from efcp.proxies.models import KnownDestination, KnownSet, Proxy, ProxyContact, TryOutcome, WatcherHeartbeat
-from tests.operations.conftest import URI, ClientAs
-from tests.operations.fake_proxy import FakeProxy
+from tests.operations.conftest import URI
+from tests.operations.fake_proxy import FakeProxy, Play
 from tests.proxies.mi_server import listed
 
 OTHER = "sip:10.0.0.2:5060"
-Play = Callable[..., FakeProxy]
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    """Who may only look."""
-    return client_as(Role.VIEWER)
 
 
 def shown(client: Client) -> Board:

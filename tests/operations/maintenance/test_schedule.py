@@ -1,6 +1,5 @@
 """Planned maintenance: taken out, put back once, and refused where nothing active is left."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,12 +18,12 @@ from efcp.operations.maintenance.schedule import CLAIMED_FOR, GIVEN_UP_AFTER, ru
 from efcp.operations.states.models import StateRun
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, StateChange
 from efcp.proxies.reconcile import Cause
-from tests.operations.conftest import URI, ClientAs
+from tests.conftest import AddRow, ClientAs
+from tests.operations.conftest import URI
 from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 from tests.tokens import fresh
 
-AddRow = Callable[..., int]
 OTHER = "sip:10.0.0.2:5060"
 
 

@@ -20,13 +20,12 @@ from efcp.operations.probes.models import ProbeRun
 from efcp.operations.probes.selectors import UNLESS_LISTED, ProbeLine
 from efcp.operations.probes.sending import ProbeOutcome, ProbeToSend, send
 from efcp.sip.options import MODULE_FROM
+from tests.conftest import AddRow, ClientAs
 from tests.dispatcher.conftest import hold, make_proxy
 from tests.mi.misbehaving import MisbehavingServer
 from tests.mi.test_tls import write_certificate
 from tests.operations.probes.gateway import Answer, Gateway, reply, status
 
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
 Serve = Callable[..., Gateway]
 FROM = "sip:probe@proxy.example"
 

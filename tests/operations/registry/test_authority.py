@@ -2,21 +2,19 @@
 
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from efcp.accounts.roles import Role
 from efcp.mi import certificates_in
 from efcp.proxies.fan_out import ask, target_of
 from efcp.proxies.models import Proxy
+from tests.conftest import ClientAs
 from tests.mi.misbehaving import MisbehavingServer
 from tests.mi.test_tls import write_certificate
-
-ClientAs = Callable[[Role | None], Client]
 
 
 @pytest.fixture

@@ -19,11 +19,10 @@ from efcp.audit.models import AuditRecord
 from efcp.proxies.mi_password import decrypt, encrypt
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact, WatcherHeartbeat
 from efcp.proxies.watch import Watcher
+from tests.conftest import ClientAs
 from tests.factories import ProxyFactory
 from tests.proxies.mi_server import FakeMi, listed
 from tests.tokens import fresh
-
-ClientAs = Callable[[Role | None], Client]
 
 HOSTILE = "<script>alert(1)</script>\"'{{ 7|add:7 }}"
 
@@ -35,12 +34,6 @@ NEW = {
     "partition": "default",
     "enabled": "on",
 }
-
-
-@pytest.fixture
-def administrator(client_as: ClientAs) -> Client:
-    """A client signed in as an administrator."""
-    return client_as(Role.ADMINISTRATOR)
 
 
 def token_in_page(page: str) -> str:

@@ -1,11 +1,9 @@
 """What a reload would change, row by row, against what a proxy holds."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.urls import reverse
 
 from dispatcher import services
@@ -16,11 +14,11 @@ from efcp.accounts.roles import Role
 from efcp.audit.services import Actor
 from efcp.proxies.models import Proxy, ProxyContact
 from efcp.proxies.selectors import watched_proxies
+from tests.conftest import AddRow, ClientAs
 from tests.dispatcher.conftest import SOMEBODY, hold, make_proxy
 from tests.factories import ProxyFactory
 
 URI = "sip:10.0.0.1:5060"
-AddRow = Callable[..., int]
 
 
 @pytest.fixture
@@ -236,7 +234,7 @@ def test_a_silent_proxy_has_no_pending_changes(db: None, add_row: AddRow) -> Non
 
 
 def test_a_warning_that_proxies_have_in_common_stands_once_with_their_names(
-    client_as: Callable[[Role | None], Client], add_row: AddRow
+    client_as: ClientAs, add_row: AddRow
 ) -> None:
     add_row("no uri at all")
     for number in (1, 2, 3):

@@ -24,13 +24,13 @@ from efcp.proxies.fan_out import target_of
 from efcp.proxies.load_reports import LoadReports
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
+from tests.conftest import ClientAs
 from tests.factories import ProxyFactory, store_load_reports
 from tests.operations.conftest import SOMEBODY
 from tests.sandbox.fixtures import RunningSandbox, opensips_tables, sandbox, wait_until
 
 __all__ = ["opensips_tables", "sandbox"]
 
-ClientAs = Callable[[Role | None], Client]
 RELOAD = "operations_dialplan:reload"
 
 

@@ -1,6 +1,5 @@
 """What a proxy loaded, where ds_list does not tell it: probe modes, sockets that it ignores, other tables."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -22,14 +21,13 @@ from efcp.proxies.models import Proxy
 from efcp.proxies.polling import PollRequest
 from efcp.proxies.selectors import watched_proxies
 from efcp.proxies.visits import store_answer
+from tests.conftest import AddRow
 from tests.operations.conftest import SOMEBODY
-from tests.operations.fake_proxy import FakeProxy
+from tests.operations.fake_proxy import FakeProxy, Play
 
 URI = "sip:10.0.0.1:5060"
 OTHER = "sip:10.0.0.2:5060"
 SOCKET = "udp:10.0.0.9:5060"
-AddRow = Callable[..., int]
-Play = Callable[..., FakeProxy]
 
 
 def reload(*proxies: Proxy, **how: Any) -> list[ReloadResult]:

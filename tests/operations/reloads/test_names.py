@@ -1,6 +1,6 @@
 """Names: what a reload would make of them, what it did, and what is asked before calls are lost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 
@@ -16,13 +16,13 @@ from dispatcher.name_watch import carry_out
 from dispatcher.table_names import TableNames, look_up_names
 from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import watched_proxies
+from tests.conftest import AddRow
 from tests.dispatcher.conftest import hold, make_proxy
 from tests.dns_server import NameServer
 from tests.operations.fake_proxy import FakeProxy
 from tests.operations.forms import sent
 from tests.proxies.mi_server import listed
 
-AddRow = Callable[..., int]
 URI = "sip:gw.example.test:5060"
 
 

@@ -6,11 +6,10 @@ import pytest
 from django.urls import reverse
 
 from efcp.accounts.roles import Role
-from tests.operations.conftest import URI, ClientAs
-from tests.operations.fake_proxy import FakeProxy
+from tests.conftest import ClientAs
+from tests.operations.conftest import URI
+from tests.operations.fake_proxy import Play
 from tests.proxies.mi_server import listed
-
-Play = Callable[..., FakeProxy]
 
 WRONG = ("does not hold", "not in memory", "Not in memory", "not loaded", "0 of 0")
 """What nobody knows of it."""

@@ -1,6 +1,5 @@
 """The probe mode that a proxy loaded tells what is not probed: known of this panel's reloads only."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,11 +15,9 @@ from efcp.proxies.fan_out import ask, target_of
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.polling import PollRequest
 from efcp.proxies.reconcile import ProxyIdentity
-from tests.operations.conftest import ClientAs
+from tests.conftest import AddRow, ClientAs
 from tests.operations.fake_proxy import FakeProxy
 from tests.operations.reloads.test_loaded_rows import OTHER, URI, edit, look, reload
-
-AddRow = Callable[..., int]
 
 
 def modes() -> dict[str, int | None]:

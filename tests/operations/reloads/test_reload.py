@@ -1,6 +1,5 @@
 """Reloading proxies: what is sent, read back and reported."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -18,13 +17,11 @@ from efcp.operations.reloads.services import ReloadRequest
 from efcp.operations.runs import RunHandle
 from efcp.proxies.models import KnownDestination, Proxy
 from efcp.proxies.selectors import watched_proxies
+from tests.conftest import AddRow
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import SOMEBODY
-from tests.operations.fake_proxy import FakeProxy
+from tests.operations.fake_proxy import FakeProxy, Play
 from tests.proxies.mi_server import listed, wait_until
-
-Play = Callable[..., FakeProxy]
-AddRow = Callable[..., int]
 
 URI = "sip:10.0.0.1:5060"
 OTHER = "sip:10.0.0.2:5060"

@@ -1,6 +1,5 @@
 """The pages of a reload: what they show, and what their forms do."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -13,13 +12,11 @@ from efcp.modules.registry import ReloadOutcome
 from efcp.operations.reloads import views
 from efcp.operations.reloads.models import ReloadResult
 from efcp.proxies.models import Proxy
+from tests.conftest import AddRow, ClientAs
 from tests.factories import ProxyFactory, ReloadResultFactory, ReloadRunFactory
 from tests.operations.fake_proxy import FakeProxy
 from tests.operations.forms import sent
 from tests.proxies.mi_server import wait_until
-
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
 
 URI = "sip:10.0.0.1:5060"
 

@@ -1,6 +1,6 @@
 """Clusters: a state goes through one member and is read back from all; and proxies that share a table."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,13 +15,11 @@ from efcp.operations.states.models import StateOutcome, StateRun
 from efcp.operations.states.selectors import omitted_proxies
 from efcp.proxies.models import KnownState, Proxy, ProxyContact
 from efcp.proxies.selectors import watched_proxies
+from tests.conftest import AddRow
 from tests.factories import ProxyFactory
 from tests.operations.conftest import SOMEBODY
-from tests.operations.fake_proxy import FakeProxy
+from tests.operations.fake_proxy import FakeProxy, Play
 from tests.proxies.mi_server import JSON, listed
-
-Play = Callable[..., FakeProxy]
-AddRow = Callable[..., int]
 
 URI = "sip:10.0.0.1:5060"
 

@@ -1,7 +1,5 @@
 """Many at once: found by set, host or resolved address, in the table and in memory; asked once; set once."""
 
-from collections.abc import Callable
-
 import pytest
 from django.http import QueryDict
 from django.test import Client
@@ -15,13 +13,10 @@ from efcp.operations.states.models import StateRun
 from efcp.operations.states.search import HostQuery, Suggestion, destinations_at, suggestions
 from efcp.proxies.models import KnownDestination, KnownState, Proxy
 from efcp.proxies.selectors import watched_proxies
-from tests.operations.fake_proxy import FakeProxy
+from tests.conftest import AddRow, ClientAs
+from tests.operations.fake_proxy import FakeProxy, Play
 from tests.operations.forms import sent
 from tests.proxies.mi_server import listed
-
-Play = Callable[..., FakeProxy]
-AddRow = Callable[..., int]
-ClientAs = Callable[[Role | None], Client]
 
 URI = "sip:10.0.0.1:5060"
 NAMED = "sip:gw.example:5060"

@@ -15,12 +15,10 @@ from efcp.accounts.roles import Role
 from efcp.operations.states import results
 from efcp.operations.states.models import StateOutcome
 from efcp.proxies.models import Proxy, ProxyContact, WatcherHeartbeat
+from tests.conftest import AddRow, ClientAs
 from tests.operations.fake_proxy import FakeProxy
 from tests.operations.forms import sent
 from tests.proxies.mi_server import listed
-
-ClientAs = Callable[[Role | None], Client]
-AddRow = Callable[..., int]
 
 URI = "sip:10.0.0.1:5060"
 

@@ -1,7 +1,6 @@
 """Setting live states: what is sent, read back and reported."""
 
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -18,13 +17,11 @@ from efcp.proxies.models import KnownState, Proxy, StateChange
 from efcp.proxies.reconcile import Cause
 from efcp.proxies.selectors import watched_proxies
 from efcp.sip.uri import uri_key
+from tests.conftest import AddRow
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import SOMEBODY
-from tests.operations.fake_proxy import FakeProxy
+from tests.operations.fake_proxy import FakeProxy, Play
 from tests.proxies.mi_server import listed, wait_until
-
-Play = Callable[..., FakeProxy]
-AddRow = Callable[..., int]
 
 URI = "sip:10.0.0.1:5060"
 OTHER = "sip:10.0.0.2:5060"

@@ -17,11 +17,10 @@ from efcp.operations.states import results, services
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import KnownState, Proxy, StateChange
 from efcp.sip.uri import uri_key
+from tests.conftest import AddRow
 from tests.operations.conftest import SOMEBODY
 from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
-
-AddRow = Callable[..., int]
 
 URI = "sip:10.0.0.1:5060"
 OTHER = "sip:10.0.0.2:5060"
