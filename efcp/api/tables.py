@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from ninja import Field, Router
 
 from dialplan import services as rule_services
-from dialplan.cases.effects import case_snapshot
+from dialplan.cases.running import case_snapshot
 from dialplan.forms import RuleForm
 from dialplan.models import Rule
 from dialplan.selectors import RuleQuery
@@ -99,7 +99,7 @@ def _rule_effect(before: RuleRow | None, after: RuleRow | None, _dry_run: bool) 
         return {
             "failing": now.failing,
             "broken": sorted(inputs[pk] for pk in now.broken if pk in inputs),
-            "mended": sorted(inputs[pk] for pk in now.mended if pk in inputs),
+            "mended": sorted(inputs[pk] for pk in now.fixed if pk in inputs),
         }
 
     return effect

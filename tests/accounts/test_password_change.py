@@ -10,7 +10,7 @@ from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
 from efcp.audit.selectors import changed_columns
 from tests.accounts.conftest import PASSWORD, SIGN_IN, Try
-from tests.conftest import ClientAs, MakeUser
+from tests.conftest import MakeUser
 
 PAGE = "/cp/accounts/password/"
 NEW = "three green kettles"

@@ -13,6 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 from dispatcher.models import Destination
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.services import subject
+from efcp.accounts.roles import Role
 from efcp.audit.services import Actor, record
 from efcp.modules.registry import ReloadOutcome
 from efcp.operations.history import availability, selectors
@@ -21,7 +22,7 @@ from efcp.operations.history.selectors import DestinationHistory
 from efcp.operations.states.models import StateOutcome, StateResult, StateRun
 from efcp.proxies.models import HistoryGap, Proxy, ProxyContact, StateChange
 from efcp.proxies.reconcile import Cause
-from tests.conftest import AddRow
+from tests.conftest import AddRow, ClientAs
 from tests.factories import ReloadResultFactory, ReloadRunFactory
 from tests.operations.conftest import URI
 from tests.operations.fake_proxy import FakeProxy
