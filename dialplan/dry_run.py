@@ -78,7 +78,7 @@ class PossibleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What came of an input. `output` is None where nothing comes out; `words` say what happened.
+    """The result of an input. `output` is None where nothing comes out; `words` say what happened.
 
     `is_certain` is not where a proxy may do otherwise, and `crashes` where it may crash over this input.
     `possible` are the outcomes where the order of equal priorities, or whether a rule loads, decides.
@@ -116,7 +116,7 @@ class DryRun:
         return self.is_certain and self.output == output
 
     def may_give(self, output: str | None, attributes: str) -> bool:
-        """Whether this is one of the possible outcomes, or can't be told from one of them."""
+        """Whether this is one of the possible outcomes, or can't be distinguished from one."""
         return any(
             not each.is_known or (each.output, each.attributes) == (output, attributes)
             for each in self.possible

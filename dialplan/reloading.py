@@ -27,7 +27,7 @@ from efcp.proxies.loads import MAX_ROWS
 from efcp.proxies.models import Proxy
 
 CASES_LIMIT_S = 10.0
-"""Within which a proxy is asked for all test cases."""
+"""Within which a proxy runs all test cases."""
 
 MAX_NOTES = 20
 IDENTIFIER = "default"
@@ -35,7 +35,7 @@ IDENTIFIER = "default"
 
 
 class DialplanReload:
-    """dp_reload, held against the table as it is when the run begins."""
+    """dp_reload, compared with the table as it is when the run begins."""
 
     read_back_limit_s = CASES_LIMIT_S
 

@@ -127,7 +127,7 @@ class ScheduleForm(forms.Form):
         return frozenset(days)
 
     def clean(self) -> dict[str, Any]:
-        """Keep the text that says so, or say at which field none does."""
+        """Keep the text for it, or add an error to the field that fits none."""
         data: dict[str, Any] = self.cleaned_data
         if self.errors:
             return data

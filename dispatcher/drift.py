@@ -1,6 +1,6 @@
 """Where a row of the table and a destination in a proxy's memory differ.
 
-The table is what was asked for, the memory is what is true. State is no difference: the proxy keeps its own.
+The table is the request, the memory is the truth. State is no difference: the proxy keeps its own.
 `probe_mode`, which ds_list lacks, is compared with what the proxy is known to have loaded.
 """
 

@@ -58,6 +58,6 @@ def set_of_row(setid: int) -> SetOfRow:
 
 
 def rows_of_set(setid: int) -> Sequence[DestinationRow]:
-    """The rows of a set by id, at most 1,000: shares of more can't be told in a sentence anyway."""
+    """The rows of a set by id, at most 1,000: shares of more don't fit in a sentence anyway."""
     rows = Destination.objects.filter(setid=setid).order_by("id")
     return [DestinationRow.of(row) for row in rows[:1000]]

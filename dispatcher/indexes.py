@@ -1,4 +1,4 @@
-"""The index that OpenSIPS's table lacks: suggested where it would pay, made only when it is asked for."""
+"""The index that OpenSIPS's table lacks: suggested where it would pay, created only on request."""
 
 from django.db import connection
 

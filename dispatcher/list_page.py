@@ -36,8 +36,8 @@ class RowView:
     """One row of the table. Shares are percentages, None where unknowable.
 
     `live` has a cell for each proxy with a column; where these are folded, `groups` has the states instead.
-    `not_loaded` is whether some answering proxy lacks it, with or without a column, and `absences` why, as
-    far as that is known; `changed` are the columns that differ from the first answering proxy which holds
+    `not_loaded` is whether some answering proxy lacks it, with or without a column, and `absences` why, where
+    known; `changed` are the columns that differ from the first answering proxy which holds
     other values. `left_out` is why no load would take the row, `name_note` the finding on its name.
     """
 
@@ -247,7 +247,7 @@ def _proxies(watched: Sequence[WatchedProxy]) -> list[Proxy]:
 
 
 def _absences(cells: Sequence[LiveCell]) -> str:
-    """Why proxies do not hold a row, as far as that is known; the first few of many."""
+    """Why proxies lack a row, where that is known; the first few of many."""
     known = [cell.absence for cell in cells if cell.not_loaded and cell.absence]
     return "; ".join(known[:MAX_ABSENCES])
 

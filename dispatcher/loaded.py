@@ -117,7 +117,7 @@ class LoadedByProxy:
 def loaded_by_proxy(
     watched: Sequence[WatchedProxy], rows: Mapping[Identity, Texts]
 ) -> dict[int, LoadedByProxy]:
-    """What each proxy loaded, by proxy id; proxies that loaded the same are held against the table once."""
+    """What each proxy loaded, by proxy id; proxies that loaded the same are compared with the table once."""
     stale: dict[int, frozenset[Identity]] = {}
     found = {}
     for pk, table in loaded_tables(watched).items():

@@ -140,7 +140,7 @@ def _addresses(host: str, deadline: float) -> Lookup:
 
 
 def _classified(addresses: Callable[[], list[str]]) -> Lookup:
-    """What came of a question to the system's resolver."""
+    """The outcome of a query to the system's resolver."""
     try:
         found = addresses()
     except socket.gaierror as error:

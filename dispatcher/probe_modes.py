@@ -20,7 +20,7 @@ _ALWAYS = 1
 
 
 def carry_out(_now: datetime) -> None:
-    """Store the probe modes of proxies that loaded anew; one query where none did."""
+    """Store the probe modes of proxies that loaded again; one query where none did."""
     loads = ProxyLoad.objects.filter(
         module="dispatcher", partition=F("proxy__partition"), proxy__contact__isnull=False
     )

@@ -22,7 +22,7 @@ _CSRF_TOKEN = "csrfmiddlewaretoken"  # noqa: S105 - the name of a field
 
 
 class CommitStatus(Enum):
-    """What became of a request's write when its connection to the database failed."""
+    """Whether a request's write was stored when its connection to the database failed."""
 
     DONE = "done"
     NOT_DONE = "not done"

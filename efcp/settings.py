@@ -230,7 +230,7 @@ EMAIL_USE_TLS = MAIL_SERVER is not None and MAIL_SERVER.tls == "starttls"
 EMAIL_USE_SSL = MAIL_SERVER is not None and MAIL_SERVER.tls == "tls"
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = MAIL_SERVER.sender if MAIL_SERVER else "efcp@localhost"
-# Stands in front of addresses in messages, where it is set.
+# The prefix of addresses in messages, where it is set.
 PUBLIC_URL = CONFIGURATION.url
 
 # What proxies and webhooks may be at; link-local and metadata addresses never (efcp/mi/endpoint.py).

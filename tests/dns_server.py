@@ -21,7 +21,7 @@ UDP_ROOM = 512
 class NameServer:
     """Answers for `addresses` by name; of a name in `silent` nothing, of one in `failing` SERVFAIL.
 
-    `asked` keeps every name with the type that was asked for.
+    `queries` has every queried name with its type.
     """
 
     addresses: dict[str, list[str]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A disk that fills in the middle of a write: nothing of it stays, and its page says so.
+"""A disk that fills in the middle of a write: nothing of it stays, and its page reports it.
 
 SQLite itself is made to refuse another page, between the statement of the row and that of its audit record.
 """

@@ -99,7 +99,7 @@ class CaseSnapshot:
 
 
 def case_snapshot(*dpids: int) -> CaseSnapshot:
-    """How the cases of these dialplans stand now, to be held against them after a write."""
+    """Which cases of these dialplans pass now, to compare with after a write."""
     return CaseSnapshot(frozenset(dpids), passing(_cases_of_all(dpids)))
 
 

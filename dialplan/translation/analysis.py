@@ -197,7 +197,7 @@ def _either_case(octet: int) -> int:
 
 
 def longest_output(rule: LoadedRule) -> int | None:
-    """The most bytes that come out of a usual input; None where that can't be told."""
+    """The most bytes that come out of a usual input; None where that is unknown."""
     if rule.replacement is None or rule.substitution is None:
         return None
     node = parse(rule.substitution.expression, rule.caseless)
@@ -262,7 +262,7 @@ def input_not_substituted(rule: LoadedRule) -> tuple[bytes, bool] | None:
 
 
 def _is_undefined(rule: LoadedRule, text: bytes) -> bool:
-    """Whether the translation itself says so."""
+    """Whether the translation itself reports it."""
     result = load([replace(rule.rule, timerec=None)])
     if isinstance(result, LoadBroken):
         return False

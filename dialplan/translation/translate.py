@@ -21,7 +21,7 @@ MAX_ATTRIBUTES: Final = 256
 
 
 class TrialVerdict(Enum):
-    """What became of one rule that was tried."""
+    """The verdict on one rule that was evaluated."""
 
     MATCHED = auto()
     NO_MATCH = auto()

@@ -15,7 +15,7 @@ from dispatcher.routing.selection import Algorithm, SelectFlag
 _COUNTER = 1 << 16
 
 NOWHERE = -1
-"""In the place of a destination's index: the proxy refuses to select."""
+"""Instead of a destination's index: the proxy refuses to select."""
 
 HASHED = frozenset(
     {
@@ -79,7 +79,7 @@ class Rotation:
     def turns_of(self, count: int) -> NDArray[np.int32]:
         """Who gets the next `count` calls, one after the other; at least one destination is active.
 
-        Whoever has the turn keeps it for a run of calls; once the whole state has come back, the runs repeat.
+        A destination keeps its turn for a run of calls; once the whole state has come back, the runs repeat.
         """
         chosen: list[int] = []
         lengths: list[int] = []

@@ -1,4 +1,4 @@
-"""What is asked of ds_select_dst, and what comes of it with the reasons."""
+"""The arguments of ds_select_dst, and its result with the reasons."""
 
 from dataclasses import dataclass, field
 from enum import Enum, Flag, IntEnum, auto

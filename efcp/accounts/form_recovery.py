@@ -38,7 +38,7 @@ _WITH_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s]+@")
 
 
 class FormRecovery(Enum):
-    """What became of the fields of a form."""
+    """Whether the fields of a form were kept."""
 
     KEPT = auto()
     TOO_LARGE = auto()

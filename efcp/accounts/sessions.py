@@ -2,7 +2,7 @@
 
 A session lives for settings.SESSION_COOKIE_AGE after its user last did something.
 
-Whoever keeps guessing at an account keeps its count of failed logins high. A browser that its user has signed
+Guessing at an account keeps its count of failed logins high. A browser that its user has signed
 in with bears a signed cookie, and its attempts are counted apart, so that nobody can be shut out of their own
 account by others' guesses (OWASP calls such a cookie a device cookie). It opens nothing by itself.
 """

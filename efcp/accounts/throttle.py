@@ -116,7 +116,7 @@ def _count(keys: dict[str, str], now: datetime) -> LoginAttempt | Throttled:
 
 @retried_on_lock
 def reset_failures(counted: LoginAttempt) -> None:
-    """The password was right: the account's count starts anew, and the address's loses this attempt.
+    """The password was right: the account's count is reset, and the address's loses this attempt.
 
     The address keeps its other failures: else anyone with one account could guess at others' forever.
     """

@@ -177,7 +177,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """What is shown instead of Django's page when a form's token is missing or of another session.
 
     That happens to honest people who signed in or out in another tab; the sign-in form then only starts
-    anew. Typed fields are kept where the browser's own Origin header, which Django has checked before the
+    again. Typed fields are kept where the browser's own Origin header, which Django has checked before the
     token, says that the form is this panel's.
     """
     if request.path == reverse("accounts:sign-in"):

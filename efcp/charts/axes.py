@@ -1,4 +1,4 @@
-"""Axes of charts: where a value lies, and which ticks say so. Pure: no Django, no clock.
+"""Axes of charts: where a value lies, and its ticks. Pure: no Django, no clock.
 
 Places are percentages of the plot, which SVG takes as coordinates: a chart fills any width, and its text is
 never stretched.

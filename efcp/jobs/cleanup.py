@@ -55,7 +55,7 @@ def prune_job_results(now: datetime) -> int:
 
 
 def prune_job_runs(now: datetime) -> int:
-    """Delete jobs and their results a week after they were asked for, and those that never ended, later."""
+    """Delete jobs and their results a week after they were requested, and those that never ended, later."""
     old = JobRun.objects.filter(requested_at__lt=now - RESULTS_KEPT_FOR)
     ended, _by_model = old.exclude(outcome__in=UNDER_WAY).delete()
     stuck, _by_model = old.filter(requested_at__lt=now - 2 * RESULTS_KEPT_FOR).delete()

@@ -108,7 +108,7 @@ class MiClient:
         inherit_state: bool = True,
         timeout: float = RELOAD_TIMEOUT_S,
     ) -> Done:
-        """Load the dispatcher table anew, keeping the states in memory or (without) taking the table's.
+        """Reload the dispatcher table, keeping the states in memory or (without) taking the table's.
 
         After a TooSlowError the reload goes on in the proxy and may well succeed. In a cluster a RefusedError
         (500) can come although the table was taken over, so read back after any answer.
@@ -134,7 +134,7 @@ class MiClient:
         return self._done("ds_set_state", params, timeout)
 
     def dp_reload(self, *, partition: str | None = None, timeout: float = RELOAD_TIMEOUT_S) -> Done:
-        """Load the dialplan table anew. A failure is a RefusedError with code -32000."""
+        """Reload the dialplan table. A failure is a RefusedError with code -32000."""
         return self._done("dp_reload", _given(partition=partition), timeout)
 
     def dp_translate(

@@ -347,7 +347,7 @@ class ReportList:
 
 
 def parse_reports(reply: Reply, group: str | None = None, identifier: str | None = None) -> ReportList:
-    """Read the result of `sr_list_reports`, shaped by what was asked for. Raises WrongShapeError."""
+    """Read the result of `sr_list_reports`, shaped by the request. Raises WrongShapeError."""
     return ReportList(tuple(_identifiers(reply.result, group, identifier)), reply.round_trip_s)
 
 

@@ -37,7 +37,7 @@ def show_job(request: HttpRequest, job: JobRun, template: str, context: dict[str
 
 
 def cancel_job(request: HttpRequest, job: JobRun) -> None:
-    """Cancel a job, with its audit record; say so where it has already ended."""
+    """Cancel a job, with its audit record; show a message where it has already ended."""
     with transaction.atomic():
         is_cancelled = jobs.cancel(job)
         if is_cancelled:

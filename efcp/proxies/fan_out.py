@@ -47,7 +47,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What came of asking one proxy: a result or an error, when the request was sent, seconds it took."""
+    """One proxy's answer: a result or an error, when the request was sent, seconds it took."""
 
     proxy: Proxy
     result: T | MiError

@@ -143,7 +143,7 @@ def register(name: str, every_s: float, carry_out: CarryOut) -> None:
 
 
 class LeaderTasks:
-    """The registered tasks, carried out while `is_leading` says so, until `stopping` is set."""
+    """The registered tasks, run while `is_leading` is true, until `stopping` is set."""
 
     def __init__(self, is_leading: Callable[[], bool], stopping: threading.Event) -> None:
         self._is_leading = is_leading

@@ -77,7 +77,7 @@ class Proxy(models.Model):
 
 
 class TryOutcome(models.TextChoices):
-    """What became of the last try to read a proxy's list; the label completes "the proxy …"."""
+    """The outcome of the last attempt to read a proxy's list; the label completes "the proxy …"."""
 
     NONE = "", "has not been contacted yet"
     ANSWERED = "answered", "answers"

@@ -1,4 +1,4 @@
-"""What is asked of one proxy in one visit, and the parsed answer: in a thread, without the database."""
+"""One visit's requests to a proxy, and the parsed answer: in a thread, without the database."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Whether a proxy checks an active destination by probes, as far as that is known.
+"""Whether a proxy checks an active destination by probes, where that is known.
 
 ds_list has neither the probe mode of a destination nor the proxy's ds_probing_mode. What is known comes
 from the proxy's reports (a probe fails for an active destination only where it is always probed), from the

@@ -56,7 +56,7 @@ CLOCKS_APART = timedelta(seconds=5)
 """How far a proxy's clock may be off for its reports to date a change exactly."""
 
 RESTARTED = "restarted"
-"""In place of a cursor: the rings began anew, which empty ones do not show."""
+"""Instead of a cursor: the rings were restarted, which empty ones do not show."""
 
 LOST = "The proxy restarted, or its report buffer overflowed."
 NOT_COVERED = "The watcher was not running, and the proxy has no reports for this time."
@@ -159,7 +159,7 @@ class Continuity(Enum):
 
 
 class StoreOutcome(Enum):
-    """What became of an answer that was to be stored."""
+    """The outcome of storing an answer."""
 
     STORED = "stored"
     UNCHANGED = "unchanged"
@@ -509,7 +509,7 @@ def _after_good_answer(contact: ContactState, snapshot: Snapshot) -> ContactStat
 def _row_changes(
     found: MemoryDiff, since: Since, memory: MemoryList, sets: Mapping[int, str], *, is_first: bool
 ) -> RowChanges:
-    """Rows that differ are deleted and inserted anew, so that one INSERT serves both databases.
+    """Rows that differ are deleted and inserted again, so that one INSERT serves both databases.
 
     Counters stand at 0 after a load; those of a proxy's first list were counted before anybody looked.
     """

@@ -90,7 +90,7 @@ def key_of(kind: str, *parts: object) -> str:
 
 
 def begin(survey: Survey[T], actor: str) -> SharedQuestion:
-    """Begin to ask in the background, or share what is asked already, or was within SHARED_FOR.
+    """Start the requests in the background, or share those that run or ran within SHARED_FOR.
 
     Raises QuestionsBusyError.
     """

@@ -33,7 +33,7 @@ _STRANGER = "A different proxy answers at this address from time to time."
 
 @dataclass(frozen=True, slots=True)
 class VisitResult:
-    """What became of a visit: what was stored, how many destinations changed, whether the proxy restarted.
+    """The result of a visit: what was stored, how many destinations changed, whether the proxy restarted.
 
     `problem` is why there is no usable answer, empty where there is one. `start` is the proxy's own text of
     its start, empty where it is not known.

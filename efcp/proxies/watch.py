@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 IDENTITY_EVERY_S = 30.0
 LOADS_EVERY_S = 10.0
-"""How often a proxy is asked whether it loaded anew: no list says that by itself."""
+"""How often a proxy is asked whether it loaded again: no list shows that."""
 LONGEST_INTERVAL_S = 30.0
 COST_SHARE = 5
 """A proxy is left alone for this many times what its last poll cost: the reply's time and the storing."""
@@ -157,7 +157,7 @@ class Watcher:
         self._store_next_answer()
 
     def _rest(self) -> None:
-        """Forget everything while another leads: it is read anew when the lead comes back."""
+        """Forget everything while another leads: it is read again when the lead comes back."""
         if self._receiver is not None:
             self._receiver.close()
         self._receiver = self._subscription = None

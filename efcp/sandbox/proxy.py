@@ -40,7 +40,7 @@ class TablesUnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SandboxTables:
-    """Where the rows come from, each read anew when it is loaded, and where changed states go to.
+    """Where the rows come from, read again at each load, and where changed states go to.
 
     Each raises TablesUnreadableError.
     """

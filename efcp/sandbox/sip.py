@@ -48,7 +48,7 @@ def address_and_port(listed: str) -> Address | None:
 
 
 RECEIVE_BUFFER_BYTES = 8 * 2**20
-"""What is asked for; the system may grant less (net.core.rmem_max)."""
+"""The requested size; the system may grant less (net.core.rmem_max)."""
 
 READ_AT_ONCE = 500
 _MAX_DATAGRAM = 65535

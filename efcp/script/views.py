@@ -97,7 +97,7 @@ def write_page(request: HttpRequest) -> HttpResponse:
 
 
 def _question(request: HttpRequest) -> tuple[WriterForms, bool]:
-    """The forms, and whether a script is asked for: a group that comes or goes is no answer yet."""
+    """The forms, and whether a script is requested: adding or removing a group is no request yet."""
     if request.method != "POST":
         chosen = [integer(each, 0, MAX_NUMBER) for each in request.GET.getlist("set")[:MAX_GROUPS]]
         return WriterForms.blank(starting_answers([each for each in chosen if each is not None])), False

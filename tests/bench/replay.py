@@ -20,7 +20,7 @@ from dispatcher.routing.selection import Algorithm
 
 CALLS = 2_000_000
 TIMES = 5
-# The sum over words of one key, as dispatch.c of the module makes it, written anew.
+# The sum over words of one key, as dispatch.c of the module makes it, written independently.
 LOOP = """
 #include <stdint.h>
 uint32_t all(const signed char *data, const int64_t *offsets, int64_t count, uint32_t total, uint32_t *per) {

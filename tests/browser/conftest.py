@@ -185,7 +185,7 @@ class Browser:
             return False
 
     def forget(self) -> None:
-        """Go on in a new window, as if Chromium had been started anew."""
+        """Go on in a new window, as if Chromium had been restarted."""
         old = self.driver.window_handles
         # The storage of an origin can only be cleared from a page of it.
         with contextlib.suppress(WebDriverException):
@@ -239,7 +239,7 @@ class Browser:
             self.driver.find_element(By.XPATH, path).click()
             return True
 
-        # A part of the page may be fetched anew between the finding and the click.
+        # A part of the page may be refreshed between finding and clicking.
         self.wait_until(pressed, f"{label!r} can't be pressed", PATIENCE_S)
 
     def row_of(self, words: str) -> str:

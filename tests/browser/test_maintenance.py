@@ -54,7 +54,7 @@ def test_every_page_goes_by_the_clock_of_the_browser(panel: Panel, browser: Brow
         browser.see(panel.url(f"system/dispatcher/{page}"))
         browser.wait_for(end)
         assert (begin in browser.text) == (page != "3/maintenance/")
-    # Who travels is shown his new zone from the next page on.
+    # A travelling user gets the new zone from the next page on.
     browser.driver.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "America/Phoenix"})
     browser.see(panel.url("system/dispatcher/maintenance/"))
     there = f"{begins_at.astimezone(ZoneInfo('America/Phoenix')):%Y-%m-%d %H:%M} MST"

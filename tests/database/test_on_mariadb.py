@@ -79,7 +79,7 @@ def test_in_a_latin1_schema_the_panel_s_own_tables_are_utf8mb4_and_the_schema_st
 
 @contextmanager
 def user_with(*grants: str) -> Iterator[str]:
-    """Make a database user with these grants for a while, and tell his name; the password is `hush`."""
+    """Create a database user with these grants for a while, and yield its name; the password is `hush`."""
     name = f"u{uuid.uuid4().hex[:12]}"
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE USER '{name}'@'127.0.0.1' IDENTIFIED BY 'hush'")

@@ -1,4 +1,4 @@
-"""Saved test cases: what must come out of an input, held against every edit."""
+"""Saved test cases: the expected output of an input, checked at every edit."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The index that is suggested, and made only when it is asked for."""
+"""The index that is suggested, and created only on request."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The short cuts by which ordinary destinations are known to load, held against the loader itself."""
+"""The short cuts by which ordinary destinations are known to load, compared with the loader itself."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -92,7 +92,7 @@ def _keep_open(
 def _next(
     client: tuple[socket.socket, bytes] | None, port: int, kind: Callable[[str], tuple[bytes, bytes]]
 ) -> tuple[socket.socket, bytes] | None:
-    """Send a byte more, or begin anew."""
+    """Send a byte more, or start again."""
     if client is not None:
         try:
             client[0].send(client[1])

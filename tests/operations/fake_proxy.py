@@ -79,7 +79,7 @@ class FakeProxy(FakeMi):
         return {"result": "OK"}
 
     def restart(self) -> None:
-        """Load anew, as a process that keeps nothing from before."""
+        """Load again, as a process that keeps nothing from before."""
         self.load_reports.clear()
         self.sets, self.up_since = {}, "Tue Nov 24 10:00:00 2026"
         # Reports tell whole seconds, and no process starts within the second in which another one loaded.

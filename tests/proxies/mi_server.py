@@ -32,8 +32,8 @@ class FakeMi:
     that never ends), `hangs` has every request wait, `closes` ends each connection without an answer,
     `refusal` has ds_list refused with that message,
     `requires` is the Authorization header without which the answer is 401. `reports` are those of flags that
-    sr_list_reports tells, None where it is refused, `loads` those of loading; `subscribers` are the sockets
-    that events are asked for to, unless it `refuses_events`.
+    sr_list_reports tells, None where it is refused, `loads` those of loading; `subscribers` are the sockets that events are
+    sent to, unless it `refuses_events`.
     """
 
     sets: dict[int, list[JSON]] = field(default_factory=dict)

@@ -39,7 +39,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """What came of it: the true changes' moments, what is stored, the gaps, seconds without a leader."""
+    """The outcome: the true changes' moments, what is stored, the gaps, seconds without a leader."""
 
     changes: tuple[datetime, ...]
     stored: tuple[Stored, ...]

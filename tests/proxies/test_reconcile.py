@@ -85,7 +85,7 @@ class StoringPanel:
         flags: list[tuple[int, int, bool, str]] | None = None,
         identity: ProxyIdentity | None = None,
     ) -> Plan:
-        """Read, reconcile and apply one answer that was asked for at `second`."""
+        """Read, reconcile and apply one answer that was requested at `second`."""
         reports = None if flags is None else reported(flags, at(second))
         snapshot = SnapshotFactory.build(memory=found, requested_at=at(second), reports=reports)
         answer = ProxyAnswer(snapshot, identity)

@@ -259,7 +259,7 @@ def test_a_proxy_with_a_costly_list_is_known_to_be_gone_long_before_its_next_lis
         watcher._ask_due(pool)
         watcher._store_next_answer()
     assert contact_of(proxy).outcome == TryOutcome.REFUSED
-    # And the list is asked for again at the ordinary pace.
+    # And the list is requested again at the ordinary pace.
     assert watched.due_at <= time.monotonic() + 0.1
     mi.start(port)
 
@@ -349,7 +349,7 @@ def is_in_state(uri: str, state: str) -> bool:
 
 
 def cut_all_connections_but_this() -> None:
-    """As a server that is started anew does."""
+    """As a restarted server does."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM information_schema.processlist"

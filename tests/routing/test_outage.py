@@ -1,4 +1,4 @@
-"""An outage as probing sees it, held against the reference's own words and against any order of events."""
+"""An outage as probing sees it, checked by the reference's own words and by any order of events."""
 
 import pytest
 from hypothesis import example, given

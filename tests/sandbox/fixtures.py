@@ -27,7 +27,7 @@ FREE = 0
 
 
 def settings_of(**changes: Any) -> Sandbox:
-    """Free ports, no probing but when a test says so, and a short transaction; but for `changes`."""
+    """Free ports, no probing unless a test enables it, and a short transaction; but for `changes`."""
     given: dict[str, Any] = {
         "enabled": True,
         "mi_port": FREE,

@@ -78,7 +78,7 @@ SCHEDULES = st.builds(
 
 
 def begins_on(schedule: Schedule, day: date) -> bool:
-    """Whether its days are said to include `day`."""
+    """Whether its days include `day`."""
     last = (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
     return (
         day.weekday() in schedule.weekdays

@@ -149,7 +149,7 @@ def _fresh(machine: Automaton, start: int) -> int:
 
 
 def includes(earlier: Automaton, later: Automaton) -> bool | None:
-    """Whether `earlier` matches every input that `later` matches; None where that can't be told."""
+    """Whether `earlier` matches every input that `later` matches; None where that is unknown."""
     try:
         return left_out(earlier, later) is None
     except AutomatonTooLargeError:

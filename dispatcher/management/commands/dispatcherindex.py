@@ -8,7 +8,7 @@ from dispatcher import indexes
 
 
 class Command(BaseCommand):
-    """For large tables. Nothing makes this index unless it is asked for."""
+    """For large tables. Nothing else creates this index."""
 
     help = "Create an index on setid in OpenSIPS's dispatcher table, which has none by default."
 

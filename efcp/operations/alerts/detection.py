@@ -193,7 +193,7 @@ def _open_outages(rule: NotificationRule, down: Mapping[Key, Down]) -> None:
 
 
 def _update(outages: Iterable[tuple[Outage, Down]], now: datetime) -> None:
-    """Store states that changed, and silences that began or ended: after one, the seconds count anew."""
+    """Store states that changed, and silences that began or ended: after one, the seconds count from 0."""
     changed = []
     for outage, down in outages:
         if (outage.state, outage.silence) == (down.state, down.silence):

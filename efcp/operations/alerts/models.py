@@ -76,7 +76,7 @@ class NotificationRule(models.Model):
 
 
 class NoticeState(models.TextChoices):
-    """What became of a notice."""
+    """The state of a notice."""
 
     WAITING = "waiting", "Waiting"
     SENDING = "sending", "Sending"

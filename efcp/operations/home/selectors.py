@@ -144,7 +144,7 @@ class Home:
 
     @property
     def fully_active(self) -> int:
-        """How many sets have every destination active, as far as it is known on all proxies."""
+        """How many sets have every destination active on all proxies that are known."""
         return self.board.levels.get(Level.GOOD, 0)
 
     @property

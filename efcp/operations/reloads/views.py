@@ -46,7 +46,7 @@ def dispatcher_reload_page(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def run_page(request: HttpRequest, run_id: int, module: str) -> HttpResponse:
-    """What came of one run; htmx asks for the results alone until all are in."""
+    """The results of one run; htmx asks for the results alone until all are in."""
     run = get_object_or_404(ReloadRun, pk=run_id, module=module)
     lines = selectors.result_lines(run)
     context = {

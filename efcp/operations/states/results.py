@@ -35,7 +35,7 @@ Key = tuple[int, int, str]
 
 
 OFFERED_FOR = timedelta(days=7)
-"""Whoever puts states back after longer does better to look at what they are, and set them anew."""
+"""After longer than that, states are better looked at and set again than put back."""
 
 _CHANGING = (StateOutcome.WAITING, StateOutcome.DONE, StateOutcome.UNKNOWN, StateOutcome.THROUGH)
 

@@ -123,7 +123,7 @@ def _outcome(target: Target, own: CallOutcome | None, delivered: _Delivered | No
 
 
 def _set_all(target: Target, results: Sequence[StateResult], until: float) -> dict[int, CallOutcome]:
-    """What came of each call, by result id; absent is what was not sent.
+    """The outcome of each call, by result id; absent is what was not sent.
 
     The first that gets no answer lets no further one begin, so that a silent proxy costs one limit and not
     one for each destination.

@@ -78,7 +78,7 @@ def set_state(request: HttpRequest) -> HttpResponse:
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def state_run(request: HttpRequest, run_id: int) -> HttpResponse:
-    """What came of it; htmx asks for the results alone while something may still come."""
+    """The results; htmx asks for the results alone while something may still come."""
     run = get_object_or_404(StateRun.objects.select_related("undoes"), pk=run_id)
     page = results.run_page(run, watched_on(request))
     context = {"page": page, "nobody_watches": page.is_watched and watcher_is_silent()}

@@ -22,7 +22,7 @@ _PRIVATE_FOR_ALL_ELSE = 2
 
 
 def open_mi(overview: Overview) -> Iterator[ScriptFinding]:
-    """MI over HTTP has no password: whoever reaches its port controls the proxy. Without `ip`, httpd listens
+    """MI over HTTP has no password: reaching its port means controlling the proxy. Without `ip`, httpd listens
     on all addresses or on loopback, as the release has it (httpd.c)."""
     module = overview.loaded.get("mi_http")
     parameter = overview.parameter("httpd", "ip")

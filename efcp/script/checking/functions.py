@@ -29,7 +29,7 @@ def _of_statements(sites: Iterable[Site]) -> tuple[Site, ...]:
 
 
 def unknown(overview: Overview) -> Iterator[ScriptFinding]:
-    """A function that no module has: the proxy does not start (cfg.y). Nothing is said where a module is
+    """A function that no module has: the proxy does not start (cfg.y). It is not reported where a module is
     loaded whose functions aren't described."""
     if not overview.is_whole or overview.loads_undescribed:
         return
@@ -255,7 +255,7 @@ def _names_of_flags(function: FunctionFacts, position: int, argument: Argument) 
 
 
 def _old_notation(site: Site, position: int, text: str) -> str:
-    """What became of "partition:set", which versions before 3.0 took."""
+    """ "partition:set", which versions before 3.0 took."""
     if position == 1 and site.call.name.startswith("ds_select") and ":" in text:
         return " A partition is the fourth argument now."
     return ""

@@ -1,7 +1,7 @@
 """Regular expressions that the proxy can't compile: it does not start with one (fix_expr in route.c).
 
 They are POSIX's extended ones, as glibc takes them (regcomp with REG_EXTENDED): no `(?…)`, nothing to repeat
-at the beginning. Held against glibc by a test.
+at the beginning. A test compares it with glibc.
 
 Not the C library's regcomp by ctypes: the panel may run on a machine with another libc or locale than the
 proxy.

@@ -18,7 +18,7 @@ def twice(overview: Overview) -> Iterator[ScriptFinding]:
 
 
 def _required(overview: Overview) -> Iterator[tuple[str, Location, str]]:
-    """Every route that is asked for by name, with its place and what happens where it is missing."""
+    """Every route that is called by name, with its place and the effect of its absence."""
     for site in overview.named("route"):
         if name := site.text(0):
             yield name, site.place, "the proxy does not start."
@@ -31,7 +31,7 @@ def _required(overview: Overview) -> Iterator[tuple[str, Location, str]]:
 
 
 def missing(overview: Overview) -> Iterator[ScriptFinding]:
-    """A route is asked for and not defined: fix_actions in route.c refuses a route(), and for the others
+    """A route is called and not defined: fix_actions in route.c refuses a route(), and for the others
     the route is missing once it is wanted."""
     if not overview.is_understood:
         return
@@ -47,7 +47,7 @@ def missing(overview: Overview) -> Iterator[ScriptFinding]:
 
 
 def never_called(overview: Overview) -> Iterator[ScriptFinding]:
-    """A route that nothing leads to. Nothing is said where a route is called by a variable, or where some of
+    """A route that nothing calls. It is not reported where a route is called by a variable, or where some of
     the script was not understood. A name in any argument or parameter counts as a call: modules take them."""
     if not overview.is_understood or _calls_by_variable(overview):
         return

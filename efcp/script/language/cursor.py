@@ -121,8 +121,8 @@ class Cursor:
             self.findings.append(error(code, self.place(token), text))
 
     def not_understood(self, start: int) -> None:
-        """Counts what stands between the token of index `start` and the one at hand, with an error where none
-        was told of its lines: the proxy takes it for a syntax error, too."""
+        """Counts what stands between the token of index `start` and the one at hand, with an error where its
+        lines have none: the proxy takes it for a syntax error, too."""
         self.skipped += 1
         lines = range(self.tokens[start].line, self.previous.line + 1)
         if self.hints >= MAXIMUM_HINTS or not self.reported.isdisjoint(lines):

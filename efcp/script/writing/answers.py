@@ -41,7 +41,7 @@ class GroupAnswers:
     route that scores for algorithm 10. `failure_route` "" is none. A failure is a final reply whose code
     matches `failure_codes` (a POSIX expression, "" for none), and with `failure_timeouts` no reply at all.
     `try_next` takes the next destination after it. `last_code` and `last_reason` are the reply when none is
-    left; `empty_reason` is said with the same code where the set has none to begin with. `prefix` is what the
+    left; `empty_reason` is sent with the same code where the set has none to begin with. `prefix` is what the
     dialled user begins with where a whole proxy chooses between groups, "" for the group that takes the rest.
     """
 

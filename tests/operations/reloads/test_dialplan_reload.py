@@ -70,7 +70,7 @@ def read_reports(proxy: Proxy) -> None:
 
 
 def loaded_after_asking(client: Client) -> RulesOnProxy:
-    """What the page shows of the only proxy once it was asked for the test cases."""
+    """What the page shows of the only proxy once it ran the test cases."""
     client.post(reverse("operations_dialplan:ask-cases"))
     address = reverse("operations_dialplan:loaded-rules")
     wait_until(lambda: not client.get(address).context["is_open"])

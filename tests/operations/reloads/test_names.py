@@ -1,4 +1,4 @@
-"""Names: what a reload would make of them, what it did, and what is asked before calls are lost."""
+"""Names: what a reload would do with them, what it did, and the confirmation before calls are lost."""
 
 from collections.abc import Iterator
 from datetime import timedelta

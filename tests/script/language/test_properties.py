@@ -63,7 +63,7 @@ def terms(arguments: st.SearchStrategy[Argument]) -> st.SearchStrategy[Expressio
 
 
 def is_left_out(arguments: list[Argument]) -> bool:
-    """One argument that is left out can't be told from none."""
+    """One argument that is left out is the same as none."""
     return [each.kind for each in arguments] == [ArgumentKind.NONE]
 
 

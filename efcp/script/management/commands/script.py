@@ -38,7 +38,7 @@ class Command(BaseCommand):
             add_common_arguments(each)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Do what was asked for."""
+        """Run the subcommand."""
         known = TableFacts() if options["without_tables"] else tables()
         (self._check if options["what"] == "check" else self._write)(options, known)
 
