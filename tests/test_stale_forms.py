@@ -188,7 +188,7 @@ GUARDED = {
     "notifications:edit": FormCase(
         _notification,
         "notifications:edit",
-        {"name": "mine", "states": ["inactive"], "after_s": "5", "channel": "webhook"}
+        {"name": "mine", "states": ["inactive"], "min_active": "1", "after_s": "5", "channel": "webhook"}
         | {"url": "http://127.0.0.1:9/", "secret": "s" * 20},
         {"after_s": 600},
     ),

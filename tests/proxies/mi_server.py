@@ -26,14 +26,14 @@ class _Server(ThreadingHTTPServer):
 
 @dataclass
 class FakeMi:
-    """Answers version, uptime, which and ds_list from `sets`; `asked` counts the requests by command.
+    """Answers version, uptime, which and ds_list from `sets`; `requests` counts them by command.
 
     `full_is_too_large` has ds_list with `full` answered as httpd does beyond its buffer (status 500, a body
     that never ends), `hangs` has every request wait, `closes` ends each connection without an answer,
     `refusal` has ds_list refused with that message,
     `requires` is the Authorization header without which the answer is 401. `reports` are those of flags that
-    sr_list_reports tells, None where it is refused, `loads` those of loading; `subscribers` are the sockets that events are
-    sent to, unless it `refuses_events`.
+    sr_list_reports gives, None where it is refused, `loads` those of loading; events are sent to the sockets
+    of `subscribers`, unless it `refuses_events`.
     """
 
     sets: dict[int, list[JSON]] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """Destinations that are out of service on purpose: no rule notifies anybody of them.
 
-Two reasons are known: a maintenance that runs, and a person who set the state inactive in the panel. The person who did either knows already. A maintenance that should be over is no reason any more.
+Two reasons are known: a maintenance that runs, and a person who set the state inactive in the panel. The
+person who did either knows already. A maintenance that should be over is no reason any more.
 """
 
 from collections.abc import Iterable

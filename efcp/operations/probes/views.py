@@ -21,7 +21,7 @@ WAIT_S = 0.5
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.operate", raise_exception=True)
 def probe(request: HttpRequest, destination_id: int) -> HttpResponse:
-    """The last probes with their outcomes, and the form; a POST sends one. htmx asks for the results alone."""
+    """The last probes, and the form; a POST sends one. htmx asks for the results alone."""
     row = find(destination_id)
     if row is None:
         raise Http404

@@ -22,8 +22,8 @@ _PRIVATE_FOR_ALL_ELSE = 2
 
 
 def open_mi(overview: Overview) -> Iterator[ScriptFinding]:
-    """MI over HTTP has no password: reaching its port means controlling the proxy. Without `ip`, httpd listens
-    on all addresses or on loopback, as the release has it (httpd.c)."""
+    """MI over HTTP has no password: reaching its port means controlling the proxy. Without `ip`, httpd
+    listens on all addresses or on loopback, as the release has it (httpd.c)."""
     module = overview.loaded.get("mi_http")
     parameter = overview.parameter("httpd", "ip")
     if module is None or (parameter is None and not overview.is_whole):
