@@ -9,22 +9,15 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from efcp.accounts.roles import Role
 from efcp.operations.history.calls import CallsOverTime
 from efcp.proxies.call_counts import slot_of
 from efcp.proxies.models import CallCount, Proxy, ProxyContact
-from tests.operations.conftest import URI, ClientAs
+from tests.operations.conftest import URI
 from tests.operations.fake_proxy import FakeProxy
 from tests.proxies.mi_server import listed
 
 OTHER = "sip:192.0.2.9:5060"
 AddRow = Callable[..., int]
-
-
-@pytest.fixture
-def viewer(client_as: ClientAs) -> Client:
-    """Who may only look."""
-    return client_as(Role.VIEWER)
 
 
 @pytest.fixture
