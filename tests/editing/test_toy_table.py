@@ -148,5 +148,5 @@ def test_an_invalid_row_and_a_conflict_are_refused(editor: Client) -> None:
     token = editor.get(address).context["form"]["original"].value()
     STORED.update(note="theirs")
     page = editor.post(address, {"box": 1, "name": "top", "note": "mine", "original": token})
-    assert "somebody changed this toy" in page.content.decode()
+    assert "another user changed this toy" in page.content.decode()
     assert STORED.get().note == "theirs"
