@@ -183,17 +183,15 @@ def change_proxy(request: HttpRequest, row_id: int, body: ProxyBody, how: Query[
         current, given = proxy_as_json(watched), body.model_dump(exclude_unset=True)
         shown = {name: value for name, value in given.items() if name != "mi_password"}
         require_version(request, current, current | shown)
-        stored = ProxyValues.of(watched.proxy)
-        form = _valid_form(asdict(stored) | given, watched.proxy)
+        token = token_of(watched.proxy)
+        form = _valid_form(asdict(ProxyValues.of(watched.proxy)) | given, watched.proxy)
 
         def work() -> HttpResponse:
             try:
-                services.change_proxy(
-                    caller_of(request).actor, row_id, stored, form.values(), form.password()
-                )
+                services.change_proxy(caller_of(request).actor, row_id, form.values(), form.password(), token)
             except services.NameTakenError:
                 raise refused("name", "taken", "Another proxy has this name.") from None
-            except services.ChangedMeanwhileError:
+            except StaleFormError:
                 raise changed(proxy_as_json(_find(row_id)), current | shown) from None
             except services.ProxyGoneError:
                 raise not_found("The proxy was deleted meanwhile.") from None
