@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from django.db import connection
-from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Lower
 
 from dispatcher.load_prediction import SOUND, SUSPECT, WITH_UNRESOLVED, left_out
@@ -94,14 +94,15 @@ def same_destination(setid: int, destination: str, own_id: int | None) -> int | 
 
     The database folds more than ASCII and narrows the search; the exact comparison is done here.
     """
-    rows = (
-        Destination.objects.filter(setid=setid)
-        .annotate(folded=Lower("destination"))
-        .filter(folded=Lower(Value(destination)))
-        .values_list("id", "destination")
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, destination FROM dispatcher"
+            " WHERE setid = %s AND LOWER(destination) = LOWER(%s) LIMIT 1000",
+            [setid, destination],
+        )
+        rows = cursor.fetchall()
     key = uri_key(destination)
-    return next((pk for pk, other in rows[:1000] if pk != own_id and uri_key(other) == key), None)
+    return next((pk for pk, other in rows if pk != own_id and uri_key(other) == key), None)
 
 
 set_names = SET_NAMES.all

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Count, Model, Q, QuerySet, Window
 from django.urls.converters import IntConverter
 
 from efcp.database.compiled import ModelColumns
@@ -171,25 +171,34 @@ def _page(rows: QuerySet[ModelT], size: int, number: int, order: Sequence[str]) 
     Only ids are sorted and skipped, since the table has no index and its rows are wide; the rows of the page
     are fetched by them. The count comes with each row, or alone where the page has none.
     """
-    try:
-        ids, parameters = rows.order_by().values("id").query.sql_with_params()
-    except EmptyResultSet:  # such as a live state while no proxy answers
-        return [], 0
     table = rows.model._meta.db_table
     columns = _columns_of(rows.model)
     inner, outer = (
         ", ".join(f"{name}.{each.removeprefix('-')}{' DESC' if each[0] == '-' else ''}" for each in order)
         for name in (table, "d")
     )
-    sql = (
-        f"SELECT c.total, {columns.sql} FROM (SELECT COUNT(*) AS total FROM ({ids}) counted) c"  # noqa: S608 - no values
-        f" LEFT JOIN ({ids} ORDER BY {inner} LIMIT %s OFFSET %s) page ON 1 = 1"
-        f" LEFT JOIN {table} d ON d.id = page.id ORDER BY {outer}"
-    )
-    bounds = (size, (number - 1) * size)
+    page = f"ORDER BY {inner} LIMIT %s OFFSET %s"
+    try:
+        if rows.query.where:
+            # Filtering takes longest: count in the same pass. Beyond the last page no row has the count.
+            counted = rows.order_by().annotate(total=Window(Count("pk"))).values("total", "id")
+            ids, parameters = counted.query.sql_with_params()
+            sql = (
+                f"SELECT page.total, {columns.sql} FROM ({ids} {page}) page JOIN {table} d ON d.id = page.id"  # noqa: S608 - no values
+            )
+        else:
+            ids, parameters = rows.order_by().values("id").query.sql_with_params()
+            sql = (
+                f"SELECT c.total, {columns.sql} FROM (SELECT COUNT(*) AS total FROM {table}) c"  # noqa: S608 - no values
+                f" LEFT JOIN ({ids} {page}) page ON 1 = 1 LEFT JOIN {table} d ON d.id = page.id"
+            )
+    except EmptyResultSet:  # such as a live state while no proxy answers
+        return [], 0
     with connection.cursor() as cursor:
-        cursor.execute(sql, [*parameters, *parameters, *bounds])
+        cursor.execute(f"{sql} ORDER BY {outer}", [*parameters, size, (number - 1) * size])
         found = cursor.fetchall()
+    if not found:
+        return [], rows.count() if number > 1 else 0
     total: int = found[0][0]
     return [columns.instance(values) for _total, *values in found if values[0] is not None], total
 
