@@ -23,6 +23,7 @@ def pages(site: BenchSite, sizes: list[int], requests: int) -> None:
         measured.measure()
         if size in {1_000, 10_000}:
             measured.throughput()
+            measured.watched()
 
 
 def main() -> None:

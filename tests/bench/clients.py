@@ -54,6 +54,10 @@ class Client:
         """The text of a page."""
         return text_of(self.ask("GET", path))
 
+    def refresh(self, path: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        """The answer to a page that asks whether anything changed."""
+        return self.ask("GET", path, headers=headers, expected=(200, 304))
+
 
 def text_of(answer: urllib3.BaseHTTPResponse) -> str:
     """The body of an answer, decompressed."""
@@ -75,10 +79,6 @@ class Person(Client):
         # Each form measured here is answered by a redirect; a page in its place says what was refused.
         answer = self.ask("POST", path, {**fields, **token}, expected=(302,))
         return urlsplit(answer.headers["Location"])._replace(scheme="", netloc="").geturl()
-
-    def refresh(self, path: str, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        """The answer to a page that asks whether anything changed."""
-        return self.ask("GET", path, headers=headers, expected=(200, 304))
 
     def list(self, page: int) -> None:
         """A page of the list, and what it loads by itself."""

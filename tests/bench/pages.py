@@ -12,10 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
+import urllib3
+
+from efcp.database.versions import SETTLED_AFTER_S
 from tests.bench.clients import DISPATCHER, Client, OldPerson, Person
 from tests.bench.site import PER_SET, BenchSite, fill
 
 CLIENTS = 8
+WATCHERS = 200
+WATCHED_FOR_S = 15
+CHANGES_A_SECOND = 10
 WARM_UP = 10
 BOARD = "/cp/system/dispatcher/state/"
 POLLED = {DISPATCHER: "destinations", BOARD: "board", "/cp/": "now"}
@@ -76,6 +82,8 @@ class Pages:
         self.compare(
             "dialplan", lambda n: me.rules(pages[n]), (lambda n: old.rules(pages[n]))
         ) if old else None
+        # A page of what changed just now is not kept: docs/decisions/0020-kept-pages.md.
+        time.sleep(SETTLED_AFTER_S + 1)
         self._fragment()
         self._refreshes()
 
@@ -154,6 +162,41 @@ class Pages:
             }
             self.report(path.removeprefix("/cp"), in_turns(self.requests, acts))
 
+    def watched(self) -> None:
+        """How long answers take to WATCHERS open boards and lists, while CHANGES_A_SECOND states change."""
+        times: list[float] = []
+        ends_at = time.monotonic() + WATCHED_FOR_S
+
+        def watch(number: int) -> None:
+            path = (DISPATCHER, BOARD)[number % 2]
+            watcher = Client(self.site.origin)
+            watcher.cookies |= self.person.cookies
+            refresh = _refresh(watcher, path)
+            time.sleep(number / WATCHERS)
+            while (started := time.monotonic()) < ends_at:
+                refresh(0)
+                times.append((time.monotonic() - started) * 1000)
+                time.sleep(max(0.0, 1 + number % 2 + started - time.monotonic()))
+
+        def change() -> None:
+            number = 0
+            while time.monotonic() < ends_at:
+                number += 1
+                uri = f"sip:10.0.0.{number % min(self.size, 200)}:5060"
+                setid = str(1 + number % min(self.size, 200) // PER_SET)
+                state = "i" if number // 200 % 2 == 0 else "a"
+                parameters = {"state": state, "group": setid, "address": uri}
+                body = {"jsonrpc": "2.0", "id": 1, "method": "ds_set_state", "params": parameters}
+                urllib3.request("POST", self.site.mi_url, json=body, timeout=5, retries=False)
+                time.sleep(1 / CHANGES_A_SECOND)
+
+        with ThreadPoolExecutor(WATCHERS + 1) as pool:
+            waiting = [pool.submit(change), *(pool.submit(watch, number) for number in range(WATCHERS))]
+        for each in waiting:
+            each.result()
+        name = f"{WATCHERS} boards and lists"
+        self.report(name, {"EFCP": times})
+
     def throughput(self) -> None:
         """Pages a second that CLIENTS signed-in people get together, on each panel in turns."""
         address = self.site.old_panel
@@ -190,7 +233,7 @@ def _read(person: Person, path: str, _number: int) -> None:
     person.text(path)
 
 
-def _refresh(person: Person, path: str) -> Act:
+def _refresh(person: Client, path: str) -> Act:
     """A refresh with the tag of the answer before, as static/js/efcp.js sends it."""
     tags: dict[str, str] = {}
 
