@@ -22,6 +22,8 @@ PROJECT_DIR = Path(__file__).resolve().parent.parent
 MIN_SECRET_LENGTH = 32
 MIN_TOKEN_LENGTH = 16
 MAX_PORT = 65535
+LOG_FORMATS = ("plain", "json")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told apart, not bound
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _SMTP_PORTS = {"smtp": (25, ""), "smtp+starttls": (587, "starttls"), "smtps": (465, "tls")}
@@ -113,6 +115,8 @@ class Configuration:
     insecure_http: bool
     admin_password: str
     metrics_token: str
+    log_format: str
+    log_level: str
     mail_server: MailServer | None
     upload_max: int
     watching: Watching
@@ -162,6 +166,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         insecure_http=settings.flag("EFCP_INSECURE_HTTP", default=False),
         admin_password=settings.text("EFCP_ADMIN_PASSWORD"),
         metrics_token=_metrics_token(settings.text("EFCP_METRICS_TOKEN")),
+        log_format=_one_of("EFCP_LOG_FORMAT", settings.text("EFCP_LOG_FORMAT", "plain"), LOG_FORMATS),
+        log_level=_one_of("EFCP_LOG_LEVEL", settings.text("EFCP_LOG_LEVEL", "INFO"), LOG_LEVELS),
         mail_server=_mail_server(settings),
         upload_max=settings.size("EFCP_UPLOAD_MAX", "2G"),
         watching=_watching(settings),
@@ -355,6 +361,12 @@ def _metrics_token(token: str) -> str:
     if token and not (len(token) >= MIN_TOKEN_LENGTH and token.isascii() and token.isprintable()):
         raise ConfigurationError(f"EFCP_METRICS_TOKEN needs at least {MIN_TOKEN_LENGTH} ASCII characters.")
     return token
+
+
+def _one_of(name: str, value: str, permitted: tuple[str, ...]) -> str:
+    if value not in permitted:
+        raise ConfigurationError(f"{name} is {value!r}: it must be one of {', '.join(permitted)}.")
+    return value
 
 
 def _watching(settings: Settings) -> Watching:

@@ -7,6 +7,7 @@ from csp.constants import NONCE, NONE, SELF
 from efcp import configuration
 
 CONFIGURATION = configuration.load()
+LOG_FORMATTERS = {"plain": "efcp.logs.PlainFormatter", "json": "efcp.logs.JsonFormatter"}
 
 SECRET_KEY = CONFIGURATION.secret_key
 DEBUG = False
@@ -21,7 +22,7 @@ if CONFIGURATION.is_https:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^cp/healthz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^cp/(healthz|readyz)$"]
     # Only a trusted proxy's header gets this far (efcp/proxy_headers.py).
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
@@ -55,6 +56,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "efcp.proxy_headers.TrustedProxyMiddleware",
+    "efcp.logs.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Behind the one above: the panel's own styles and scripts may be stored.
@@ -181,11 +183,11 @@ TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": ["d
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "formatters": {"line": {"()": LOG_FORMATTERS[CONFIGURATION.log_format]}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
+    "root": {"handlers": ["console"], "level": CONFIGURATION.log_level},
     "loggers": {
-        # Each refused request would be a line; what matters of them is in the audit.
+        # Each refused request has its line already; what matters of them is in the audit.
         "django.request": {"level": "ERROR"},
         "django.server": {"level": "WARNING"},
         "django_tasks": {"level": "WARNING"},

@@ -3,7 +3,7 @@
 from django.urls import include, path, register_converter
 
 from efcp.editing.listing import NumberConverter
-from efcp.health import healthz
+from efcp.health import healthz, readyz
 from efcp.operations.home.views import home_page, start
 from efcp.operations.metrics import metrics
 from efcp.operations.urls import alert_urls, dialplan_urls, dispatcher_urls
@@ -12,6 +12,7 @@ register_converter(NumberConverter, "number")
 
 urlpatterns = [
     path("cp/healthz", healthz, name="healthz"),
+    path("cp/readyz", readyz, name="readyz"),
     path("cp/metrics", metrics, name="metrics"),
     path("", start, name="start"),
     path("cp/", home_page, name="home"),

@@ -72,15 +72,15 @@ def _in_loop(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
 
 
 @cache
-def _paths() -> tuple[str, str, str, str]:
+def _paths() -> tuple[tuple[str, str], str, str, str]:
     upload = reverse("preview:distribution-upload")
-    return reverse("healthz"), reverse("accounts:sign-in"), upload, "/cp/static/"
+    return (reverse("healthz"), reverse("readyz")), reverse("accounts:sign-in"), upload, "/cp/static/"
 
 
 def kind_of(method: str, path: str) -> RequestKind:
     """The kind of a request for `path`."""
     health, sign_in, upload, static = _paths()
-    if path == health:
+    if path in health:
         return RequestKind.HEALTH
     if path == sign_in:
         return RequestKind.ENTRANCE

@@ -1,6 +1,5 @@
 """`manage.py watch`: the watcher."""
 
-import logging
 import signal
 import threading
 import time
@@ -34,7 +33,6 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run the watcher until SIGTERM or SIGINT, or for one round."""
-        logging.basicConfig(level=logging.INFO, format="watch: %(message)s")
         stopping = threading.Event()
         events_at = (settings.WATCHING.event_address, settings.WATCHING.event_port)
         watcher = Watcher(max(0.1, options["interval"]), stopping, events_at)
