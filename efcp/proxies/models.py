@@ -316,7 +316,9 @@ class CallCount(models.Model):
         )
         indexes = (
             models.Index(fields=["setid", "slot"], name="efcp_calls_of_set"),
-            models.Index(fields=["slot", "is_hour"], name="efcp_calls_slot"),
+            # Holds all that the sums of the home page read.
+            models.Index(fields=["slot", "proxy", "setid", "total"], name="efcp_calls_sums"),
+            models.Index(fields=["is_hour", "slot"], name="efcp_calls_to_merge"),
         )
 
     def __str__(self) -> str:
