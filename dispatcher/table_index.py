@@ -37,7 +37,7 @@ class TableIndex:
 
 
 def index_of(watched: Sequence[WatchedProxy]) -> TableIndex | None:
-    """The index of the table as it is now, where its version is known and was asked for before."""
+    """The index of the table as it is now, where its version is known and was requested before."""
     version = LIST_VERSION.table(watched)
     if version is None:
         return None

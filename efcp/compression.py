@@ -1,6 +1,6 @@
 """Compressed answers.
 
-A page holds secrets of two kinds: CSRF tokens, which are masked anew in each answer, and nonces, which are
+A page holds secrets of two kinds: CSRF tokens, which are masked again in each answer, and nonces, which are
 new in each. So nothing that is sent twice can be guessed by the length of what is sent (BREACH).
 """
 

@@ -34,7 +34,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     """200 where this panel can do its work, else 503, with a line for each thing that it needs.
 
     The database must answer, accept writes and have the tables of this version. How long the watcher has been
-    silent is told along with it and decides nothing: without the watcher pages show last known states, which
+    silent is reported, too, and decides nothing: without the watcher pages show last known states, which
     is better than no page.
     """
     try:

@@ -1,7 +1,7 @@
 """Pages that are kept as long as nothing that they show has changed.
 
 A page may be kept where its view knows a version of everything that it reads. Rights are checked before, in
-each request, and what differs from answer to answer stands in it as a blank: the CSRF token and the nonce.
+each request, and what differs from answer to answer is a blank in it: the CSRF token and the nonce.
 A page that tells ages is kept until the first of them changes.
 """
 

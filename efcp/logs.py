@@ -137,7 +137,7 @@ def _log(request: HttpRequest, response: HttpResponse, took_ms: float, queries: 
 
 
 def _user_of(request: HttpRequest) -> str:
-    """The name of whoever is signed in, if the request had to know; it is not looked up for the log."""
+    """The name of the signed-in user, if the request had to know; it is not looked up for the log."""
     user = getattr(request, "user", None)
     if isinstance(user, SimpleLazyObject) and user.__dict__.get("_wrapped", empty) is empty:
         return ""

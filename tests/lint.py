@@ -37,6 +37,7 @@ _MODULE_IN_TAG = re.compile(r"\{%[^%]*[!=]=\s*['\"](?:dispatcher|dialplan)['\"]"
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:org|com|net|io|dev|local|internal)\b|\blocalhost\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_PHRASE = re.compile(rf"\b(?:{'|'.join(vocabulary.PHRASES)})\b", re.IGNORECASE)
 _SHARED = (
     "efcp/editing",
     "efcp/modules",
@@ -105,15 +106,11 @@ def _in_python(project: Path) -> Iterator[str]:
     for name, tree in trees.items():
         for line, what in old_words(tree):
             yield f"{name}:{line}: {what}"
-    twice = list(classes_named_twice(trees))
-    yield from twice if len(twice) > vocabulary.CLASSES_NAMED_TWICE else ()
-    compared = [
-        f"{name}:{line}: {what}"
-        for name, tree in trees.items()
-        if name.startswith(_SHARED)
-        for line, what in module_comparisons(tree)
-    ]
-    yield from compared if len(compared) > vocabulary.MODULE_COMPARISONS else ()
+        for line, what in old_phrases(tree):
+            yield f"{name}:{line}: {what}"
+        for line, what in module_comparisons(tree) if name.startswith(_SHARED) else ():
+            yield f"{name}:{line}: {what}"
+    yield from classes_named_twice(trees)
 
 
 def old_words(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -123,6 +120,15 @@ def old_words(tree: ast.Module) -> Iterator[tuple[int, str]]:
             for word in sorted({word.lower() for word in _WORD.findall(name)} | {name.lower()}):
                 if better := vocabulary.REPLACED.get(word):
                     yield getattr(node, "lineno", 1), f"{name}: say {better} instead of {word}"
+
+
+def old_phrases(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """The line of each docstring with a phrase that reads as translated, and what to write."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                for phrase in _PHRASE.findall(" ".join(text.split())):
+                    yield node.lineno, f"“{phrase}”: write {vocabulary.PHRASES[phrase.lower()]}"
 
 
 def _identifiers(node: ast.AST) -> Iterator[str]:
@@ -164,14 +170,12 @@ def _templates_in(folder: Path) -> list[Path]:
 
 
 def _long_lines(templates: Path) -> Iterator[str]:
-    """Each line of a template that is too long to be read, where there are more than are known."""
-    found = [
-        f"{path.relative_to(templates.parent)}:{number}: over {MAX_TEMPLATE_LINE} characters: {len(line)}"
-        for path in _templates_in(templates)
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if len(line) > MAX_TEMPLATE_LINE
-    ]
-    yield from found if len(found) > vocabulary.LONG_TEMPLATE_LINES else ()
+    """Each line of a template that is too long to be read."""
+    for path in _templates_in(templates):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            if len(line) > MAX_TEMPLATE_LINE:
+                name = path.relative_to(templates.parent)
+                yield f"{name}:{number}: over {MAX_TEMPLATE_LINE} characters: {len(line)}"
 
 
 def inline_code(template: str) -> list[tuple[int, str]]:

@@ -1,7 +1,7 @@
 """A session and its user, read in one query.
 
-Which user a session belongs to stands inside of it. This process remembers that of the sessions it has read,
-asks for both at once, and then goes by what the session itself says.
+A session names its user inside. This process remembers the users of the sessions that it has read, queries
+both at once, and then trusts only what the session itself names.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reading without building SQL anew: querysets compiled once, and model instances from written-out SQL.
+"""Reading without building SQL each time: querysets compiled once, and model instances from written-out SQL.
 
 For what every page reads. Building the SQL of a queryset takes several times as long as MariaDB takes to
 answer it from a small table.

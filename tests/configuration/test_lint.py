@@ -106,6 +106,11 @@ def test_a_word_that_is_only_used_or_part_of_another_passes() -> None:
     assert list(lint.old_words(ast.parse("unforgiven = library.forgive()"))) == []
 
 
+def test_a_phrase_that_reads_as_translated_is_found_in_a_docstring() -> None:
+    tree = ast.parse('x = "is told"\n"""The job\nis told."""')
+    assert list(lint.old_phrases(tree)) == [(2, "“is told”: write is reported or sent")]
+
+
 def test_a_class_name_used_twice_is_found_with_both_places() -> None:
     tree = ast.parse("class TwiceNamed: ...")
     assert list(lint.classes_named_twice({"a.py": tree, "b.py": tree})) == [
