@@ -14,7 +14,7 @@ from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import mask_weight
 from dispatcher.selectors import DestinationQuery, Live
 from dispatcher.shares import MAX_WEIGHT, number_of, percentage
-from dispatcher.table_index import index_of
+from dispatcher.table_index import TableIndex
 from efcp.editing.listing import PageLinks
 from efcp.figures import percent_text
 from efcp.proxies.models import KnownDestination, KnownState, Proxy
@@ -163,7 +163,9 @@ class DestinationPage(PageLinks):
         return (*self.watched, *self.without_column)
 
 
-def build(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> DestinationPage:
+def build(
+    query: DestinationQuery, watched: Sequence[WatchedProxy], index: TableIndex | None = None
+) -> DestinationPage:
     """Read the page that `query` asks for. The number of queries does not depend on the table's size."""
     reference = next((each.proxy for each in watched if each.fresh), None)
     folds = _folds(query, watched)
@@ -173,7 +175,6 @@ def build(query: DestinationQuery, watched: Sequence[WatchedProxy]) -> Destinati
         for each in watched
         if each.fresh and not (query.live is Live.ABSENT and each.proxy.pk in separate)
     ]
-    index = index_of(watched)
     page = selectors.page_of(selectors.matching(query, proxies), query, index.ids if index else None)
     shown = page.rows
     comparison = Comparison.of(watched, shown, separate)

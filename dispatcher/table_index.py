@@ -43,13 +43,14 @@ def index_of(watched: Sequence[WatchedProxy]) -> TableIndex | None:
         return None
     index = _kept.get(version)
     if index is None and _versions.get(version):
-        index = _read()
+        index = read_index()
         _kept.keep(version, index, KEPT_FOR_S)
     _versions.keep(version, True, KEPT_FOR_S)
     return index
 
 
-def _read() -> TableIndex:
+def read_index() -> TableIndex:
+    """The index of the table as it is now; reads all of it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT setid, -priority, id FROM dispatcher")
         rows = sorted(cursor.fetchall())

@@ -18,6 +18,7 @@ from dispatcher.models import InitialState
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.selectors import DestinationQuery, Live
 from dispatcher.table import SET_NAMES
+from dispatcher.table_index import index_of
 from efcp.accounts.preferences import page_size_of
 from efcp.editing.forms import RowForm
 from efcp.editing.listing import SIZES
@@ -45,7 +46,7 @@ def destination_list(request: HttpRequest) -> HttpResponse:
     def show(blanks: Blanks) -> str:
         context = {
             "is_fragment": is_fragment,
-            "page": list_page.build(query, watched),
+            "page": list_page.build(query, watched, index_of(watched)),
             "pending": kept_changes(watched),
             "initial_states": InitialState.choices,
             "live_states": LIVE_LABELS,

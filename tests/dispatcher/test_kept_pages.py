@@ -4,6 +4,7 @@ import gzip
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 from django.db import connection
@@ -12,12 +13,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from dispatcher import list_page
 from dispatcher.models import Destination
+from dispatcher.selectors import DestinationQuery
+from dispatcher.table_index import read_index
 from efcp.accounts.roles import Role
 from efcp.compression import deflated, gzip_of
 from efcp.database.versions import SETTLED_AFTER_S
 from efcp.kept import EACH_VISIT
 from efcp.proxies.models import KnownDestination, ProxyContact
+from efcp.proxies.selectors import watched_proxies
 from tests.dispatcher.conftest import hold, make_proxy
 
 LIST = reverse("dispatcher:list")
@@ -71,6 +76,18 @@ def test_a_change_by_other_hands_shows_in_the_next_answer(
         assert shows in text(administrator)
         assert count in text(administrator, PENDING)
         assert shows in administrator.get(LIST, headers=known).content.decode()
+
+
+@pytest.mark.parametrize("address", ["", "page=2", "page=9", "setid=3", "q=10.0&page=2", "sort=-weight"])
+def test_a_page_by_the_index_is_the_page_without_it(db: None, address: str) -> None:
+    proxy = make_proxy("edge-1")
+    for number in range(70):
+        uri = f"sip:10.0.{number % 4}.{number}"
+        Destination.objects.create(setid=number % 7, destination=uri, priority=number % 3, weight="2")
+        hold(proxy, uri if number % 5 else f"{uri};gone", setid=number % 7)
+    query = DestinationQuery.parse(dict(parse_qsl(address)))
+    watched = watched_proxies()
+    assert list_page.build(query, watched, read_index()) == list_page.build(query, watched)
 
 
 def test_the_columns_that_a_visit_changes_are_those_of_the_model() -> None:
