@@ -34,6 +34,8 @@ from efcp.sip.uri import host_of
 MAX_TROUBLES = 500
 """Destinations that take no calls, read for one board."""
 
+MAX_SHOWN_PROXIES = 12
+"""Proxies of one destination that are shown one by one."""
 MAX_SHOWN_OF_A_SET = 12
 MAX_TROUBLED_SETS = 60
 MAX_QUIET_SETS = 600
@@ -92,6 +94,20 @@ class Trouble:
     def host(self) -> str:
         """Where it is; empty for a URI that names no host."""
         return host_of(self.uri)
+
+    @property
+    def shown(self) -> tuple[TroubleOnProxy, ...]:
+        """The proxies that are shown one by one, those on which it takes no calls first."""
+        return tuple(
+            sorted(self.on_proxies, key=lambda each: each.known.state == KnownState.ACTIVE)[
+                :MAX_SHOWN_PROXIES
+            ]
+        )
+
+    @property
+    def further(self) -> int:
+        """How many proxies are not shown one by one."""
+        return len(self.on_proxies) - len(self.shown)
 
     @property
     def disagree_since(self) -> datetime | None:

@@ -9,8 +9,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from efcp.operations.board.selectors import Board, Level
+from efcp.operations.board.selectors import MAX_SHOWN_PROXIES, Board, Level, Trouble, TroubleOnProxy
 from efcp.proxies.models import KnownDestination, KnownSet, Proxy, ProxyContact, TryOutcome, WatcherHeartbeat
+from efcp.proxies.selectors import Freshness, WatchedProxy
 from tests.operations.conftest import URI
 from tests.operations.fake_proxy import FakeProxy, Play
 from tests.proxies.mi_server import listed
@@ -300,3 +301,16 @@ def test_without_a_proxy_the_board_shows_what_to_do(viewer: Client, transactiona
     WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"started_at": now, "beat_at": now})
     assert not KnownDestination.objects.exists()
     assert "No proxy yet" in viewer.get(reverse("operations:board")).text
+
+
+def test_a_destination_names_a_few_of_many_proxies_those_in_trouble_first() -> None:
+    def on(number: int) -> TroubleOnProxy:
+        proxy = Proxy(pk=number, name=f"edge-{number}")
+        state = "probing" if number == 50 else "active"
+        watched = WatchedProxy(proxy, ProxyContact(proxy=proxy), Freshness.LIVE, timezone.now())
+        return TroubleOnProxy(watched, KnownDestination(proxy=proxy, state=state))
+
+    trouble = Trouble(URI, "", tuple(on(number) for number in range(1, 101)))
+
+    assert [each.proxy for each in trouble.shown[:2]] == ["edge-50", "edge-1"]
+    assert (len(trouble.shown), trouble.further) == (MAX_SHOWN_PROXIES, 100 - MAX_SHOWN_PROXIES)
