@@ -24,8 +24,9 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "schema": {"type": "string", "maxLength": 255, "pattern": "^[!-~]*$"},
     "description": "A new key of yours for each write; repeated with it, the write is answered as it was.",
 }
-_READ_ERRORS = (400, 401, 403, 404, 405, 422, 429, 503)
-_WRITE_ERRORS = (*_READ_ERRORS, 409, 413, 415)
+_READ_ERRORS = (400, 401, 403, 404, 405, 414, 422, 429, 503)
+_BODY_ERRORS = (413, 415)
+_WRITE_ERRORS = (*_READ_ERRORS, *_BODY_ERRORS, 409)
 
 
 class StrictBody(BaseModel):
@@ -50,7 +51,11 @@ def declared(
     `answer` is the schema of a good answer, whose HTTP status is `status`. What is `versioned` needs
     If-Match, other writes may come with an Idempotency-Key; `example` is a body.
     """
-    errors = {*(_WRITE_ERRORS if writes else _READ_ERRORS), *((412, 428) if versioned else ())}
+    errors = {
+        *(_WRITE_ERRORS if writes else _READ_ERRORS),
+        *((412, 428) if versioned else ()),
+        *(_BODY_ERRORS if example else ()),
+    }
     extra: dict[str, Any] = {"x-permission": permission, "x-module": module}
     if writes:
         extra["parameters"] = [IF_MATCH if versioned else IDEMPOTENCY_KEY]

@@ -28,7 +28,7 @@ from efcp.script.selectors import tables
 
 router = Router()
 
-MAX_SCRIPT = 1_000_000
+MAX_SCRIPT = 500_000
 _PART = 500
 
 

@@ -52,7 +52,7 @@ settings.configure(
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     USE_TZ=True,
 )
-application = Bridge(get_wsgi_application(), lambda _method, _path: RequestKind.PAGE)
+application = Bridge(get_wsgi_application(), lambda *_: RequestKind.PAGE)
 
 
 def page(request: HttpRequest) -> HttpResponse:

@@ -9,7 +9,7 @@ import pytest
 
 from efcp.launch.serving import bodies, lanes
 from efcp.launch.serving.bridge import Bridge
-from efcp.launch.serving.lanes import THREADS, RequestKind
+from efcp.launch.serving.lanes import THREADS, RequestKind, kind_of
 
 Sent = list[MutableMapping[str, Any]]
 KINDS = {"/health": RequestKind.HEALTH, "/sign-in": RequestKind.ENTRANCE}
@@ -41,7 +41,7 @@ def application() -> Application:
 def bridge(application: Application, monkeypatch: pytest.MonkeyPatch) -> Bridge:
     """The bridge in front of it; nobody is patient."""
     monkeypatch.setattr(lanes, "PATIENCE_S", 0.05)
-    return Bridge(application, lambda _method, path: KINDS.get(path, RequestKind.PAGE))
+    return Bridge(application, lambda _method, path, _query: KINDS.get(path, RequestKind.PAGE))
 
 
 async def ask(bridge: Bridge, path: str) -> Sent:
@@ -124,3 +124,10 @@ def test_a_client_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch
 
     asyncio.run(ask_and_not_read())
     assert ended.wait(20)
+
+
+def test_programs_have_threads_of_their_own_and_those_that_wait_have_others() -> None:
+    assert kind_of("GET", "/cp/api/v1/rules") is RequestKind.API
+    assert kind_of("GET", "/cp/api/v1/events", b"cursor=e1-2-3&wait=20") is RequestKind.WATCH
+    assert kind_of("POST", "/cp/api/v1/state-runs", b"wait=5") is RequestKind.WATCH
+    assert kind_of("GET", "/cp/system/dispatcher/", b"wait=5") is RequestKind.PAGE

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import sys
 from collections.abc import Callable, Iterable, MutableMapping
 from functools import partial
@@ -41,7 +42,7 @@ _BUSY = "Nothing was done. Try again in a few seconds."
 class Bridge:
     """Receives each request, has a thread of its lane handle it, sends the response."""
 
-    def __init__(self, wsgi: Wsgi, kind_of: Callable[[str, str], RequestKind]) -> None:
+    def __init__(self, wsgi: Wsgi, kind_of: Callable[[str, str, bytes], RequestKind]) -> None:
         self._wsgi = wsgi
         self._kind_of = kind_of
         self._large = LargeBodies()
@@ -58,10 +59,10 @@ class Bridge:
         try:
             await self._serve(scope, body, send)
         except BodyRefusedError as refused:
-            await _refuse(send, refused.status, refused.text, retry=refused.retry)
+            await _refuse(send, scope, refused.status, refused.text, retry=refused.retry)
             await body.skip(SKIP_FOR_S)
         except BusyError:
-            await _refuse(send, 503, _BUSY, retry=True)
+            await _refuse(send, scope, 503, _BUSY, retry=True)
             await body.skip(SKIP_FOR_S)
         except (ClientLeftError, ClientTooSlowError):
             # Without a complete response gunicorn closes the connection.
@@ -69,7 +70,7 @@ class Bridge:
 
     async def _serve(self, scope: Scope, body: PacedBody, send: Send) -> None:
         announced = _announced(scope["headers"])
-        kind = self._kind_of(scope["method"], scope["path"])
+        kind = self._kind_of(scope["method"], scope["path"], scope["query_string"])
         if kind is RequestKind.UPLOAD:
             if announced is None:
                 raise BodyRefusedError(411, "An upload has to say how large it is.")
@@ -81,16 +82,16 @@ class Bridge:
         received = await whole_body(body, announced or 0, self._large)
         environ = environ_of(scope, io.BytesIO(received), len(received))
         if kind is RequestKind.HEALTH:
-            await self._handle_in_time(environ, send)
+            await self._handle_in_time(scope, environ, send)
         else:
             await self._handle(kind, environ, send)
 
-    async def _handle_in_time(self, environ: dict[str, Any], send: Send) -> None:
+    async def _handle_in_time(self, scope: Scope, environ: dict[str, Any], send: Send) -> None:
         try:
             async with asyncio.timeout(HEALTH_WITHIN_S):
                 await self._handle(RequestKind.HEALTH, environ, send)
         except TimeoutError:
-            await _refuse(send, 503, "The database is not responding in time.", retry=True)
+            await _refuse(send, scope, 503, "The database is not responding in time.", retry=True)
 
     async def _handle(self, kind: RequestKind, environ: dict[str, Any], send: Send) -> None:
         outlet = Outlet(asyncio.get_running_loop())
@@ -168,11 +169,26 @@ def _announced(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     return int(names.get(b"content-length", b"0"))
 
 
-async def _refuse(send: Send, status: int, text: str, *, retry: bool) -> None:
+def _problem(status: int, title: str, text: str) -> bytes:
+    """Problem details (RFC 9457), as the API gives them."""
+    return json.dumps(
+        {
+            "type": "urn:efcp:problem:refused",
+            "title": title,
+            "status": status,
+            "code": "refused",
+            "detail": text,
+            "findings": [],
+        }
+    ).encode()
+
+
+async def _refuse(send: Send, scope: Scope, status: int, text: str, *, retry: bool) -> None:
     title = _TITLES[status]
-    body = _PAGE.format(title=title, text=text).encode()
+    of_api = scope["path"].startswith("/cp/api/")
+    body = _problem(status, title, text) if of_api else _PAGE.format(title=title, text=text).encode()
     headers = [
-        (b"content-type", b"text/html; charset=utf-8"),
+        (b"content-type", b"application/problem+json" if of_api else b"text/html; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),

@@ -23,6 +23,8 @@ class RequestKind(StrEnum):
     ENTRANCE = "entrance"  # signing in
     FILE = "file"  # of the panel's own: styles and scripts
     UPLOAD = "upload"
+    API = "api"  # a program's call
+    WATCH = "watch"  # a program's call that waits for something to happen
     PAGE = "page"
 
 
@@ -31,6 +33,8 @@ THREADS = {
     RequestKind.ENTRANCE: 2,
     RequestKind.FILE: 1,
     RequestKind.UPLOAD: 2,
+    RequestKind.API: 3,
+    RequestKind.WATCH: 6,
     RequestKind.PAGE: 4,
 }
 
@@ -77,8 +81,8 @@ def _paths() -> tuple[tuple[str, str], str, str, str]:
     return (reverse("healthz"), reverse("readyz")), reverse("accounts:sign-in"), upload, "/cp/static/"
 
 
-def kind_of(method: str, path: str) -> RequestKind:
-    """The kind of a request for `path`."""
+def kind_of(method: str, path: str, query: bytes = b"") -> RequestKind:
+    """The kind of a request for `path`, with the query string as it was sent."""
     health, sign_in, upload, static = _paths()
     if path in health:
         return RequestKind.HEALTH
@@ -86,6 +90,8 @@ def kind_of(method: str, path: str) -> RequestKind:
         return RequestKind.ENTRANCE
     if path.startswith(static):
         return RequestKind.FILE
+    if path.startswith("/cp/api/"):
+        return RequestKind.WATCH if b"wait" in query else RequestKind.API
     if path == upload and method == "POST":
         return RequestKind.UPLOAD
     return RequestKind.PAGE
