@@ -56,7 +56,7 @@ def secret(db: None) -> Iterator[str]:
     request_finished.connect(close_old_connections)
 
 
-@schema.parametrize()
+@schema.parametrize()  # type: ignore[untyped-decorator]
 @settings(
     max_examples=CASES or 3,
     deadline=None,
