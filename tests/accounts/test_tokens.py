@@ -17,7 +17,7 @@ TOKEN = {"name": "ci", "role": "viewer", "days": "30", "sets": "2, 1", "networks
 
 
 def secret_on(page: str) -> str:
-    return re.findall(r'id="secret"[^>]*value="(efcp_[^"]+)"', page)[0]
+    return str(re.findall(r'id="secret"[^>]*value="(efcp_[^"]+)"', page)[0])
 
 
 def test_a_token_is_shown_once_and_found_by_its_secret(client_as: Callable[[Role | None], Client]) -> None:
