@@ -39,6 +39,7 @@ class DestinationForm(RowForm[DestinationRow]):
         self.environment = environment
         self.name_is_unknown = False
         self.fields["socket"].widget.attrs["list"] = "known-sockets"
+        self.fields["setid"].widget.attrs["list"] = "named-sets"
         if not self.is_bound:
             self.fields["destination"].widget.attrs["autofocus"] = True
 

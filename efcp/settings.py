@@ -96,6 +96,7 @@ TEMPLATES = [
                 "efcp.proxies.context.proxy_dots",
                 "efcp.preview.pages.preview_tabs",
                 "efcp.operations.home.navigation.navigation",
+                "efcp.operations.home.navigation.page_help",
             ],
         },
     },

@@ -1,12 +1,15 @@
 """What the documents name exists: files, folders, modules, make's targets, settings."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from efcp import __version__
 from efcp.configuration import PROJECT_DIR
+from efcp.glossary import TERMS
 
 DOCUMENTS = [
     *(PROJECT_DIR / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
@@ -100,3 +103,15 @@ def test_every_setting_that_a_document_names_is_read() -> None:
     assert {setting.removesuffix("_FILE") for setting in named if setting not in source} <= {
         setting for setting in named if setting in source
     }
+
+
+def test_the_glossary_is_the_panels() -> None:
+    text = (PROJECT_DIR / "docs/architecture.md").read_text(encoding="utf-8")
+    table = text.partition("## Glossary")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.+?) \| (.+) \|$", table, re.MULTILINE)[2:]
+    assert rows == [(term.name, term.meaning) for term in TERMS]
+
+
+def test_the_version_is_the_projects() -> None:
+    project = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == __version__

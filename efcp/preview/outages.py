@@ -69,9 +69,10 @@ class OutageForm(forms.Form):
     probed = forms.ChoiceField(
         label="Probing",
         choices=[
-            (_ALWAYS, "always (probe_mode 1, or ds_probing_mode 1)"),
-            (_WHILE_PROBING, "only while its state is probing"),
+            (_ALWAYS, "always"),
+            (_WHILE_PROBING, "while probing"),
         ],
+        help_text="Always: probe_mode 1 or ds_probing_mode 1.",
     )
     dies_at = forms.FloatField(label="Goes down at (s)", min_value=0, max_value=MAX_S)
     returns_at = forms.FloatField(

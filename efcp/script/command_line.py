@@ -22,7 +22,7 @@ _DATABASE_SETTINGS = ("DATABASE_URL", "DATABASE_URL_FILE")
 def add_check_arguments(parser: argparse.ArgumentParser) -> None:
     """What to check, and how."""
     parser.add_argument("file", type=Path)
-    parser.add_argument("--folder", type=Path, help="where includes may lie (default: the file's folder)")
+    parser.add_argument("--folder", type=Path, help="folder for includes (default: the file's folder)")
     parser.add_argument("--json", action="store_true", help="answer as JSON")
     parser.add_argument("--shared-memory", type=int, help="megabytes the proxy is started with (-m)")
     parser.add_argument("--private-memory", type=int, help="megabytes of each process (-M)")

@@ -35,15 +35,15 @@ class CheckForm(forms.Form):
             attrs={"rows": "16", "class": "mono", "spellcheck": "false", "autocomplete": "off"}
         ),
     )
-    keep = forms.BooleanField(label="Keep its routes for the previews", required=False)
-    file = forms.FileField(label="or a file", required=False, allow_empty_file=True)
+    keep = forms.BooleanField(label="Save its routes for previews", required=False)
+    file = forms.FileField(label="Or upload a file", required=False, allow_empty_file=True)
 
     def clean(self) -> dict[str, Any]:
         """Exactly one of text and file, and that of a size that can be read."""
         data: dict[str, Any] = self.cleaned_data
         file = data.get("file")
         if bool(data.get("text")) == bool(file):
-            raise forms.ValidationError("Paste a script, or choose a file.")
+            raise forms.ValidationError("Paste a script or choose a file.")
         if file and file.size > MAX_BYTES:
             self.add_error("file", f"The file is larger than {MAX_BYTES // 10**6} MB.")
         return data
@@ -76,7 +76,7 @@ class NumbersField(forms.CharField):
         """The numbers; raise ValidationError for anything else."""
         parts = [part.strip() for part in str(super().clean(value) or "").split(",") if part.strip()]
         if not all(part.isascii() and part.isdigit() and len(part) <= len(str(MAX_NUMBER)) for part in parts):
-            raise forms.ValidationError("Whole numbers, with commas between them.")
+            raise forms.ValidationError("Comma-separated whole numbers.")
         return tuple(map(int, parts))
 
 
@@ -96,28 +96,28 @@ class AnswersForm(forms.Form):
     version = forms.ChoiceField(label="OpenSIPS", choices=[(each, each) for each in VERSIONS])
     minimal = forms.TypedChoiceField(
         label="Write",
-        choices=((0, "what to add to a file"), (1, "a whole proxy that runs")),
+        choices=((0, "Only the additions to an existing file"), (1, "A complete configuration")),
         coerce=lambda value: value == "1",
     )
-    database_url = _text("Database", "The password is written as PASSWORD, unless asked for.", required=True)
+    database_url = _text("Database", "Written with PASSWORD in place of the password.", required=True)
     probing_interval = forms.IntegerField(
-        label="Probing interval", min_value=0, max_value=86_400, help_text="Seconds; 0: no probing."
+        label="Probing interval", min_value=0, max_value=86_400, help_text="Seconds; 0 disables probing."
     )
     threshold = forms.IntegerField(
-        label="Threshold", min_value=1, max_value=MAX_NUMBER, help_text="Failures that take one out."
+        label="Threshold", min_value=1, max_value=MAX_NUMBER, help_text="Failures until probing."
     )
     probing_mode = forms.TypedChoiceField(
-        label="Who is probed", choices=((0, "those that failed"), (1, "all but inactive ones")), coerce=int
+        label="Probed destinations", choices=((0, "Only failed ones"), (1, "All except inactive")), coerce=int
     )
-    probing_from = _text("From of probes", required=True)
-    reply_codes = NumbersField(label="Alive too", required=False, help_text="Reply codes besides 200.")
+    probing_from = _text("Probe From URI", required=True)
+    reply_codes = NumbersField(label="Other OK replies", required=False, help_text="Besides 200.")
     dialplans = NumbersField(
-        label="Dialplans in front", required=False, help_text="Their numbers, in the order of translation."
+        label="Dialplans applied first", required=False, help_text="Comma-separated dpids, in order."
     )
-    socket = _text("Socket", "Of a whole proxy.", required=True)
+    socket = _text("Socket", "Complete configuration only.", required=True)
     mi_port = forms.IntegerField(label="MI port", min_value=1, max_value=65_535)
-    module_path = _text("Folder of the modules", "Empty: the one built in.")
-    show_passwords = forms.BooleanField(label="Write the password as it is", required=False)
+    module_path = _text("Module path", "Blank: built-in default.")
+    show_passwords = forms.BooleanField(label="Include the real password", required=False)
 
     @classmethod
     def initial_of(cls, answers: Answers) -> dict[str, Any]:
@@ -148,30 +148,30 @@ class GroupForm(forms.Form):
     algorithm = forms.TypedChoiceField(
         choices=[(number, f"{number} · {each.words}") for number, each in ALGORITHMS.items()], coerce=int
     )
-    parameter = _text("What it goes by", "For 7, 9 and 10: as $hdr(X-Tenant), $stat(load_%u), or a route.")
+    parameter = _text("Selection key", "For 7, 9 and 10: e.g. $hdr(X-Tenant), $stat(load_%u) or a route.")
     flags = forms.MultipleChoiceField(
         choices=list(FLAGS.items()), required=False, widget=forms.CheckboxSelectMultiple
     )
     maximum = forms.IntegerField(
-        label="Tries", min_value=1, max_value=1_000, required=False, help_text="Empty: all of the set."
+        label="Max. attempts", min_value=1, max_value=1_000, required=False, help_text="Blank: the whole set."
     )
-    failure_route = _text("Failure route", "Empty: none.", max_length=64)
-    failure_codes = _text("A failure is", "A POSIX expression on the reply's code.", max_length=64)
-    failure_timeouts = forms.BooleanField(label="and no reply in time", required=False)
+    failure_route = _text("Failure route", "Blank: none.", max_length=64)
+    failure_codes = _text("Failure codes", "POSIX expression for the reply code.", max_length=64)
+    failure_timeouts = forms.BooleanField(label="Timeouts count as failures", required=False)
     mark = forms.ChoiceField(
-        label="Then it becomes",
+        label="Then mark as",
         choices=(
             (MarkAction.PROBING.value, "probing"),
             (MarkAction.INACTIVE.value, "inactive"),
-            ("", "nothing: it stays"),
+            ("", "nothing"),
         ),
         required=False,
     )
-    try_next = forms.BooleanField(label="The call tries the next one", required=False)
-    last_code = forms.IntegerField(label="Last reply", min_value=300, max_value=699)
-    last_reason = _text("Its reason", required=True, max_length=100)
-    empty_reason = _text("Reason where none is active", required=True, max_length=100)
-    dialled = _text("Prefix", "Of a whole proxy: the dialled users that come here; empty: all others.")
+    try_next = forms.BooleanField(label="Try the next destination", required=False)
+    last_code = forms.IntegerField(label="Final reply code", min_value=300, max_value=699)
+    last_reason = _text("Final reason", required=True, max_length=100)
+    empty_reason = _text("Reason if none is active", required=True, max_length=100)
+    dialled = _text("Prefix", "Complete configuration only: dialled prefix. Blank: all others.")
 
     @classmethod
     def initial_of(cls, group: GroupAnswers) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The pages that check an opensips.cfg, and write one."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from django.contrib.auth.decorators import permission_required
@@ -12,11 +13,14 @@ from django.views.decorators.http import require_http_methods
 
 from efcp.audit.services import actor_of
 from efcp.editing.listing import integer
+from efcp.figures import counted
 from efcp.script.checking.check import as_json, check
 from efcp.script.checking.overview import TableFacts, overview
+from efcp.script.findings import ScriptFinding, ScriptSeverity
 from efcp.script.forms import MAX_BYTES, MAX_GROUPS, MAX_NUMBER, CheckForm, WriterForms
 from efcp.script.knowledge.facts import knowledge_of
 from efcp.script.language.reading import read_text
+from efcp.script.lines import numbered_lines
 from efcp.script.script_routes import script_routes
 from efcp.script.selectors import (
     offered_dialplans,
@@ -49,7 +53,8 @@ def _check(request: HttpRequest) -> HttpResponse:
     form = CheckForm(request.POST, request.FILES) if request.method == "POST" else CheckForm()
     if not form.is_valid():
         return render(request, "script/check.html", {"form": form}, status=422 if form.errors else 200)
-    script = read_text(*form.script())
+    text, name = form.script()
+    script = read_text(text, name)
     knowledge, known = knowledge_of(form.cleaned_data["version"]), form.with_memory(tables())
     checked = check(script, knowledge, known)
     if request.GET.get("as") == "json":
@@ -65,10 +70,17 @@ def _check(request: HttpRequest) -> HttpResponse:
         "checked": True,
         "findings": checked.findings,
         "accepted": checked.accepted,
-        "counts": Counter(finding.severity.value for finding in checked.findings),
+        "counts_text": _counts(checked.findings),
         "skipped": script.skipped,
+        "lines": numbered_lines(text, name, checked.findings),
     }
     return render(request, "script/check.html", context)
+
+
+def _counts(findings: Sequence[ScriptFinding]) -> str:
+    """How many there are of each severity: "1 error, 0 warnings, 2 hints"."""
+    found = Counter(finding.severity for finding in findings)
+    return ", ".join(counted(found[severity], severity.value) for severity in ScriptSeverity)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

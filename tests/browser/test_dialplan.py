@@ -103,5 +103,5 @@ def test_a_rule_is_reloaded_and_the_proxy_gives_what_the_table_would(panel: Pane
     browser.see(panel.url("system/dialplan/?dpid=9"))
     browser.type("input", "955")
     browser.press("Query proxies")
-    browser.wait_for("the same")
+    browser.wait_for("same")
     assert browser.problems() == []

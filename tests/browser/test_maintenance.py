@@ -44,7 +44,7 @@ def test_every_page_goes_by_the_clock_of_the_browser(panel: Panel, browser: Brow
     sign_in(panel, browser)
     begins_at = datetime.now(ZoneInfo("Asia/Tokyo")).replace(second=0) + timedelta(hours=30)
     browser.see(panel.url("system/dispatcher/3/maintenance/"))
-    browser.wait_for("Start ( Asia/Tokyo (JST)")
+    browser.wait_for("Start (Asia/Tokyo (JST)")
     script = "document.querySelector('[name=begins_at]').value = arguments[0]"
     browser.driver.execute_script(script, f"{begins_at:%Y-%m-%dT%H:%M}")
     browser.type("reason", "new rack")

@@ -23,7 +23,7 @@ def test_what_is_written_follows_the_answers_and_passes_the_check(panel: Panel, 
     browser.press("Write it")
     browser.wait_for("Nothing found")
     browser.type("threshold", "3")
-    browser.choose("minimal", "a whole proxy that runs")
+    browser.choose("minimal", "A complete configuration")
     browser.wait_for('modparam("dispatcher", "ds_probing_threshold", 3)')
     browser.wait_for("route[to_media_vbb]")
     text = browser.driver.execute_script(LINES)

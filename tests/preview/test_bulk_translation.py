@@ -236,3 +236,18 @@ def test_long_lines_are_read_and_broken_ones_counted(operator: Client) -> None:
 )
 def test_an_id_larger_than_any_column_is_not_found(operator: Client, name: str) -> None:
     assert operator.get(reverse(f"preview:{name}", args=[10**30])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "column"),
+    [
+        (b"time,Called Number\n1,+4930123\n", 1),
+        (b"id,from,to\nx,alice,bob\n", 2),
+        (b"a,b\nx,0301234\n", 1),
+        (b"a,b\nx,y\n", 0),
+    ],
+)
+def test_the_column_of_numbers_is_guessed(operator: Client, content: bytes, column: int) -> None:
+    log = uploaded(operator, content)
+    page = operator.get(reverse("preview:bulk-translation-log", args=[log.pk]))
+    assert page.context["form"]["column"].value() == column

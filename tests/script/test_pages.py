@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
+from efcp.script.lines import MOST_LINES
 from tests.conftest import ClientAs
 
 BROKEN = 'loadmodule "tm.so"\nloadmodule "tm.so"\n'
@@ -27,6 +28,23 @@ def test_a_pasted_script_gets_findings_with_places(client_as: ClientAs) -> None:
     answer = client_as(Role.VIEWER).post(reverse("script:check"), {"version": "3.4", "text": BROKEN})
     found = {(finding.code, finding.place.line) for finding in answer.context["findings"]}
     assert ("module-twice", 2) in found
+
+
+def test_findings_lead_to_numbered_lines_of_the_script(client_as: ClientAs) -> None:
+    page = client_as(Role.VIEWER).post(reverse("script:check"), {"version": "3.4", "text": BROKEN}).text
+    assert 'href="#line-2"' in page
+    assert '<li id="line-2"' in page
+
+
+def test_of_a_long_script_the_lines_around_findings_are_shown(client_as: ClientAs) -> None:
+    text = "# a line\n" * 50_000 + BROKEN
+    lines = (
+        client_as(Role.VIEWER)
+        .post(reverse("script:check"), {"version": "3.4", "text": text})
+        .context["lines"]
+    )
+    assert 50_002 in {line.number for line in lines if line.findings}
+    assert len(lines) <= MOST_LINES
 
 
 def test_an_uploaded_binary_is_a_finding_and_no_failure(client_as: ClientAs) -> None:

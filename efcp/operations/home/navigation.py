@@ -8,7 +8,9 @@ from django.template.loader import render_to_string
 from django.urls import get_script_prefix, reverse
 from django.utils.functional import SimpleLazyObject
 
+from efcp import __version__
 from efcp.modules.registry import PanelModule, all_modules
+from efcp.operations.home.page_help import help_for, step_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,16 @@ def navigation(request: HttpRequest) -> dict[str, object]:
         "navigation": SimpleLazyObject(groups),
         "sidebar": SimpleLazyObject(lambda: _sidebar(groups())),
         "current_place": SimpleLazyObject(lambda: _current_label(groups())),
+    }
+
+
+def page_help(request: HttpRequest) -> dict[str, object]:
+    """The variables `page_help`, what the page is for; `guide_step`, what it replaces; `panel_version`."""
+    shown = help_for(request.resolver_match.view_name) if request.resolver_match else None
+    return {
+        "page_help": shown,
+        "guide_step": step_of(shown) if shown else None,
+        "panel_version": __version__,
     }
 
 

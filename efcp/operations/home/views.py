@@ -3,7 +3,7 @@
 from typing import cast
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import condition, require_POST, require_safe
 
@@ -13,8 +13,11 @@ from dispatcher.selectors import LIST_VERSION
 from efcp.accounts import preferences
 from efcp.accounts.models import User
 from efcp.audit.services import actor_of
+from efcp.glossary import TERMS
 from efcp.operations.history.calls import calls_of_sets
+from efcp.operations.home.finder import LONGEST, find_anything
 from efcp.operations.home.first_steps import first_steps
+from efcp.operations.home.page_help import STEPS
 from efcp.operations.home.selectors import home, version_of, watched_with_marks
 from efcp.proxies.context import watched_on
 
@@ -61,6 +64,24 @@ def calls(request: HttpRequest) -> HttpResponse:
     """A fragment: the last day's calls per set."""
     context = {"calls": calls_of_sets(watched_on(request)), "title": "Calls per set"}
     return render(request, "operations/history/calls.html", context)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def search(request: HttpRequest) -> HttpResponse:
+    """Pages and things by a few letters: a page, or the hits as JSON for the palette (Ctrl-K)."""
+    text = request.GET.get("q", "")[:LONGEST].replace("\0", "")
+    hits = find_anything(cast(User, request.user), text)
+    if request.headers.get("Accept") == "application/json":
+        return JsonResponse({"hits": [hit.as_json() for hit in hits]})
+    return render(request, "home/search.html", {"hits": hits, "text": text})
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def help_page(request: HttpRequest) -> HttpResponse:
+    """The guide's steps and where they are done here, the keys, and the glossary."""
+    return render(request, "home/help.html", {"steps": STEPS, "terms": TERMS})
 
 
 @require_safe

@@ -22,6 +22,24 @@ SHOWN = 500
 _NUMBER = re.compile(r"[+-]?\d+", re.ASCII)
 # At the start of a cell, and behind what other spreadsheets split cells at.
 _FORMULA = re.compile(r"(\A|[;,|\t\r\n])(?=\s*[=+\-@])|\A(?=[\t\r\n])")
+_NUMBER_NAMES = (
+    "number",
+    "called",
+    "callednumber",
+    "calledparty",
+    "dialled",
+    "dialed",
+    "dialednumber",
+    "dnis",
+    "destination",
+    "dst",
+    "callee",
+    "touri",
+    "to",
+)
+"""Names of a column of numbers in small letters and digits, the surest first."""
+
+_LIKE_NUMBER = re.compile(r"\A(?:sips?:|tel:)?\+?\d{2,}(?:@|\Z)", re.ASCII)
 _COLUMNS = ("id", "pr", "match_exp", "hits", "first input", "its output", "numbers that may hit it")
 
 
@@ -35,6 +53,19 @@ class BulkTranslationForm(forms.Form):
     def __init__(self, data: Any, log: CallLog, **options: Any) -> None:
         super().__init__(data, **options)
         self.fields["column"].choices = list(enumerate(log.columns))  # type: ignore[attr-defined]
+
+
+def number_column(log: CallLog) -> int:
+    """The index of the column that likely holds the numbers: by its name, else by its first rows."""
+    plain = ["".join(character for character in name.lower() if character.isalnum()) for name in log.columns]
+    named = next((name for name in _NUMBER_NAMES if name in plain), None)
+    if named:
+        return plain.index(named)
+    for index in range(len(log.columns)):
+        cells = [row[index] for row in log.first_rows if index < len(row) and row[index]]
+        if cells and all(_LIKE_NUMBER.search(cell) for cell in cells[int(log.has_header) :] or cells):
+            return index
+    return 0
 
 
 @require_safe
@@ -53,7 +84,7 @@ def logs(request: HttpRequest) -> HttpResponse:
 def question(request: HttpRequest, log_id: int) -> HttpResponse:
     """Choose a dialplan and a column; a POST starts the job."""
     log = get_object_or_404(CallLog, pk=log_id)
-    initial = {"dpid": 1, "has_header": log.has_header}
+    initial = {"dpid": 1, "has_header": log.has_header, "column": number_column(log)}
     form = BulkTranslationForm(request.POST if request.method == "POST" else None, log, initial=initial)
     if form.is_valid():
         data = form.cleaned_data

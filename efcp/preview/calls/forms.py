@@ -5,7 +5,7 @@ from django import forms
 from dispatcher.routing.hashing import Request
 from dispatcher.routing.selection import DEFAULT_MAX_RESULTS, SelectFlag, parse_flags
 from efcp.preview.calls.explanation import CallQuestion
-from efcp.preview.forms import ALGORITHMS, MAX_SET, SourceForm
+from efcp.preview.forms import ALGORITHMS, FLAG_CHOICES, MAX_SET, FlagsInput, SourceForm
 from efcp.script.script_routes import Handling
 from efcp.sip.message import Message, MessageError, parse_message
 
@@ -41,9 +41,7 @@ class CallForm(SourceForm):
 
     setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET)
     algorithm = forms.IntegerField(min_value=0, max_value=9_999)
-    flags = forms.CharField(
-        required=False, max_length=8, help_text="f: failover, u: user part only, d: default, a: append"
-    )
+    flags = forms.CharField(required=False, widget=FlagsInput(choices=FLAG_CHOICES))
     max_results = forms.IntegerField(label="Max. results", min_value=0, max_value=DEFAULT_MAX_RESULTS * 1_000)
     request_uri = forms.CharField(label="Request URI", required=False, max_length=MAX_PART)
     from_uri = forms.CharField(label="From URI", required=False, max_length=MAX_PART)
@@ -91,11 +89,16 @@ class CallForm(SourceForm):
         return numbers
 
     @property
+    def is_other_algorithm(self) -> bool:
+        """Whether the number is none that the panel knows; the page offers it all the same."""
+        return str(self["algorithm"].value()) not in {str(int(number)) for number in ALGORITHMS}
+
+    @property
     def select_call(self) -> str:
         """The same call of ds_select_dst in a script."""
         given = self.cleaned_data
         limit = f", {given['max_results']}" if given["max_results"] != DEFAULT_MAX_RESULTS else ""
-        return f'ds_select_dst({given["setid"]}, {given["algorithm"]}, "{self.data["flags"]}"{limit})'
+        return f'ds_select_dst({given["setid"]}, {given["algorithm"]}, "{self["flags"].value()}"{limit})'
 
     @property
     def algorithm_name(self) -> str:

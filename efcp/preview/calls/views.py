@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from dispatcher.routing.hashing import Request, request_of
 from efcp.preview.calls.explanation import explain
 from efcp.preview.calls.forms import DEFAULTS, CallForm, PastedForm
-from efcp.preview.forms import ALGORITHMS, with_defaults
+from efcp.preview.forms import ALGORITHM_HELP, ALGORITHMS, with_defaults
 from efcp.preview.script_routes import route_choice
 from efcp.preview.sources import sources
 from efcp.proxies.context import watched_on
@@ -42,11 +42,14 @@ def one_call(request: HttpRequest) -> HttpResponse:
         "form": form,
         "pasted": pasted,
         "route_choice": choice,
-        "algorithms": ALGORITHMS.items(),
+        "algorithms": [(number, label, ALGORITHM_HELP[number]) for number, label in ALGORITHMS.items()],
         "explained": explain(form.source(), form.question(choice.handling()))
         if is_submitted and form.is_valid()
         else None,
-        "kept": [(name, form.data.get(name, "")) for name in (*form.fields, "route")],
+        "kept": [
+            *((name, form[name].value()) for name in form.fields),
+            ("route", form.data.get("route", "")),
+        ],
     }
     status = 422 if request.method == "POST" else 200
     return render(request, "preview/call.html", context, status=status)
