@@ -88,7 +88,7 @@ def test_nobody_finds_anything_without_signing_in(client: Client) -> None:
     assert client.get(SEARCH, {"q": "sip"}).status_code == 302
 
 
-def test_every_page_says_what_it_is_for() -> None:
+def test_every_page_has_help() -> None:
     names: set[Any] = {name for name, _numbers in named(get_resolver().url_patterns)}
     assert {name for name in names if not name.startswith("api") and help_for(name) is None} == WITHOUT_HELP
 
