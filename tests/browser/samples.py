@@ -72,6 +72,7 @@ class Samples:
         channel = {
             "channel": "webhook",
             "url": "http://127.0.0.1:9/",
+            "min_active": "1",
             "after_s": "0",
             "states": "probing",
             "secret": "a-long-enough-secret",

@@ -137,7 +137,7 @@ def test_a_row_whose_name_does_not_resolve_is_no_addition(
 def test_more_names_than_a_page_resolves_are_known_from_the_watcher(
     loaded: Proxy, add_row: AddRow, name_server: NameServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table_names, "MOST_ASKED", 0)
+    monkeypatch.setattr(table_names, "MOST_LOOKED_UP", 0)
     assert found().unknown_names == 1
     carry_out(timezone.now())
     assert (found().unknown_names, found().lost) == (0, 1)
