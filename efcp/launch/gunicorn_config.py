@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from typing import Any
 
 from efcp.configuration import in_url, load
 from efcp.environment import ConfigurationError
@@ -29,21 +30,30 @@ control_socket_disable = True
 preload_app = "--reload" not in os.environ.get("GUNICORN_CMD_ARGS", "")
 
 
-def when_ready(_server: object) -> None:
+def _serves_panel(arbiter_or_worker: Any) -> bool:
+    """`make bench` serves a bare page by this file too."""
+    return bool(arbiter_or_worker.app.app_uri == "efcp.asgi")
+
+
+def when_ready(server: object) -> None:
     """Load every page before the workers start: the first request to one is as fast as the next.
 
     What is loaded is taken out of garbage collection, which would delay pages and copy shared memory.
     """
-    if preload_app:
-        from django.urls import get_resolver  # Django is set up only now
+    if preload_app and _serves_panel(server):
+        from efcp.launch.warming import load_pages  # Django is set up only now
 
-        get_resolver().reverse_dict  # noqa: B018 - it is computed when it is read
+        load_pages()
     gc.collect()
     gc.freeze()
 
 
-def post_worker_init(_worker: object) -> None:
-    """Limit waits for the database."""
+def post_worker_init(worker: object) -> None:
+    """Limit waits for the database, and read what the first page will."""
     from efcp.database.limits import limit_pages  # Django is set up only now
 
     limit_pages()
+    if _serves_panel(worker):
+        from efcp.launch.warming import read_once
+
+        read_once()
