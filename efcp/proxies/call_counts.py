@@ -24,6 +24,9 @@ KEPT_FOR = timedelta(days=31)
 MAX_COUNTS = 2_000_000
 """Rows of all proxies; the oldest are deleted."""
 
+MOST_CALLS = 2**32 - 1
+"""Calls between two readings of a counter: more is a broken reply. Sums stay within 64 bits."""
+
 MERGED_AT_ONCE = 8_000
 WRITTEN_AT_ONCE = 300
 """Counters: SQLite takes 1,000 parameters."""
@@ -58,7 +61,7 @@ def read_counters(stored: Iterable[tuple[int, Identity, int | None]], memory: Me
     calls: dict[int, dict[tuple[str, int], int]] = defaultdict(dict)
     for _row_id, (setid, key, occurrence), before, counter in pairs:
         if counter is not None and before is not None:
-            count = counter if is_reset else counter - before
+            count = min(counter if is_reset else counter - before, MOST_CALLS)
             if count:
                 calls[setid][key, occurrence] = count
     changed = [(counter, row_id) for row_id, _identity, before, counter in pairs if counter != before]
