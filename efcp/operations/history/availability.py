@@ -45,6 +45,7 @@ MAX_DESTINATIONS = 100
 """Of a set, shown one by one: those that changed come first."""
 
 MAX_SETS = 60
+MAX_ROWS_IN_SIGHT = 13
 TOO_MANY = "More happened than is read."
 COUNTS = {Period.DAY: 48, Period.WEEK: 56, Period.MONTH: 60}
 """How many bars a period has: half an hour, three hours, half a day each."""
@@ -96,6 +97,16 @@ class SetAvailability:
     destinations: tuple[AvailabilityRow, ...]
     further: int
 
+    @property
+    def first_rows(self) -> tuple[AvailabilityRow, ...]:
+        """The rows that are in sight: all proxies together, and the least available ones."""
+        return self.rows[:MAX_ROWS_IN_SIGHT]
+
+    @property
+    def further_rows(self) -> tuple[AvailabilityRow, ...]:
+        """The other proxies."""
+        return self.rows[MAX_ROWS_IN_SIGHT:]
+
 
 def percentage(share: float | None) -> str:
     """A percentage for people, never rounded up to 100."""
@@ -121,6 +132,8 @@ def set_availability(setid: int, period: Period, watched: Sequence[WatchedProxy]
     count = COUNTS[period]
     by_proxy = [(each, parts(past.line_of_set(each, setid), count)) for each in watched]
     rows = [_row(each.proxy.name, cut) for each, cut in by_proxy]
+    if len(rows) >= MAX_ROWS_IN_SIGHT:
+        rows.sort(key=lambda row: (101.0 if row.share is None else row.share, row.name))
     if len(rows) > 1:
         rows.insert(0, _row("All proxies", together([cut for _each, cut in by_proxy])))
     destinations = past.destinations(setid, count)
