@@ -75,10 +75,14 @@ def test_every_page_is_quiet_accessible_and_fits_a_phone(samples: Samples) -> No
     browser, pages, axe = samples.browser, list(samples.pages()), axe_core()
     browser.problems()  # those of asking pages that answer only POST
     found: list[tuple[Any, ...]] = []
+    titles: dict[str, str] = {}
     try:
         for page in pages:
             emulate(browser, 1280, "light")
             open_page(samples.panel, browser, page)
+            address, title = page.partition("?")[0], browser.driver.title
+            if titles.setdefault(title, address) != address:
+                found.append((page, f"has the title {title!r} of {titles[title]}"))
             found += [(page, problem) for problem in browser.problems()]
             browser.driver.execute_script(axe)
             found += [(page, "light", each) for each in violations(browser, EVERYTHING)]
