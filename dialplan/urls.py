@@ -8,6 +8,7 @@ from dialplan.cases import views as cases
 app_name = "dialplan"
 
 urlpatterns = [
+    path("export.<str:kind>", views.export, name="export"),
     path("", views.rule_list, name="list"),
     *views.EDITOR.urls(),
     path("try/", dry_run_views.try_rules, name="try"),

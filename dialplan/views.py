@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -18,13 +19,14 @@ from dialplan.loaded import pending_rules
 from dialplan.neighbours import order_of_dialplan
 from dialplan.order import NoRoomError
 from dialplan.selectors import RuleQuery
-from dialplan.table import DIALPLAN_NAMES
+from dialplan.table import DIALPLAN_NAMES, RULES
 from dialplan.translation.rules import RuleRow
 from efcp.accounts.preferences import page_size_of
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
+from efcp.editing.export import EXPORT_KINDS, export_table
 from efcp.editing.forms import RowForm
-from efcp.editing.listing import SIZES, integer
+from efcp.editing.listing import SIZES, integer, matching_rows
 from efcp.editing.repository import RowChangedError, RowGoneError
 from efcp.editing.table import MAX_INT
 from efcp.editing.views import Afterwards, TableEditor
@@ -45,7 +47,8 @@ def rule_list(request: HttpRequest) -> HttpResponse:
 
     def show(blanks: Blanks) -> str:
         page = selectors.list_page(query, watched)
-        context = {"page": page, "sizes": SIZES, "names": selectors.names(), **blanks.context}
+        context = {"page": page, "sizes": SIZES, "names": selectors.names(), "export_kinds": EXPORT_KINDS}
+        context |= blanks.context
         return render_to_string("dialplan/list.html", context, request)
 
     return kept_page(request, query.query_string(), selectors.LIST_VERSION.of(watched), show)
@@ -63,6 +66,13 @@ def pending(request: HttpRequest) -> HttpResponse:
         return render_to_string(template, context, request)
 
     return kept_page(request, template, selectors.LIST_VERSION.of(watched), show)
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def export(request: HttpRequest, kind: str) -> HttpResponseBase:
+    """The rules that the list's filters match, as a CSV, JSON or XLSX file."""
+    return export_table(RULES, matching_rows(RULES, RuleQuery.parse(request.GET.dict())), kind)
 
 
 class RuleEditor(TableEditor[RuleRow]):

@@ -10,5 +10,6 @@ urlpatterns = [
     path("", views.destination_list, name="list"),
     path("pending/", views.pending, name="pending"),
     *views.EDITOR.urls(),
+    path("export.<str:kind>", views.export, name="export"),
     path("sets/<number:setid>/name/", views.name_set, name="name-set"),
 ]

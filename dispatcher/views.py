@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_http_methods, require_safe
@@ -17,9 +18,10 @@ from dispatcher.loss import loss_of
 from dispatcher.models import InitialState
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.selectors import DestinationQuery, Live
-from dispatcher.table import SET_NAMES
+from dispatcher.table import DESTINATIONS, SET_NAMES
 from dispatcher.table_index import index_of
 from efcp.accounts.preferences import page_size_of
+from efcp.editing.export import EXPORT_KINDS, export_table
 from efcp.editing.forms import RowForm
 from efcp.editing.listing import SIZES
 from efcp.editing.views import TableEditor
@@ -51,6 +53,7 @@ def destination_list(request: HttpRequest) -> HttpResponse:
             "initial_states": InitialState.choices,
             "live_states": LIVE_LABELS,
             "sizes": SIZES,
+            "export_kinds": EXPORT_KINDS,
             "user": request.user,
             **blanks.context,
         }
@@ -72,6 +75,15 @@ def pending(request: HttpRequest) -> HttpResponse:
         "dispatcher/pending.html",
         {"pending": pending_changes(watched_on(request, selectors.LIST_VERSION.watched))},
     )
+
+
+@require_safe
+@permission_required("efcp.view", raise_exception=True)
+def export(request: HttpRequest, kind: str) -> HttpResponseBase:
+    """The destinations that the list's filters match, as a CSV, JSON or XLSX file."""
+    proxies = [each.proxy for each in watched_on(request) if each.fresh]
+    rows = selectors.matching(DestinationQuery.parse(request.GET.dict()), proxies)
+    return export_table(DESTINATIONS, rows, kind)
 
 
 class DestinationEditor(TableEditor[DestinationRow]):
