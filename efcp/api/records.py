@@ -36,7 +36,7 @@ router = Router()
 
 LONGEST_WATCH_S = 25
 LOOKED_EVERY_S = 0.5
-UNCOMMITTED_FOR = timedelta(seconds=60)
+UNCOMMITTED_FOR = timedelta(seconds=20)
 """How long a missing id may belong to a transaction that is not committed yet."""
 
 

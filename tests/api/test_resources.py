@@ -123,7 +123,7 @@ class TestEvents:
             setid=1,
             uri="sip:a",
             uri_key="sip:a",
-            at=timezone.now(),
+            at=timezone.now() - timedelta(minutes=1),
             state_before="active",
             state_after="probing",
         )
