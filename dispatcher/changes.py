@@ -21,6 +21,7 @@ from dispatcher.name_watch import NUMERIC_HOST
 from dispatcher.routing.rows import COLUMNS, DestinationRow
 from dispatcher.selectors import LIST_VERSION
 from dispatcher.table_names import TableNames, look_up_names, stored_names
+from efcp.database.versions import KEPT_FOR_S
 from efcp.kept import KeptValues
 from efcp.proxies.models import KnownDestination
 from efcp.proxies.selectors import WatchedProxy
@@ -28,8 +29,6 @@ from efcp.releases import Release
 from efcp.sip.uri import uri_key
 
 SHOWN_SOCKETS = 10
-PENDING_KEPT_FOR_S = 30.0
-"""Longer than KEPT_FOR_S, since pages ask every 30 s; comparing 50,000 rows takes a third of a second."""
 
 _EMPTY = Value("", output_field=CharField())
 
@@ -145,7 +144,7 @@ def pending_changes(watched: Sequence[WatchedProxy]) -> Pending:
         return found
     found = _pending_changes(watched)
     if (version := LIST_VERSION.of(watched)) is not None:
-        _kept.keep(version, found, PENDING_KEPT_FOR_S)
+        _kept.keep(version, found, KEPT_FOR_S)
     return found
 
 

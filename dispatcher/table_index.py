@@ -12,10 +12,10 @@ from operator import itemgetter
 from django.db import connection
 
 from dispatcher.selectors import LIST_VERSION
+from efcp.database.versions import KEPT_FOR_S
 from efcp.kept import KeptValues
 from efcp.proxies.selectors import WatchedProxy
 
-KEPT_FOR_S = 30.0
 MOST_IDS = 1_000
 """Sets of more rows than this are looked up by their numbers."""
 
