@@ -6,7 +6,7 @@ to 0: then each counter counts from 0, and the calls between the last reading an
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -23,6 +23,9 @@ QUARTERS_KEPT_FOR = timedelta(days=2)
 KEPT_FOR = timedelta(days=31)
 MAX_COUNTS = 2_000_000
 """Rows of all proxies; the oldest are deleted."""
+
+COUNTER_RANGE = 2**16
+"""A counter is an unsigned short (chosen_count in dispatch.h, 3.4 to 4.0): it goes on at 0 after 65,535."""
 
 MOST_CALLS = 2**32 - 1
 """Calls between two readings of a counter: more is a broken reply. Sums stay within 64 bits."""
@@ -54,18 +57,29 @@ def read_counters(stored: Iterable[tuple[int, Identity, int | None]], memory: Me
     pairs = [
         (row_id, identity, before, now[identity]) for row_id, identity, before in stored if identity in now
     ]
-    # Counters only grow until a load sets all of them to 0.
-    is_reset = any(
-        counter is not None and before is not None and counter < before for *_, before, counter in pairs
+    is_reset = _is_reset(
+        [(before, counter) for *_, before, counter in pairs if before and counter is not None]
     )
     calls: dict[int, dict[tuple[str, int], int]] = defaultdict(dict)
     for _row_id, (setid, key, occurrence), before, counter in pairs:
         if counter is not None and before is not None:
-            count = min(counter if is_reset else counter - before, MOST_CALLS)
+            grown = counter - before if counter >= before else counter - before + COUNTER_RANGE
+            count = min(counter if is_reset else grown, MOST_CALLS)
             if count:
                 calls[setid][key, occurrence] = count
     changed = [(counter, row_id) for row_id, _identity, before, counter in pairs if counter != before]
     return CounterReading(calls, changed)
+
+
+def _is_reset(pairs: Sequence[tuple[int, int]]) -> bool:
+    """Whether a load set the counters (before, now) to 0; before is not 0.
+
+    A counter that is lower has overflowed instead if it was so high that less than half of its range lies
+    between, while another one did not become lower.
+    """
+    lower = [(before, now) for before, now in pairs if now < before]
+    overflowed = all(now - before + COUNTER_RANGE < COUNTER_RANGE // 2 for before, now in lower)
+    return bool(lower) and not (overflowed and len(lower) < len(pairs))
 
 
 def store_counters(proxy_id: int, memory: MemoryList, read_at: datetime) -> None:

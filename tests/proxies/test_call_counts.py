@@ -50,6 +50,23 @@ def test_no_call_is_counted_twice_and_all_are_without_a_reload(events: list[int 
         assert counted == calls
 
 
+@pytest.mark.parametrize(
+    ("stored", "listed_now", "expected"),
+    [
+        pytest.param([65_530, 10], [4, 12], {"sip:0": 10, "sip:1": 2}, id="overflow of 16 bits"),
+        pytest.param([65_530, 50_000], [3, 2], {"sip:0": 3, "sip:1": 2}, id="load"),
+        pytest.param([900, 3], [2, 5], {"sip:0": 2, "sip:1": 5}, id="load, and a busy one"),
+        pytest.param([65_530], [4], {"sip:0": 4}, id="one alone counts as loaded"),
+    ],
+)
+def test_a_counter_that_overflows_is_no_load(
+    stored: list[int], listed_now: list[int], expected: dict[str, int]
+) -> None:
+    rows = [(row, (1, f"sip:{row}", 0), count) for row, count in enumerate(stored)]
+    counted = read_counters(rows, memory(listed_now)).calls[1]
+    assert {key: count for (key, _occurrence), count in counted.items()} == expected
+
+
 def calls() -> dict[str, int]:
     """The calls stored by URI key."""
     found: dict[str, int] = {}
