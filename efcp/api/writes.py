@@ -6,6 +6,7 @@ stored in that transaction.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from efcp.proxies.locking import retried_on_lock
 
 ANSWERS_KEPT_FOR = timedelta(days=3)
 LONGEST_KEY = 255
+_KEY = re.compile(rf"[!-~]{{0,{LONGEST_KEY}}}")
 _KEPT_HEADERS = ("ETag", "Location", "Content-Type")
 
 Work = Callable[[], HttpResponse]
@@ -104,10 +106,12 @@ class AnswerStore:
 
 
 def answers_of(request: HttpRequest, how: WriteQuery) -> AnswerStore:
-    """The answers to this request. Raises ProblemError for a key that is too long."""
-    key = "" if how.dry_run or request.method != "POST" else request.headers.get("Idempotency-Key", "")
-    if len(key) > LONGEST_KEY:
-        raise ProblemError(400, "key_too_long", f"An Idempotency-Key has at most {LONGEST_KEY} characters.")
+    """The answers to this request. Raises ProblemError for a key that is none."""
+    key = request.headers.get("Idempotency-Key", "") if request.method == "POST" else ""
+    if not _KEY.fullmatch(key):
+        limit = f"An Idempotency-Key has at most {LONGEST_KEY} characters, of ASCII and without spaces."
+        raise ProblemError(400, "key", limit)
+    key = "" if how.dry_run else key
     return AnswerStore(request, key)
 
 

@@ -75,6 +75,12 @@ class TestApiAdd:
         assert admin.send("POST", "/destinations", other, Idempotency_Key="a").status_code == 409
         assert api().send("POST", "/destinations", other, Idempotency_Key="a").status_code == 201
 
+    @pytest.mark.parametrize("key", ["a b", "é", "x" * 256])
+    def test_a_key_that_is_none_is_refused(self, admin: ApiClient, key: str) -> None:
+        answer = admin.send("POST", "/destinations", GATEWAY, Idempotency_Key=key)
+        assert (answer.status_code, answer.json()["code"]) == (400, "key")
+        assert not Destination.objects.exists()
+
     def test_a_refused_write_may_be_sent_again_with_its_key(self, admin: ApiClient) -> None:
         row = DestinationFactory.create(**GATEWAY)
         assert admin.send("POST", "/destinations", GATEWAY, Idempotency_Key="a").status_code == 422
