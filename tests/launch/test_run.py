@@ -139,7 +139,7 @@ def test_events_to_an_address_of_another_machine_end_the_start_with_one_line(sta
     assert panel.top.wait(ENDS_WITHIN_S) == 1
     panel.clean_up()
     assert panel.output == (
-        "CommandError: EFCP_EVENT_ADDRESS is 192.0.2.7, which is no address of this machine:"
+        "CommandError: EFCP_EVENT_ADDRESS is 192.0.2.7, which is not an address of this host:"
         " Cannot assign requested address.\n"
     )
 

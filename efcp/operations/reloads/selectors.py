@@ -92,6 +92,16 @@ class ReloadPreview:
     warnings: tuple[CommonFinding, ...]
     cards: tuple[ProxyCard, ...]
 
+    @property
+    def modes_unknown(self) -> tuple[tuple[str, str], ...]:
+        """Proxies whose loaded probe modes are unknown, each with why."""
+        changes = (card.changes for card in self.cards)
+        return tuple(
+            (each.watched.proxy.name, each.modes_unknown)
+            for each in changes
+            if each.is_known and each.modes_unknown
+        )
+
 
 def reload_preview(changes: Sequence[ProxyChanges]) -> ReloadPreview:
     """Take what several proxies have in common out of the changes of each."""

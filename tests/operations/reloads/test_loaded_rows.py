@@ -104,7 +104,7 @@ def test_after_a_reload_from_elsewhere_it_is_unknown(
     assert "outside this panel" in changes(proxy).modes_unknown
     page = operator.get(reverse("operations:reload")).content.decode()
     assert "No changes known" in page
-    assert "can't be told" in page
+    assert "Loaded probe modes are unknown" in page
 
 
 def test_after_a_restart_it_is_unknown(proxy: Proxy, row_id: int, edge: FakeProxy) -> None:
