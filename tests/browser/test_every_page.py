@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
 from tests.browser.conftest import Browser, Panel, running_browser, running_panel
@@ -43,6 +45,7 @@ axe.run(document, options).then((result) => done(result.violations.map(
   (each) => [each.id, each.impact, each.nodes[0].html.slice(0, 200), each.nodes[0].failureSummary])));
 """
 EVERYTHING: dict[str, Any] = {"resultTypes": ["violations"]}
+PALETTE_IS_OPEN = "return document.querySelector('.palette[open]') !== null"
 COLOURS = EVERYTHING | {"runOnly": ["color-contrast", "link-in-text-block"]}
 SEARCH = "main [role=search] input[type=search]"
 LINKS = "main thead a, main nav[aria-label=Pages] a"
@@ -188,3 +191,62 @@ def wait_for_refreshes(
         lambda: bool(driver.execute_script("return window.refreshes >= 2")), f"{where}: no refresh"
     )
     assert driver.execute_script(SHOWN) == shown, where
+
+
+def jump(browser: Browser, letters: str, shown: str) -> None:
+    """Open what the palette finds first, by keys alone, and wait for its heading."""
+    ActionChains(browser.driver).key_down(Keys.CONTROL).send_keys("k").key_up(Keys.CONTROL).perform()
+    browser.wait_until(lambda: bool(browser.driver.execute_script(PALETTE_IS_OPEN)), "no palette")
+    press_keys(browser, letters)
+    found = "return document.querySelector('.palette [aria-selected=true]')?.textContent.toLowerCase() ?? ''"
+    browser.wait_until(
+        lambda: letters in str(browser.driver.execute_script(found)), f"{letters} is not found"
+    )
+    press_keys(browser, Keys.ENTER)
+    browser.wait_for(shown)
+    come_to_rest(browser)
+
+
+def press_keys(browser: Browser, keys: str) -> None:
+    """Type into whatever has the focus."""
+    ActionChains(browser.driver).send_keys(keys).perform()
+
+
+def tab_to(browser: Browser, selector: str) -> None:
+    """Press Tab until an element that matches has the focus."""
+    for _ in range(120):
+        press_keys(browser, Keys.TAB)
+        if browser.driver.execute_script("return document.activeElement.matches(arguments[0])", selector):
+            return
+    raise AssertionError(f"{selector} can't be reached by Tab")
+
+
+@pytest.mark.browser
+def test_add_reload_state_and_maintenance_by_keys_alone(samples: Samples) -> None:
+    browser, uri = samples.browser, "sip:127.0.0.1:5998"
+    open_page(samples.panel, browser, "")
+    jump(browser, "add destination", "Add destination")
+    press_keys(browser, uri + Keys.ENTER)
+    browser.wait_for("was added")
+    jump(browser, "reload dispatcher", "Reload proxies")
+    tab_to(browser, "main .button-primary")
+    press_keys(browser, Keys.ENTER)
+    browser.wait_for("Reloaded")
+    jump(browser, uri, uri)
+    tab_to(browser, "main a[href$='/state/']")
+    press_keys(browser, Keys.ENTER)
+    browser.wait_for("Change live state")
+    tab_to(browser, "[name=state]")
+    press_keys(browser, Keys.ARROW_DOWN)
+    tab_to(browser, "main .button-primary")
+    press_keys(browser, Keys.ENTER)
+    browser.wait_for("Accepted")
+    jump(browser, uri, uri)
+    tab_to(browser, "main a[href$='/maintenance/']")
+    press_keys(browser, Keys.ENTER)
+    browser.wait_for("Schedule maintenance")
+    tab_to(browser, "#id_reason")
+    press_keys(browser, "new board")
+    tab_to(browser, "main .button-primary")
+    press_keys(browser, Keys.ENTER)
+    browser.wait_for("new board")
