@@ -50,8 +50,9 @@ def check_file(options: Mapping[str, Any], known: TableFacts, write: Callable[[s
     else:
         for finding in checked.findings:
             write(f"{finding.place}: {finding.severity}: {finding.text} [{finding.code}]")
-        counts = f"{len(checked.findings)} findings, {len(checked.accepted)} accepted"
-        write(f"{counts}, {script.skipped} constructs not understood")
+        findings, skipped = len(checked.findings), script.skipped
+        counts = f"{findings:,} finding{'s' * (findings != 1)}, {len(checked.accepted):,} accepted"
+        write(f"{counts}, {skipped:,} construct{'s' * (skipped != 1)} not understood")
     return exit_code(checked.findings)
 
 

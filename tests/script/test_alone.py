@@ -82,3 +82,16 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("CommandError: ")
     assert ended.stderr.count("\n") == 1
+
+
+def test_a_database_without_tables_is_one_line(script: Path, tmp_path: Path) -> None:
+    (tmp_path / "efcp.sqlite3").touch()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
+    command = [sys.executable, "manage.py", "script", "check", str(script), "--json"]
+    environment = kept | {"EFCP_DATA_DIR": str(tmp_path)}
+    ended = subprocess.run(
+        command, cwd=PROJECT_DIR, capture_output=True, text=True, env=environment, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("CommandError: The database can't be read: ")
+    assert ended.stderr.count("\n") == 1

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
 
 from efcp.script.checking.overview import TableFacts
 from efcp.script.command_line import add_check_arguments, add_common_arguments, check_file
@@ -39,7 +40,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run the subcommand."""
-        known = TableFacts() if options["without_tables"] else tables()
+        known = TableFacts() if options["without_tables"] else _tables()
         (self._check if options["what"] == "check" else self._write)(options, known)
 
     def _check(self, options: dict[str, Any], known: TableFacts) -> None:
@@ -78,3 +79,11 @@ class Command(BaseCommand):
             minimal=options["whole"] or answers.minimal,
             show_passwords=options["show_passwords"] or answers.show_passwords,
         )
+
+
+def _tables() -> TableFacts:
+    try:
+        return tables()
+    except DatabaseError as error:
+        text = f"The database can't be read: {error}. With --without-tables the file is checked alone."
+        raise CommandError(text, returncode=2) from None
