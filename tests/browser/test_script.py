@@ -20,8 +20,8 @@ def test_what_is_written_follows_the_answers_and_passes_the_check(panel: Panel, 
     sign_in(panel, browser)
     browser.see(panel.url("system/script/"))
     browser.press("Write")
-    browser.press("Write it")
-    browser.wait_for("Nothing found")
+    browser.press("Write script")
+    browser.wait_for("No findings")
     browser.type("threshold", "3")
     browser.choose("minimal", "A complete configuration")
     browser.wait_for('modparam("dispatcher", "ds_probing_threshold", 3)')
@@ -29,8 +29,8 @@ def test_what_is_written_follows_the_answers_and_passes_the_check(panel: Panel, 
     text = browser.driver.execute_script(LINES)
     browser.see(panel.url("system/script/"))
     browser.driver.execute_script("document.getElementsByName('text')[0].value = arguments[0]", text)
-    browser.press("Check it")
-    browser.wait_for("Nothing found")
+    browser.press("Check script")
+    browser.wait_for("No findings")
     assert browser.problems() == []
 
 
@@ -40,8 +40,8 @@ def test_a_route_of_a_checked_script_is_picked_in_a_preview(panel: Panel, browse
     browser.see(panel.url("system/script/"))
     browser.driver.execute_script("document.getElementsByName('text')[0].value = arguments[0]", SCRIPT)
     browser.driver.find_element(By.NAME, "keep").click()
-    browser.press("Check it")
-    browser.wait_for("kept for the previews")
+    browser.press("Check script")
+    browser.wait_for("saved for previews")
     browser.see(panel.url("preview/"))
     browser.choose("route", "route[to_media]: set 1, algorithm 4, flags f (pasted:1)")
     browser.press("Apply")
