@@ -47,7 +47,7 @@ def one_call(request: HttpRequest) -> HttpResponse:
         if is_submitted and form.is_valid()
         else None,
         "kept": [
-            *((name, form[name].value()) for name in form.fields),
+            *((name, form[name].value() or "") for name in form.fields),
             ("route", form.data.get("route", "")),
         ],
     }
