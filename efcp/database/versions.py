@@ -20,7 +20,7 @@ from django.db.models import TextField, Value
 from django.db.models.expressions import BaseExpression, RawSQL
 
 SETTLED_AFTER_S = 2
-KEPT_FOR_S = 30.0
+KEPT_FOR_S = 5.0
 
 _VERSION = (
     "(SELECT CONCAT(t.CREATE_TIME, ' ', t.UPDATE_TIME) FROM information_schema.TABLES t"
