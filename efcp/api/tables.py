@@ -99,7 +99,7 @@ def _rule_effect(before: RuleRow | None, after: RuleRow | None, _dry_run: bool) 
         return {
             "failing": now.failing,
             "broken": sorted(inputs[pk] for pk in now.broken if pk in inputs),
-            "mended": sorted(inputs[pk] for pk in now.fixed if pk in inputs),
+            "fixed": sorted(inputs[pk] for pk in now.fixed if pk in inputs),
         }
 
     return effect

@@ -128,7 +128,7 @@ class TestApiChange:
     def test_a_rules_write_reports_its_effect_on_the_test_cases(self, admin: ApiClient) -> None:
         row = RuleFactory.create(dpid=1, match_exp="^0", repl_exp="x")
         answer = admin.send("DELETE", f"/rules/{row.pk}?dry_run=true", If_Match="*").json()
-        assert answer["effect"] == {"failing": 0, "broken": [], "mended": []}
+        assert answer["effect"] == {"failing": 0, "broken": [], "fixed": []}
         row.refresh_from_db()
 
 
