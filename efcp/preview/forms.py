@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.utils.datastructures import MultiValueDict
 from django.http import QueryDict
 
 from dispatcher.routing.selection import Algorithm
@@ -53,8 +54,8 @@ class FlagsInput(forms.CheckboxSelectMultiple):
     """The flags of ds_select_dst as boxes; the value is their letters in one text, as a script has them."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
-        """The letters of every parameter of this name, together."""
-        return "".join(data.getlist(name))
+        """The letters of every parameter of this name, together; a plain mapping holds one text."""
+        return "".join(data.getlist(name) if isinstance(data, MultiValueDict) else data.get(name) or "")
 
     def format_value(self, value: Any) -> list[str]:
         """The letters one by one, each the value of a box."""
