@@ -3,7 +3,7 @@
 from tests.browser.conftest import running_browser
 from tests.browser.outages import DOWN_WITHIN_S, UP_WITHIN_S, outage, watched_gateway
 
-PROXIES = (1, 5, 20)
+PROXIES = (1, 5)
 OUTAGES = 3
 
 

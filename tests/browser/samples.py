@@ -28,8 +28,8 @@ fetch(page).then((answer) => answer.text().then((text) => {
   done([answer.redirected ? 302 : answer.status, text.includes("<html")]);
 }));
 """
-NO_PAGES = {"metrics", "preview:bulk-translation-download"}
-"""What is for other programs."""
+NO_PAGES = {"metrics", "preview:bulk-translation-download", "dialplan:export", "dispatcher:export"}
+"""What is for other programs, and files."""
 
 QUERIES = {
     "audit:list": ("?kind=dispatcher",),

@@ -41,6 +41,6 @@ def test_an_open_page_shows_a_dead_proxy_by_itself(panel: Panel, browser: Browse
     dying.stop()
     browser.wait_for("1 of 2 proxies answer")
     browser.wait_for("dying refuses the connection")
-    browser.wait_for("last known 1 of 1")
+    browser.wait_for("last known: 1 of 1")
     assert browser.driver.execute_script("return document.body.dataset.same") == "yes"
     dying.start()

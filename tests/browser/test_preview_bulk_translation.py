@@ -23,7 +23,7 @@ def test_a_number_is_followed_to_a_destination_once_its_dialplan_is_mapped(
     browser.driver.find_element(By.CSS_SELECTOR, "a[href*='of=21']").click()
     browser.type("setid", "1")
     browser.press("Save")
-    browser.wait_for("Dialplan 21 leads to set 1")
+    browser.wait_for("Dialplan 21 mapped to set 1")
     browser.see(panel.url("preview/routes/?dpid=21&number=0301234"))
     browser.wait_for("by an administrator")
     assert "Destination sip:" in browser.text

@@ -18,7 +18,7 @@ from tests.factories import ProxyFactory
 from tests.test_hostile_requests import named
 
 SEARCH = "/cp/home/search/"
-WITHOUT_HELP = {"healthz", "metrics"}
+WITHOUT_HELP = {"healthz", "metrics", "readyz"}
 """Addresses for other programs."""
 
 
