@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
-from django.utils.datastructures import MultiValueDict
 from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from dispatcher.routing.selection import Algorithm
 from efcp.preview.sources import Source
