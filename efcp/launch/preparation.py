@@ -3,11 +3,12 @@
 import errno
 import os
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from django.apps import apps
 from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
@@ -42,7 +43,7 @@ def prepare(configuration: Configuration) -> FirstSignIn | None:
     _require_writable(configuration)
     try:
         _refuse_newer_schema()
-        call_command("migrate", interactive=False, verbosity=0)
+        _migrate()
         _require_own_tables()
         verify_all()
         close_abandoned(timezone.now())
@@ -57,6 +58,20 @@ def prepare(configuration: Configuration) -> FirstSignIn | None:
     first = _first_administrator(configuration)
     _refuse_first_password_beyond_loopback(configuration)
     return first
+
+
+def _migrate() -> None:
+    """Apply what is missing; on SQLite all of it or nothing, whenever the process is killed.
+
+    Django records a migration after the transaction that creates its tables where indexes are still to be
+    created: a start that was killed in between would find tables that no migration made. MariaDB commits each
+    statement by itself.
+    """
+    with ExitStack() as stack:
+        if connection.vendor == "sqlite":
+            stack.enter_context(connection.constraint_checks_disabled())
+            stack.enter_context(transaction.atomic())
+        call_command("migrate", interactive=False, verbosity=0)
 
 
 def _refuse_newer_schema() -> None:
