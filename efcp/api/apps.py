@@ -11,8 +11,8 @@ class ApiConfig(AppConfig):
     verbose_name = "API"
 
     def ready(self) -> None:
-        """Register the cleanup of stored answers."""
-        from efcp.api import writes
+        """Register the cleanup of stored answers. Every process does this: it imports no operation."""
+        from efcp.api.models import prune_answers
         from efcp.jobs import cleanup
 
-        cleanup.register("API answers", writes.prune_answers)
+        cleanup.register("API answers", prune_answers)

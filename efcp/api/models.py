@@ -1,8 +1,12 @@
 """Answers to writes that came with an Idempotency-Key."""
 
+from datetime import datetime, timedelta
+
 from django.db import models
 
 from efcp.accounts.models import ApiToken
+
+ANSWERS_KEPT_FOR = timedelta(days=3)
 
 
 class StoredAnswer(models.Model):
@@ -25,3 +29,9 @@ class StoredAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} at {self.at}"
+
+
+def prune_answers(now: datetime) -> int:
+    """Delete answers older than ANSWERS_KEPT_FOR; return how many."""
+    deleted, _by_model = StoredAnswer.objects.filter(at__lt=now - ANSWERS_KEPT_FOR).delete()
+    return deleted

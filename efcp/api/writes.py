@@ -8,7 +8,6 @@ stored in that transaction.
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -22,7 +21,6 @@ from efcp.api.models import StoredAnswer
 from efcp.api.problems import ProblemError, invalid
 from efcp.proxies.locking import retried_on_lock
 
-ANSWERS_KEPT_FOR = timedelta(days=3)
 LONGEST_KEY = 255
 _KEY = re.compile(rf"[!-~]{{0,{LONGEST_KEY}}}")
 _KEPT_HEADERS = ("ETag", "Location", "Content-Type")
@@ -136,9 +134,3 @@ def answered_write(
     if location and not how.dry_run:
         headers["Location"] = location
     return answered(body, 200 if how.dry_run else status, headers=headers)
-
-
-def prune_answers(now: datetime) -> int:
-    """Delete answers older than ANSWERS_KEPT_FOR; return how many."""
-    deleted, _by_model = StoredAnswer.objects.filter(at__lt=now - ANSWERS_KEPT_FOR).delete()
-    return deleted

@@ -67,3 +67,13 @@ def test_a_database_that_does_not_answer_is_reported_in_one_line(tmp_path: Path)
     assert ended.stderr.startswith("CommandError: The database can't be used:")
     assert ended.stderr.count("\n") == 1
     assert "hush" not in ended.stderr
+
+
+def test_a_process_that_serves_no_pages_loads_nothing_for_them(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'efcp.settings'\n"
+        "import django; django.setup(); import efcp.proxies.management.commands.watch\n"
+        "print({'ninja', 'pydantic', 'jinja2', 'numpy', 'pyarrow'} & set(sys.modules))"
+    )
+    ended = manage("", {}, folder=tmp_path, program=("-c", code))
+    assert (ended.stdout, ended.returncode) == ("set()\n", 0)

@@ -14,7 +14,7 @@ from tests.proxies.mi_server import wait_until
 from tests.proxies.watchers import prepare, watchers
 
 pytestmark = pytest.mark.long
-MAX_MB = 170
+MAX_MB = 150
 SIZE = 15_000_000
 REPLIES = 42
 WITHIN_S = 300.0
