@@ -32,7 +32,14 @@ from efcp.api.exchange import (
 )
 from efcp.api.operations import StrictBody, declared, page_of, written
 from efcp.api.problems import ProblemError, form_findings, invalid, not_found, refused
-from efcp.api.writes import Work, WriteQuery, answered_write, carry_out
+from efcp.api.writes import (
+    Work,
+    WriteQuery,
+    answered_write,
+    carry_out,
+    carry_out_deletion,
+    conflicts_as_412,
+)
 from efcp.audit.edit_tokens import StaleFormError, token_of
 from efcp.editing.names import GroupNameForm, GroupNames
 from efcp.editing.table import MAX_INT
@@ -164,10 +171,8 @@ def _prepared_name(
     token = token_of(resource.names.stored(number))
 
     def work() -> HttpResponse:
-        try:
+        with conflicts_as_412(lambda: resource.one(number), current | {"name": body.name}):
             resource.names.rename(number, form.cleaned_data["name"], caller_of(request).actor, token)
-        except StaleFormError:
-            raise changed(resource.one(number), current | {"name": body.name}) from None
         return answered_write(resource.one(number), how)
 
     return work
@@ -350,21 +355,10 @@ def change_case(
 def delete_case(request: HttpRequest, row_id: int, how: Query[WriteQuery]) -> HttpResponse:
     """Delete a test case."""
 
-    def prepare() -> Work:
-        case = _find_case(row_id)
-        require_version(request, _run(case), None)
-        token = token_of(case)
+    def delete(case: SavedCase, token: str) -> None:
+        cases.delete(case, caller_of(request).actor, token)
 
-        def work() -> HttpResponse:
-            try:
-                cases.delete(case, caller_of(request).actor, token)
-            except StaleFormError:
-                raise changed(_run(_find_case(row_id)), None) from None
-            return answered_write(None, how)
-
-        return work
-
-    return carry_out(request, how, prepare)
+    return carry_out_deletion(request, how, lambda: _find_case(row_id), _run, delete)
 
 
 def _check_case(text: str, expected: str | None) -> None:

@@ -1,6 +1,7 @@
 """Users, notification rules and maintenance."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -21,15 +22,22 @@ from efcp.api.exchange import (
     PageQuery,
     answered_page,
     answered_resource,
-    changed,
     moment,
     require_version,
     version_of,
 )
 from efcp.api.operations import StrictBody, declared, page_of, written
 from efcp.api.problems import ProblemError, form_findings, invalid, not_found, refused
-from efcp.api.writes import Work, WriteQuery, answered_write, carry_out
-from efcp.audit.edit_tokens import StaleFormError, token_of
+from efcp.api.writes import (
+    Work,
+    WriteQuery,
+    answered_write,
+    carry_out,
+    carry_out_deletion,
+    conflicts_as_412,
+    gone_as_404,
+)
+from efcp.audit.edit_tokens import token_of
 from efcp.editing.table import MAX_INT
 from efcp.operations.alerts import services as alerts
 from efcp.operations.alerts.forms import AlertRuleForm
@@ -185,16 +193,9 @@ def change_user(
         token = token_of(user)
 
         def work() -> HttpResponse:
-            try:
-                after = users.change_user(
-                    row_id, Role(requested["role"]), requested["is_active"], caller_of(request).actor, token
-                )
-            except users.LastAdministratorError:
-                raise ProblemError(409, "last_administrator", "One administrator has to be left.") from None
-            except users.UserGoneError:
-                raise not_found("The user was deleted meanwhile.") from None
-            except StaleFormError:
-                raise changed(user_as_json(_user(row_id)), requested) from None
+            role, is_active, actor = Role(requested["role"]), requested["is_active"], caller_of(request).actor
+            with _refusals(), conflicts_as_412(lambda: user_as_json(_user(row_id)), requested):
+                after = users.change_user(row_id, role, is_active, actor, token)
             return answered_write(user_as_json(after), how)
 
         return work
@@ -214,25 +215,21 @@ def change_user(
 def delete_user(request: HttpRequest, row_id: int, how: Query[WriteQuery]) -> HttpResponse:
     """Delete a user."""
 
-    def prepare() -> Work:
-        user = _user(row_id)
-        require_version(request, user_as_json(user), None)
-        token = token_of(user)
+    def delete(_user: User, token: str) -> None:
+        with _refusals():
+            users.delete_user(row_id, caller_of(request).actor, token)
 
-        def work() -> HttpResponse:
-            try:
-                users.delete_user(row_id, caller_of(request).actor, token)
-            except users.LastAdministratorError:
-                raise ProblemError(409, "last_administrator", "One administrator has to be left.") from None
-            except users.UserGoneError:
-                raise not_found("The user was deleted meanwhile.") from None
-            except StaleFormError:
-                raise changed(user_as_json(_user(row_id)), None) from None
-            return answered_write(None, how)
+    return carry_out_deletion(request, how, lambda: _user(row_id), user_as_json, delete)
 
-        return work
 
-    return carry_out(request, how, prepare)
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Answer what the service of users refuses."""
+    try:
+        with gone_as_404(users.UserGoneError, "user"):
+            yield
+    except users.LastAdministratorError:
+        raise ProblemError(409, "last_administrator", "One administrator has to be left.") from None
 
 
 # Notification rules.
@@ -398,12 +395,11 @@ def change_notification_rule(
         token = token_of(rule)
 
         def work() -> HttpResponse:
-            try:
+            with (
+                gone_as_404(alerts.NotificationRuleGoneError, "rule"),
+                conflicts_as_412(lambda: alert_as_json(_alert(row_id)), current | shown),
+            ):
                 after = alerts.save(rule, values, caller_of(request).actor, token)
-            except alerts.NotificationRuleGoneError:
-                raise not_found("The rule was deleted meanwhile.") from None
-            except StaleFormError:
-                raise changed(alert_as_json(_alert(row_id)), current | shown) from None
             return answered_write(alert_as_json(after), how)
 
         return work
@@ -423,23 +419,11 @@ def change_notification_rule(
 def delete_notification_rule(request: HttpRequest, row_id: int, how: Query[WriteQuery]) -> HttpResponse:
     """Delete a rule."""
 
-    def prepare() -> Work:
-        rule = _alert(row_id)
-        require_version(request, alert_as_json(rule), None)
-        token = token_of(rule)
+    def delete(rule: NotificationRule, token: str) -> None:
+        with gone_as_404(alerts.NotificationRuleGoneError, "rule"):
+            alerts.delete(rule, caller_of(request).actor, token)
 
-        def work() -> HttpResponse:
-            try:
-                alerts.delete(rule, caller_of(request).actor, token)
-            except alerts.NotificationRuleGoneError:
-                raise not_found("The rule was deleted meanwhile.") from None
-            except StaleFormError:
-                raise changed(alert_as_json(_alert(row_id)), None) from None
-            return answered_write(None, how)
-
-        return work
-
-    return carry_out(request, how, prepare)
+    return carry_out_deletion(request, how, lambda: _alert(row_id), alert_as_json, delete)
 
 
 # Maintenance.
@@ -628,14 +612,16 @@ def change_maintenance(
 
         def work() -> HttpResponse:
             actor = caller_of(request).actor
-            try:
+
+            def shown() -> dict[str, Any]:
+                return maintenance_as_json(_maintenance(request, row_id))
+
+            with conflicts_as_412(shown, requested):
                 if body.minutes:
                     maintenance.extend(planned, ends_at, actor, token)
                 else:
                     maintenance.end_now(planned, actor, token)
-            except StaleFormError:
-                raise changed(maintenance_as_json(_maintenance(request, row_id)), requested) from None
-            return answered_write(maintenance_as_json(_maintenance(request, row_id)), how)
+            return answered_write(shown(), how)
 
         return work
 

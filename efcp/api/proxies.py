@@ -1,6 +1,7 @@
 """Proxies, what is known of their memory, and its history."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Literal
 
@@ -18,15 +19,21 @@ from efcp.api.exchange import (
     answered_items,
     answered_page,
     answered_resource,
-    changed,
     moment,
     require_version,
     version_of,
 )
 from efcp.api.operations import StrictBody, declared, page_of, written
 from efcp.api.problems import form_findings, invalid, not_found, refused
-from efcp.api.writes import Work, WriteQuery, answered_write, carry_out
-from efcp.audit.edit_tokens import StaleFormError, token_of
+from efcp.api.writes import (
+    Work,
+    WriteQuery,
+    answered_write,
+    carry_out,
+    conflicts_as_412,
+    gone_as_404,
+)
+from efcp.audit.edit_tokens import token_of
 from efcp.editing.table import MAX_INT
 from efcp.operations.history.selectors import history
 from efcp.operations.history.timeline import Period
@@ -154,10 +161,8 @@ def add_proxy(request: HttpRequest, body: ProxyBody, how: Query[WriteQuery]) -> 
         form = _valid_form(body.model_dump(), None)
 
         def work() -> HttpResponse:
-            try:
+            with _name_is_free():
                 proxy = services.add_proxy(caller_of(request).actor, form.values(), form.password() or "")
-            except services.NameTakenError:
-                raise refused("name", "taken", "Another proxy has this name.") from None
             location = reverse("api:proxy", args=[proxy.pk])
             return answered_write(proxy_as_json(_find(proxy.pk)), how, 201, location=location)
 
@@ -187,14 +192,12 @@ def change_proxy(request: HttpRequest, row_id: int, body: ProxyBody, how: Query[
         form = _valid_form(asdict(ProxyValues.of(watched.proxy)) | given, watched.proxy)
 
         def work() -> HttpResponse:
-            try:
+            with (
+                _name_is_free(),
+                gone_as_404(services.ProxyGoneError, "proxy"),
+                conflicts_as_412(lambda: proxy_as_json(_find(row_id)), current | shown),
+            ):
                 services.change_proxy(caller_of(request).actor, row_id, form.values(), form.password(), token)
-            except services.NameTakenError:
-                raise refused("name", "taken", "Another proxy has this name.") from None
-            except StaleFormError:
-                raise changed(proxy_as_json(_find(row_id)), current | shown) from None
-            except services.ProxyGoneError:
-                raise not_found("The proxy was deleted meanwhile.") from None
             return answered_write(proxy_as_json(_find(row_id)), how)
 
         return work
@@ -220,17 +223,24 @@ def delete_proxy(request: HttpRequest, row_id: int, how: Query[WriteQuery]) -> H
         token = token_of(watched.proxy)
 
         def work() -> HttpResponse:
-            try:
+            with (
+                gone_as_404(services.ProxyGoneError, "proxy"),
+                conflicts_as_412(lambda: proxy_as_json(_find(row_id))),
+            ):
                 services.delete_proxy(caller_of(request).actor, row_id, token)
-            except services.ProxyGoneError:
-                raise not_found("The proxy was deleted meanwhile.") from None
-            except StaleFormError:
-                raise changed(proxy_as_json(_find(row_id)), None) from None
             return answered_write(None, how)
 
         return work
 
     return carry_out(request, how, prepare)
+
+
+@contextmanager
+def _name_is_free() -> Iterator[None]:
+    try:
+        yield
+    except services.NameTakenError:
+        raise refused("name", "taken", "Another proxy has this name.") from None
 
 
 def _valid_form(values: Mapping[str, Any], proxy: Proxy | None) -> ProxyForm:

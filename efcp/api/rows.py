@@ -24,7 +24,14 @@ from efcp.api.exchange import (
 )
 from efcp.api.operations import StrictBody, declared, page_of, written
 from efcp.api.problems import finding_out, form_findings, invalid, not_found, refused
-from efcp.api.writes import Work, WriteQuery, answered_write, carry_out, refuse_warnings
+from efcp.api.writes import (
+    Work,
+    WriteQuery,
+    answered_write,
+    carry_out,
+    gone_as_404,
+    refuse_warnings,
+)
 from efcp.editing.forms import RowForm
 from efcp.editing.repository import Repository, RowChangedError, RowGoneError, RowRefusedError
 from efcp.editing.table import Column, RowT, Table
@@ -300,9 +307,8 @@ def _prepared_change(
 
     def work() -> HttpResponse:
         try:
-            after = resource.repository.update(row_id, stored, row, caller.actor, reason)
-        except RowGoneError:
-            raise not_found(f"The {resource.noun} was deleted meanwhile.") from None
+            with gone_as_404(RowGoneError, resource.noun):
+                after = resource.repository.update(row_id, stored, row, caller.actor, reason)
         except RowRefusedError as error:
             raise refused(error.column, "refused", error.text) from None
         except RowChangedError as error:
@@ -322,9 +328,8 @@ def _prepared_delete(
 
     def work() -> HttpResponse:
         try:
-            resource.repository.delete(row_id, stored, caller.actor, reason)
-        except RowGoneError:
-            raise not_found(f"The {resource.noun} was deleted meanwhile.") from None
+            with gone_as_404(RowGoneError, resource.noun):
+                resource.repository.delete(row_id, stored, caller.actor, reason)
         except RowChangedError as error:
             raise changed(resource.as_json(error.current), None) from None
         return answered_write(None, how, effect=effect())

@@ -7,18 +7,21 @@ stored in that transaction.
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Field, Schema
 
 from efcp.api.authentication import caller_of
-from efcp.api.exchange import answered
+from efcp.api.exchange import answered, changed, require_version
 from efcp.api.models import StoredAnswer
-from efcp.api.problems import ProblemError, invalid
+from efcp.api.problems import ProblemError, invalid, not_found
+from efcp.audit.edit_tokens import StaleFormError, token_of
 from efcp.proxies.locking import retried_on_lock
 
 LONGEST_KEY = 255
@@ -28,6 +31,7 @@ _KEPT_HEADERS = ("ETag", "Location", "Content-Type")
 Work = Callable[[], HttpResponse]
 """The write itself, which answers."""
 Store = Callable[[HttpResponse], None]
+Found = TypeVar("Found", bound=Model)
 
 
 class WriteQuery(Schema):
@@ -45,13 +49,8 @@ def carry_out(request: HttpRequest, how: WriteQuery, prepare: Callable[[], Work]
         return former
     try:
         return _in_transaction(prepare(), how, answers)
-    except ProblemError:
+    except (ProblemError, IntegrityError):
         # The same request may have been carried out since: its own row would be refused as a second one.
-        former = answers.former()
-        if former is None:
-            raise
-        return former
-    except IntegrityError:
         former = answers.former()
         if former is None:
             raise
@@ -67,6 +66,53 @@ def _in_transaction(work: Work, how: WriteQuery, answers: "AnswerStore") -> Http
         else:
             answers.store(response)
     return response
+
+
+def carry_out_deletion(
+    request: HttpRequest,
+    how: WriteQuery,
+    find: Callable[[], Found],
+    as_json: Callable[[Found], dict[str, Any]],
+    delete: Callable[[Found, str], object],
+) -> HttpResponse:
+    """Delete the row that `find` gives, if the request names its version.
+
+    `delete` takes it and the edit token by which its service knows that version.
+    """
+
+    def prepare() -> Work:
+        found = find()
+        require_version(request, as_json(found), None)
+        token = token_of(found)
+
+        def work() -> HttpResponse:
+            with conflicts_as_412(lambda: as_json(find())):
+                delete(found, token)
+            return answered_write(None, how)
+
+        return work
+
+    return carry_out(request, how, prepare)
+
+
+@contextmanager
+def conflicts_as_412(
+    current: Callable[[], Mapping[str, Any]], requested: Mapping[str, Any] | None = None
+) -> Iterator[None]:
+    """Raise ProblemError (412) with both versions where a service finds that somebody changed the row."""
+    try:
+        yield
+    except StaleFormError:
+        raise changed(current(), requested) from None
+
+
+@contextmanager
+def gone_as_404(error: type[Exception], noun: str) -> Iterator[None]:
+    """Raise ProblemError (404) where a service finds that what it is to write is gone."""
+    try:
+        yield
+    except error:
+        raise not_found(f"The {noun} was deleted meanwhile.") from None
 
 
 class AnswerStore:
