@@ -92,5 +92,5 @@ urlpatterns = [
     path("", reference_page, name="reference"),
     path("openapi.json", openapi, name="openapi"),
     *_guarded_patterns(),
-    re_path(r"^.*$", no_such_address),
+    re_path("", no_such_address),
 ]

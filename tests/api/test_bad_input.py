@@ -59,7 +59,12 @@ def test_a_token_in_an_address_is_refused(admin: ApiClient, address: str) -> Non
 
 
 def test_an_address_or_method_that_does_not_exist_gets_a_problem(db: None) -> None:
-    for answer in (Client().get(f"{V1}/nothing"), Client().put(f"{V1}/rules"), Client().post(f"{V1}/x/y")):
+    for answer in (
+        Client().get(f"{V1}/nothing"),
+        Client().get(f"{V1}/no%0Athing"),
+        Client().put(f"{V1}/rules"),
+        Client().post(f"{V1}/x/y"),
+    ):
         assert answer.status_code in {404, 405}
         assert answer.headers["Content-Type"] == CONTENT_TYPE
     assert "POST" in Client().put(f"{V1}/rules").headers["Allow"]
