@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from efcp.proxies.models import WatcherHeartbeat
+from efcp.proxies.selectors import watcher_beat_at
 
 
 @require_safe
@@ -72,7 +72,7 @@ def _own_migrations() -> frozenset[tuple[str, str]]:
 
 
 def _watcher() -> str:
-    beat_at = WatcherHeartbeat.objects.filter(pk=1).values_list("beat_at", flat=True).first()
+    beat_at = watcher_beat_at()
     if beat_at is None:
         return "watcher: never ran"
     return f"watcher: {max(0.0, (timezone.now() - beat_at).total_seconds()):.0f} s old"

@@ -21,9 +21,9 @@ from dispatcher.changes import compare
 from efcp.jobs.models import UNDER_WAY, JobRun
 from efcp.operations.alerts.silences import silenced
 from efcp.operations.reloads.models import ReloadResult
-from efcp.proxies.models import KnownDestination, KnownState, WatcherHeartbeat
+from efcp.proxies.models import KnownDestination, KnownState
 from efcp.proxies.probing import Check
-from efcp.proxies.selectors import WatchedProxy, watched_proxies
+from efcp.proxies.selectors import WatchedProxy, watched_proxies, watcher_beat_at
 from efcp.proxies.set_counts import set_counts
 
 MAX_DESTINATIONS = 20_000
@@ -193,7 +193,7 @@ def _jobs() -> Metric:
 
 
 def _watcher() -> Iterator[Metric]:
-    beat_at = WatcherHeartbeat.objects.filter(pk=1).values_list("beat_at", flat=True).first()
+    beat_at = watcher_beat_at()
     if beat_at is not None:
         age = max(0.0, (timezone.now() - beat_at).total_seconds())
         yield GaugeMetricFamily(

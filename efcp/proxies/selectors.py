@@ -220,8 +220,12 @@ def deletion_effect(proxy: Proxy) -> DeletionEffect:
 
 def watcher_is_silent(now: datetime | None = None) -> bool:
     """Whether the watcher does not run (or can't write): then every state shown is old."""
-    beat_at = WatcherHeartbeat.objects.filter(pk=1).values_list("beat_at", flat=True).first()
-    return _is_silent(beat_at, now or timezone.now())
+    return _is_silent(watcher_beat_at(), now or timezone.now())
+
+
+def watcher_beat_at() -> datetime | None:
+    """When the leading watcher last showed that it runs; None where none ever did."""
+    return WatcherHeartbeat.objects.filter(pk=1).values_list("beat_at", flat=True).first()
 
 
 def _watched(proxy: Proxy, beat_at: datetime | None, now: datetime) -> WatchedProxy:

@@ -23,6 +23,7 @@ from django.db.models.functions import Coalesce
 from dispatcher.selectors import set_names
 from efcp.operations.alerts.models import Condition, Notice, NotificationRule, Outage
 from efcp.operations.alerts.silences import Key, silenced
+from efcp.operations.history.causes import DETECTED_WITHIN
 from efcp.proxies.locking import retried_on_lock
 from efcp.proxies.models import KnownDestination, KnownState, Proxy, ProxyContact, StateChange
 
@@ -35,37 +36,36 @@ MAX_LISTED = 100
 LOOKED_BACK = timedelta(days=1)
 """How far back a destination that is gone from a proxy's memory is looked for."""
 
-PUT_BACK_SHOWS_WITHIN = timedelta(seconds=15)
-"""How long after a silence the lists may still show what it was for."""
-
-
 _LAST_DOWN = Coalesce(Max("since", filter=~Q(state=KnownState.ACTIVE)), Max("since"))
 
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """What is down: as what, since when it is in that state, and why that is on purpose, if it is."""
+    """What is down: as what, since when it is in that state, and why that is on purpose, if it is.
+
+    `missing` is how many active destinations a set lacks.
+    """
 
     uri: str
     state: str
     since: datetime
+    missing: int = 0
     silence: str = ""
 
 
 def create_notices(now: datetime) -> int:
     """Update every rule's outages and create the notices that are due; return how many."""
-    rules = list(NotificationRule.objects.filter(enabled=True).values_list("pk", flat=True))
-    silences = silenced(now) if rules else {}
-    return sum(_of_rule(pk, silences, now) for pk in rules)
+    rules = NotificationRule.objects.filter(enabled=True).values_list("pk", flat=True)
+    return sum(_of_rule(pk, now) for pk in rules)
 
 
 @retried_on_lock
 @transaction.atomic
-def _of_rule(rule_id: int, silences: Mapping[Key, str], now: datetime) -> int:
+def _of_rule(rule_id: int, now: datetime) -> int:
     rule = NotificationRule.objects.select_for_update().filter(pk=rule_id, enabled=True).first()
     if rule is None:
         return 0
-    down = _down(rule, silences, now)
+    down = _down(rule, now)
     known = {_key(each): each for each in rule.outages.all()[:MAX_DOWN]}
     _open_outages(rule, {key: one for key, one in down.items() if key not in known})
     _update([(each, down[key]) for key, each in known.items() if key in down], now)
@@ -80,38 +80,51 @@ def _of_rule(rule_id: int, silences: Mapping[Key, str], now: datetime) -> int:
     return created
 
 
-def _down(rule: NotificationRule, silences: Mapping[Key, str], now: datetime) -> dict[Key, Down]:
+def _down(rule: NotificationRule, now: datetime) -> dict[Key, Down]:
     """What counts as down for the rule at this moment, by what was last read of each proxy."""
     proxies = {proxy.pk: proxy.partition for proxy in _proxies(rule)}
-    found = _down_destinations(rule, proxies, silences)
+    found = _down_destinations(rule, proxies)
     if Condition.ABSENT in rule.states:
         found |= _gone(rule, proxies, now)
     if Condition.SET in rule.states:
-        found |= _small_sets(rule, proxies, silences)
+        found |= _small_sets(rule, proxies)
     if Condition.PROXY in rule.states:
         found |= _silent_proxies(proxies)
+    # Read last: what takes a destination out on purpose is stored before any list shows that it is out.
+    if any(each.state in {Condition.INACTIVE, Condition.SET} for each in found.values()):
+        return _with_silences(found, silenced(now))
     return found
 
 
-def _down_destinations(
-    rule: NotificationRule, proxies: Mapping[int, str], silences: Mapping[Key, str]
-) -> dict[Key, Down]:
+def _with_silences(down: Mapping[Key, Down], silences: Mapping[Key, str]) -> dict[Key, Down]:
+    """The same, each with its silence; a set is silent where what is out on purpose is all that it lacks."""
+    of_sets: dict[tuple[int, str, int], list[str]] = defaultdict(list)
+    for key, reason in silences.items():
+        of_sets[key[:3]].append(reason)
+
+    def silence(key: Key, each: Down) -> str:
+        if each.state != Condition.SET:
+            return silences.get(key, "")
+        reasons = of_sets[key[:3]]
+        return reasons[0] if len(reasons) >= each.missing else ""
+
+    return {key: replace(each, silence=silence(key, each)) for key, each in down.items()}
+
+
+def _down_destinations(rule: NotificationRule, proxies: Mapping[int, str]) -> dict[Key, Down]:
     known = KnownDestination.objects.filter(proxy__in=proxies, occurrence=0, state__in=rule.states)
     if rule.setids:
         known = known.filter(setid__in=rule.setids)
     rows = known.values_list("proxy_id", "partition", "setid", "uri_key", "uri", "state", "since")
-    found = {
+    return {
         (proxy_id, partition, setid, key): Down(uri, state, since)
         for proxy_id, partition, setid, key, uri, state, since in rows[:MAX_DOWN]
         if proxies[proxy_id] == partition
     }
-    return {key: replace(each, silence=silences.get(key, "")) for key, each in found.items()}
 
 
-def _small_sets(
-    rule: NotificationRule, proxies: Mapping[int, str], silences: Mapping[Key, str]
-) -> dict[Key, Down]:
-    """Sets with too few active destinations, since the last of them went down; on purpose if they are."""
+def _small_sets(rule: NotificationRule, proxies: Mapping[int, str]) -> dict[Key, Down]:
+    """Sets with too few active destinations, since the last of them went down."""
     known = KnownDestination.objects.filter(proxy__in=proxies)
     if rule.setids:
         known = known.filter(setid__in=rule.setids)
@@ -121,17 +134,11 @@ def _small_sets(
         .filter(active__lt=rule.min_active)
         .values_list("proxy_id", "partition", "setid", "active", "last")
     )
-    reasons: dict[tuple[int, str, int], list[str]] = defaultdict(list)
-    for key, reason in silences.items():
-        reasons[key[:3]].append(reason)
-    found = {}
-    for proxy_id, partition, setid, active, last in small[:MAX_DOWN]:
-        if proxies[proxy_id] != partition:
-            continue
-        on_purpose = reasons[proxy_id, partition, setid]
-        silence = on_purpose[0] if active + len(on_purpose) >= rule.min_active else ""
-        found[proxy_id, partition, setid, ""] = Down("", Condition.SET, last, silence)
-    return found
+    return {
+        (proxy_id, partition, setid, ""): Down("", Condition.SET, last, rule.min_active - active)
+        for proxy_id, partition, setid, active, last in small[:MAX_DOWN]
+        if proxies[proxy_id] == partition
+    }
 
 
 def _silent_proxies(proxies: Mapping[int, str]) -> dict[Key, Down]:
@@ -199,7 +206,7 @@ def _update(outages: Iterable[tuple[Outage, Down]], now: datetime) -> None:
         if (outage.state, outage.silence) == (down.state, down.silence):
             continue
         if outage.silence and not down.silence:
-            outage.counts_from = now + PUT_BACK_SHOWS_WITHIN
+            outage.counts_from = now + DETECTED_WITHIN
         outage.state, outage.silence = down.state, down.silence
         changed.append(outage)
     if changed:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q
 
+from efcp.operations.history.causes import DETECTED_WITHIN, is_within
 from efcp.operations.maintenance.models import MaintenanceOnProxy, Phase
 from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.proxies.models import KnownDestination, KnownState
@@ -20,14 +21,8 @@ Key = tuple[int, str, int, str]
 MOST = 20_000
 """Destinations, maintenances and requests that are looked at; more are inactive than anybody set."""
 
-LISTED_WITHIN = timedelta(seconds=15)
-"""How long after a request ended a list may first show what it did."""
-
 PUT_BACK_WITHIN = timedelta(seconds=60)
 """How long after its end a maintenance may take to put a destination back."""
-
-_WHOLE_SECONDS = timedelta(seconds=1)
-"""Proxies report their moments in whole seconds."""
 
 _MAY_BE_SET = (StateOutcome.DONE, StateOutcome.THROUGH, StateOutcome.WAITING)
 
@@ -76,7 +71,7 @@ def _set_by_hand(since: dict[Key, datetime]) -> dict[Key, str]:
             Q(state_requested=KnownState.INACTIVE) | Q(state_requested="", run__state=KnownState.INACTIVE),
             outcome__in=_MAY_BE_SET,
             setid__in={setid for _proxy, _partition, setid, _uri in since},
-            deadline__gte=min(since.values()) - LISTED_WITHIN,
+            deadline__gte=min(since.values()) - DETECTED_WITHIN,
         )
         .select_related("run")
         .order_by("-pk")[:MOST]
@@ -92,6 +87,6 @@ def _author(requests: Iterable[StateResult], at: datetime) -> str:
     """Who requested the state that began at a moment; empty where nobody did."""
     for each in requests:
         ended = each.ended_at or each.deadline
-        if each.run.started_at - _WHOLE_SECONDS <= at <= ended + LISTED_WITHIN:
+        if is_within(at, each.run.started_at, ended + DETECTED_WITHIN):
             return each.run.actor
     return ""

@@ -110,7 +110,7 @@ def _fits(setting: StateResult, change: StateChange) -> bool:
     is_open = (
         setting.outcome in {StateOutcome.UNKNOWN, StateOutcome.WAITING} or setting.reconciled_at is not None
     )
-    return _is_within(change.at, setting.run.started_at, ended + (HUNG_FOR if is_open else DETECTED_WITHIN))
+    return is_within(change.at, setting.run.started_at, ended + (HUNG_FOR if is_open else DETECTED_WITHIN))
 
 
 def _states_after(requested: str) -> set[str]:
@@ -163,10 +163,11 @@ def _may_have_caused(reload: ReloadResult, change: StateChange) -> bool:
 def _spans(reload: ReloadResult, at: datetime) -> bool:
     is_open = reload.outcome in {ReloadOutcome.UNKNOWN, ReloadOutcome.RUNNING}
     ended = reload.ended_at or reload.deadline
-    return _is_within(at, reload.run.started_at, ended + (HUNG_FOR if is_open else DETECTED_WITHIN))
+    return is_within(at, reload.run.started_at, ended + (HUNG_FOR if is_open else DETECTED_WITHIN))
 
 
-def _is_within(at: datetime, begin: datetime, end: datetime) -> bool:
+def is_within(at: datetime, begin: datetime, end: datetime) -> bool:
+    """Whether something that a proxy puts at a moment lies between two of the panel's own."""
     return begin - WHOLE_SECONDS <= at <= end
 
 

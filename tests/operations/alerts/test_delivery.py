@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -226,6 +227,20 @@ def test_maintenance_is_silent_from_its_begin_to_the_first_list_after_its_end(
     become("active", after(602))
     run_due(after(605))
     assert not hook.received
+
+
+def test_what_is_on_purpose_is_read_after_what_is_down(proxy: Proxy, hook: HookServer) -> None:
+    """A request is stored before any list shows its effect: read in this order, none is missed."""
+    rule_to(hook)
+    with CaptureQueriesContext(connection) as nothing_down:
+        run_due(after(1))
+    become("inactive", after(0))
+    with CaptureQueriesContext(connection) as down:
+        run_due(after(2))
+    requests = [number for number, each in enumerate(down) if "efcp_state_result" in each["sql"]]
+    states = [number for number, each in enumerate(down) if '"uri"' in each["sql"] or "`uri`" in each["sql"]]
+    assert min(states) < min(requests)
+    assert not any("efcp_state_result" in each["sql"] for each in nothing_down)
 
 
 def test_maintenance_that_does_not_put_back_what_it_took_out_is_reported(
