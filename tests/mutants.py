@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
+from tests.environment import without_settings
 
 LEAST_KILLED = 0.90
 SUBJECTS = {
@@ -83,11 +84,11 @@ def _copy_to(folder: Path) -> None:
 
 def _mutmut(folder: str, *command: str) -> str:
     """Run mutmut in `folder`; its output. SystemExit with it where mutmut itself fails."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
     ended = subprocess.run(
         [sys.executable, "-m", "mutmut", *command],
         cwd=folder,
-        env=kept | {"EFCP_SECRET_KEY": "a key for tests only, which no site must ever use", "CI": "true"},
+        env=without_settings()
+        | {"EFCP_SECRET_KEY": "a key for tests only, which no site must ever use", "CI": "true"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 from tests import mariadb
+from tests.environment import without_settings
 
 _ON_LATIN1 = ("tests/dispatcher", "tests/dialplan", "tests/proxies", "tests/test_hostile_requests.py")
 RUNS = (
@@ -18,8 +19,6 @@ RUNS = (
     ("latin1", ["--database-only", *_ON_LATIN1]),
 )
 
-_SETTINGS_OF_A_SITE = ("DATABASE_URL", "EFCP_")
-"""How the names begin that are never handed to a test: it might be run on a database that is in use."""
 ENDS_WITHIN_S = 60.0
 _CORES = len(os.sched_getaffinity(0))
 _WORKERS = {"SQLite": 3 * _CORES // 2}
@@ -47,7 +46,7 @@ def main() -> int:
 def _pytest(name: str, options: list[str], environment: dict[str, str]) -> int:
     sys.stdout.write(f"\n== {name} ==\n")
     sys.stdout.flush()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS_OF_A_SITE)}
+    kept = without_settings()
     kept["PYTEST_XDIST_AUTO_NUM_WORKERS"] = str(_WORKERS.get(name, _CORES))
     with subprocess.Popen([sys.executable, "-m", "pytest", *options], env=kept | environment) as pytest:
         try:

@@ -4,7 +4,6 @@
 that file on a database of its own.
 """
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import django
 import numpy as np
+
+from tests.environment import without_settings
 
 CALLS = 10_000_000
 _ROW = b"%s@192.0.2.10,sip:+4930%s@example.org,sip:+4989%s@example.org,2026-01-01T00:00:00Z\n"
@@ -26,12 +27,13 @@ def measure(calls: int = CALLS) -> None:
         write_csv(csv, calls)
         parquet = Path(folder) / "calls.parquet"
         write_parquet(csv, parquet)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("EFCP_")}
-        environment = kept | {"EFCP_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "efcp.settings"}
-        environment.pop("DATABASE_URL", None)
+        settings = {
+            "EFCP_DATA_DIR": folder,
+            "DJANGO_SETTINGS_MODULE": "efcp.settings",
+        }
         for path in (csv, parquet):
             command = [sys.executable, "-m", "tests.bench.call_log", str(calls), str(path)]
-            subprocess.run(command, env=environment, check=True)
+            subprocess.run(command, env=without_settings() | settings, check=True)
 
 
 def write_csv(path: Path, calls: int) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 import signal
 import socket
 import subprocess
@@ -23,6 +22,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.environment import without_settings
 from tests.ports import free_port as free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def running_panel(**settings: str) -> Iterator[Panel]:
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="efcp-trial-") as folder:
         Path(folder, DATABASE).write_bytes(migrated_database())
-        environment = _without_settings() | {
+        environment = without_settings() | {
             "EFCP_DATA_DIR": folder,
             "EFCP_PORT": str(port),
             "EFCP_SANDBOX_MI_PORT": str(free_port()),
@@ -96,14 +96,8 @@ def migrated_database() -> bytes:
     """An SQLite database with all migrations applied, as a panel's first start leaves it (tests/launch)."""
     with tempfile.TemporaryDirectory(prefix="efcp-migrated-") as folder:
         command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-        subprocess.run(command, cwd=PROJECT, env=_without_settings() | {"EFCP_DATA_DIR": folder}, check=True)
+        subprocess.run(command, cwd=PROJECT, env=without_settings() | {"EFCP_DATA_DIR": folder}, check=True)
         return Path(folder, DATABASE).read_bytes()
-
-
-def _without_settings() -> dict[str, str]:
-    """The environment without what sets up a panel: it might name a database that is in use."""
-    settings = ("EFCP_", "DATABASE_URL")
-    return {name: value for name, value in os.environ.items() if not name.startswith(settings)}
 
 
 def _wait_until_it_runs(process: subprocess.Popen[str]) -> None:

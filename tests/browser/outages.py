@@ -1,7 +1,6 @@
 """How long the state board takes to show that a gateway died, and that it is back: played with sipp."""
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from tests.browser.conftest import (
 )
 from tests.browser.sandboxes import INTERVAL_S, SETID, THRESHOLD, TIMEOUT_S
 from tests.browser.test_pages import sign_in
+from tests.environment import without_settings
 
 DOWN_WITHIN_S = (THRESHOLD - 1) * INTERVAL_S + INTERVAL_S + TIMEOUT_S + 2
 UP_WITHIN_S = INTERVAL_S + 2
@@ -78,11 +78,10 @@ def _until(browser: Browser, condition: str) -> None:
 
 @contextlib.contextmanager
 def _sandboxes(panel: Panel, count: int, uri: str) -> Iterator[None]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.browser.sandboxes", str(count), uri],
         cwd=PROJECT,
-        env=kept | {"EFCP_DATA_DIR": str(panel.folder)},
+        env=without_settings() | {"EFCP_DATA_DIR": str(panel.folder)},
         stdout=subprocess.PIPE,
         text=True,
     )

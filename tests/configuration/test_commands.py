@@ -1,6 +1,5 @@
 """`manage.py` under settings good and bad, as a process of its own."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from efcp.configuration import PROJECT_DIR
+from tests.environment import without_settings
 
 KEY = "k3yed-by-f0rty-eight-bytes/of+randomness-0f-0penssl-rand"
 
@@ -16,11 +16,10 @@ def manage(
     command: str, settings: dict[str, str], *, folder: Path, program: tuple[str, ...] = ("manage.py",)
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of the panel with these settings alone."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
     return subprocess.run(
         [sys.executable, *program, *command.split()],
         cwd=PROJECT_DIR,
-        env=kept | {"EFCP_DATA_DIR": str(folder)} | settings,
+        env=without_settings() | {"EFCP_DATA_DIR": str(folder)} | settings,
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,6 +1,5 @@
 """An empty database of its own for each test that asks: a file, or a schema of the MariaDB server."""
 
-import os
 import subprocess
 import sys
 import uuid
@@ -14,6 +13,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from efcp.configuration import PROJECT_DIR
+from tests.environment import without_settings
 from tests.launch.conftest import start as start
 
 KEY = "k3yed-by-f0rty-eight-bytes/of+randomness-0f-0penssl-rand"
@@ -53,8 +53,7 @@ class Schema:
 
     def environment(self, url: str = "") -> dict[str, str]:
         """The environment of a process of the panel on this database."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("EFCP_")}
-        return kept | {
+        return without_settings() | {
             "DATABASE_URL": url or self.url,
             "EFCP_SECRET_KEY": KEY,
             "EFCP_DATA_DIR": str(self.folder),

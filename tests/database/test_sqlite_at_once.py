@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
+from tests.environment import without_settings
 from tests.launch.conftest import Start
 from tests.launch.panel import PanelProcess
 
@@ -16,11 +17,10 @@ RUNS = r"EFCP runs at"
 
 def begin(panel: PanelProcess, kind: str) -> subprocess.Popen[str]:
     """Start a writer on the database of the running panel."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
     return subprocess.Popen(
         [sys.executable, "-m", "tests.database.writer", kind, str(SECONDS)],
         cwd=PROJECT_DIR,
-        env=kept | {"EFCP_DATA_DIR": str(panel.folder)},
+        env=without_settings() | {"EFCP_DATA_DIR": str(panel.folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

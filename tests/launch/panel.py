@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
+from tests.environment import without_settings
 from tests.ports import free_port as free_port
 
 STARTS_WITHIN_S = 60.0
@@ -43,16 +44,13 @@ class PanelProcess:
         cwd: Path = PROJECT_DIR,
         command: Sequence[str] = BY_HAND,
     ) -> None:
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))
-        }
         self.folder = folder
         self.port = settings.get("EFCP_PORT", "8000")
         self.output = ""
         self.top = subprocess.Popen(
             command,
             cwd=cwd,
-            env=kept | {"EFCP_DATA_DIR": str(folder)} | settings,
+            env=without_settings() | {"EFCP_DATA_DIR": str(folder)} | settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

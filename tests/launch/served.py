@@ -1,7 +1,6 @@
 """The panel's server alone, as `manage.py run` starts it, on a database of its own."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
+from tests.environment import without_settings
 from tests.launch.panel import free_port
 
 PASSWORD = "a-long-enough-one"
@@ -38,8 +38,7 @@ class Served:
 def served(folder: Path, **settings: str) -> Iterator[Served]:
     """Prepare the database, in `folder` unless the settings name one, and serve the panel; end it."""
     port = free_port()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
-    environment = kept | {
+    environment = without_settings() | {
         "EFCP_DATA_DIR": str(folder / "var"),
         "EFCP_PORT": str(port),
         "EFCP_ADMIN_PASSWORD": PASSWORD,

@@ -1,7 +1,6 @@
 """Watchers as processes of their own on one SQLite file, and what they watch played on loopback."""
 
 import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
+from tests.environment import without_settings
 from tests.proxies.mi_server import JSON, FakeMi
 
 ENDS_WITHIN_S = 30.0
@@ -58,8 +58,7 @@ def _database_file(folder: Path) -> Path:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
-    return kept | {
+    return without_settings() | {
         "EFCP_DATA_DIR": str(folder),
         "EFCP_SECRET_KEY": "k" * 40,
         "DATABASE_URL": f"sqlite:///{_database_file(folder)}",

@@ -1,6 +1,5 @@
 """What the sandbox may do in a trial, and what it never does on a site."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from dispatcher.routing.rows import DestinationRow
 from efcp.sandbox import tables
 from efcp.sandbox.process import SandboxProcess
 from efcp.sandbox.proxy import SandboxTables, TablesUnreadableError
+from tests.environment import without_settings
 from tests.sandbox.fixtures import RunningSandbox, running_sandbox, settings_of
 
 URI = "sip:127.0.0.1:6001"
@@ -131,9 +131,7 @@ def test_on_a_site_it_runs_only_when_enabled(settings: Settings) -> None:
 def test_only_in_the_trial_it_is_on_by_itself_and_part_of_all_proxies(
     tmp_path: Path, named: dict[str, str], enabled: bool, part_of_all: bool
 ) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("EFCP_")}
-    environment.pop("DATABASE_URL", None)
-    environment |= {"EFCP_DATA_DIR": str(tmp_path), "EFCP_SECRET_KEY": "s" * 50}
+    environment = without_settings() | {"EFCP_DATA_DIR": str(tmp_path), "EFCP_SECRET_KEY": "s" * 50}
     environment |= {name: value.format(folder=tmp_path) for name, value in named.items()}
     code = "from efcp import settings as s; print(s.CONFIGURATION.sandbox.enabled, s.SANDBOX_IS_PART_OF_ALL)"
     done = subprocess.run(

@@ -10,6 +10,7 @@ import pytest
 
 from efcp.configuration import PROJECT_DIR
 from efcp.script.command_line import checked_alone
+from tests.environment import without_settings
 
 SOUND = 'socket=udp:127.0.0.1:5060\nloadmodule "proto_udp.so"\nroute { exit; }\n'
 
@@ -86,9 +87,8 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 def test_a_database_without_tables_is_one_line(script: Path, tmp_path: Path) -> None:
     (tmp_path / "efcp.sqlite3").touch()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("EFCP_", "DATABASE_"))}
     command = [sys.executable, "manage.py", "script", "check", str(script), "--json"]
-    environment = kept | {"EFCP_DATA_DIR": str(tmp_path)}
+    environment = without_settings() | {"EFCP_DATA_DIR": str(tmp_path)}
     ended = subprocess.run(
         command, cwd=PROJECT_DIR, capture_output=True, text=True, env=environment, check=False
     )
