@@ -6,6 +6,7 @@ A page that tells ages is kept until the first of them changes.
 """
 
 import hashlib
+import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -31,8 +32,9 @@ KEPT_PAGES = 512
 
 MOST_COMPRESSED_PARTS = 17
 
-CSRF_BLANK = "csrf-token-of-this-answer"
-NONCE_BLANK = "nonce-of-this-answer"
+CSRF_BLANK = f"csrf-token-of-this-answer-{secrets.token_hex(16)}"
+NONCE_BLANK = f"nonce-of-this-answer-{secrets.token_hex(16)}"
+"""Nobody can know them, or a text of the table could be taken for one and show the token."""
 
 EACH_VISIT = {
     "attempted_at",

@@ -102,6 +102,15 @@ def test_each_answer_has_a_token_and_a_nonce_of_its_own(client_as: Callable[[Rol
     assert one.headers["Content-Security-Policy"] != other.headers["Content-Security-Policy"]
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("wording", ["csrf-token-of-this-answer", "nonce-of-this-answer"])
+def test_a_text_of_the_table_is_never_taken_for_a_token(
+    client_as: Callable[[Role | None], Client], wording: str
+) -> None:
+    Destination.objects.create(setid=1, destination="sip:10.0.0.1", description=f"<{wording}>")
+    assert f"&lt;{wording}&gt;" in text(client_as(Role.VIEWER))
+
+
 @pytest.mark.parametrize("path", [LIST, reverse("audit:list")])
 def test_a_page_is_compressed_where_the_browser_takes_it(
     client_as: Callable[[Role | None], Client], path: str
