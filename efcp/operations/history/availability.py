@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from django.db.models import Count
 from django.utils import timezone
@@ -64,6 +65,9 @@ _WORDS = {
 Identity = tuple[int, int, str, int]
 """Proxy id, set, URI key, occurrence."""
 
+SetChanges = Mapping[tuple[str, int], Sequence[TimelineChange]]
+"""Of one set on one proxy, by URI key and occurrence."""
+
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityRow:
@@ -83,6 +87,11 @@ class AvailabilityRow:
     def is_full(self) -> bool:
         """Whether it took calls all the time known."""
         return self.share == 100
+
+    @property
+    def worst_first(self) -> tuple[float, int, str]:
+        """What rows are sorted by: the least available ones first, unknown ones last."""
+        return (101.0 if self.share is None else self.share, self.setid, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ def set_availability(setid: int, period: Period, watched: Sequence[WatchedProxy]
     by_proxy = [(each, parts(past.line_of_set(each, setid), count)) for each in watched]
     rows = [_row(each.proxy.name, cut) for each, cut in by_proxy]
     if len(rows) >= MAX_ROWS_IN_SIGHT:
-        rows.sort(key=lambda row: (101.0 if row.share is None else row.share, row.name))
+        rows.sort(key=attrgetter("worst_first"))
     if len(rows) > 1:
         rows.insert(0, _row("All proxies", together([cut for _each, cut in by_proxy])))
     destinations = past.destinations(setid, count)
@@ -172,7 +181,7 @@ def last_day(watched: Sequence[WatchedProxy]) -> LastDay:
         cut = together([parts(past.line_of_set(each, setid), COUNTS[Period.DAY]) for each in watched])
         label = f"{setid} · {names[setid]}" if names.get(setid) else str(setid)
         found.append(_row(label, cut, setid))
-    found.sort(key=lambda row: (101.0 if row.share is None else row.share, row.setid))
+    found.sort(key=attrgetter("worst_first"))
     return LastDay(tuple(found), period_ticks(begin, end))
 
 
@@ -183,7 +192,7 @@ class StoredPast:
     begin: datetime
     end: datetime
     watched: Sequence[WatchedProxy]
-    changes: Mapping[Identity, Sequence[TimelineChange]]
+    changes: Mapping[tuple[int, int], SetChanges]
     now: Mapping[Identity, str]
     counts: Mapping[tuple[int, int], Mapping[str, int]]
     gaps: Mapping[int, Sequence[TimelineGap]]
@@ -197,12 +206,13 @@ class StoredPast:
         partitions = {each.proxy.pk: each.proxy.partition for each in watched}
         rows = StateChange.objects.filter(proxy__in=partitions, setid__in=setids, at__gte=begin)
         newest = list(rows.order_by("-at", "-pk")[: MAX_CHANGES + 1])
-        changes: dict[Identity, list[TimelineChange]] = defaultdict(list)
+        changes: dict[tuple[int, int], dict[tuple[str, int], list[TimelineChange]]] = defaultdict(dict)
         uris = {}
         for one in reversed(newest):
             if partitions[one.proxy_id] == one.partition:
-                identity = (one.proxy_id, one.setid, one.uri_key, one.occurrence)
-                changes[identity].append(TimelineChange(one.at, one.state_before, one.state_after))
+                of_set, identity = changes[one.proxy_id, one.setid], (one.uri_key, one.occurrence)
+                change = TimelineChange(one.at, one.state_before, one.state_after)
+                of_set.setdefault(identity, []).append(change)
                 uris[one.uri_key] = one.uri
         read_from = newest[-1].at if len(newest) > MAX_CHANGES else begin
         return cls(
@@ -210,7 +220,7 @@ class StoredPast:
             end=end,
             watched=watched,
             changes=changes,
-            now=_states_of({identity[2] for identity in changes}, partitions, setids),
+            now=_states_of(uris, partitions, setids),
             counts=_counts(partitions, setids),
             gaps=stored_gaps(partitions, begin, read_from),
             uris=uris,
@@ -218,14 +228,17 @@ class StoredPast:
 
     def line_of_set(self, each: WatchedProxy, setid: int) -> Timeline:
         """What the set was on one proxy."""
-        mine = [key for key in self.changes if key[:2] == (each.proxy.pk, setid)]
+        place = (each.proxy.pk, setid)
         until = known_until(each, self.begin, self.end)
         line = set_timeline(
             self.begin,
             until,
             each.contact.known_since,
-            self.counts.get((each.proxy.pk, setid), {}),
-            [(self.changes[key], self.now.get(key)) for key in mine],
+            self.counts.get(place, {}),
+            [
+                (changes, self.now.get((*place, *identity)))
+                for identity, changes in self.changes.get(place, {}).items()
+            ],
             self.gaps.get(each.proxy.pk, ()),
         )
         return up_to(line, self.end)
@@ -233,27 +246,25 @@ class StoredPast:
     def destinations(self, setid: int, count: int) -> tuple[AvailabilityRow, ...]:
         """Those that changed, the least available first, on all proxies that hold them together."""
         lines: dict[tuple[str, int], list[tuple[TimelinePart, ...]]] = defaultdict(list)
-        by_id = {each.proxy.pk: each for each in self.watched}
-        for key, changes in self.changes.items():
-            if key[1] != setid:
-                continue
-            each = by_id[key[0]]
+        for each in self.watched:
+            place = (each.proxy.pk, setid)
             until = known_until(each, self.begin, self.end)
-            line = timeline(
-                self.begin,
-                until,
-                each.contact.known_since,
-                changes,
-                None,
-                self.now.get(key),
-                self.gaps.get(key[0], ()),
-            )
-            lines[key[2:]].append(parts(up_to(line, self.end), count))
+            for identity, changes in self.changes.get(place, {}).items():
+                line = timeline(
+                    self.begin,
+                    until,
+                    each.contact.known_since,
+                    changes,
+                    None,
+                    self.now.get((*place, *identity)),
+                    self.gaps.get(each.proxy.pk, ()),
+                )
+                lines[identity].append(parts(up_to(line, self.end), count))
         rows = []
         for (uri_key, _occurrence), cuts in lines.items():
             cut = together(cuts)
             rows.append(AvailabilityRow(self.uris[uri_key], pills_of(cut), active_share(cut)))
-        return tuple(sorted(rows, key=lambda row: (101.0 if row.share is None else row.share, row.name)))
+        return tuple(sorted(rows, key=attrgetter("worst_first")))
 
 
 def known_until(each: WatchedProxy, begin: datetime, end: datetime) -> datetime:
