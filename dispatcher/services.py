@@ -11,7 +11,7 @@ from efcp.sip.uri import same_uri
 class DuplicateDestinationError(RowRefusedError):
     """Another row has the same set and URI, compared as the proxy does; nothing was written."""
 
-    def __init__(self, other_id: int) -> None:
+    def __init__(self, other_id: int | None) -> None:
         super().__init__("destination", duplicate_text(other_id))
         self.other_id = other_id
 
@@ -28,6 +28,10 @@ class DestinationRepository(Repository[DestinationRow]):
         other = same_destination(edited.setid, edited.destination, original.id if original else None)
         if other is not None:
             raise DuplicateDestinationError(other)
+
+    def twin_of(self, other_id: int | None) -> RowRefusedError:
+        """The refusal of a second row of one set and URI."""
+        return DuplicateDestinationError(other_id)
 
 
 REPOSITORY = DestinationRepository(DESTINATIONS)

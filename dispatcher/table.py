@@ -10,6 +10,7 @@ from efcp.editing.forms import ExactTextField
 from efcp.editing.names import GroupNames
 from efcp.editing.table import MAX_INT, Column, Table
 from efcp.releases import OLDEST, STRICTEST
+from efcp.sip.uri import uri_key
 
 DISPATCHER = OpenSIPSTable(
     name="dispatcher",
@@ -61,6 +62,7 @@ DESTINATIONS = Table(
     title="destination",
     key="setid",
     group_noun="set",
+    identify=lambda row: (row.setid, uri_key(row.destination.rstrip(" "))),
     columns=(
         Column(
             "setid",

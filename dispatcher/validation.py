@@ -139,10 +139,14 @@ def _set(
         )
 
 
-def duplicate_text(other_id: int) -> str:
-    """Why a second row of one set and URI is refused, and how to have one over another socket."""
+def duplicate_text(other_id: int | None) -> str:
+    """Why a second row of one set and URI is refused, and how to have one over another socket.
+
+    None is a row that is added with this one.
+    """
+    other = "Another new row" if other_id is None else f"Row {other_id}"
     return (
-        f"Row {other_id} already has this set and URI. To use another socket as well, make the URIs differ"
+        f"{other} already has this set and URI. To use another socket as well, make the URIs differ"
         " by a parameter the gateway ignores, such as ;path=b."
     )
 

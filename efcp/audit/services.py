@@ -4,7 +4,7 @@ Not django-auditlog or the like, which hook into save(): the panel's writes to O
 their own, and a record has to be able to prove whether its write was committed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -16,6 +16,9 @@ from django.utils import timezone
 from efcp.audit.models import AuditRecord
 from efcp.database.failures import DatabaseFailure
 from efcp.proxy_headers import client_address
+
+RECORDS_AT_ONCE = 500
+"""Records that one INSERT stores."""
 
 
 @dataclass(slots=True)
@@ -104,6 +107,16 @@ def stored_despite(error: Error, actor: Actor) -> AuditRecord | None:
     return AuditRecord.objects.get(write_id=writes.id, write_number=writes.last_number)
 
 
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One write among many: what `record` takes of it."""
+
+    action: str
+    subject: Subject
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
 def record(
     actor: Actor,
     action: str,
@@ -117,21 +130,33 @@ def record(
 
     `before` and `after` hold plain JSON values of the columns concerned, secrets masked by the caller.
     """
+    stored = _record_of(actor, AuditEntry(action, subject, before, after), reason)
+    stored.save(force_insert=True)
+    return stored
+
+
+def record_all(actor: Actor, entries: Iterable[AuditEntry], reason: str = "") -> None:
+    """Store an audit record for each entry, in their order, as `record` does for one."""
+    records = [_record_of(actor, entry, reason) for entry in entries]
+    AuditRecord.objects.bulk_create(records, batch_size=RECORDS_AT_ONCE)
+
+
+def _record_of(actor: Actor, entry: AuditEntry, reason: str) -> AuditRecord:
     writes = actor.writes
     if writes is not None:
         writes.last_number += 1
-    return AuditRecord.objects.create(
+    return AuditRecord(
         write_id=writes.id if writes else None,
         write_number=writes.last_number if writes else None,
         at=timezone.now(),
         actor=actor.name,
         token=actor.token,
         address=actor.address,
-        action=action,
-        subject_kind=subject.kind,
-        subject_id=subject.id,
-        subject_label=subject.label[:255],
-        before=dict(before) if before is not None else None,
-        after=dict(after) if after is not None else None,
+        action=entry.action,
+        subject_kind=entry.subject.kind,
+        subject_id=entry.subject.id,
+        subject_label=entry.subject.label[:255],
+        before=dict(entry.before) if entry.before is not None else None,
+        after=dict(entry.after) if entry.after is not None else None,
         reason=reason[:255],
     )

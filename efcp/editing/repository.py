@@ -126,6 +126,10 @@ class Repository(Generic[RowT]):
         `original` is the row before the edit, None for a new one. Called under the writers' lock.
         """
 
+    def twin_of(self, other_id: int | None) -> RowRefusedError:
+        """Why a second row of what `other_id` is already is refused; None for one of the same batch."""
+        raise NotImplementedError(f"Rows of {self.table.name} may be equal; other: {other_id}")
+
     def add(self, row: RowT, actor: Actor, reason: str = "") -> int:
         """Insert one row and return its id. Raises RowRefusedError."""
         table, columns = self.table, self.table.inserted(row)

@@ -1,6 +1,6 @@
 """The declaration of an OpenSIPS table that the panel edits: its columns, and what is done with each."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -81,7 +81,8 @@ class Table(Generic[RowT]):
     """A table: `name` in the database and in the audit; `model` reads it, `row` is what is worked with.
 
     `noun` is what people call a row. They know it by the column `title`, and by the group (a set, a dialplan:
-    the `group_noun`) that the column `key` numbers.
+    the `group_noun`) that the column `key` numbers. `identify` gives what no two rows may share; None where
+    rows may be equal.
     """
 
     name: str
@@ -92,6 +93,17 @@ class Table(Generic[RowT]):
     title: str
     key: str
     group_noun: str
+    identify: Callable[[RowT], Hashable] | None = None
+
+    def values(self, row: RowT) -> tuple[Any, ...]:
+        """The columns of the row, in the order of the table's."""
+        return tuple(getattr(row, column.name) for column in self.columns)
+
+    def match_key(self, row: RowT) -> Hashable:
+        """By what the row is found again in another listing of the table, where ids don't count."""
+        if self.identify is not None:
+            return self.identify(row)
+        return tuple(getattr(row, column.name) for column in self.columns if column.identity)
 
     def title_of(self, row: RowT) -> str:
         """What people call the row."""
