@@ -19,11 +19,12 @@ from tests.environment import without_settings
 
 LEAST_KILLED = 0.90
 SUBJECTS = {
-    "dispatcher/routing/*": ["tests/routing"],
-    "dialplan/translation/*": ["tests/translation"],
-    "efcp/sip/*": ["tests/sip", "tests/routing"],
+    "dispatcher/routing/*": ["tests/dispatcher/routing"],
+    "dialplan/translation/*": ["tests/dialplan/translation"],
+    "efcp/sip/*": ["tests/sip", "tests/dispatcher/routing"],
     "efcp/editing/repository.py": ["tests/dispatcher", "tests/dialplan", "tests/editing"],
     "efcp/accounts/services.py": ["tests/accounts"],
+    "efcp/accounts/throttle.py": ["tests/accounts"],
 }
 """Which tests look after which files."""
 SETTINGS = """

@@ -16,7 +16,7 @@ from efcp.jobs.models import JobOutcome, JobRun
 from efcp.preview.bulk_translation.job import number_in, translate_numbers
 from efcp.preview.models import CallLog
 from tests.conftest import ClientAs
-from tests.preview.logs import as_parquet, uploaded
+from tests.preview.distribution.logs import as_parquet, uploaded
 
 LOG = "time,number\n1,0301\n2,0302\n3,112\n4,sip:0303@example.org\n5,112\n6\n7,\n"
 

@@ -2,7 +2,7 @@
 
 Only a job's own process imports this: it needs pyarrow, the extra `replay`. Arrays are pyarrow's, of binary
 or large binary; an absent value is null. The keys are those that dispatcher.routing.hashing makes of each
-value alone (tests/preview/test_distribution_keys.py).
+value alone (tests/preview/distribution/test_keys.py).
 """
 
 from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from dispatcher.routing.memory import FailoverList, ProxyMemory, UnknownDestinat
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.routing.selecting import SelectOptions
 from dispatcher.routing.selection import parse_flags
-from tests.routing.proxies import gateways, memory
+from tests.dispatcher.routing.proxies import gateways, memory
 
 FIRST = "sip:10.0.0.1"
 

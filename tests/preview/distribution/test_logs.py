@@ -22,7 +22,7 @@ from efcp.preview.distribution.counting import CountResult
 from efcp.preview.sources import Source, SourceKind, set_preview
 from tests.conftest import AddRow, ClientAs
 from tests.dispatcher.conftest import add_row as add_row
-from tests.preview.logs import as_parquet, counted, send, uploaded
+from tests.preview.distribution.logs import as_parquet, counted, send, uploaded
 
 
 def test_a_csv_log_is_counted(client_as: ClientAs, add_row: AddRow) -> None:

@@ -10,7 +10,7 @@ from dispatcher.routing.destinations import DestinationState
 from dispatcher.routing.findings import RowCode, RowEffect
 from dispatcher.routing.loading import Environment, LoadBrokenError, LoadedDestination, load
 from dispatcher.routing.rows import DestinationRow
-from tests.routing.proxies import environment, loaded
+from tests.dispatcher.routing.proxies import environment, loaded
 
 
 def only(row: DestinationRow, version: str = "3.4") -> LoadedDestination:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dispatcher.routing.membership import NoAddressError
 from dispatcher.routing.rows import DestinationRow
-from tests.routing.proxies import memory
+from tests.dispatcher.routing.proxies import memory
 
 PROXY = memory(
     DestinationRow(2, "sip:10.0.0.1:5080", attrs="trunk=a"),

@@ -16,7 +16,7 @@ from efcp.preview.distribution import services
 from efcp.preview.distribution.services import LogUploadHandler
 from efcp.preview.models import CallLog
 from tests.conftest import ClientAs
-from tests.preview.logs import CSV, send, uploaded
+from tests.preview.distribution.logs import CSV, send, uploaded
 
 
 def test_an_upload_lies_under_a_name_of_its_own_and_shows_its_first_rows(

@@ -6,7 +6,7 @@ from dispatcher.routing.destinations import DestinationState
 from dispatcher.routing.memory import ProxyMemory
 from dispatcher.routing.probing import ProbingSettings
 from dispatcher.routing.rows import DestinationRow
-from tests.routing.proxies import environment, memory
+from tests.dispatcher.routing.proxies import environment, memory
 
 ROWS = [
     DestinationRow(1, f"sip:10.0.{state}.{mode}", state=state, probe_mode=mode)

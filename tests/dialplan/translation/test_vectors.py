@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.conformance import dialplan, timerec
 
-VECTORS = Path(__file__).parent.parent / "vectors"
+VECTORS = Path(__file__).parents[2] / "vectors"
 
 
 def recorded(kind: str) -> Any:

@@ -20,7 +20,7 @@ from dispatcher.routing.selection import (
     Why,
     parse_flags,
 )
-from tests.routing.proxies import gateways, memory
+from tests.dispatcher.routing.proxies import gateways, memory
 
 REQUEST = Request(
     request_uri="sip:100@pbx.test",
