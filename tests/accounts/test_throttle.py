@@ -259,6 +259,19 @@ class TestPages:
         assert response.status_code == 429
         assert not is_signed_in(client)
 
+    def test_signing_in_starts_the_account_s_count_again_and_not_the_address_s(
+        self, try_sign_in: Try, make_user: Callable[..., User]
+    ) -> None:
+        make_user(Role.VIEWER, "ada")
+        FailedLogins.objects.all().delete()
+        for password in ("wrong", "wrong", PASSWORD):
+            try_sign_in("ada", password, address=ADDRESS)
+
+        counts = {
+            key.partition(":")[0]: count for key, count in FailedLogins.objects.values_list("key", "count")
+        }
+        assert counts == {"account": 0, "address": 2}
+
     def test_the_user_s_own_browser_gets_in_while_others_guess(
         self, try_sign_in: Try, make_user: Callable[..., User]
     ) -> None:
