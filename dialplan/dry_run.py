@@ -1,4 +1,4 @@
-"""Trying an input on a dialplan: what was tried in order, what matched, what came out."""
+"""Dry run of an input on a dialplan: the rules evaluated in order, the match, the output."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ _VERDICTS = {
 
 @dataclass(frozen=True, slots=True)
 class ShownTrial:
-    """One rule that was tried; `is_unsaved` where it is the one of the form."""
+    """One rule that was evaluated; `is_unsaved` where it is the one of the form."""
 
     rule: LoadedRule
     words: str
@@ -57,7 +57,7 @@ class ShownTrial:
 
     @property
     def is_plain_miss(self) -> bool:
-        """Whether there is nothing more to tell of it."""
+        """Whether nothing more is known about it."""
         return self.words == _VERDICTS[TrialVerdict.NO_MATCH]
 
 
@@ -96,7 +96,7 @@ class DryRun:
 
     @property
     def depends_on_time(self) -> bool:
-        """Whether a rule was tried that applies at certain times only, and might have done otherwise."""
+        """Whether a rule that applies at certain times only might have matched otherwise."""
         return any(trial.rule.recurrence and not trial.is_plain_miss for trial in self.trials)
 
     @property

@@ -1,4 +1,4 @@
-"""The box in which an input is tried: on the table, with a rule that is not saved, and on the proxies."""
+"""The dry run of an input: on the table, with an unsaved rule, and on the proxies."""
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, QueryDict

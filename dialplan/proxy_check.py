@@ -1,4 +1,4 @@
-"""Asking proxies for a translation by dp_translate, and holding their answers against the preview."""
+"""Send dp_translate to proxies and compare their answers with the preview."""
 
 import json
 import time

@@ -102,7 +102,7 @@ class RuleEditor(TableEditor[RuleRow]):
         return {"pr": selectors.next_priority(source.dpid, source.pr)}
 
     def before_write(self, *rows: RuleRow) -> Afterwards:
-        """Tell after the write which test cases fail that passed before it."""
+        """Report the test cases that passed before the write and fail after it."""
         before = case_snapshot(*(row.dpid for row in rows))
         return lambda request: _report_effect(request, before.now())
 

@@ -53,7 +53,7 @@ class Changes:
 class IgnoredSocket:
     """A socket of `rows` rows that a proxy does not use, and would not after a reload: no difference.
 
-    It is `loaded` where the proxy is known to have loaded it like that; else it was only not seen so far to
+    It is `loaded` where the proxy is known to have loaded it like that; else it was only never observed to
     listen on it.
     """
 

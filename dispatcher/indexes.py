@@ -16,7 +16,7 @@ def exists() -> bool:
 
 
 def suggestion() -> str:
-    """What to tell an administrator, empty where there is nothing to gain."""
+    """A suggestion for administrators; empty where an index would gain nothing."""
     rows = Destination.objects.count()
     if rows < PAYS_FROM_ROWS or exists():
         return ""

@@ -87,7 +87,7 @@ class Loader:
 
     @classmethod
     def of_version(cls, version: str, resolve: Resolve = _unknown) -> "Loader":
-        """The loader of a proxy that told `version` ("3.4.18"; empty for one that never told)."""
+        """The loader of a proxy that reported `version` ("3.4.18"; empty for one that never did)."""
         # The strictest where it is not known, since later releases refuse more.
         return cls(Release.of(version, otherwise=STRICTEST), resolve)
 

@@ -1,4 +1,4 @@
-"""The columns of destinations as each proxy loaded them, where ds_list does not tell.
+"""The columns of destinations as each proxy loaded them, where ds_list lacks them.
 
 ds_list has neither `probe_mode` nor the text of an `fs://` weight, and without `full` no weight, priority
 or description. They are known of a reload by this panel, until the proxy loads again without it; and of rows

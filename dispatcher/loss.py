@@ -1,4 +1,4 @@
-"""What a set loses with a destination, told before it is deleted."""
+"""What a set loses with a destination, shown before it is deleted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

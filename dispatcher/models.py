@@ -54,7 +54,7 @@ class DestinationSet(models.Model):
 
 
 class NameOutcome(models.TextChoices):
-    """What the last look-up of a name came to that told anything."""
+    """The outcome of the last look-up of a name that got an answer."""
 
     FOUND = "found", "Resolves"
     NO_SUCH_NAME = "none", "Does not resolve"

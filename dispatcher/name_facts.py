@@ -1,4 +1,4 @@
-"""What pages say of the name in a destination: what this machine's resolver told, and what proxies have."""
+"""The name in a destination: what this machine's resolver answered, and what proxies have."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

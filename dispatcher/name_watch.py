@@ -29,7 +29,7 @@ KEPT_ADDRESSES = 32
 
 AT_ONCE = 500
 NUMERIC_HOST = r"^sips?:([^@]*@)?[0-9.]+(:[0-9]*)?([;?].*)?$"
-"""Destinations that certainly hold no name, as the database can tell."""
+"""Destinations that certainly hold no name, as a database query."""
 
 _OUTCOMES = {
     Outcome.FOUND: NameOutcome.FOUND,

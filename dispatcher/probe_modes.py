@@ -1,4 +1,4 @@
-"""The probe mode of what proxies hold, as their last load is known to have read it: a duty of the watcher.
+"""The probe mode of what proxies hold, as their last load read it: a task of the leading watcher.
 
 ds_list lacks it. It is stored with each destination in memory, so that sets of any size can be counted
 by it.
@@ -40,7 +40,7 @@ def _apply(proxy_id: int, digest: str) -> None:
         return
     try:
         loaded = columns_by_identity(digest) if digest else {}
-    except LookupError:  # thinned out since: a later load is known
+    except LookupError:  # pruned since: a later load is known
         loaded = {}
     of_proxy = KnownDestination.objects.filter(proxy_id=proxy_id, partition=proxy.partition)
     changed: dict[int | None, list[int]] = defaultdict(list)

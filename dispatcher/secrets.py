@@ -12,5 +12,5 @@ def mask_weight(weight: str) -> str:
 
 
 def is_masked(weight: str) -> bool:
-    """Tell whether `weight` holds the mask in place of a password."""
+    """Whether `weight` has the mask instead of a password."""
     return MASK in weight

@@ -163,7 +163,7 @@ class SetTotals:
     distinct: int
 
 
-# An `fs://` weight counts as 1 until the FreeSWITCH at its end has told its load.
+# An `fs://` weight counts as 1 until its FreeSWITCH has reported its load.
 _LOADED_WEIGHT = "CASE WHEN d.weight LIKE 'fs://%%' THEN 1 ELSE CAST(d.weight AS {integer}) & 65535 END"
 _STATE_AFTER = (
     "COALESCE(k.state, CASE d.state WHEN 1 THEN 'inactive' WHEN 2 THEN 'probing' ELSE 'active' END)"

@@ -1,4 +1,4 @@
-"""The one clock of all pages: the signed-in user's time zone, said beside every absolute time.
+"""The one clock of all pages: the signed-in user's time zone, named beside every absolute time.
 
 efcp/accounts/middleware.py activates the zone for each request; without a user, and outside of requests,
 it is UTC.

@@ -24,7 +24,7 @@ MIN_TOKEN_LENGTH = 16
 MAX_PORT = 65535
 LOG_FORMATS = ("plain", "json")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - told apart, not bound
+EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
 _HOST_NAME = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _SMTP_PORTS = {"smtp": (25, ""), "smtp+starttls": (587, "starttls"), "smtps": (465, "tls")}
 _ENCODE = "In user name and password write @ as %40, / as %2F, # as %23, ? as %3F, : as %3A and % as %25."
@@ -178,7 +178,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host`, a name or an address, is this machine's own loopback."""
+    """Whether `host`, a name or an address, is this machine's own loopback."""
     if host == "localhost":
         return True
     try:

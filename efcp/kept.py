@@ -2,7 +2,7 @@
 
 A page may be kept where its view knows a version of everything that it reads. Rights are checked before, in
 each request, and what differs from answer to answer is a blank in it: the CSRF token and the nonce.
-A page that tells ages is kept until the first of them changes.
+A page that shows ages is kept until the first of them changes.
 """
 
 import hashlib

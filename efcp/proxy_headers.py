@@ -28,7 +28,7 @@ class TrustedProxyMiddleware:
 
 
 def client_address(request: HttpRequest) -> str:
-    """The client's address in its shortest spelling; empty where the server tells none (a Unix socket).
+    """The client's address in its shortest spelling; empty where the server has none (a Unix socket).
 
     X-Forwarded-For counts only when the peer is one of settings.EFCP_TRUSTED_PROXIES, and then only its
     right-most entry that is no trusted proxy: every entry left of that one is the client's own claim.

@@ -39,7 +39,7 @@ class Server:
 
 @contextlib.contextmanager
 def running(charset: str = "utf8mb4", *, flushes: bool = False) -> Iterator[Server]:
-    """Start a server whose schemas have `charset` unless told otherwise; end it in any case.
+    """Start a server whose schemas have `charset` unless another is given; end it in any case.
 
     With `flushes` each commit is flushed to the disk, as on a site.
     """

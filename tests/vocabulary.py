@@ -57,5 +57,11 @@ PHRASES = {
     "was asked for": "was requested",
     "were asked for": "were requested",
     "anew": "again",
+    "told": "reported, sent or known",
+    "foretold": "predicted",
+    "tell whether": "whether, or return whether",
+    "begun": "started",
+    "in a circle": "in a loop, or form a cycle",
+    "what comes of": "the outcome of",
 }
 """Phrases of a docstring that read as translated, in small letters: what to write instead."""

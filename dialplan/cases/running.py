@@ -13,7 +13,7 @@ from dialplan.translation.rules import RuleRow
 
 @dataclass(frozen=True, slots=True)
 class CheckedCase:
-    """A case and what comes of its input."""
+    """A case and the output of its input."""
 
     case: SavedCase
     dry_run: DryRun

@@ -134,7 +134,7 @@ def _clash(one: _Understood, other: _Understood) -> Clash | None:
 
 
 def _effect_of(rule: LoadedRule) -> tuple[object, ...]:
-    """What decides what comes of a match: rules in which it is equal may stand in any order."""
+    """What decides the output of a match: rules with an equal one may be in any order."""
     substitution = rule.substitution and (rule.substitution.expression, rule.caseless)
     replacement = rule.replacement and rule.replacement.text
     if replacement is None:
@@ -146,7 +146,7 @@ def _effect_of(rule: LoadedRule) -> tuple[object, ...]:
 def _pairs(
     understood: Sequence[_Understood], about: LoadedRule | None
 ) -> Iterator[tuple[_Understood, _Understood]]:
-    """Each rule with those that are tried before it."""
+    """Each rule with those evaluated before it."""
     for index, later in enumerate(understood):
         for earlier in understood[:index]:
             if about is None or about in (earlier.rule, later.rule):
@@ -240,7 +240,7 @@ def input_of_undefined(rule: LoadedRule) -> bytes | None:
 def input_not_substituted(rule: LoadedRule) -> tuple[bytes, bool] | None:
     """An input that matches and that `subst_exp` does not, and whether that is so for every input.
 
-    The translation fails then, and no later rule is tried.
+    The translation fails then, and no later rule is evaluated.
     """
     if rule.replacement is None or rule.substitution is None:
         return None

@@ -22,7 +22,7 @@ _DEFAULT_ENVIRONMENT: Final = DialplanEnvironment()
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The rules of one dpid, in the order in which they are tried.
+    """The rules of one dpid, in the order of evaluation.
 
     `equal` holds the equal rules by their text in lower case (ASCII letters only, as `strncasecmp`), `regex`
     the others. `codes` and `recurrences` are those of `regex`, one for one.
@@ -60,7 +60,7 @@ class LoadedDialplans:
 
     @property
     def report(self) -> str:
-        """The proxy's own count, as `sr_list_reports` of group `dialplan` tells it."""
+        """The proxy's own count, as `sr_list_reports` of group `dialplan` shows it."""
         return f"{self.loaded} rules loaded ({self.discarded} discarded)"
 
 
@@ -78,7 +78,7 @@ class LoadBroken:
 
     @property
     def report(self) -> str:
-        """What `sr_list_reports` of group `dialplan` tells, where the proxy lives to tell it."""
+        """What `sr_list_reports` of group `dialplan` shows, where the proxy survives the load."""
         return "DB data loading failed, discarding"
 
 

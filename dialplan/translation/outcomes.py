@@ -1,7 +1,7 @@
 """Every outcome that an input may have where the rules alone do not decide it, and many translations at once.
 
 Two things are left to chance: rules of equal `pr` are evaluated in the order that the database returns them
-(`ORDER BY pr`, nothing else: MariaDB 10.11 was seen to shuffle from about 10 of them on), and some rules load
+(`ORDER BY pr`, nothing else: MariaDB 10.11 shuffles from about 10 of them on), and some rules load
 or not depending on the rules before them (`LoadedRule.may_be_dropped`).
 """
 

@@ -45,7 +45,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A walk along one list of rules: `rules` up to the last one tried, and what is worth telling of them.
+    """A walk along one list of rules: `rules` up to the last one evaluated, and the findings about them.
 
     `verdicts` names the rules that are not plain misses, by their index.
     """
@@ -56,7 +56,7 @@ class Search:
 
     @property
     def trials(self) -> Iterator[Trial]:
-        """The rules tried, in order."""
+        """The rules evaluated, in order."""
         for index in range(self.evaluated):
             yield Trial(self.rules[index], self.verdicts.get(index, TrialVerdict.NO_MATCH))
 
@@ -116,7 +116,7 @@ class NoInformation:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """The preview can't tell: a search for this rule would take more effort than allowed here."""
+    """Unknown to the preview: a search for this rule would take more effort than allowed here."""
 
     rule: LoadedRule
 
@@ -143,7 +143,7 @@ Outcome = (
 
 @dataclass(frozen=True, slots=True)
 class TranslationTrace:
-    """What comes out, and the two searches that led there; None where they were not begun."""
+    """What comes out, and the two searches that led there; None where they were not started."""
 
     outcome: Outcome
     equal: Search | None = None

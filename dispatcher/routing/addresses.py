@@ -38,7 +38,7 @@ _BITS_16 = 0xFFFF
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """What the proxy sends to. `undefined_bytes` more follow `text`: whatever its memory held."""
+    """What the proxy sends to. `undefined_bytes` more follow `text`: whatever was in its memory."""
 
     text: str
     undefined_bytes: int = 0
@@ -240,7 +240,7 @@ def _means(named: SocketName, own: SocketName) -> bool:
     port = (named.port or 0) & _BITS_16
     if port not in {0, own.port}:
         return False
-    # An empty host equals the empty advertised name of a listener without one: seen in all three releases.
+    # An empty host equals the empty advertised name of a listener without one, in all three releases.
     if not named.host:
         return True
     return named.host.strip("[]") == own.host.strip("[]") or (

@@ -71,13 +71,13 @@ class Health:
 
     @property
     def state(self) -> DestinationState:
-        """The state as ds_list and the table tell it: inactive stands before probing."""
+        """The state as ds_list and the table show it: inactive comes before probing."""
         if self.marks & StateFlag.INACTIVE:
             return DestinationState.INACTIVE
         return DestinationState.PROBING if self.marks & StateFlag.PROBING else DestinationState.ACTIVE
 
     def count_failure(self, threshold: int) -> bool:
-        """Count one failure and turn to probing at the threshold; tell whether flags changed.
+        """Count one failure and turn to probing at the threshold; return whether flags changed.
 
         An inactive destination takes no notice.
         """
@@ -90,16 +90,16 @@ class Health:
         return self._become(self.marks | StateFlag.PROBING)
 
     def set_inactive(self) -> bool:
-        """Set the inactive flag; tell whether it was not set."""
+        """Set the inactive flag; return whether it was not set."""
         return self._become(self.marks | StateFlag.INACTIVE)
 
     def recover(self) -> bool:
-        """Become active and forget the failures; tell whether a flag was set."""
+        """Become active and forget the failures; return whether a flag was set."""
         self.failures = 0
         return self.clear(_DISABLING)
 
     def clear(self, marks: StateFlag) -> bool:
-        """Take flags away; tell whether one was set. The failure count stays as it is."""
+        """Clear flags; return whether one was set. The failure count stays as it is."""
         return self._become(self.marks & ~marks)
 
     def _become(self, marks: StateFlag) -> bool:

@@ -73,11 +73,11 @@ class User(AbstractBaseUser):
         return self.username
 
     def has_perm(self, permission: str, obj: Any = None) -> bool:
-        """Tell whether the user's role permits `permission` (see efcp/accounts/roles.py)."""
+        """Whether the user's role permits `permission` (see efcp/accounts/roles.py)."""
         return self.is_active and permission in PERMISSIONS.get(self.role, frozenset())
 
     def has_perms(self, permissions: tuple[str, ...] | list[str], obj: Any = None) -> bool:
-        """Tell whether the user's role permits all of `permissions`."""
+        """Whether the user's role permits all of `permissions`."""
         return all(self.has_perm(permission, obj) for permission in permissions)
 
     @property

@@ -110,7 +110,7 @@ def change_own_password(user: User, password: str, actor: Actor) -> User:
 
 
 def create_first_administrator(password: str, must_change: bool) -> bool:
-    """Store the administrator `admin` where there is no user yet; tell whether that was so.
+    """Store the administrator `admin` where there is no user yet; return whether that was so.
 
     The policy is not asked: the trial's first password is the guide's. Safe with several processes at once.
     """

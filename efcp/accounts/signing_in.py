@@ -1,4 +1,4 @@
-"""Signing in and out: the password checked at a throttled pace, the session begun or ended, both recorded.
+"""Signing in and out: the password checked at a throttled pace, the session started or ended, both recorded.
 
 A failed sign-in gives the same answer, after comparable work, whether or not the name exists: Django's
 backend hashes a password for an unknown name too, and an inactive user counts as wrong.

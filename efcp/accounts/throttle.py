@@ -36,7 +36,7 @@ SESSIONS_A_DAY = 20
 """How often one known browser may begin a session before anyone signs in."""
 
 RECORDS_AN_HOUR = 100
-"""How many begun throttles are recorded in the audit within an hour; the counting itself goes on."""
+"""At most so many throttles are recorded in the audit within an hour; the counting itself goes on."""
 
 IPV6_SITE_BITS = 64
 """A site has at least a whole /64 (RFC 6177), and could try from a new address of it each time."""

@@ -55,7 +55,7 @@ class WaitQuery(Schema):
 
 
 class RunQuery(WriteQuery, WaitQuery):
-    """How a run is begun."""
+    """How a run is started."""
 
 
 class RunResult(Schema):

@@ -1,4 +1,4 @@
-"""Writing audit records, inside the transaction of the write that they tell of.
+"""Writing audit records, inside the transaction of the write that they record.
 
 Not django-auditlog or the like, which hook into save(): the panel's writes to OpenSIPS's tables are SQL of
 their own, and a record has to be able to prove whether its write was committed.

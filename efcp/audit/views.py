@@ -1,4 +1,4 @@
-"""The pages that tell who changed what."""
+"""The pages that show who changed what."""
 
 from dataclasses import replace
 from urllib.parse import urlencode

@@ -153,7 +153,7 @@ class Span:
 
     @property
     def pattern(self) -> str:
-        """The pattern that tells its look apart without colour, empty for none."""
+        """The pattern that distinguishes it without colour, empty for none."""
         return _PATTERNS.get(self.look, "")
 
 
@@ -186,7 +186,7 @@ class Pill:
 
 
 LEAST_HEIGHT = 12.0
-"""Of a part of a pill, in per cent: the shortest outage is to be seen."""
+"""Of a part of a pill, in per cent: so that the shortest outage is visible."""
 
 
 def pill(index: int, count: int, title: str, shares: Sequence[tuple[str, float]]) -> Pill:

@@ -73,7 +73,7 @@ def adopt_or_create(
 
 
 def verify_version(connection: BaseDatabaseWrapper, table: OpenSIPSTable) -> None:
-    """Raise UnusableTableError where `table`'s version row is missing or tells another version."""
+    """Raise UnusableTableError where `table`'s version row is missing or has another version."""
     needed = f"this panel needs version {table.version} (OpenSIPS {table.releases[table.version]})"
     present = set(connection.introspection.table_names())
     if table.name not in present:

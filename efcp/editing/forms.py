@@ -284,7 +284,7 @@ _SALT = "efcp.editing.edit-token"
 def edit_token(table: Table[RowT], row: RowT) -> str:
     """The row, signed for the hidden field of a form.
 
-    Secrets do not go into the page a second time: a digest of each column that has a mask tells whether it is
+    Secrets do not go into the page a second time: a digest of each column that has a mask shows whether it is
     still the one that was loaded.
     """
     return signing.dumps([table.masked(row), _digests(table, row)], salt=f"{_SALT}.{table.name}")

@@ -13,7 +13,7 @@ from efcp.proxies.locking import is_lost_lock
 
 
 class TableBusyError(OperationalError):
-    """Another transaction kept the table's lock for too long. Nothing was written; it can be tried again."""
+    """Another transaction kept the table's lock for too long. Nothing was written; it can be repeated."""
 
 
 @contextmanager
@@ -121,7 +121,7 @@ class Repository(Generic[RowT]):
         return self.table.row.of(stored)
 
     def refuse(self, edited: RowT, original: RowT | None) -> None:
-        """Raise RowRefusedError where the table must not hold `wanted`; a module may override it.
+        """Raise RowRefusedError where the table must not have `edited`; a module may override it.
 
         `original` is the row before the edit, None for a new one. Called under the writers' lock.
         """
@@ -145,7 +145,7 @@ class Repository(Generic[RowT]):
         return row_id
 
     def update(self, row_id: int, original: RowT, edited: RowT, actor: Actor, reason: str = "") -> RowT:
-        """Write the columns in which `wanted` differs from `original`, if the row still holds `original`.
+        """Write the columns in which `edited` differs from `original`, if the row still is `original`.
 
         `original` is the row as its editor loaded it. The identity is guarded along with the changed columns:
         a weight typed for one gateway is never given to another. Returns the row as it is then. Raises

@@ -138,7 +138,7 @@ class Table(Generic[RowT]):
         }
 
     def changes(self, original: RowT, edited: RowT) -> dict[str, Any]:
-        """The columns in which `wanted` differs from `original`."""
+        """The columns in which `edited` differs from `original`."""
         names = (column.name for column in self.columns)
         return {
             name: getattr(edited, name) for name in names if getattr(edited, name) != getattr(original, name)

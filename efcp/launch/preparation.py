@@ -97,7 +97,7 @@ def _was_replaced(loader: MigrationLoader, app: str, name: str) -> bool:
 
 
 def _require_own_tables() -> None:
-    """Tell of tables that are missing although their migrations ran: no page would say it as plainly."""
+    """Report tables that are missing although their migrations ran: no page would say it as plainly."""
     present = set(connection.introspection.table_names())
     models = apps.get_models(include_auto_created=True)
     expected = {model._meta.db_table for model in models if model._meta.managed}
@@ -171,11 +171,11 @@ MAX_PORT = 65535
 
 
 class NoFreePortError(Exception):
-    """No port from the wanted one upwards is free; the message is one line for people."""
+    """No port from the configured one upwards is free; the message is one line for people."""
 
 
 def is_free(host: str, port: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
-    """Tell whether nobody has `port` of `host`; raise OSError where it can't be had for another reason."""
+    """Whether `port` of `host` is free; raise OSError where binding fails for another reason."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, kind) as probe:
         if kind is socket.SOCK_STREAM:

@@ -127,7 +127,7 @@ def say(text: str) -> None:
 
 
 def end_with_parent() -> None:
-    """Have this process told to end when the one that started it dies, without a chance to report it."""
+    """Have the kernel end this process when the one that started it dies."""
     _ask_to_end_with(os.getppid())
 
 

@@ -1,4 +1,4 @@
-"""Asking one proxy over MI."""
+"""The MI client: requests to one proxy."""
 
 import itertools
 import threading

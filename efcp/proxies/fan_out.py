@@ -1,4 +1,4 @@
-"""Fan-out: asking one proxy or many at once over MI, from threads that never touch the database.
+"""Fan-out: MI requests to one proxy or many at once, from threads that never touch the database.
 
 Each proxy has a limit of its own on its whole time, so that a dead one does not delay the others. What went
 wrong with a proxy is a value in its answer, never an exception that hides the other answers.

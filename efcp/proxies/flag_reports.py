@@ -2,7 +2,7 @@
 
 A proxy keeps its last 200 reports of flags (`PARTITION;events` of the group `dispatcher`). A report says
 that a flag was set ("inactive") or taken away ("active") and why, to the second, but not which flag: it is
-found by what a list said before and after (dispatch.c, _ds_set_state, alike in 3.4, 3.6 and 4.0).
+found by what the lists before and after show (dispatch.c, _ds_set_state, alike in 3.4, 3.6 and 4.0).
 """
 
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ class FlagReport(NamedTuple):
 
 
 def flag_reports(reports: Sequence[StatusReport]) -> list[FlagReport]:
-    """The reports that tell of flags."""
+    """The reports of changed flags."""
     found = ((report.at, report.state_switch()) for report in reports)
     return [
         FlagReport(each.set_id, uri_key(each.uri), each.active, each.reason, at) for at, each in found if each

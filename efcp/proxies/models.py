@@ -31,7 +31,7 @@ partition_charset = RegexValidator(
 
 
 class ProbingRule(models.TextChoices):
-    """Which active destinations a proxy probes, as an administrator says: MI does not tell."""
+    """Which active destinations a proxy probes, as an administrator declared: MI does not report it."""
 
     UNKNOWN = "", "Unknown"
     NONE = "none", "None: ds_ping_interval is 0"
@@ -181,7 +181,7 @@ class KnownDestination(models.Model):
     URI in ASCII lower case; `occurrence` counts from 0 the rows of one set and URI in ds_list's order.
     weight, priority and description are null where the proxy was asked without `full`, first_hits where it
     lists no counter.
-    `since` is when the state was first seen; `since_is_exact` is False where nobody watched before that
+    `since` is when the state was first listed; `since_is_exact` is False where nobody watched before that
     moment, so that the destination has been in this state at least since then.
     `probe_mode` is the column as it was loaded, null where that is not known. `always_probed`: since its last
     load a probe failed while it was active. `probe_answered_at` is the last answer that a report shows.
@@ -225,7 +225,7 @@ class KnownSet(models.Model):
     """A set in a proxy's memory, as last read, so that proxies can be compared without all destinations.
 
     `content` is a digest of its destinations without their states, empty where the proxy was asked without
-    `full`; `since` is when that content was first seen.
+    `full`; `since` is when that content was first listed.
     """
 
     proxy = models.ForeignKey(Proxy, on_delete=models.CASCADE, related_name="sets")
@@ -352,7 +352,7 @@ class LoadedRows(models.Model):
 
 
 class ProxyLoad(models.Model):
-    """The last load of one module's table by a proxy, as its own reports and the panel's reloads tell.
+    """The last load of one module's table by a proxy, from its own reports and the panel's reloads.
 
     `started_at` is the proxy's second, put between the readings of its reports by the panel's clock. `rows`
     are what was loaded, known only of a reload by this panel while the table stood still; `problem` says why

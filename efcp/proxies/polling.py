@@ -17,7 +17,7 @@ from efcp.proxies.memory import DispatcherReports, Snapshot
 from efcp.proxies.reconcile import ProxyAnswer, ProxyIdentity
 
 PLAIN_FOR = timedelta(minutes=10)
-"""How long a proxy whose full list was too large is asked without `full` before that is tried again."""
+"""How long a proxy whose full list was too large is asked without `full` before the next attempt with it."""
 
 LONGEST_UP = timedelta(days=36_500)
 MAX_START_TEXT = 64
@@ -70,7 +70,7 @@ class PollRequest:
             return self._snapshot(client, wants_reports, full=False), True
 
     def _identity(self, client: MiClient) -> ProxyIdentity | None:
-        """When the proxy started, and its version if asked for or changed; None where it refuses to tell."""
+        """When the proxy started, and its version if asked for or changed; None where it refuses."""
         try:
             uptime = client.uptime()
             wants_version = self.version or uptime.up_since != self.known_start

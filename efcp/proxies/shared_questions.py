@@ -1,4 +1,4 @@
-"""Asking other machines for people: in the background, once for all, or in a limited number of requests.
+"""Requests to other machines on behalf of users: in the background, shared, or in a limited number.
 
 A page does not wait for a proxy: a question runs in the background, and everybody who asks the same shares
 its answers. Only the buttons that test one address wait, MOST_REQUESTS at a time.

@@ -297,7 +297,7 @@ class Watcher:
     def _remember(
         self, watched: Watched, answer: Answer[Poll | Pulse], result: VisitResult, storing_s: float
     ) -> None:
-        """Remember what a list said, or that there was none: then the next try is not put off."""
+        """Store the outcome of a list; without one the next attempt is not put off."""
         if answer.error is not None or isinstance(answer.value, Pulse) or result.problem:
             watched.identity_due_at = 0.0
             watched.wants_reports = True

@@ -55,7 +55,7 @@ class Subscriber:
 
     @property
     def left_s(self) -> int:
-        """The seconds left, begun ones too; below 0 when they have run out for a second."""
+        """The seconds left, started ones too; below 0 when they have run out for a second."""
         return math.ceil(self.subscribed_at + self.expire_s - time.monotonic())
 
     def listed(self) -> dict[str, object]:
@@ -179,7 +179,7 @@ class Identifier:
 
 @dataclass(slots=True)
 class Loading:
-    """The identifier of a partition's table: what its loads said, and whether there is data."""
+    """The identifier of a partition's table: what its loads reported, and whether there is data."""
 
     identifier: Identifier = field(
         default_factory=lambda: Identifier(

@@ -1,7 +1,7 @@
 """MI over HTTP as httpd and mi_http speak it, their oddities included (recorded vectors, `mi`, `raw`).
 
 A proxy never ends the body of a 400, 405 or 500, and never answers a request without an id. The sandbox keeps
-such connections too, but only for a time, and only so many. (Proxies were also seen to send the head of a 202
+such connections too, but only for a time, and only so many. (Proxies also sent the head of a 202
 for such a request, and then nothing: the recording has nothing at all, and so it is here.)
 """
 

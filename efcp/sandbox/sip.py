@@ -28,7 +28,7 @@ _LOOPBACK_6 = ipaddress.ip_address("::1")
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether `host` is an address in 127.0.0.0/8, or ::1. Names never are."""
+    """Whether `host` is an address in 127.0.0.0/8, or ::1. Names never are."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -4,7 +4,7 @@ from django.db import models
 
 
 class KeptRoute(models.Model):
-    """One call of ds_select_dst in a script, with what its failure leads to: see picking.routes.
+    """One call of ds_select_dst in a script, with what its failure leads to (efcp/script/script_routes.py).
 
     `maximum` is None for all destinations; `failure_route` is empty where none is armed.
     """

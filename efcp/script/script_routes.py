@@ -24,7 +24,7 @@ _DEFAULT_THRESHOLD = 1
 
 @dataclass(frozen=True, slots=True)
 class Handling:
-    """What a script does when a destination fails: the guide's failure route, unless said otherwise.
+    """What a script does when a destination fails: the guide's failure route, unless declared otherwise.
 
     `mark` is "p" (probing), "i" (inactive) or "" (nothing); `tries_next` takes the next destination;
     `armed_again` lets the route see a second failure too; `last_code` is the reply when none is left, None

@@ -1,4 +1,4 @@
-"""All pages show times on one clock, the user's: told by the browser, or chosen."""
+"""All pages show times on one clock, the user's: reported by the browser, or chosen."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What a change would do, told on the very pages where it is made, while it is typed."""
+"""The effect of a change, shown on the pages where it is typed."""
 
 import pytest
 from selenium.webdriver.common.by import By

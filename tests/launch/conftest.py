@@ -14,7 +14,7 @@ Start = Callable[..., PanelProcess]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Return a function that starts a panel in the test's folder, on free ports unless told otherwise."""
+    """Return a function that starts a panel in the test's folder, on free ports unless others are given."""
     with ExitStack() as stack:
 
         def begin(

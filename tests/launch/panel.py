@@ -109,7 +109,7 @@ class PanelProcess:
 
 
 def until(condition: Callable[[], bool], within_s: float) -> bool:
-    """Wait until the condition holds; tell whether it did in time."""
+    """Wait until the condition holds; return whether it did in time."""
     deadline = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline:

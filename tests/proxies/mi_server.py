@@ -161,7 +161,7 @@ def _handler_of(mi: FakeMi) -> type[BaseHTTPRequestHandler]:
 
 
 def wait_until(condition: Any, limit_s: float = 60.0) -> bool:
-    """Wait until `condition()` holds; tell whether it came to hold."""
+    """Wait until `condition()` holds; return whether it came to hold."""
     until = time.monotonic() + limit_s
     while time.monotonic() < until:
         if condition():

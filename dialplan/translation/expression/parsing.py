@@ -59,7 +59,7 @@ def parse(expression: bytes, caseless: bool) -> Node | None:
 
 
 class _ExpressionReader:
-    """A place in the text, and how many groups have begun before it."""
+    """A place in the text, and how many groups start before it."""
 
     def __init__(self, text: bytes, caseless: bool) -> None:
         self._text = text

@@ -249,7 +249,7 @@ class Board:
 
 
 def watched_with_marks() -> tuple[WatchedProxy, ...]:
-    """The enabled proxies, with what tells whether anything else on the board changed; one query."""
+    """The enabled proxies, with what shows whether anything else on the board changed; one query."""
     return watched_proxies(marks=board_marks())
 
 

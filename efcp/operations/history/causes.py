@@ -1,7 +1,8 @@
 """Who or what changed a state: the proxy's own report of the cause, and the panel's own requests.
 
 A change is the panel's if it requested that state of that destination on that proxy and
-partition, began before the change was seen, and had not ended long before it. A request explains one change.
+partition, began before the change was detected, and had not ended long before it. A request explains one
+change.
 """
 
 from collections.abc import Sequence

@@ -48,7 +48,7 @@ ACTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One thing found: `kind` is "Page", "Set", ...; `detail` tells it from others with the same label."""
+    """One hit: `kind` is "Page", "Set", ...; `detail` distinguishes it from others with the same label."""
 
     kind: str
     label: str

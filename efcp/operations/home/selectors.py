@@ -48,7 +48,7 @@ RECENT_RUNS = 20
 class Problem:
     """Something wrong that is no set: a process, a proxy, a reload or a maintenance.
 
-    `level` is "bad" or "warning"; `url` leads to where it is seen or repaired, under the words `action`.
+    `level` is "bad" or "warning"; `url` leads to where it is shown or repaired, under the words `action`.
     """
 
     level: str

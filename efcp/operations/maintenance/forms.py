@@ -61,7 +61,7 @@ class MaintenanceForm(forms.Form):
         return chosen
 
     def is_confirmed_once(self) -> bool:
-        """Whether it is wanted although nothing active is left."""
+        """Whether to go ahead although nothing active is left."""
         return bool(self.cleaned_data["anyway"])
 
     def is_confirmed_twice(self) -> bool:

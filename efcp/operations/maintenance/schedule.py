@@ -36,7 +36,7 @@ AGAIN_AFTER = timedelta(seconds=10)
 LOOKED_AGAIN_AFTER = timedelta(seconds=2)
 ANSWERED_WITHIN_S = 40.0
 GIVEN_UP_AFTER = timedelta(days=1)
-"""How long after its end a proxy that does not answer is still tried."""
+"""How long after its end a proxy that does not answer is still retried."""
 
 
 def run_due(now: datetime) -> None:

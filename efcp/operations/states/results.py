@@ -330,7 +330,7 @@ def _set_later(run: StateRun, results: Sequence[StateResult]) -> set[Key]:
 
 
 def _left_their_state(run: StateRun, results: Iterable[StateResult]) -> set[Key]:
-    """What was seen to leave the state that this run set, even if it came back to it."""
+    """What was observed to leave the state that this run set, even if it returned to it."""
     states = {_key(result): result.state_after or result.state_requested for result in results}
     changes = StateChange.objects.filter(
         proxy__in={proxy_id for proxy_id, _setid, _key in states},

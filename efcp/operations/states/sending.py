@@ -46,9 +46,9 @@ Key = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class ReplicationGroup:
-    """One proxy, or the members of one cluster in the order in which they are tried.
+    """One proxy, or the members of one cluster in the order of the attempts.
 
-    `results` are those to send, by proxy id: each names its destination and the state that is wanted.
+    `results` are those to send, by proxy id: each names its destination and the target state.
     """
 
     targets: tuple[Target, ...]
@@ -88,7 +88,7 @@ class _Delivered:
 def send_to_group(group: ReplicationGroup) -> GroupReply:
     """Send each destination's state to one member of the group, then read all members back.
 
-    The next member is tried only with what certainly did not run on the one before.
+    The next member is sent only what certainly did not run on the one before.
     """
     until = time.monotonic() + CALLS_S
     outcomes: dict[int, CallOutcome] = {}

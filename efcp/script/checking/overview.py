@@ -259,7 +259,7 @@ class Overview:
 
     @cached_property
     def order(self) -> Mapping[int, int]:
-        """The position of an item among all items, by its identity: places don't tell, with includes."""
+        """The position of an item among all items, by its identity: with includes, places are ambiguous."""
         return {id(item): position for position, item in enumerate(self.script.items)}
 
     @cached_property

@@ -32,7 +32,7 @@ def _required(overview: Overview) -> Iterator[tuple[str, Location, str]]:
 
 def missing(overview: Overview) -> Iterator[ScriptFinding]:
     """A route is called and not defined: fix_actions in route.c refuses a route(), and for the others
-    the route is missing once it is wanted."""
+    the route is missing once it is needed."""
     if not overview.is_understood:
         return
     names = [name for kind, name in overview.routes if kind is RouteKind.REQUEST and name]

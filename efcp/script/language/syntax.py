@@ -235,7 +235,7 @@ class Script:
     """A whole script, includes in their places.
 
     `skipped` counts the constructs that were not understood; `findings` are of reading: unclosed strings,
-    includes that are missing, go in a circle or leave the folder.
+    includes that are missing, form a cycle or leave the folder.
     """
 
     items: tuple[Item, ...]

@@ -59,7 +59,7 @@ _BASE = {
     "signaling": "send_reply: answers through tm where there is a transaction, through sl otherwise.",
 }
 _OF_A_WHOLE_PROXY = {
-    "maxfwd": "mf_process_maxfwd_header: ends calls that go in a circle.",
+    "maxfwd": "mf_process_maxfwd_header: ends calls that loop.",
     "rr": "record_route and loose_route: the proxy stays in the path of a call that it has set up.",
     "sipmsgops": "has_totag and is_method: what kind of request it is.",
 }

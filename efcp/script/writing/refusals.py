@@ -1,4 +1,4 @@
-"""Answers of which no sound script can be written, each said with its places before anything is written."""
+"""Answers of which no sound script can be written; each is reported with its places before any writing."""
 
 import re
 from collections import defaultdict

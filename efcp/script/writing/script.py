@@ -40,9 +40,7 @@ def main_route(answers: Answers) -> Iterator[ScriptLine]:
 
 def _main(answers: Answers) -> Iterator[ScriptLine]:
     too_many_hops = reply("send_reply", 483, "Too Many Hops", "It has passed too many proxies.")
-    yield from braced(
-        "if (!mf_process_maxfwd_header(10))", "Requests that go in a circle end here.", too_many_hops
-    )
+    yield from braced("if (!mf_process_maxfwd_header(10))", "Requests that loop end here.", too_many_hops)
     yield from braced("if (has_totag())", "A request within a call that is set up.", _in_dialog())
     cancel = (*_if_known(), _EXIT)
     yield from braced('if (is_method("CANCEL"))', "It ends a call that is being set up here.", cancel)

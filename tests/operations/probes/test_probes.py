@@ -269,7 +269,7 @@ def test_a_get_sends_nothing(operator: Client, row_id: int) -> None:
 
 
 def under_way(uri: str, age: timedelta = timedelta()) -> ProbeRun:
-    """A probe that was begun `age` ago and has no end."""
+    """A probe that was started `age` ago and has no end."""
     started_at = timezone.now() - age
     return ProbeRun.objects.create(
         setid=1,

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Create or migrate the tables, collect static files and make the first administrator."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Do it, and tell the first sign-in where one was made up."""
+        """Prepare, and print the first sign-in where one was generated."""
         try:
             first = prepare(settings.CONFIGURATION)
         except PreparationError as error:

@@ -122,7 +122,7 @@ def _programs(sandbox: Sandbox) -> list[Program]:
 
 
 def _greet(configuration: Configuration, first: FirstSignIn | None) -> None:
-    """Tell the address once the panel answers there."""
+    """Print the address once the panel answers there."""
     host = LOOPBACK if configuration.host in EVERY_ADDRESS else configuration.host
     origin = f"http://{in_url(host)}:{configuration.port}"
     for _attempt in range(150):

@@ -15,7 +15,7 @@ from efcp.shutdown import POLL_INTERVAL_S, ShutdownSignal
 
 
 class Command(BaseCommand):
-    """Watch the state of every enabled proxy's destinations until told to end."""
+    """Watch the state of every enabled proxy's destinations until a signal."""
 
     requires_system_checks: tuple[str, ...] = ()
     """They would load every page of the panel, and keep it in memory."""
