@@ -54,11 +54,11 @@ def test_a_difference_makes_the_table_what_is_desired_and_its_reverse_undoes_it(
         repository, table, make = rules.REPOSITORY, RULES, rule_of  # type: ignore[assignment]
     numbers = list(range(12))
     for number in chance.sample(numbers, 7):
-        repository.add(make(chance, number), SOMEBODY)  # type: ignore[arg-type]
+        repository.add(make(chance, number), SOMEBODY)
     before = list(stored_rows(table))
     kept = [replace(row, attrs=chance.choice([row.attrs, "new"])) for row in chance.sample(before, 4)]
     names = {table.match_key(row) for row in kept}
-    added = [row for number in numbers if table.match_key(row := make(chance, number)) not in names]  # type: ignore[arg-type]
+    added = [row for number in numbers if table.match_key(row := make(chance, number)) not in names]
     desired = [*kept, *added[:4]]
     changes = difference(table, before, desired, by_id=chance.random() < 0.5, delete_missing=True)
     AuditRecord.objects.all().delete()
