@@ -1,14 +1,19 @@
-"""`python -m tests.run [pytest's options]`: every test, on SQLite, then what touches the database on MariaDB.
+"""`python -m tests.run [pytest's options]`: every test on SQLite, beside it the database's on MariaDB.
 
-The second run is against a server that is started here (tests/mariadb.py), the third against one whose
-schemas are latin1, as OpenSIPS's users often have them.
+The runs on MariaDB, whose output follows at the end, are against servers that are started here
+(tests/mariadb.py); the second one's schemas are latin1, as OpenSIPS's users often have them. Tests wait for
+processes, browsers and commits for a third of their time: beside each other the runs end in two thirds of it.
 """
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO
 
 from tests import mariadb
 from tests.environment import without_settings
@@ -25,39 +30,79 @@ _WORKERS = {"SQLite": 3 * _CORES // 2}
 """More workers than cores where browsers and processes are waited for; one for each core elsewhere."""
 
 
+class Run:
+    """The pytest processes of this run: started one by one, or beside each other; all are ended with it."""
+
+    def __init__(self, options: list[str]) -> None:
+        self._options = options
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._is_over = False
+
+    def on_sqlite(self) -> int:
+        """Run every test; its output is shown as it comes. Return the exit code."""
+        return self._pytest("SQLite", [], {}, None)
+
+    def on_mariadb(self, output: IO[bytes]) -> list[int]:
+        """Run what touches the database on each kind of server; its output goes to the file."""
+        codes = []
+        for charset, selection in RUNS:
+            with mariadb.running(charset) as server:
+                environment = {
+                    "DATABASE_URL": server.url("efcp"),
+                    "EFCP_SECRET_KEY": "a key for tests only, which no site must ever use",
+                    "EFCP_TESTS_MARIADB_FOLDER": str(server.folder),
+                }
+                codes.append(self._pytest(f"MariaDB, {charset}", selection, environment, output))
+        return codes
+
+    def end(self) -> None:
+        """Let every pytest end what its tests started, and start no other."""
+        self._is_over = True
+        for pytest in self._running:
+            # Ctrl-C reaches pytest from the terminal, SIGTERM does not.
+            pytest.send_signal(signal.SIGINT)
+        for pytest in self._running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                pytest.wait(ENDS_WITHIN_S)
+            pytest.kill()
+
+    def _pytest(
+        self, name: str, selection: list[str], environment: dict[str, str], output: IO[bytes] | None
+    ) -> int:
+        if self._is_over:
+            return 1
+        title = f"\n== {name} ==\n"
+        if output is None:
+            sys.stdout.write(title)
+            sys.stdout.flush()
+        else:
+            output.write(title.encode())
+            output.flush()
+        command = [sys.executable, "-m", "pytest", *selection, *self._options]
+        kept = without_settings()
+        kept["PYTEST_XDIST_AUTO_NUM_WORKERS"] = str(_WORKERS.get(name, _CORES))
+        pytest = subprocess.Popen(command, env=kept | environment, stdout=output, stderr=output)
+        self._running.append(pytest)
+        return pytest.wait()
+
+
 def main() -> int:
     """Run all; the first exit code that is not 0, once every run has ended."""
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     # A shell has what it starts in the background ignore SIGINT, and pytest would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    options = sys.argv[1:]
-    codes = [_pytest("SQLite", options, {})]
-    for charset, selection in RUNS:
-        with mariadb.running(charset) as server:
-            environment = {
-                "DATABASE_URL": server.url("efcp"),
-                "EFCP_SECRET_KEY": "a key for tests only, which no site must ever use",
-                "EFCP_TESTS_MARIADB_FOLDER": str(server.folder),
-            }
-            codes.append(_pytest(f"MariaDB, {charset}", [*selection, *options], environment))
-    return next((code for code in codes if code), 0)
-
-
-def _pytest(name: str, options: list[str], environment: dict[str, str]) -> int:
-    sys.stdout.write(f"\n== {name} ==\n")
-    sys.stdout.flush()
-    kept = without_settings()
-    kept["PYTEST_XDIST_AUTO_NUM_WORKERS"] = str(_WORKERS.get(name, _CORES))
-    with subprocess.Popen([sys.executable, "-m", "pytest", *options], env=kept | environment) as pytest:
+    run = Run(sys.argv[1:])
+    with tempfile.TemporaryFile() as output, ThreadPoolExecutor(1) as pool:
         try:
-            return pytest.wait()
-        except SystemExit:
-            # Ctrl-C reaches pytest from the terminal, SIGTERM does not: let it end what its tests started.
-            pytest.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                pytest.wait(ENDS_WITHIN_S)
-            pytest.kill()
+            on_mariadb = pool.submit(run.on_mariadb, output)
+            codes = [run.on_sqlite(), *on_mariadb.result()]
+        except BaseException:
+            run.end()
             raise
+        finally:
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
+    return next((code for code in codes if code), 0)
 
 
 if __name__ == "__main__":
