@@ -126,9 +126,6 @@ class LineChart:
                     for index, value in run
                 )
 
-    def _point(self, index: int, value: float) -> str:
-        return f"{10 * self._x(index):.1f},{1000 - 10 * self.y.place(value):.1f}"
-
     @staticmethod
     def _is_alone(series: Series, index: int) -> bool:
         around = (*series.values[max(0, index - 1) : index], *series.values[index + 1 : index + 2])

@@ -3,6 +3,9 @@
 A spreadsheet takes a cell that begins with =, +, -, @, a tab or a line break for a formula. In CSV such a
 text gets an apostrophe in front, and so does one that begins with an apostrophe, so that taking one away
 restores it. XLSX marks each cell as text or number, so that nothing in it is a formula.
+
+tablib builds the whole table as a Dataset, and the file again, in memory, and escapes nothing in CSV. Here
+memory does not grow with the table, and the one sheet of an XLSX file takes 40 lines.
 """
 
 import csv

@@ -84,11 +84,6 @@ class AvailabilityRow:
         return percentage(self.share)
 
     @property
-    def is_full(self) -> bool:
-        """Whether it took calls all the time known."""
-        return self.share == 100
-
-    @property
     def worst_first(self) -> tuple[float, int, str]:
         """What rows are sorted by: the least available ones first, unknown ones last."""
         return (101.0 if self.share is None else self.share, self.setid, self.name)

@@ -1,6 +1,6 @@
 """The form of a proxy: text in, values out. The stored password is never part of what it shows."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from django import forms
@@ -81,17 +81,7 @@ class ProxyForm(forms.Form):
 
     def values(self) -> ProxyValues:
         """The valid form's values."""
-        cleaned = self.cleaned_data
-        return ProxyValues(
-            cleaned["name"],
-            cleaned["mi_url"],
-            cleaned["mi_username"],
-            cleaned["partition"],
-            cleaned["enabled"],
-            cleaned["cluster"],
-            cleaned["probing"],
-            cleaned["mi_authority"],
-        )
+        return ProxyValues(**{each.name: self.cleaned_data[each.name] for each in fields(ProxyValues)})
 
     def password(self) -> str | None:
         """The password to store: None keeps the stored one, an empty one removes it."""

@@ -1,6 +1,6 @@
 """Changing which proxies there are: each change with its audit record, in one transaction."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 from django.db import IntegrityError, transaction
 
@@ -23,7 +23,7 @@ class ProxyGoneError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProxyValues:
-    """What an administrator says of a proxy, but for the password."""
+    """What an administrator declares of a proxy, but for the password."""
 
     name: str
     mi_url: str
@@ -37,16 +37,7 @@ class ProxyValues:
     @classmethod
     def of(cls, proxy: Proxy) -> "ProxyValues":
         """The stored values of `proxy`."""
-        return cls(
-            proxy.name,
-            proxy.mi_url,
-            proxy.mi_username,
-            proxy.partition,
-            proxy.enabled,
-            proxy.cluster,
-            proxy.probing,
-            proxy.mi_authority,
-        )
+        return cls(**{each.name: getattr(proxy, each.name) for each in fields(cls)})
 
 
 def add_proxy(actor: Actor, values: ProxyValues, password: str = "") -> Proxy:

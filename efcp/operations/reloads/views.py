@@ -14,6 +14,7 @@ from dispatcher import indexes
 from dispatcher.changes import ProxyChanges, compare, losses
 from efcp.accounts.form_recovery import recover_form
 from efcp.audit.services import actor_of
+from efcp.modules.registry import module_named
 from efcp.operations.reloads import selectors, services
 from efcp.operations.reloads.forms import DialplanReloadForm, DispatcherReloadForm, ReloadForm
 from efcp.operations.reloads.loaded_rules import ask_all_cases, latest_question
@@ -35,8 +36,7 @@ def dispatcher_reload_page(request: HttpRequest) -> HttpResponse:
         return _show_dispatcher(
             request, DispatcherReloadForm(None, watched, recover_form(request), losing), changes
         )
-    if not request.user.has_perm("efcp.operate"):
-        raise PermissionDenied
+    _require_reload(request, "dispatcher")
     form = DispatcherReloadForm(request.POST, watched, losses=losses(watched))
     if not form.is_valid():
         return _show_dispatcher(request, form, compare(watched))
@@ -96,8 +96,7 @@ def dialplan_reload_page(request: HttpRequest) -> HttpResponse:
     failing = [each for each in run_cases(all_cases()) if not each.passes]
     watched = watched_on(request)
     if request.method == "POST":
-        if not request.user.has_perm("efcp.operate"):
-            raise PermissionDenied
+        _require_reload(request, "dialplan")
         form = DialplanReloadForm(request.POST, watched, failing=len(failing))
         if form.is_valid():
             return redirect(_start_and_wait(request, form).run)
@@ -147,6 +146,12 @@ def _show_loaded_rules(request: HttpRequest, problem: str = "") -> HttpResponse:
     is_fragment = request.headers.get("HX-Request") == "true"
     template = "operations/loaded_rules.html" if is_fragment else "operations/loaded_rules_page.html"
     return render(request, template, context)
+
+
+def _require_reload(request: HttpRequest, module: str) -> None:
+    """Raise PermissionDenied where the user may not reload the module."""
+    if not request.user.has_perm(module_named(module).reload_permission):
+        raise PermissionDenied
 
 
 WAIT_S = 1.0
