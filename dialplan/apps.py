@@ -15,6 +15,7 @@ class DialplanConfig(AppConfig):
         """Register the module and its table."""
         from dialplan.reloading import DialplanReload
         from dialplan.table import DIALPLAN
+        from efcp.editing import batches
         from efcp.modules import registry
 
         opensips.register(DIALPLAN)
@@ -26,7 +27,9 @@ class DialplanConfig(AppConfig):
                 list_url="dialplan:list",
                 reload_url="operations_dialplan:reload",
                 reload_run_url="operations_dialplan:run",
+                batch_url="dialplan:batch_of_write",
                 strategy=DialplanReload,
                 namespaces=("dialplan", "operations_dialplan"),
             )
         )
+        batches.register("dialplan", "dialplan.views.EDITOR")

@@ -137,13 +137,13 @@ def try_inputs(
     texts: Sequence[str],
     unsaved: RuleRow | None = None,
     rule_id: int | None = None,
-    stored: Iterable[Rule] | None = None,
+    stored: Iterable[Rule | RuleRow] | None = None,
 ) -> tuple[DryRun, ...]:
     """Translate each of `texts` as `try_input` does; the rules are loaded once.
 
     `stored` are the dialplan's rows that these texts can meet, where they were read before.
     """
-    rules = selectors.rules_for(dpid, texts) if stored is None else stored
+    rules: Iterable[Rule | RuleRow] = selectors.rules_for(dpid, texts) if stored is None else stored
     loaded = load(_rows(rules, dpid, unsaved, rule_id), DialplanEnvironment())
     if isinstance(loaded, LoadBroken):
         words = f"The reload would fail: {loaded.cause.text}"
@@ -154,7 +154,9 @@ def try_inputs(
     return tuple(_dry_run(text, each, edited) for text, each in zip(texts, found, strict=True))
 
 
-def _rows(stored: Iterable[Rule], dpid: int, unsaved: RuleRow | None, rule_id: int | None) -> list[RuleRow]:
+def _rows(
+    stored: Iterable[Rule | RuleRow], dpid: int, unsaved: RuleRow | None, rule_id: int | None
+) -> list[RuleRow]:
     """The rows by id; `unsaved` has the place of the row that it is for."""
     rows = [RuleRow.of(row) for row in stored]
     if unsaved is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -19,6 +19,9 @@ CASELESS = 1
 
 class RuleForm(RowForm[RuleRow]):
     """The eight fields of the old panel under their column names; `timerec` and `disabled` under "more"."""
+
+    compares_with_others: ClassVar[bool] = True
+    """Whether the rule is also checked among the others of its dialplan."""
 
     table = RULES
     check_url = "dialplan:check"
@@ -41,7 +44,9 @@ class RuleForm(RowForm[RuleRow]):
         row = self.row()
         found = list(check(row))
         yield from found
-        if not self.errors and all(each.severity is Severity.WARNING for each in found):
+        if not self.compares_with_others or self.errors:
+            return
+        if all(each.severity is Severity.WARNING for each in found):
             yield from findings_among(row)
 
     def row(self) -> RuleRow:
@@ -57,3 +62,9 @@ class RuleForm(RowForm[RuleRow]):
         """No text: as empty as the original was."""
         original = None if self.stored is None else getattr(self.original_row(), column)
         return "" if original == "" else None
+
+
+class RuleOfBatchForm(RuleForm):
+    """The form that checks one of many rules, alone: the test cases are run on all of them together."""
+
+    compares_with_others = False

@@ -68,6 +68,7 @@ RULES = Table(
     title="match_exp",
     key="dpid",
     group_noun="dialplan",
+    in_order=("dpid", "pr", "id"),
     columns=(
         Column(
             "dpid",

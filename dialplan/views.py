@@ -1,10 +1,11 @@
 """The dialplan's pages. HTTP only: selectors.py reads, services.py writes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -13,9 +14,16 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from dialplan import selectors, services
-from dialplan.cases.running import CaseEffect, CaseSnapshot, case_snapshot, effect_of_deleting
-from dialplan.forms import RuleForm
+from dialplan.cases.running import (
+    CaseEffect,
+    CaseSnapshot,
+    case_effects,
+    case_snapshot,
+    effect_of_deleting,
+)
+from dialplan.forms import RuleForm, RuleOfBatchForm
 from dialplan.loaded import pending_rules
+from dialplan.models import Rule
 from dialplan.neighbours import order_of_dialplan
 from dialplan.order import NoRoomError
 from dialplan.selectors import RuleQuery
@@ -24,6 +32,7 @@ from dialplan.translation.rules import RuleRow
 from efcp.accounts.preferences import page_size_of
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
+from efcp.editing.batch import RowChange
 from efcp.editing.export import EXPORT_KINDS, export_table
 from efcp.editing.forms import RowForm
 from efcp.editing.listing import SIZES, integer, matching_rows
@@ -72,7 +81,7 @@ def pending(request: HttpRequest) -> HttpResponse:
 @permission_required("efcp.view", raise_exception=True)
 def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     """The rules that the list's filters match, as a CSV, JSON or XLSX file."""
-    return export_table(RULES, matching_rows(RULES, RuleQuery.parse(request.GET.dict())), kind)
+    return export_table(RULES, EDITOR.matching(request), kind)
 
 
 class RuleEditor(TableEditor[RuleRow]):
@@ -105,6 +114,18 @@ class RuleEditor(TableEditor[RuleRow]):
         """Report the test cases that passed before the write and fail after it."""
         before = case_snapshot(*(row.dpid for row in rows))
         return lambda request: _report_effect(request, before.now())
+
+    def batch_form(self) -> RuleOfBatchForm:
+        """The form that checks many rows."""
+        return RuleOfBatchForm({})
+
+    def batch_effect(self, changes: Sequence[RowChange[RuleRow]]) -> list[dict[str, Any]]:
+        """Which test cases fail after the changes, and which pass again."""
+        return case_effects(changes)
+
+    def matching(self, request: HttpRequest) -> QuerySet[Rule]:
+        """The rules that the list shows."""
+        return matching_rows(RULES, RuleQuery.parse(request.GET.dict()))
 
     def form_context(self, _form: RowForm[RuleRow], stored: RuleRow | None) -> Mapping[str, Any]:
         """Where the page tries an input, and runs the test cases with the unsaved rule."""

@@ -16,6 +16,7 @@ class DispatcherConfig(AppConfig):
         from dispatcher import name_watch, probe_modes
         from dispatcher.reloading import DispatcherReload
         from dispatcher.table import DISPATCHER
+        from efcp.editing import batches
         from efcp.modules import registry
         from efcp.proxies import leader
 
@@ -29,11 +30,13 @@ class DispatcherConfig(AppConfig):
                 reload_url="operations:reload",
                 reload_run_url="operations:run",
                 restore_url="dispatcher:restore",
+                batch_url="dispatcher:batch_of_write",
                 strategy=DispatcherReload,
                 namespaces=("dispatcher", "operations"),
                 has_partitions=True,
                 has_live_states=True,
             )
         )
+        batches.register("dispatcher", "dispatcher.views.EDITOR")
         leader.register("names", name_watch.EVERY_S, name_watch.carry_out)
         leader.register("probe modes", probe_modes.EVERY_S, probe_modes.carry_out)

@@ -1,10 +1,12 @@
 """The form of a destination: what is special to it. Its fields are declared in dispatcher/table.py."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Self
 
 from django import forms
 
+from dispatcher.environment import not_looked_up
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.secrets import is_masked
 from dispatcher.table import DESTINATIONS
@@ -43,6 +45,11 @@ class DestinationForm(RowForm[DestinationRow]):
         if not self.is_bound:
             self.fields["destination"].widget.attrs["autofocus"] = True
 
+    def rebind(self, values: Mapping[str, Any], stored: DestinationRow | None) -> None:
+        """Bind this form to the next row of many."""
+        super().rebind(values, stored)
+        self.name_is_unknown = False
+
     @classmethod
     def to_restore(cls, former: Mapping[str, Any], stored: DestinationRow | None) -> Self:
         """The form filled with former values; the password of an `fs://` weight is not among them."""
@@ -67,3 +74,16 @@ class DestinationForm(RowForm[DestinationRow]):
     def confirmation(self, name: str) -> forms.BoundField | None:
         """The box for a name that is not known here."""
         return self["unknown_name_is_meant"] if name == "destination" and self.name_is_unknown else None
+
+
+class DestinationOfBatchForm(DestinationForm):
+    """The form that checks one of many destinations: the name of one that stays is not looked up."""
+
+    def findings(self) -> Iterator[Finding]:
+        """What the proxy would do with the row alone."""
+        environment = self.environment
+        stays = self.stored is not None and self.stored.destination == self.cleaned_data.get("destination")
+        if environment is not None and stays:
+            self.environment = replace(environment, resolve=not_looked_up)
+        yield from super().findings()
+        self.environment = environment

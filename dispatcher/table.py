@@ -62,6 +62,7 @@ DESTINATIONS = Table(
     title="destination",
     key="setid",
     group_noun="set",
+    in_order=("setid", "-priority", "id"),
     identify=lambda row: (row.setid, uri_key(row.destination.rstrip(" "))),
     columns=(
         Column(

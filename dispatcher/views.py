@@ -1,9 +1,10 @@
 """The dispatcher's pages. HTTP only: selectors.py reads, services.py writes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.decorators import permission_required
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -11,16 +12,18 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dispatcher import list_page, selectors, services
+from dispatcher.batch_effect import batch_environment, share_effects
 from dispatcher.changes import kept_changes, pending_changes
 from dispatcher.environment import form_environment, known_sockets
-from dispatcher.forms import DestinationForm
+from dispatcher.forms import DestinationForm, DestinationOfBatchForm
 from dispatcher.loss import loss_of
-from dispatcher.models import InitialState
+from dispatcher.models import Destination, InitialState
 from dispatcher.routing.rows import DestinationRow
 from dispatcher.selectors import DestinationQuery, Live
 from dispatcher.table import DESTINATIONS, SET_NAMES
 from dispatcher.table_index import index_of
 from efcp.accounts.preferences import page_size_of
+from efcp.editing.batch import RowChange
 from efcp.editing.export import EXPORT_KINDS, export_table
 from efcp.editing.forms import RowForm
 from efcp.editing.listing import SIZES
@@ -81,9 +84,7 @@ def pending(request: HttpRequest) -> HttpResponse:
 @permission_required("efcp.view", raise_exception=True)
 def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     """The destinations that the list's filters match, as a CSV, JSON or XLSX file."""
-    proxies = [each.proxy for each in watched_on(request) if each.fresh]
-    rows = selectors.matching(DestinationQuery.parse(request.GET.dict()), proxies)
-    return export_table(DESTINATIONS, rows, kind)
+    return export_table(DESTINATIONS, EDITOR.matching(request), kind)
 
 
 class DestinationEditor(TableEditor[DestinationRow]):
@@ -106,6 +107,19 @@ class DestinationEditor(TableEditor[DestinationRow]):
         """The form as it was sent. Names are looked up only for the destination itself."""
         environment = form_environment(look_up_names=checked in ("", "destination"))
         return DestinationForm(request.POST, stored=stored, environment=environment)
+
+    def batch_form(self) -> DestinationOfBatchForm:
+        """The form that checks many rows; names are looked up for a few seconds."""
+        return DestinationOfBatchForm({}, environment=batch_environment())
+
+    def batch_effect(self, changes: Sequence[RowChange[DestinationRow]]) -> list[dict[str, Any]]:
+        """How call shares move."""
+        return share_effects(changes)
+
+    def matching(self, request: HttpRequest) -> QuerySet[Destination]:
+        """The destinations that the list shows."""
+        proxies = [each.proxy for each in watched_on(request) if each.fresh]
+        return selectors.matching(DestinationQuery.parse(request.GET.dict()), proxies)
 
     def form_context(
         self, _form: RowForm[DestinationRow], _stored: DestinationRow | None

@@ -1,14 +1,18 @@
 """Running saved cases on the table as a proxy would after a reload, and what an edit does to them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Any
 
 from dialplan.cases.selectors import cases_of
 from dialplan.dry_run import DryRun, try_inputs
-from dialplan.models import SavedCase
-from dialplan.selectors import TooManyRulesError, rules_for_each
+from dialplan.models import Rule, SavedCase
+from dialplan.selectors import MAX_RULES, TooManyRulesError, rules_for_each
+from dialplan.table import RULES
 from dialplan.translation.rules import RuleRow
+from efcp.editing.batch import RowChange, rows_after, stored_rows
+from efcp.figures import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,14 @@ class CheckedCase:
 
 
 def run_cases(
-    cases: Iterable[SavedCase], unsaved: RuleRow | None = None, rule_id: int | None = None
+    cases: Iterable[SavedCase],
+    unsaved: RuleRow | None = None,
+    rule_id: int | None = None,
+    rows: Mapping[int, Iterable[RuleRow]] | None = None,
 ) -> tuple[CheckedCase, ...]:
     """Run cases that stand by dialplan; `unsaved` stands for the row `rule_id`, or behind the others.
+
+    `rows` are the rules by dialplan, where they are not those of the table.
 
     Each dialplan is loaded once, all from a few queries. The cases of one that is too large to be run
     fail with that reason.
@@ -42,7 +51,11 @@ def run_cases(
     checked: list[CheckedCase] = []
     grouped = [(dpid, list(group)) for dpid, group in groupby(cases, key=lambda case: case.dpid)]
     inputs = {dpid: [case.input for case in of_one] for dpid, of_one in grouped}
-    stored = rules_for_each(inputs) if len(inputs) > 1 else {}
+    stored: Mapping[int, Iterable[Rule | RuleRow]] = {}
+    if rows is not None:
+        stored = rows
+    elif len(inputs) > 1:
+        stored = rules_for_each(inputs)
     for dpid, of_one in grouped:
         texts = inputs[dpid]
         try:
@@ -81,6 +94,38 @@ def effect_of(unsaved: RuleRow, stored: RuleRow | None = None) -> CaseEffect:
 def effect_of_deleting(stored: RuleRow) -> CaseEffect:
     """What deleting `stored` would do: the same as disabling it."""
     return effect_of(replace(stored, disabled=1), stored)
+
+
+MAX_SHOWN = 20
+"""Test cases whose outcome changes that are listed of one batch."""
+
+
+def case_effects(changes: Sequence[RowChange[RuleRow]]) -> list[dict[str, Any]]:
+    """A card of the test cases that fail after the changes or pass again; none where no outcome changes."""
+    dpids = {row.dpid for each in changes for row in (each.before, each.after) if row is not None}
+    cases = _cases_of_all(dpids)
+    if not cases:
+        return []
+    dpids = {case.dpid for case in cases}
+    rows: dict[int, list[RuleRow]] = {dpid: [] for dpid in dpids}
+    for row in rows_after(stored_rows(RULES, dpids), changes):
+        if row.dpid in rows:
+            rows[row.dpid].append(row)
+    if any(len(of_one) > MAX_RULES for of_one in rows.values()):
+        note = f"Not run: a dialplan would have more than {MAX_RULES:,} rules."
+        return [{"title": "Test cases", "notes": [("warning", note)]}]
+    before = passing(cases)
+    after = run_cases(cases, rows=rows)
+    broken = [each for each in after if each.case.pk in before and not each.passes]
+    fixed = [each for each in after if each.case.pk not in before and each.passes]
+    sums = f"{len(broken)} would fail that pass now, {len(fixed)} would pass again"
+    return [
+        {
+            "title": f"{counted(len(after), 'test case')}: {sums}",
+            "notes": [("error", each.words) for each in broken[:MAX_SHOWN]],
+            "more": f"{counted(len(broken) - MAX_SHOWN, 'more')}." if len(broken) > MAX_SHOWN else "",
+        }
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,14 @@ def find_record(record_id: int) -> AuditRecord | None:
     return AuditRecord.objects.filter(pk=min(record_id, LARGEST_ID)).first()
 
 
+def has_siblings(record: AuditRecord) -> bool:
+    """Whether other rows of the same kind were written together with this one."""
+    if record.write_id is None:
+        return False
+    together = AuditRecord.objects.filter(write_id=record.write_id, subject_kind=record.subject_kind)
+    return together.exclude(pk=record.pk).exists()
+
+
 def known_kinds() -> list[str]:
     """The kinds of subject that have records, by name.
 

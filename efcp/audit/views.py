@@ -17,6 +17,7 @@ from efcp.audit.selectors import (
     changed_columns,
     differences,
     find_record,
+    has_siblings,
     known_kinds,
 )
 from efcp.modules.registry import find_module
@@ -52,6 +53,7 @@ def record_page(request: HttpRequest, record_id: int) -> HttpResponse:
         "record": record,
         "differences": differences(record),
         "restore_url": _restore_url(request, record),
+        "batch_url": _batch_url(request, record),
     }
     return render(request, "audit/record.html", context)
 
@@ -64,6 +66,14 @@ def _restore_url(request: HttpRequest, record: AuditRecord) -> str:
     if record.action == "state" or record.before is None:
         return ""
     return reverse(module.restore_url, args=[record.pk])
+
+
+def _batch_url(request: HttpRequest, record: AuditRecord) -> str:
+    """Where the rows written together with this one are listed and can be undone; empty where none are."""
+    module = find_module(record.subject_kind)
+    if module is None or not module.batch_url or not request.user.has_perm(module.edit_permission):
+        return ""
+    return reverse(module.batch_url, args=[record.write_id]) if has_siblings(record) else ""
 
 
 def _criteria(parameters: QueryDict) -> AuditFilter:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
 
 from efcp.audit.services import Actor, AuditEntry, record_all
 from efcp.editing.repository import Repository, serialized_writes, update_guarded
@@ -190,6 +190,15 @@ def _locked_rows(table: Table[RowT], changes: Iterable[RowChange[RowT]]) -> dict
     }
 
 
+def outdated(
+    repository: Repository[RowT], changes: Sequence[RowChange[RowT]]
+) -> Iterator[BatchConflict[RowT]]:
+    """The changes whose row is not as they have it before, by the table as it is now."""
+    with transaction.atomic():
+        current = _locked_rows(repository.table, changes)
+    yield from _outdated(repository.table, changes, current)
+
+
 def _outdated(
     table: Table[RowT], changes: Sequence[RowChange[RowT]], current: dict[int, RowT]
 ) -> Iterator[BatchConflict[RowT]]:
@@ -254,6 +263,17 @@ def stored_rows(table: Table[RowT], groups: Iterable[int] | None = None) -> Iter
         return
     for chunk in chunks(sorted(set(groups)), ROWS_AT_ONCE):
         yield from map(table.row.of, rows.filter(**{f"{table.key}__in": chunk}).iterator(ROWS_AT_ONCE))
+
+
+def rows_after(stored: Iterable[RowT], changes: Iterable[RowChange[RowT]]) -> list[RowT]:
+    """The stored rows as they are after the changes; added ones follow, without ids."""
+    changes = list(changes)
+    rewritten = {each.before.id: each.after for each in changes if each.before is not None}
+    kept = [rewritten.get(row.id, row) for row in stored]
+    added = [
+        replace(each.after, id=None) for each in changes if each.before is None and each.after is not None
+    ]
+    return [row for row in (*kept, *added) if row is not None]
 
 
 class _BatchWriter(Generic[RowT]):

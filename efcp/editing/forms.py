@@ -212,6 +212,13 @@ class RowForm(GuardedForm[RowT]):
         query = f"?row={stored.id}" if stored is not None else ""
         self.check_while_typing(checked, reverse(self.check_url) + query)
 
+    def rebind(self, values: Mapping[str, Any], stored: RowT | None) -> None:
+        """Bind this form to the next row of many: making a form takes ten times as long as checking a row."""
+        self.data, self.stored, self.is_bound = dict(values), stored, True
+        self._errors = None
+        self.warnings.clear()
+        self.marked.clear()
+
     @classmethod
     def to_add(cls, initial: Mapping[str, Any], recovered: QueryDict | None = None) -> Self:
         """The form to add a row, with `initial` filled in, or the `recovered` input of an ended session."""

@@ -112,6 +112,11 @@ class PageLinks:
         return self.query.with_page(min(self.query.page, self.pages + 1) - 1)
 
     @property
+    def first_url(self) -> str:
+        """The query string of the list's first page."""
+        return self.query.with_page(1)
+
+    @property
     def next_url(self) -> str:
         """The query string of the page after."""
         return self.query.with_page(self.query.page + 1)

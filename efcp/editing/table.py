@@ -94,6 +94,16 @@ class Table(Generic[RowT]):
     key: str
     group_noun: str
     identify: Callable[[RowT], Hashable] | None = None
+    in_order: tuple[str, ...] = ("id",)
+    """The columns by which the rows of all groups are ordered, as proxies have them in each."""
+
+    def form_values(self, row: RowT) -> dict[str, Any]:
+        """The columns as a form takes them: a flag is True or False by its lowest bit."""
+        return {
+            column.name: bool(value & 1) if column.is_flag else value
+            for column in self.columns
+            for value in [getattr(row, column.name)]
+        }
 
     def values(self, row: RowT) -> tuple[Any, ...]:
         """The columns of the row, in the order of the table's."""

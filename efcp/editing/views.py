@@ -4,7 +4,7 @@ HTTP only: the form checks, the repository writes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -16,9 +16,10 @@ from django.views.decorators.http import require_http_methods
 from efcp.accounts.form_recovery import recover_form
 from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
+from efcp.editing.batch_views import BatchPages
 from efcp.editing.forms import DeleteForm, RowForm
-from efcp.editing.repository import Repository, RowChangedError, RowGoneError, RowRefusedError
-from efcp.editing.table import RowT, Table
+from efcp.editing.repository import RowChangedError, RowGoneError, RowRefusedError
+from efcp.editing.table import RowT
 from efcp.forms import form_page
 
 Afterwards = Callable[[HttpRequest], None]
@@ -29,27 +30,18 @@ _PAGE = ["GET", "HEAD"]
 _FORM = ["GET", "HEAD", "POST"]
 
 
-class TableEditor(Generic[RowT]):
-    """The pages about one row of one table.
+class TableEditor(BatchPages[RowT]):
+    """The pages about one row of one table, and about many of its rows at once.
 
     Its pages are `form.html` and `delete.html` among its `templates`, which may be those of `editing`.
     A module overrides what is special to it: what forms begin with, what pages show beside them, what else
     a write does.
     """
 
-    repository: Repository[RowT]
-    form: type[RowForm[RowT]]
-    list_page: str
-    templates: str
     reload_page = ""
     """The view that loads the table into proxies, where a module has one."""
     after_save = "Takes effect on proxies after a reload."
     until_reload = "Takes effect on proxies after a reload."
-
-    @property
-    def table(self) -> Table[RowT]:
-        """The table that it edits."""
-        return self.repository.table
 
     def urls(self) -> list[URLPattern]:
         """The routes of its pages, for people who may edit the table; a module's urls.py includes them."""
@@ -60,6 +52,14 @@ class TableEditor(Generic[RowT]):
             _route("<int:row_id>/clone/", self.clone, _PAGE),
             _route("<int:row_id>/delete/", self.delete, _FORM),
             _route("restore/<int:record_id>/", self.restore, _PAGE),
+            _route("several/", self.several, _FORM),
+            _route("batches/", self.batches, _PAGE),
+            _route("batches/<int:batch_id>/", self.batch, _PAGE),
+            _route("batches/of/<slug:write_id>/", self.batch_of_write, _PAGE),
+            _route("batches/<int:batch_id>/apply/", self.apply_batch, ["POST"]),
+            _route("batches/<int:batch_id>/check/", self.check_batch, ["POST"]),
+            _route("batches/<int:batch_id>/undo/", self.undo_batch, ["POST"]),
+            _route("batches/<int:batch_id>/discard/", self.discard_batch, ["POST"]),
         ]
 
     def add(self, request: HttpRequest) -> HttpResponse:

@@ -35,8 +35,9 @@ class PanelModule:
 
     `name` is OpenSIPS's own, and the kind of its rows in the audit trail; `rows` is what people call these.
     `list_url`, `reload_url`, `reload_run_url` (with a run's id) and `restore_url` (with an audit record's id)
-    are names of URLs; `restore_url` is empty where nothing is restored. `namespaces` are the URL namespaces
-    of its place in the navigation.
+    are names of URLs; `restore_url` is empty where nothing is restored, and `batch_url` (with the write id of
+    audit records) where rows are only edited one by one. `namespaces` are the URL namespaces of its place in
+    the navigation.
 
     `strategy` makes the strategy of one reload; its argument is whether states in memory are kept. With
     `has_partitions`, the panel follows the partition that is set for a proxy, else "default". With
@@ -52,6 +53,7 @@ class PanelModule:
     strategy: "Callable[[bool], ReloadStrategy]"
     namespaces: tuple[str, ...] = ()
     restore_url: str = ""
+    batch_url: str = ""
     has_partitions: bool = False
     has_live_states: bool = False
     view_permission: str = "efcp.view"

@@ -28,13 +28,18 @@ fetch(page).then((answer) => answer.text().then((text) => {
   done([answer.redirected ? 302 : answer.status, text.includes("<html")]);
 }));
 """
-NO_PAGES = {"metrics", "preview:bulk-translation-download", "dialplan:export", "dispatcher:export"}
-"""What is for other programs, and files."""
+NO_PAGES = {
+    "metrics",
+    "preview:bulk-translation-download",
+    *(f"{module}:{name}" for module in ("dialplan", "dispatcher") for name in ("export", "batch_of_write")),
+}
+"""What is for other programs, files, and what leads on to another page."""
 
 QUERIES = {
     "audit:list": ("?kind=dispatcher",),
     "dialplan:list": ("?dpid=1", "?sort=-pr"),
     "home": ("?wall",),
+    "dispatcher:several": ("?all=1",),
     "dispatcher:list": ("?setid=2", "?sort=weight&size=2&page=2", "?q=nothing-like-it"),
     "operations:choose": ("?setid=2", "?host=127.0.0.1"),
     "operations:everything": ("?q=127",),
@@ -63,6 +68,10 @@ class Samples:
         self._submit("system/dialplan/add/", dpid="1", match_exp="^9")
         self._submit("system/dialplan/1/edit/", attrs="x")
         self.numbers["dialplan:restore"] = self._newest_record("dialplan")
+        for module, name in (("dispatcher", "attrs"), ("dialplan", "attrs")):
+            changes = {f"how_{name}": "set", f"value_{name}": "y"}
+            batch = self._submit(f"system/{module}/several/?all=1", **changes)
+            self.numbers[f"{module}:batch"] = batch
         self._ask_the_proxies()
         landed = self._submit("system/dispatcher/1/state/", state="active")
         self.numbers["operations:state-run"] = landed
