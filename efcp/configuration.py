@@ -94,6 +94,19 @@ class MailServer:
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """How people prove who they are.
+
+    After `confirm_minutes` (0 for never) they confirm it again before they touch users, tokens and proxies'
+    secrets, and before they set the states of more than `confirm_states` destinations.
+    """
+
+    passkey_only: bool
+    confirm_minutes: int
+    confirm_states: int
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """The settings of one installation.
 
@@ -119,6 +132,7 @@ class Configuration:
     log_level: str
     mail_server: MailServer | None
     upload_max: int
+    sign_in: SignIn
     watching: Watching
     sandbox: Sandbox
 
@@ -170,6 +184,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         log_level=_one_of("EFCP_LOG_LEVEL", settings.text("EFCP_LOG_LEVEL", "INFO"), LOG_LEVELS),
         mail_server=_mail_server(settings),
         upload_max=settings.size("EFCP_UPLOAD_MAX", "2G"),
+        sign_in=_sign_in(settings),
         watching=_watching(settings),
         sandbox=_sandbox(settings, trial),
     )
@@ -367,6 +382,14 @@ def _one_of(name: str, value: str, permitted: tuple[str, ...]) -> str:
     if value not in permitted:
         raise ConfigurationError(f"{name} is {value!r}: it must be one of {', '.join(permitted)}.")
     return value
+
+
+def _sign_in(settings: Settings) -> SignIn:
+    return SignIn(
+        passkey_only=settings.flag("EFCP_PASSKEY_SIGN_IN", default=False),
+        confirm_minutes=settings.integer("EFCP_CONFIRM_MINUTES", 60, 0, 24 * 60),
+        confirm_states=settings.integer("EFCP_CONFIRM_STATES", 100, 1, 1_000_000),
+    )
 
 
 def _watching(settings: Settings) -> Watching:

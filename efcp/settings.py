@@ -36,6 +36,10 @@ INSTALLED_APPS = [
     "template_partials",
     "csp",
     "django.forms",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
     "efcp.accounts",
     "efcp.audit",
     "efcp.charts",
@@ -76,6 +80,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "dialplan.middleware.RuleEffortMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "efcp.urls"
@@ -165,6 +170,19 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "efcp.accounts.views.csrf_failure"
+
+# Second factors and links to accounts at providers are django-allauth's; its own pages are not used.
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+MFA_ADAPTER = "efcp.accounts.factors.FactorAdapter"
+MFA_TOTP_TOLERANCE = 1
+# Conditional unique constraints that MariaDB doesn't have: efcp/accounts/factors.py locks the user instead.
+SILENCED_SYSTEM_CHECKS = ["models.W036"]
+# A passkey replaces the password where this permits it.
+PASSKEY_SIGN_IN = CONFIGURATION.sign_in.passkey_only
+CONFIRM_AFTER_S = CONFIGURATION.sign_in.confirm_minutes * 60
+CONFIRM_STATES = CONFIGURATION.sign_in.confirm_states
 
 USE_TZ = True
 TIME_ZONE = "UTC"

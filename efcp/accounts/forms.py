@@ -11,6 +11,7 @@ from django import forms
 from efcp.accounts import time_zones
 from efcp.accounts.models import Density, StartPage, Theme, User
 from efcp.accounts.passwords import LONGEST_PASSWORD, password_faults
+from efcp.accounts.policy import Requirements
 from efcp.accounts.preferences import PAGE_SIZES, Preferences
 from efcp.accounts.roles import Role
 from efcp.accounts.tokens import TokenLimits, roles_up_to
@@ -60,6 +61,44 @@ class SignInForm(forms.Form):
     def clean_username(self) -> str:
         """The name in the spelling in which it is stored."""
         return normalize("NFKC", self.cleaned_data["username"]).strip()
+
+
+class CodeForm(forms.Form):
+    """A code of an authenticator app, or a recovery code."""
+
+    code = forms.CharField(
+        label="Code",
+        max_length=20,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", "size": 12}
+        ),
+    )
+
+
+class KeyForm(forms.Form):
+    """A new passkey's name, and whether it is to sign in alone."""
+
+    name = UserNameField(label="Name", max_length=40, help_text="Such as the device that keeps it.")
+    alone = forms.BooleanField(label="Signs in without the password", required=False)
+
+
+class PolicyForm(forms.Form):
+    """What signing in takes for the users of one role."""
+
+    needs_factor = forms.BooleanField(label="Second factor required", required=False)
+    idle_minutes = forms.IntegerField(
+        label="Idle limit in minutes", min_value=0, max_value=720, required=False
+    )
+
+    def chosen(self) -> Requirements:
+        """What was chosen, of a valid form."""
+        return Requirements(self.cleaned_data["needs_factor"], self.cleaned_data["idle_minutes"] or 0)
+
+
+class ConfirmForm(forms.Form):
+    """The user's password once more."""
+
+    password = PasswordField(label="Password", max_length=LONGEST_PASSWORD, autocomplete="current-password")
 
 
 class NewPasswordForm(forms.Form):

@@ -17,7 +17,7 @@ from django.utils.http import urlencode
 
 from efcp.accounts import time_zones
 from efcp.accounts.form_recovery import FormRecovery, keep_form, page_of
-from efcp.accounts.sessions import renew_session
+from efcp.accounts.sessions import MUST_ADD_FACTOR, renew_session
 
 NOT_KEPT = {
     FormRecovery.TOO_LARGE: "Your session expired, and your input was too large to keep.",
@@ -31,6 +31,12 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 def reachable_before_password_change(view: View) -> View:
     """Mark a view as one that a user may reach while their password must be changed."""
     view.reachable_before_password_change = True  # type: ignore[attr-defined]
+    return view
+
+
+def reachable_before_second_factor(view: View) -> View:
+    """Mark a view as one that a user may reach who has yet to add the second factor that their role needs."""
+    view.reachable_before_second_factor = True  # type: ignore[attr-defined]
     return view
 
 
@@ -69,11 +75,13 @@ class EndedSessionMiddleware(_PassingOn):
             return None
         if request.method == "POST" and (text := NOT_KEPT.get(keep_form(request))):
             messages.warning(request, text)
-        return _redirect(request, reverse("accounts:sign-in") + "?" + urlencode({"next": _came_for(request)}))
+        return redirect_whole_page(
+            request, reverse("accounts:sign-in") + "?" + urlencode({"next": _came_for(request)})
+        )
 
 
 class PasswordChangeMiddleware(_PassingOn):
-    """Lets nothing but the change of the password through, while it must be changed."""
+    """Lets nothing but the change of the password through while it must be changed; then a second factor."""
 
     def process_view(
         self, request: HttpRequest, view: View, _args: tuple[Any, ...], _kwargs: dict[str, Any]
@@ -81,11 +89,13 @@ class PasswordChangeMiddleware(_PassingOn):
         """Answer while the password must be changed; None lets the request go on."""
         if not getattr(view, "login_required", True):
             return None
-        if not request.user.is_authenticated or not request.user.must_change_password:
+        if not request.user.is_authenticated or getattr(view, "reachable_before_password_change", False):
             return None
-        if getattr(view, "reachable_before_password_change", False):
+        if request.user.must_change_password:
+            return redirect_whole_page(request, reverse("accounts:password"))
+        if MUST_ADD_FACTOR not in request.session or getattr(view, "reachable_before_second_factor", False):
             return None
-        return _redirect(request, reverse("accounts:password"))
+        return redirect_whole_page(request, reverse("accounts:security"))
 
 
 class SessionAgeMiddleware(_PassingOn):
@@ -125,7 +135,8 @@ def _came_for(request: HttpRequest) -> str:
     return request.get_full_path()
 
 
-def _redirect(request: HttpRequest, target: str) -> HttpResponse:
+def redirect_whole_page(request: HttpRequest, target: str) -> HttpResponse:
+    """A redirect that htmx follows with the whole page, too."""
     if "HX-Request" in request.headers:
         return HttpResponse(status=200, headers={"HX-Redirect": target})
     return HttpResponseRedirect(target)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from efcp.accounts.roles import PERMISSIONS, Role
 
@@ -55,6 +56,10 @@ class User(AbstractBaseUser):
     page_size = models.PositiveSmallIntegerField(default=30)
     """Rows of a page of the destination and rule lists."""
     hides_first_steps = models.BooleanField(default=False)
+    session_epoch = models.PositiveIntegerField(default=0)
+    """Raised to end all sessions of the user."""
+    notice = models.CharField(max_length=255, blank=True, default="")
+    """What an administrator did to the account, shown after the next sign-in."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     GUARDED = ("username", "role", "is_active", "must_change_password", "password")
@@ -71,6 +76,13 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.username
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """Django's digest of the password, and of the epoch once that was raised."""
+        if not self.session_epoch:
+            return super()._get_session_auth_hash(secret=secret)  # type: ignore[misc,no-any-return]
+        value = f"{self.password}:{self.session_epoch}"
+        return salted_hmac("efcp.accounts.session", value, secret=secret, algorithm="sha256").hexdigest()
 
     def has_perm(self, permission: str, obj: Any = None) -> bool:
         """Whether the user's role permits `permission` (see efcp/accounts/roles.py)."""
@@ -89,6 +101,23 @@ class User(AbstractBaseUser):
     def may_administer(self) -> bool:
         """Whether the user may change tables, proxies and users."""
         return self.has_perm("efcp.administer")
+
+
+class RolePolicy(models.Model):
+    """What signing in takes for the users of a role; a role without a row has no requirements."""
+
+    role = models.CharField(max_length=16, choices=Role.choices, primary_key=True)
+    needs_factor = models.BooleanField(default=False)
+    idle_minutes = models.PositiveSmallIntegerField(default=0)
+    """After so long without activity a session ends; 0 is settings.SESSION_COOKIE_AGE."""
+
+    GUARDED = ("needs_factor", "idle_minutes")
+
+    class Meta:
+        db_table = "efcp_role_policy"
+
+    def __str__(self) -> str:
+        return self.role
 
 
 class FailedLogins(models.Model):

@@ -7,6 +7,7 @@ active administrators are locked, so that two requests at once can't remove each
 from collections.abc import Callable
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 
 from efcp.accounts.models import User
@@ -61,11 +62,13 @@ def change_user(user_id: int, role: Role, is_active: bool, actor: Actor, origina
         administrators = _locked_administrators()
         user = _locked(user_id, original)
         before = _for_audit(user)
+        if role != user.role:
+            user.session_epoch += 1
         user.role, user.is_active = role, is_active
         if not (user.may_administer or administrators - {user.pk}):
             raise LastAdministratorError
         if _for_audit(user) != before:
-            user.save(update_fields=["role", "is_active"])
+            user.save(update_fields=["role", "is_active", "session_epoch"])
             record(actor, "edit", subject(user), before=before, after=_for_audit(user))
     return user
 
@@ -137,7 +140,7 @@ def first_password_is_unchanged() -> bool:
 def reset_administrator(username: str) -> str:
     """Make `username` an active administrator, created where absent, and return their made-up password.
 
-    They must change it; their sessions end, and failed logins for them are reset.
+    They must change it; their sessions end, their second factors are removed, and failed logins reset.
     """
     password = random_password()
     with transaction.atomic():
@@ -147,9 +150,21 @@ def reset_administrator(username: str) -> str:
         user.role, user.is_active, user.must_change_password = Role.ADMINISTRATOR, True, True
         user.set_password(password)
         user.save()
+        Authenticator.objects.filter(user=user).delete()
         record(SHELL, "reset", subject(user), before=before, after=_for_audit(user))
         reset_account(username)
     return password
+
+
+@retried_on_lock
+def end_sessions(user: User, actor: Actor) -> User:
+    """End all sessions of the user; the caller keeps its own by update_session_auth_hash."""
+    with transaction.atomic():
+        locked = _locked(user.pk, None)
+        locked.session_epoch += 1
+        locked.save(update_fields=["session_epoch"])
+        record(actor, "sign out everywhere", subject(locked))
+    return locked
 
 
 def subject(user: User) -> Subject:

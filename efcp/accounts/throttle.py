@@ -126,6 +126,17 @@ def reset_failures(counted: LoginAttempt) -> None:
 
 
 @retried_on_lock
+def forgive(counted: LoginAttempt) -> None:
+    """The password was right and a second factor is next: this attempt counts for nothing, the others stay.
+
+    Else whoever knows the password could reset the count of wrong codes with it.
+    """
+    with transaction.atomic():
+        for key in sorted((counted.account_key, counted.address_key)):
+            FailedLogins.objects.filter(pk=key, count__gt=0).update(count=F("count") - 1)
+
+
+@retried_on_lock
 def may_begin_session(browser: str, now: datetime) -> bool:
     """Count one more session that a known browser begins before signing in; False where it began too many."""
     key = f"session:{browser}"

@@ -13,6 +13,7 @@ from efcp.accounts import tokens
 from efcp.accounts.forms import TokenForm
 from efcp.accounts.models import ApiToken, User
 from efcp.accounts.roles import VIEW
+from efcp.accounts.signing_in import recently_confirmed
 from efcp.audit.services import actor_of
 from efcp.forms import form_page
 from efcp.modules.registry import all_modules
@@ -34,6 +35,7 @@ def token_list(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(VIEW, raise_exception=True)
+@recently_confirmed
 def add_token(request: HttpRequest) -> HttpResponse:
     """The form for a new token; the answer to it shows the secret, which is stored nowhere."""
     user = cast(User, request.user)
@@ -58,6 +60,7 @@ def add_token(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required(VIEW, raise_exception=True)
+@recently_confirmed
 def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
     """End a token at once: one's own, or as an administrator anybody's."""
     user = cast(User, request.user)

@@ -2,12 +2,24 @@
 
 from django.urls import path
 
-from efcp.accounts import token_views, views
+from efcp.accounts import factor_views, token_views, views
 
 app_name = "accounts"
 urlpatterns = [
     path("sign-in/", views.sign_in, name="sign-in"),
     path("sign-out/", views.sign_out, name="sign-out"),
+    path("sign-in/second-factor/", factor_views.second_factor, name="second-factor"),
+    path("sign-in/passkey/", factor_views.passkey_sign_in, name="passkey-sign-in"),
+    path("confirm/", factor_views.confirm, name="confirm"),
+    path("security/", factor_views.security, name="security"),
+    path("security/app/", factor_views.add_app, name="add-app"),
+    path("security/key/", factor_views.add_key, name="add-key"),
+    path("security/codes/", factor_views.renew_codes, name="renew-codes"),
+    path("security/factors/<int:factor_id>/remove/", factor_views.remove_factor, name="remove-factor"),
+    path("security/sessions/<int:session_id>/end/", factor_views.end_session, name="end-session"),
+    path("security/sessions/end/", factor_views.end_sessions, name="end-sessions"),
+    path("policy/", factor_views.sign_in_policy, name="policy"),
+    path("users/<int:user_id>/factors/", factor_views.reset_factors, name="reset-factors"),
     path("preferences/", views.own_preferences, name="preferences"),
     path("time-zone/", views.time_zone, name="time-zone"),
     path("time-zone/browser/", views.browser_time_zone, name="browser-time-zone"),

@@ -13,11 +13,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from efcp.accounts import preferences, services, signing_in, time_zones
+from efcp.accounts import passkeys, preferences, services, signing_in, time_zones
+from efcp.accounts.factors import users_with_a_factor
 from efcp.accounts.form_recovery import (
     NOTICE,
     FormRecovery,
@@ -42,7 +44,7 @@ from efcp.accounts.roles import ADMINISTER, Role
 from efcp.accounts.selectors import find_user, user_page
 from efcp.accounts.services import LastAdministratorError, UserGoneError, UserNameTakenError
 from efcp.accounts.sessions import remember_browser
-from efcp.accounts.signing_in import WrongPassword
+from efcp.accounts.signing_in import FactorNeeded, WrongPassword, recently_confirmed
 from efcp.accounts.throttle import Throttled
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
@@ -70,13 +72,21 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return _sign_in_page(request, form, target)
     result = signing_in.sign_in(request, form.cleaned_data["username"], form.cleaned_data["password"])
     if isinstance(result, User):
-        time_zones.follow_browser(result, request.POST.get("time_zone", ""))
-        # No page was requested: the user's own choice.
-        start = preferences.start_url(result) if target == reverse("home") else target
-        response = HttpResponseRedirect(start)
-        remember_browser(response, result.username)
-        return response
+        return welcome(request, result, target)
+    if isinstance(result, FactorNeeded):
+        fields = {"next": target, "time_zone": request.POST.get("time_zone", "")[:64]}
+        return HttpResponseRedirect(reverse("accounts:second-factor") + "?" + urlencode(fields))
     return _refusal(request, form, target, result)
+
+
+def welcome(request: HttpRequest, user: User, target: str) -> HttpResponse:
+    """Where a user goes who has just signed in: to `target`, or to their own first page."""
+    time_zones.follow_browser(user, request.POST.get("time_zone", ""))
+    # No page was requested: the user's own choice.
+    start = preferences.start_url(user) if target == reverse("home") else target
+    response = HttpResponseRedirect(start)
+    remember_browser(response, user.username)
+    return response
 
 
 @sensitive_variables("form")
@@ -85,21 +95,30 @@ def _refusal(
 ) -> HttpResponse:
     if isinstance(result, WrongPassword):
         text = WRONG_NOW_WAIT if result.wait_next else WRONG
-        form.add_error(None, text.format(wait=_in_words(result.wait_next)))
+        form.add_error(None, text.format(wait=in_words(result.wait_next)))
         return _sign_in_page(request, form, target)
-    form.add_error(None, TOO_EARLY.format(wait=_in_words(result.wait)))
-    response = _sign_in_page(request, form, target)
+    form.add_error(None, TOO_EARLY.format(wait=in_words(result.wait)))
+    return too_early(_sign_in_page(request, form, target), result)
+
+
+def too_early(response: HttpResponse, throttled: Throttled) -> HttpResponse:
+    """Answer 429 for an attempt that came too early."""
     response.status_code = 429
-    response.headers["Retry-After"] = str(result.wait)
+    response.headers["Retry-After"] = str(throttled.wait)
     return response
 
 
 def _sign_in_page(request: HttpRequest, form: SignInForm, target: str) -> HttpResponse:
-    context = {"next": target, "form_is_kept": form_is_kept(request)}
+    context = {
+        "next": target,
+        "form_is_kept": form_is_kept(request),
+        "passkey": passkeys.begin_use(request, None) if passkeys.sign_in_alone(request) else None,
+    }
     return form_page(request, "accounts/sign_in.html", form, **context)
 
 
-def _in_words(seconds: int) -> str:
+def in_words(seconds: int) -> str:
+    """So many seconds, for people."""
     return "1 second" if seconds == 1 else f"{seconds} seconds"
 
 
@@ -135,7 +154,7 @@ def _current_password_is_right(request: HttpRequest, user: User, form: OwnPasswo
         return True
     wait = result.wait if isinstance(result, Throttled) else result.wait_next
     text = TOO_EARLY if isinstance(result, Throttled) else "Wrong current password."
-    form.add_error("current_password", text.format(wait=_in_words(wait)))
+    form.add_error("current_password", text.format(wait=in_words(wait)))
     return False
 
 
@@ -209,11 +228,13 @@ GONE = "This user has been removed. Nothing was changed."
 @permission_required(ADMINISTER, raise_exception=True)
 def users(request: HttpRequest) -> HttpResponse:
     """All users by name."""
-    return render(request, "accounts/users.html", {"page": user_page(request.GET.get("page", ""))})
+    page = user_page(request.GET.get("page", ""))
+    return render(request, "accounts/users.html", {"page": page, "secured": set(users_with_a_factor())})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(ADMINISTER, raise_exception=True)
+@recently_confirmed
 @sensitive_post_parameters("new_password", "repeated_password")
 def add_user(request: HttpRequest) -> HttpResponse:
     """The form for a new user."""
@@ -242,6 +263,7 @@ def _add_page(request: HttpRequest, form: Form) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(ADMINISTER, raise_exception=True)
+@recently_confirmed
 def edit_user(request: HttpRequest, user_id: int) -> HttpResponse:
     """The form for a user's role and whether they may sign in."""
     user = _find(user_id)
@@ -273,6 +295,7 @@ def _edit_page(
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(ADMINISTER, raise_exception=True)
+@recently_confirmed
 @sensitive_post_parameters()
 def set_password(request: HttpRequest, user_id: int) -> HttpResponse:
     """The form for a new password of another user, which they must change; for one's own there is another."""
@@ -298,6 +321,7 @@ def set_password(request: HttpRequest, user_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required(ADMINISTER, raise_exception=True)
+@recently_confirmed
 def delete_user(request: HttpRequest, user_id: int) -> HttpResponse:
     """Ask, then delete the user."""
     if request.method != "POST":

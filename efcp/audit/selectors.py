@@ -129,9 +129,9 @@ def _containing(records: QuerySet[AuditRecord], text: str) -> QuerySet[AuditReco
     return records.annotate(words=Lower(words)).filter(words__contains=text.lower())
 
 
-def throttles_since(moment: datetime) -> int:
-    """How many throttles of signing in were recorded since then."""
-    return AuditRecord.objects.filter(at__gte=moment, action="throttle").count()
+def records_since(moment: datetime, action: str) -> int:
+    """How many records of that action there are since then."""
+    return AuditRecord.objects.filter(at__gte=moment, action=action).count()
 
 
 @dataclass(frozen=True, slots=True)

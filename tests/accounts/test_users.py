@@ -181,12 +181,14 @@ class TestEditing:
         user.refresh_from_db()
         return response.content.decode()
 
-    def test_the_role_changes_at_the_next_request(self, administrator: Client, bob: User) -> None:
+    def test_another_role_ends_the_user_s_sessions(self, administrator: Client, bob: User) -> None:
         theirs = Client()
         theirs.force_login(bob)
 
         self.edit(administrator, bob, Role.ADMINISTRATOR)
 
+        assert theirs.get(USERS).status_code == 302
+        theirs.force_login(User.objects.get(pk=bob.pk))
         assert theirs.get(USERS).status_code == 200
 
     def test_it_is_recorded_with_before_and_after(self, administrator: Client, bob: User) -> None:

@@ -51,7 +51,7 @@ class LinkGroup:
 PlaceGroup = tuple[str, tuple[Place, ...]]
 
 BOARD_PAGES = ("board", "everything", "choose", "set-state", "state-run", "undo-state")
-USER_PAGES = ("users", "add-user", "edit-user", "user-password", "delete-user")
+USER_PAGES = ("users", "add-user", "edit-user", "user-password", "delete-user", "policy", "reset-factors")
 GROUPS: tuple[PlaceGroup, ...] = (
     ("", (Place("home", "Home", ("home", "panel:")),)),
     (

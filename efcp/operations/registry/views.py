@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from efcp.accounts.form_recovery import NOTICE, recover_form
+from efcp.accounts.signing_in import recently_confirmed
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.forms import form_page
@@ -40,6 +41,7 @@ def dots(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.administer", raise_exception=True)
+@recently_confirmed
 def add(request: HttpRequest) -> HttpResponse:
     """Add a proxy."""
     if request.method != "POST":
@@ -58,6 +60,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.administer", raise_exception=True)
+@recently_confirmed
 def edit(request: HttpRequest, proxy_id: int) -> HttpResponse:
     """Edit a proxy; nothing is written if someone else changed it meanwhile."""
     proxy = get_object_or_404(Proxy, pk=proxy_id)
@@ -83,6 +86,7 @@ def edit(request: HttpRequest, proxy_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permission_required("efcp.administer", raise_exception=True)
+@recently_confirmed
 def delete(request: HttpRequest, proxy_id: int) -> HttpResponse:
     """Ask, showing what goes with the proxy; then delete."""
     proxy = get_object_or_404(Proxy, pk=proxy_id)
