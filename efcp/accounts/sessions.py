@@ -115,7 +115,7 @@ def renew_session(session: SessionBase, now: float) -> None:
 
 
 def note_session(request: HttpRequest, user: User, means: str) -> None:
-    """List the session that `user` has just begun, by `means`."""
+    """List the session that `user` has just started, by `means`."""
     if request.session.session_key is None:
         request.session.save()
     request.session[MEANS] = means

@@ -35,8 +35,8 @@ from efcp.accounts.throttle import (
     LoginAttempt,
     Throttled,
     count_attempt,
-    forgive,
     reset_failures,
+    uncount_attempt,
 )
 from efcp.audit.selectors import records_since
 from efcp.audit.services import Actor, Subject, actor_of, record
@@ -78,7 +78,7 @@ def sign_in(
         return checked
     counted, user = checked
     if has_second_factor(user):
-        forgive(counted)
+        uncount_attempt(counted)
         pending = {"user": user.pk, "hash": user.get_session_auth_hash(), "at": int(time.time())}
         request.session[_PENDING] = pending
         request.session.set_expiry(FACTOR_WAITS_S)

@@ -126,10 +126,10 @@ def reset_failures(counted: LoginAttempt) -> None:
 
 
 @retried_on_lock
-def forgive(counted: LoginAttempt) -> None:
+def uncount_attempt(counted: LoginAttempt) -> None:
     """The password was right and a second factor is next: this attempt counts for nothing, the others stay.
 
-    Else whoever knows the password could reset the count of wrong codes with it.
+    Else a user of the right password could reset the count of wrong codes with it.
     """
     with transaction.atomic():
         for key in sorted((counted.account_key, counted.address_key)):

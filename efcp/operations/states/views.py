@@ -1,5 +1,6 @@
 """The pages on which live states are set."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -8,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from dispatcher.selectors import find
 from efcp.accounts.form_recovery import NOTICE, recover_form
+from efcp.accounts.signing_in import confirmation_needed
 from efcp.audit.services import actor_of
 from efcp.operations.runs import RunHandle
 from efcp.operations.states import results, selectors, services
@@ -105,6 +107,8 @@ def _set_or_ask_again(request: HttpRequest, chosen: Chosen) -> HttpResponse:
     form = StateForm(request.POST, watched_on(request))
     if not chosen.rows or not form.is_valid():
         return _ask(request, chosen, form)
+    if len(chosen.rows) > settings.CONFIRM_STATES and (first := confirmation_needed(request)):
+        return first
     handle = services.begin(
         chosen.rows,
         form.chosen_state(),
