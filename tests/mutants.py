@@ -19,7 +19,11 @@ from tests.environment import without_settings
 
 LEAST_KILLED = 0.90
 SUBJECTS = {
-    "dispatcher/routing/*": ["tests/dispatcher/routing"],
+    "dispatcher/routing/*": [
+        "tests/dispatcher/routing",
+        "tests/dispatcher/test_loadable.py",
+        "tests/conformance/test_runner.py",
+    ],
     "dialplan/translation/*": ["tests/dialplan/translation"],
     "efcp/sip/*": ["tests/sip", "tests/dispatcher/routing"],
     "efcp/editing/repository.py": ["tests/dispatcher", "tests/dialplan", "tests/editing"],
@@ -32,7 +36,7 @@ SETTINGS = """
 source_paths = ["dispatcher", "dialplan", "efcp"]
 only_mutate = {files}
 also_copy = ["manage.py", "templates", "static", "docs"]
-pytest_add_cli_args = ["-o", "addopts=--strict-markers"]
+pytest_add_cli_args = ["-o", "addopts=--strict-markers", "--hypothesis-profile=mutants", "-p", "no:randomly"]
 pytest_add_cli_args_test_selection = {tests}
 """
 FOUND = ("killed", "timeout", "suspicious", "segfault", "caught_by_type_check")
