@@ -170,6 +170,45 @@ def test_a_call_without_a_failover_list_can_mark_nothing() -> None:
         proxy.mark(route)
 
 
+def test_marking_without_a_state_sets_inactive_by_the_script() -> None:
+    proxy, route = memory(*gateways(1)), FailoverList()
+    proxy.select(1, 8, Request(), SelectOptions(flags=parse_flags("f")), route)
+    assert proxy.mark(route) == [
+        FlagChange(
+            1,
+            FIRST,
+            DestinationState.ACTIVE,
+            DestinationState.INACTIVE,
+            "inactive",
+            "script function ds_mark()",
+        )
+    ]
+
+
+def test_each_next_hop_comes_with_its_socket_and_an_added_selection_comes_first() -> None:
+    socket = "udp:127.0.0.1:5060"
+    proxy = memory(
+        *(replace(row, socket=socket) for row in gateways(2)),
+        *(DestinationRow(2, f"sip:10.0.1.{number}") for number in (1, 2)),
+    )
+    route = FailoverList()
+    for setid, flags in ((1, "f"), (2, "fa")):
+        proxy.select(setid, 8, Request(), SelectOptions(flags=parse_flags(flags)), route)
+
+    assert (route.setid, route.addresses) == (2, ["sip:10.0.1.1", "sip:10.0.1.2", FIRST, "sip:10.0.0.2"])
+    assert route.next_hop() == ("sip:10.0.1.2", None)
+    assert route.next_hop() == (FIRST, socket)
+    assert route.next_hop() == ("sip:10.0.0.2", None)
+    assert route.next_hop() is None
+
+
+def test_what_is_saved_of_a_state_leaves_its_other_flags() -> None:
+    proxy = memory(*gateways(1))
+    proxy.set_state(1, FIRST, DestinationState.INACTIVE)
+    (unsaved,) = proxy.take_unsaved()
+    assert (unsaved.state, state(proxy)) == (DestinationState.INACTIVE, DestinationState.INACTIVE)
+
+
 def test_destinations_are_counted_by_state() -> None:
     proxy = memory(*(replace(row, state=n) for n, row in enumerate(gateways(3))))
     assert proxy.count(1) == 3
