@@ -35,6 +35,7 @@ class DispatcherConfig(AppConfig):
                 namespaces=("dispatcher", "operations"),
                 has_partitions=True,
                 has_live_states=True,
+                has_sets=True,
             )
         )
         batches.register("dispatcher", "dispatcher.views.EDITOR")

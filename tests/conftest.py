@@ -21,8 +21,8 @@ from tests.factories import UserFactory
 
 __all__ = ["name_server"]
 
-# No test asserts how long it takes. CI draws the same examples each time; `make fuzz` draws many new ones, and
-# `make mutants` few, since it runs the tests thousands of times.
+# No test asserts how long it takes. CI draws the same examples each time; `make fuzz` draws many new ones,
+# and `make mutants` few, since it runs the tests thousands of times.
 settings.register_profile("efcp", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
 settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples=1_000, print_blob=True)

@@ -46,6 +46,8 @@ _SHARED = (
     "efcp/operations",
     "efcp/proxies",
     "efcp/accounts",
+    "efcp/api",
+    "efcp/preview",
 )
 _MODULES = {"dispatcher", "dialplan"}
 MAX_TEMPLATE_LINE = 160

@@ -20,6 +20,7 @@ from efcp.accounts.models import ApiToken
 from efcp.accounts.roles import PERMISSIONS, Role
 from efcp.api.problems import ProblemError
 from efcp.audit.services import Actor, started_writes
+from efcp.modules.registry import find_module
 from efcp.proxy_headers import client_address
 
 PANEL = "panel"
@@ -134,7 +135,8 @@ class Bearer(HttpBearer):
             raise _forbidden("role", f"This needs {self.permission}, which the token's role does not permit.")
         if token.modules and self.module not in token.modules:
             raise _forbidden("outside_token", f"This token is not good for the module {self.module}.")
-        if token.sets and self.module != "dialplan" and not self.by_set:
+        module = find_module(self.module)
+        if token.sets and not self.by_set and (module is None or module.has_sets):
             raise _forbidden("outside_token", "This token is good for certain sets only.")
 
 

@@ -43,6 +43,7 @@ from efcp.api.writes import (
 from efcp.audit.edit_tokens import StaleFormError, token_of
 from efcp.editing.names import GroupNameForm, GroupNames
 from efcp.editing.table import MAX_INT
+from efcp.modules.registry import module_named
 
 router = Router()
 
@@ -71,6 +72,11 @@ class GroupResource:
     noun: str
     plural: str
     module: str
+
+    @property
+    def is_by_set(self) -> bool:
+        """Whether a token that is limited to sets is good for some of them only."""
+        return module_named(self.module).has_sets
 
     def as_json(self, number: int, name: str, rows: int) -> dict[str, Any]:
         """A group."""
@@ -109,7 +115,7 @@ def _add_operations(resource: GroupResource) -> None:
     place: dict[str, Any] = {"module": resource.module, "by_set": True}
 
     def list_groups(request: HttpRequest, query: Query[PageQuery]) -> HttpResponse:
-        return resource.page(query, caller_of(request).sets if resource.module == "dispatcher" else [])
+        return resource.page(query, caller_of(request).sets if resource.is_by_set else [])
 
     def get_group(request: HttpRequest, number: int) -> HttpResponse:
         _check_set(request, resource, number)
@@ -156,7 +162,7 @@ def _add_operations(resource: GroupResource) -> None:
 
 
 def _check_set(request: HttpRequest, resource: GroupResource, number: int) -> None:
-    if resource.module == "dispatcher":
+    if resource.is_by_set:
         caller_of(request).require_set(number)
 
 

@@ -41,7 +41,8 @@ class PanelModule:
 
     `strategy` makes the strategy of one reload; its argument is whether states in memory are kept. With
     `has_partitions`, the panel follows the partition that is set for a proxy, else "default". With
-    `has_live_states`, a reload may change states.
+    `has_live_states`, a reload may change states. With `has_sets`, its rows are in sets, to which an
+    API token may be limited.
     """
 
     name: str
@@ -56,6 +57,7 @@ class PanelModule:
     batch_url: str = ""
     has_partitions: bool = False
     has_live_states: bool = False
+    has_sets: bool = False
     view_permission: str = "efcp.view"
     reload_permission: str = "efcp.operate"
     edit_permission: str = "efcp.administer"
