@@ -57,7 +57,7 @@ def rule_list(request: HttpRequest) -> HttpResponse:
     def show(blanks: Blanks) -> str:
         page = selectors.list_page(query, watched)
         context = {"page": page, "sizes": SIZES, "names": selectors.names(), "export_kinds": EXPORT_KINDS}
-        context |= blanks.context
+        context |= {"menu": EDITOR.menu(request, query), **blanks.context}
         return render_to_string("dialplan/list.html", context, request)
 
     return kept_page(request, query.query_string(), selectors.LIST_VERSION.of(watched), show)
@@ -92,6 +92,13 @@ class RuleEditor(TableEditor[RuleRow]):
     list_page = "dialplan:list"
     reload_page = "operations_dialplan:reload"
     templates = "dialplan"
+    optional_columns = (
+        ("priority", "Priority"),
+        ("substitution", "Substitution"),
+        ("replacement", "Replacement"),
+        ("attributes", "Attributes"),
+        ("when", "When"),
+    )
     after_save = "Takes effect on proxies after a dialplan reload (dp_reload)."
     until_reload = "Takes effect on proxies after a dialplan reload."
 

@@ -57,6 +57,7 @@ def destination_list(request: HttpRequest) -> HttpResponse:
             "live_states": LIVE_LABELS,
             "sizes": SIZES,
             "export_kinds": EXPORT_KINDS,
+            "menu": EDITOR.menu(request, query),
             "user": request.user,
             **blanks.context,
         }
@@ -95,6 +96,13 @@ class DestinationEditor(TableEditor[DestinationRow]):
     list_page = "dispatcher:list"
     reload_page = "operations:reload"
     templates = "dispatcher"
+    optional_columns = (
+        ("details", "Description, socket, attributes"),
+        ("share", "Weight, share of calls"),
+        ("priority", "Priority"),
+        ("initial", "Initial state"),
+        ("live", "Live states"),
+    )
 
     def initial(self, request: HttpRequest) -> Mapping[str, Any]:
         """`?setid=` fills the set."""

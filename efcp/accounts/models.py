@@ -55,6 +55,8 @@ class User(AbstractBaseUser):
     start_page = models.CharField(max_length=32, choices=StartPage.choices, default=StartPage.HOME)
     page_size = models.PositiveSmallIntegerField(default=30)
     """Rows of a page of the destination and rule lists."""
+    list_settings = models.TextField(blank=True, default="")
+    """Hidden columns and saved filters by list, as JSON (efcp/accounts/list_settings.py)."""
     hides_first_steps = models.BooleanField(default=False)
     session_epoch = models.PositiveIntegerField(default=0)
     """Raised to end all sessions of the user."""

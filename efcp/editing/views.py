@@ -4,20 +4,25 @@ HTTP only: the form checks, the repository writes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
+from efcp.accounts import list_settings
 from efcp.accounts.form_recovery import recover_form
+from efcp.accounts.list_settings import ListSettings, SavedFilter
+from efcp.accounts.models import User
 from efcp.audit.selectors import find_record
 from efcp.audit.services import actor_of
 from efcp.editing.batch_views import BatchPages
 from efcp.editing.forms import DeleteForm, RowForm
+from efcp.editing.listing import RowQuery
 from efcp.editing.repository import RowChangedError, RowGoneError, RowRefusedError
 from efcp.editing.table import RowT
 from efcp.forms import form_page
@@ -30,6 +35,30 @@ _PAGE = ["GET", "HEAD"]
 _FORM = ["GET", "HEAD", "POST"]
 
 
+@dataclass(frozen=True, slots=True)
+class ListMenu:
+    """What a user keeps of a list, as its page offers it.
+
+    `url` takes changes. `columns` are the optional ones with their labels. `query` is the query string that
+    the list shows, from the first page on.
+    """
+
+    url: str
+    columns: tuple[tuple[str, str], ...]
+    settings: ListSettings
+    query: str
+
+    @property
+    def classes(self) -> str:
+        """The CSS classes of the list's tables that hide columns."""
+        return " ".join(f"hides-{name}" for name in self.settings.hidden)
+
+    @property
+    def current(self) -> SavedFilter | None:
+        """The saved filter that the list shows."""
+        return next((each for each in self.settings.filters if each.query == self.query), None)
+
+
 class TableEditor(BatchPages[RowT]):
     """The pages about one row of one table, and about many of its rows at once.
 
@@ -38,6 +67,8 @@ class TableEditor(BatchPages[RowT]):
     a write does.
     """
 
+    optional_columns: tuple[tuple[str, str], ...] = ()
+    """The columns of its list that each user may hide, with what people call them."""
     reload_page = ""
     """The view that loads the table into proxies, where a module has one."""
     after_save = "Takes effect on proxies after a reload."
@@ -46,6 +77,7 @@ class TableEditor(BatchPages[RowT]):
     def urls(self) -> list[URLPattern]:
         """The routes of its pages, for people who may edit the table; a module's urls.py includes them."""
         return [
+            _route("settings/", self.settings, ["POST"], "efcp.view"),
             _route("add/", self.add, _FORM),
             _route("check/", self.check, ["POST"]),
             _route("<int:row_id>/edit/", self.edit, _FORM),
@@ -61,6 +93,30 @@ class TableEditor(BatchPages[RowT]):
             _route("batches/<int:batch_id>/undo/", self.undo_batch, ["POST"]),
             _route("batches/<int:batch_id>/discard/", self.discard_batch, ["POST"]),
         ]
+
+    def menu(self, request: HttpRequest, query: RowQuery) -> ListMenu:
+        """What the user of the request keeps of this list."""
+        kept = list_settings.list_settings(cast(User, request.user), self.table.name)
+        url = reverse(f"{self.list_page.partition(':')[0]}:settings")
+        return ListMenu(url, self.optional_columns, kept, query.with_page(1))
+
+    def settings(self, request: HttpRequest) -> HttpResponse:
+        """Keep for this user which columns the list shows, or a filter by its name, or forget one."""
+        user, name, actor = cast(User, request.user), self.table.name, actor_of(request)
+        query = request.POST.get("query", "")
+        if "delete" in request.POST:
+            list_settings.delete_filter(user, name, request.POST["delete"], actor)
+        elif "name" in request.POST:
+            try:
+                saved = list_settings.save_filter(user, name, request.POST["name"], query, actor)
+            except list_settings.RefusedFilterError as refusal:
+                messages.error(request, str(refusal))
+            else:
+                messages.success(request, f"Filter “{saved.name}” saved.")
+        else:
+            optional = [column for column, _label in self.optional_columns]
+            list_settings.show_columns(user, name, optional, request.POST.getlist("column"), actor)
+        return redirect(reverse(self.list_page) + list_settings.plain_query(query))
 
     def add(self, request: HttpRequest) -> HttpResponse:
         """The form to add a row; on POST add it."""
@@ -249,7 +305,12 @@ class TableEditor(BatchPages[RowT]):
         return self.to_list(row)
 
 
-def _route(address: str, view: Callable[..., HttpResponse], methods: Sequence[str]) -> URLPattern:
-    """A route named like its view, for these methods and for people who may edit tables."""
-    permitted = permission_required("efcp.administer", raise_exception=True)(view)
+def _route(
+    address: str,
+    view: Callable[..., HttpResponse],
+    methods: Sequence[str],
+    permission: str = "efcp.administer",
+) -> URLPattern:
+    """A route named like its view, for these methods and for people with the permission."""
+    permitted = permission_required(permission, raise_exception=True)(view)
     return path(address, require_http_methods(list(methods))(permitted), name=view.__name__)
