@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 TEST_KEY := 'a key for tests only, which no site must ever use'
 WITHOUT_INDEX_HOSTS := --no-emit-index-url --no-header --quiet
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes $(WITHOUT_INDEX_HOSTS)
+INSTALL_EFCPCTL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+  --config-settings editable_mode=compat --editable .
 
 .PHONY: help run dev install test coverage mutants fuzz lint bench attacks soak lock clean
 
@@ -58,10 +60,10 @@ soak: $(VENV)/.dev ## Print the watcher's memory over half an hour, at 20 proxie
 
 lock: $(VENV)/.dev ## Renew the lock files from pyproject.toml
 	@$(BIN)/pip install --quiet uv
-	$(COMPILE) --extra replay pyproject.toml -o requirements/run.lock
-	$(COMPILE) --extra mysql --extra replay pyproject.toml -o requirements/site.lock
-	$(COMPILE) --extra mysql --extra replay --group dev pyproject.toml -o requirements/dev.lock
-	$(COMPILE) --extra mysql --extra replay --group dev --group mutants pyproject.toml -o requirements/mutants.lock
+	$(COMPILE) --extra replay --group build pyproject.toml -o requirements/run.lock
+	$(COMPILE) --extra mysql --extra replay --group build pyproject.toml -o requirements/site.lock
+	$(COMPILE) --extra mysql --extra replay --group build --group dev pyproject.toml -o requirements/dev.lock
+	$(COMPILE) --extra mysql --extra replay --group build --group dev --group mutants pyproject.toml -o requirements/mutants.lock
 
 clean: ## Remove the virtual environment (the data under var/ stays)
 	@rm -rf $(VENV) $(VENV)-mutants
@@ -80,6 +82,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: requirements/run.lock | $(VENV)/bin/python
 	@$(BIN)/pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
+	$(INSTALL_EFCPCTL)
 	touch $@
 
 $(VENV)-mutants/.done: requirements/mutants.lock $(VENV)/.dev
@@ -93,4 +96,5 @@ $(VENV)/.dev: requirements/dev.lock requirements/axe.lock tests/install
 	$(MAKE) --no-print-directory $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/axe.lock
+	$(INSTALL_EFCPCTL)
 	touch $@ $(VENV)/.run

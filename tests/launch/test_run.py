@@ -1,14 +1,28 @@
 """`manage.py run` with real processes: what it starts, what it says, and that it leaves nothing behind."""
 
 import contextlib
+import json
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from efcp.configuration import PROJECT_DIR
+from tests.environment import without_settings
 from tests.launch.conftest import Start
-from tests.launch.panel import BY_HAND, BY_MAKE, ENDS_WITHIN_S, answers_mi, until
+from tests.launch.panel import (
+    BY_HAND,
+    BY_MAKE,
+    ENDS_WITHIN_S,
+    STARTS_WITHIN_S,
+    PanelProcess,
+    answers_mi,
+    until,
+)
 
 RUNS = r"EFCP runs at http://127\.0\.0\.1:(\d+)/cp/"
 FIRST = r"First sign-in: admin / opensips, which has to be changed at once\."
@@ -21,8 +35,39 @@ def test_one_command_starts_everything_and_sigterm_ends_everything(start: Start)
     panel.wait_for_line(FIRST)
     assert panel.get("/cp/healthz") == "ok\n"
     assert until(lambda: all(part in " ".join(panel.processes().values()) for part in PARTS), 20)
+    _walk_by_efcpctl(panel)
     assert panel.end(signal.SIGTERM) == 0
     assert panel.processes() == {}
+
+
+def _walk_by_efcpctl(panel: PanelProcess) -> None:
+    """The walk of the README: from a token to a state and a reload on the sandbox proxy."""
+    settings = {"EFCP_DATA_DIR": str(panel.folder), "EFCP_URL": f"http://127.0.0.1:{panel.port}"}
+
+    def command(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            check=False,
+            cwd=PROJECT_DIR,
+            env=without_settings() | settings,
+            capture_output=True,
+            text=True,
+            timeout=ENDS_WITHIN_S,
+        )
+        assert done.returncode == 0, done
+        return done.stdout
+
+    def efcpctl(*arguments: str) -> Any:
+        return json.loads(command("-m", "efcp.client", "--json", *arguments) or "null")
+
+    settings["EFCP_TOKEN"] = command("manage.py", "apitoken", "walk", "--role", "administrator").strip()
+    assert until(lambda: len(efcpctl("state")) > 0, STARTS_WITHIN_S)
+    [first, *_others] = efcpctl("list", "destinations", "--where", "setid=1")
+    assert efcpctl("reload", "--first", "trial")["clean"]
+    assert (
+        efcpctl("state", "inactive", str(first["id"]), "--reason", "walk")["results"][0]["after"]
+        == "inactive"
+    )
 
 
 def test_ctrl_c_ends_everything(start: Start) -> None:

@@ -1,0 +1,1 @@
+"""`efcpctl`: the panel from a shell, by its API. It needs neither Django nor the database."""
