@@ -93,7 +93,8 @@ def test_every_target_of_make_that_a_document_names_exists() -> None:
 
 
 def test_every_setting_that_a_document_names_is_read() -> None:
-    source = "".join(path.read_text(encoding="utf-8") for path in (PROJECT_DIR / "efcp").glob("*.py"))
+    read_in = (*(PROJECT_DIR / "efcp").glob("*.py"), *(PROJECT_DIR / "efcp/client").glob("*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in read_in)
     named = {
         setting
         for document in DOCUMENTS
