@@ -173,7 +173,9 @@ def reload(
 @click.option("--allow-empty-set", is_flag=True, help="Although nothing active is left of the set.")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; plan nothing.")
 @click.pass_obj
-def maintain(session: Session, destination: int, proxies: Sequence[str], dry_run: bool, **body: Any) -> None:
+def maintain(
+    session: Session, /, destination: int, proxies: Sequence[str], dry_run: bool, **body: Any
+) -> None:
     """Take DESTINATION (an id) out of service for a time; the watcher puts it back."""
     panel = session.panel()
     written = panel.post(
@@ -194,7 +196,7 @@ def preview() -> None:
 @click.option("--request-uri", default=None)
 @click.option("--failures", type=int, default=0, help="How many destinations fail, from the first.")
 @click.pass_obj
-def preview_call(session: Session, **given: Any) -> None:
+def preview_call(session: Session, /, **given: Any) -> None:
     """Show which destination a call is sent to, and why."""
     body = {name: value for name, value in given.items() if value is not None}
     found = session.panel().call("POST", "/previews/call", body=body)

@@ -125,8 +125,8 @@ class Panel:
         except MiError as error:
             raise PanelError(str(error)) from error
         except (http.client.HTTPException, OSError) as error:
-            text = f"{self.endpoint.place} closed the connection without an answer."
-            raise UnansweredError(text) from error
+            lost = f"{self.endpoint.place} closed the connection without an answer."
+            raise UnansweredError(lost) from error
         return _checked(status, content_type, text)
 
     def _exchange(self, method: str, address: str, body: bytes, key: str) -> tuple[int, str, bytes]:
