@@ -16,7 +16,7 @@ from click.shell_completion import get_completion_class
 
 from efcp import __version__
 from efcp.client.output import COLUMNS, harmless, print_json, print_table
-from efcp.client.panel import AddressError, Panel, PanelError, ProblemAnswerError
+from efcp.client.panel import AddressError, PanelApi, PanelError, ProblemAnswerError
 
 DONE, REFUSED, CHANGES, NOT_CLEAN, NO_ANSWER, USAGE = 0, 1, 2, 3, 4, 64
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -31,9 +31,9 @@ class Session:
     limit_s: float
     as_json: bool
 
-    def panel(self) -> Panel:
+    def panel(self) -> PanelApi:
         """The panel that the environment names. Raises AddressError."""
-        return Panel.at(
+        return PanelApi.at(
             os.environ.get("EFCP_URL") or DEFAULT_URL,
             _token(),
             self.limit_s,
@@ -263,7 +263,7 @@ def completion(shell: str) -> None:
 
 
 def _run(
-    session: Session, panel: Panel, path: str, body: dict[str, Any], dry_run: bool, columns: Sequence[str]
+    session: Session, panel: PanelApi, path: str, body: dict[str, Any], dry_run: bool, columns: Sequence[str]
 ) -> None:
     """Begin a run, wait for its end, and exit with NOT_CLEAN unless all is as it should be."""
     if dry_run:
@@ -276,11 +276,11 @@ def _run(
         sys.exit(NOT_CLEAN)
 
 
-def _on(panel: Panel, names: Sequence[str]) -> dict[str, list[int]]:
+def _on(panel: PanelApi, names: Sequence[str]) -> dict[str, list[int]]:
     return {"proxies": _ids(panel, names)} if names else {}
 
 
-def _ids(panel: Panel, names: Sequence[str]) -> list[int]:
+def _ids(panel: PanelApi, names: Sequence[str]) -> list[int]:
     known = {each["name"]: int(each["id"]) for each in panel.get("/proxies")["items"]}
     unknown = [name for name in names if name not in known]
     if unknown:

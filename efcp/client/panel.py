@@ -53,7 +53,7 @@ class ProblemAnswerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class PanelApi:
     """A panel's API: its address, a token, and when every call has to be over."""
 
     endpoint: Endpoint
@@ -61,7 +61,7 @@ class Panel:
     deadline: Deadline
 
     @classmethod
-    def at(cls, address: str, token: str, limit_s: float, *, permit_plain: bool = False) -> "Panel":
+    def at(cls, address: str, token: str, limit_s: float, *, permit_plain: bool = False) -> "PanelApi":
         """The panel at an origin such as https://panel.example.org. Raises AddressError."""
         try:
             parts = urlsplit(address.strip())
