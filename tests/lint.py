@@ -38,6 +38,7 @@ _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _HOST = re.compile(r"\b(?:[a-z0-9-]+\.)+(?:org|com|net|io|dev|local|internal)\b|\blocalhost\b", re.IGNORECASE)
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _PHRASE = re.compile(rf"\b(?:{'|'.join(vocabulary.PHRASES)})\b", re.IGNORECASE)
+_QUOTED_NAME = re.compile(r"`(\w+)`")
 _SHARED = (
     "efcp/editing",
     "efcp/modules",
@@ -131,6 +132,8 @@ def old_phrases(tree: ast.Module) -> Iterator[tuple[int, str]]:
             case ast.Expr(value=ast.Constant(value=str(text))):
                 for phrase in _PHRASE.findall(" ".join(text.split())):
                     yield node.lineno, f"“{phrase}”: write {vocabulary.PHRASES[phrase.lower()]}"
+                for name in sorted({*_QUOTED_NAME.findall(text)} & vocabulary.REPLACED.keys()):
+                    yield node.lineno, f"`{name}`: say {vocabulary.REPLACED[name]}"
 
 
 def _identifiers(node: ast.AST) -> Iterator[str]:

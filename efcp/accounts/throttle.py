@@ -177,7 +177,7 @@ def _make_rows(keys: Iterable[str], now: datetime) -> None:
 
 
 def _make_room(count: int) -> None:
-    """Have room for `wanted` more rows."""
+    """Have room for `count` more rows."""
     beyond = FailedLogins.objects.count() + count - MOST_ROWS
     if beyond > 0:
         oldest = FailedLogins.objects.order_by("last_at").values_list("key", flat=True)

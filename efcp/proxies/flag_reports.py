@@ -166,7 +166,7 @@ def _flags_after(flags: _Flags, report: FlagReport) -> tuple[_Flags, ...]:
 def _steps(
     possible: Sequence[_Possible], target: _Flags, reports: Sequence[FlagReport]
 ) -> tuple[Transition, ...]:
-    """The changes of the listed state, once what can't lead to `wanted` is left out."""
+    """The changes of the listed state, once what can't lead to `target` is left out."""
     kept: list[_Possible] = [frozenset({target})]
     for flags, report in zip(reversed(possible[:-1]), reversed(reports), strict=True):
         kept.append(frozenset(each for each in flags if kept[-1].intersection(_flags_after(each, report))))

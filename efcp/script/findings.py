@@ -72,7 +72,7 @@ _LENGTHS_APART = 3
 def likely(name: str, known: Collection[str], suggested: int = 0) -> str:
     """The known name that is nearest, as an end to a sentence: " Did you mean tm?"; "" where none is near.
 
-    `asked` is how many names were compared before this one.
+    `suggested` is how many names were compared before this one.
     """
     if suggested >= MAXIMUM_SUGGESTIONS or len(name) > _LONGEST_NAME:
         return ""

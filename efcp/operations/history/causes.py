@@ -115,7 +115,7 @@ def _fits(setting: StateResult, change: StateChange) -> bool:
 
 
 def _states_after(requested: str) -> set[str]:
-    """What a destination may be after it was set to `wanted`, according to lists and reports.
+    """What a destination may be after it was set to `requested`, according to lists and reports.
 
     Reports say "down" for inactive and probing alike; "probing" makes an inactive destination active.
     """

@@ -26,7 +26,7 @@ class ReloadForm(forms.Form):
         watched: Sequence[WatchedProxy],
         recovered: QueryDict | None = None,
     ) -> None:
-        """`typed` is what the form is filled with: it was typed before the session ended."""
+        """The form is filled with `recovered`, the input of an ended session."""
         super().__init__(data, initial=_initial(recovered))
         self.notice = NOTICE if recovered else ""
         self.fields["proxy"] = ProxiesField(watched)

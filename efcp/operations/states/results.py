@@ -55,7 +55,7 @@ NOT_BACK_TO_PROBING = (
 
 @dataclass(frozen=True, slots=True)
 class UndoStep:
-    """What becomes of one result: its former state `wanted`, or why it is `left` as it is."""
+    """The undo of one result: its former state as `target`, or why it is `left` as it is."""
 
     result: StateResult
     target: str

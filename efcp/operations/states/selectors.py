@@ -118,10 +118,10 @@ class EmptiedSet:
 
 
 def chosen_in(form: QueryDict) -> Chosen:
-    """The rows whose `id` a form names, and what it names as `held` by proxies only, as set and URI."""
+    """The rows whose `id` a form names, and what it names by set and URI, in memory only."""
     ids = {number for text in form.getlist("id") if (number := number_in(text)) is not None}
     rows = Destination.objects.filter(pk__in=ids).order_by("setid", "-priority", "id")
-    return Chosen.of([*rows, *_memory_only(form.getlist("held"))])
+    return Chosen.of([*rows, *_memory_only(form.getlist("in_memory"))])
 
 
 def number_in(text: str) -> int | None:

@@ -114,7 +114,17 @@ def test_a_place_that_is_none_chooses_nothing(
 
 
 @pytest.mark.parametrize(
-    "form", ["id=x", "id=-1", "id=" + "9" * 40, "id=999999", "id=%C2%B2", "held=x", "held=1+sip:a", "held=+"]
+    "form",
+    [
+        "id=x",
+        "id=-1",
+        "id=" + "9" * 40,
+        "id=999999",
+        "id=%C2%B2",
+        "in_memory=x",
+        "in_memory=1+sip:a",
+        "in_memory=+",
+    ],
 )
 def test_a_form_that_names_no_destination_chooses_nothing(edge: FakeProxy, form: str) -> None:
     assert selectors.chosen_in(QueryDict(form)).rows == ()
@@ -201,7 +211,7 @@ def test_everything_at_an_address_is_confirmed_once_and_set_on_each_proxy(
     text = page.content.decode()
     assert "in memory only" in text
     assert "Effect on 2 sets" in text
-    form = {"proxy": [str(proxy.pk)], "state": "inactive", "held": [f"1 {NAMED}"]}
+    form = {"proxy": [str(proxy.pk)], "state": "inactive", "in_memory": [f"1 {NAMED}"]}
     form["id"] = [str(line.row.pk) for line in page.context["lines"] if line.row.pk]
     result = operator.post(reverse(SET), form, follow=True).context["page"]
     assert {(line.result.setid, line.result.state_after) for line in result.lines} == {
@@ -216,7 +226,7 @@ def test_a_destination_that_is_in_memory_only_can_be_set_alone(operator: Client,
     proxy = named_in_memory(edge)
     page = operator.get(reverse(CHOOSE), {"setid": "3"}).content.decode()
     assert f'action="{reverse(SET)}"' in page
-    form = {"proxy": [str(proxy.pk)], "state": "inactive", "held": [f"3 {URI}"]}
+    form = {"proxy": [str(proxy.pk)], "state": "inactive", "in_memory": [f"3 {URI}"]}
     assert operator.post(reverse(SET), form).status_code == 302
 
 
@@ -231,7 +241,7 @@ def test_a_thousand_are_set_at_once_and_more_are_reported_to_stay(
     assert "1,001 destinations selected" in page.content.decode()
     form = {"proxy": [str(proxy.pk)], "state": "inactive"}
     loaded = [f"{line.row.setid} {line.row.destination}" for line in page.context["lines"]]
-    assert operator.post(reverse(SET), {**form, "held": loaded}).status_code == 302
+    assert operator.post(reverse(SET), {**form, "in_memory": loaded}).status_code == 302
     assert StateRun.objects.get().results.count() == 1000
 
 
