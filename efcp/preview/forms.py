@@ -8,6 +8,7 @@ from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
 from dispatcher.routing.selection import Algorithm
+from dispatcher.templatetags.sets import NAMED_SETS
 from efcp.preview.sources import Source
 
 MAX_SET = 2**31 - 1
@@ -68,7 +69,7 @@ class SourceForm(forms.Form):
     def __init__(self, data: Mapping[str, Any] | None, offered: Sequence[Source], **options: Any) -> None:
         super().__init__(data, **options)
         if "setid" in self.fields:
-            self.fields["setid"].widget.attrs["list"] = "named-sets"
+            self.fields["setid"].widget.attrs["list"] = NAMED_SETS
         self._offered = {each.key: each for each in offered}
         self.fields["source"] = self.source_field([(each.key, each.name) for each in offered])
 

@@ -12,12 +12,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dialplan.dry_run import MAX_INPUT
 from dispatcher.routing.selection import parse_flags
+from dispatcher.templatetags.sets import NAMED_SETS
 from efcp.audit.edit_tokens import StaleFormError, token_in
 from efcp.audit.services import actor_of
 from efcp.editing.listing import integer
 from efcp.preview.calls.explanation import CallExplanation, explain
 from efcp.preview.calls.forms import DEFAULTS, MAX_PART, CallForm
-from efcp.preview.forms import ALGORITHMS, MAX_SET, with_defaults
+from efcp.preview.forms import ALGORITHMS, FLAG_CHOICES, MAX_SET, FlagsInput, with_defaults
 from efcp.preview.models import DialplanTarget, TargetKind
 from efcp.preview.routes import services
 from efcp.preview.routes.selectors import DEFAULT_FLAGS, ResolvedTarget, Trace, follow, route_map
@@ -41,10 +42,18 @@ class DialplanTargetForm(forms.Form):
     target = forms.ChoiceField(
         label="Target", choices=TargetKind.choices, initial=TargetKind.SET, required=False
     )
-    setid = forms.IntegerField(label="Set", min_value=0, max_value=MAX_SET, required=False)
+    setid = forms.IntegerField(
+        label="Set",
+        min_value=0,
+        max_value=MAX_SET,
+        required=False,
+        widget=forms.NumberInput({"list": NAMED_SETS}),
+    )
     next_dpid = forms.IntegerField(label="Other dialplan", min_value=0, max_value=MAX_SET, required=False)
     algorithm = forms.TypedChoiceField(choices=list(ALGORITHMS.items()), coerce=int)
-    flags = forms.CharField(max_length=8, required=False, initial=DEFAULT_FLAGS)
+    flags = forms.CharField(
+        max_length=8, required=False, initial=DEFAULT_FLAGS, widget=FlagsInput(choices=FLAG_CHOICES)
+    )
     route = forms.CharField(
         label="Route", max_length=64, required=False, help_text="The script's route, e.g. to_media_vbb."
     )
