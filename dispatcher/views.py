@@ -16,6 +16,7 @@ from dispatcher.batch_effect import batch_environment, share_effects
 from dispatcher.changes import kept_changes, pending_changes
 from dispatcher.environment import form_environment, known_sockets
 from dispatcher.forms import DestinationForm, DestinationOfBatchForm
+from dispatcher.kamailio import as_opensips, is_kamailio
 from dispatcher.loss import loss_of
 from dispatcher.models import Destination, InitialState
 from dispatcher.routing.rows import DestinationRow
@@ -26,6 +27,7 @@ from efcp.accounts.preferences import page_size_of
 from efcp.editing.batch import RowChange
 from efcp.editing.export import EXPORT_KINDS, export_table
 from efcp.editing.forms import RowForm
+from efcp.editing.importing import Foreign
 from efcp.editing.listing import SIZES
 from efcp.editing.views import TableEditor
 from efcp.jinja import rendered
@@ -123,6 +125,10 @@ class DestinationEditor(TableEditor[DestinationRow]):
     def batch_effect(self, changes: Sequence[RowChange[DestinationRow]]) -> list[dict[str, Any]]:
         """How call shares move."""
         return share_effects(changes)
+
+    def foreign(self, columns: Sequence[str]) -> Foreign | None:
+        """Kamailio's destinations become OpenSIPS's."""
+        return as_opensips if is_kamailio(columns) else None
 
     def matching(self, request: HttpRequest) -> QuerySet[Destination]:
         """The destinations that the list shows."""

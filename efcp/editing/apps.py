@@ -12,8 +12,10 @@ class EditingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the job that checks and writes batches, and their cleanup."""
-        from efcp.editing import batches
+        from efcp.editing import batches, importing
+        from efcp.editing.models import BatchKind
         from efcp.jobs import cleanup, job_types
 
+        batches.register_source(BatchKind.IMPORT, importing.rows_of_import)
         job_types.register(batches.RUN_BATCH)
         cleanup.register("batches", batches.delete_old)

@@ -1,7 +1,7 @@
-"""The pages about batches of a table's rows: edit several, review, confirm, undo. HTTP only."""
+"""The pages about batches of a table's rows: edit several, import, review, confirm, undo. HTTP only."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic
 
@@ -11,18 +11,31 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_protect
 
 from efcp.audit.services import actor_of
 from efcp.editing import batches
 from efcp.editing.batch import BatchRefusedError, RowChange
 from efcp.editing.bulk import Action, BulkEditForm
 from efcp.editing.forms import RowForm
+from efcp.editing.importing import Foreign, ImportForm, file_of
 from efcp.editing.listing import MAX_PAGE, integer
 from efcp.editing.models import Batch, BatchKind, BatchRow, BatchState
+from efcp.editing.reading import (
+    ENCODINGS,
+    MAX_BYTES,
+    MAX_ROWS,
+    UnreadableFileError,
+    inspect,
+    read_head,
+)
 from efcp.editing.repository import Repository
 from efcp.editing.table import MAX_INT, Column, RowT, Table
 from efcp.figures import counted
 from efcp.jobs import running as jobs
+from efcp.jobs.job_types import JobError
+from efcp.jobs.uploads import FileToDiskHandler, ReceivedFile, refusal
 
 ROWS_PER_PAGE = 100
 BATCHES_SHOWN = 50
@@ -84,6 +97,10 @@ class BatchPages(Generic[RowT]):
         """What the changes do beside the rows: cards of a title, rows of texts, and warnings."""
         return []
 
+    def foreign(self, _columns: Sequence[str]) -> Foreign | None:
+        """What makes rows of a file with these columns rows of this table; None where they are."""
+        return None
+
     def matching(self, _request: HttpRequest) -> QuerySet[Any]:
         """The rows that the filters in the address match."""
         return self.table.model._default_manager.all()
@@ -138,6 +155,86 @@ class BatchPages(Generic[RowT]):
             "has_more": len(ids) > SHOWN_CHOSEN,
         }
         return render(request, "editing/several.html", context, status=status)
+
+    def import_rows(self, request: HttpRequest) -> HttpResponse:
+        """The form that uploads a file. `_receive` checks the CSRF token: the upload's handler goes first."""
+        if request.method != "POST":
+            return self._show_upload(request)
+        if problem := refusal(request, MAX_BYTES):
+            return self._show_upload(request, problem, 413)
+        handler = FileToDiskHandler(request, "file")
+        request.upload_handlers = [handler]
+        try:
+            return self._receive(request, handler)
+        finally:
+            handler.discard()
+
+    @method_decorator(csrf_protect)
+    def _receive(self, request: HttpRequest, handler: FileToDiskHandler) -> HttpResponse:
+        received = request.FILES.get("file")
+        if not isinstance(received, ReceivedFile):
+            return self._show_upload(request, handler.problem or "Choose a file.", 422)
+        try:
+            file = inspect(received.path, self.table.name)
+            read_head(file)
+        except UnreadableFileError as error:
+            return self._show_upload(request, f"{received.name}: {error}", 422)
+        arguments = {
+            "token": received.token,
+            "format": file.format.value,
+            "encoding": file.encoding,
+            "delimiter": file.delimiter,
+        }
+        title = f"Import {received.name}"
+        batch = batches.create(
+            self,  # type: ignore[arg-type]
+            BatchKind.IMPORT,
+            title,
+            actor_of(request),
+            arguments,
+            state=BatchState.MAPPING,
+        )
+        handler.claimed = True
+        return redirect(self.address("import_columns", batch.pk))
+
+    def _show_upload(self, request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
+        context = {
+            "editor": self,
+            "problem": problem,
+            "most_mb": MAX_BYTES // 1_000_000,
+            "most_rows": MAX_ROWS,
+        }
+        return render(request, "editing/import.html", context, status=status)
+
+    def import_columns(self, request: HttpRequest, batch_id: int) -> HttpResponse:
+        """Match the columns of an uploaded file; a POST checks its rows, to be confirmed."""
+        batch = self.find_batch(batch_id)
+        if batch.state != BatchState.MAPPING:
+            return self.to_batch(batch)
+        try:
+            return self._match_columns(request, batch)
+        except JobError as error:
+            batches.discard(batch)
+            return self._show_upload(request, str(error), 422)
+
+    def _match_columns(self, request: HttpRequest, batch: Batch) -> HttpResponse:
+        file = file_of(batch)
+        chosen = request.POST.get("encoding", "")
+        if chosen in dict(ENCODINGS):
+            file = replace(file, encoding=chosen)
+        head = read_head(file)
+        form = ImportForm(self.table, head, file, request.POST if "check" in request.POST else None)
+        converts = self.foreign(head.columns) is not None
+        if not form.is_bound or not form.is_valid():
+            context = {"editor": self, "batch": batch, "form": form, "head": head, "file": file}
+            context |= {"converts": converts, "discard_url": self.address("discard_batch", batch.pk)}
+            return render(request, "editing/import_columns.html", context, status=422 if form.errors else 200)
+        batch.arguments |= form.arguments() | {"encoding": file.encoding}
+        batch.reason = form.cleaned_data["reason"]
+        batch.state = BatchState.CHECKING
+        batch.save(update_fields=["arguments", "reason", "state"])
+        batches.start_check(batch, len(head.rows) if head.is_whole else MAX_ROWS)
+        return self.to_batch(batch)
 
     def batches(self, request: HttpRequest) -> HttpResponse:
         """The newest batches of the table."""

@@ -102,18 +102,26 @@ def _no_report(_done: int, _note: str) -> None:
 
 
 def checked(
-    editor: "TableEditor[RowT]", drafts: Iterable[Draft[RowT]], report: Report = _no_report
+    editor: "TableEditor[RowT]",
+    drafts: Iterable[Draft[RowT]],
+    report: Report = _no_report,
+    extra: Mapping[str, Any] | None = None,
 ) -> list[CheckedChange[RowT]]:
-    """Check drafts by the form of the pages, and against each other."""
+    """Check drafts by the form of the pages, and against each other.
+
+    `extra` are fields of the form beside the columns, the same for all rows.
+    """
     form = editor.batch_form()
     found: list[CheckedChange[RowT]] = []
     for draft in drafts:
-        found.append(_checked(editor.table, form, draft))
+        found.append(_checked(editor.table, form, draft, extra or {}))
         report(len(found), "Checking rows")
     return with_twins(editor, found)
 
 
-def _checked(table: Table[RowT], form: Any, draft: Draft[RowT]) -> CheckedChange[RowT]:
+def _checked(
+    table: Table[RowT], form: Any, draft: Draft[RowT], extra: Mapping[str, Any]
+) -> CheckedChange[RowT]:
     before, values = draft.before, draft.values
     if values is None:
         return CheckedChange(RowChange(before, None), list(draft.findings), before, {}, draft.line)
@@ -121,7 +129,7 @@ def _checked(table: Table[RowT], form: Any, draft: Draft[RowT]) -> CheckedChange
         return CheckedChange(None, list(draft.findings), before, values, draft.line)
     if before is not None and table.form_values(before) == values:
         return CheckedChange(RowChange(before, before), list(draft.findings), before, {}, draft.line)
-    form.rebind(values, before)
+    form.rebind({**values, **extra}, before)
     row = form.row() if form.is_valid() else None
     findings = [*draft.findings, *_errors_of(form), *form.all_warnings()]
     change = None if row is None else RowChange(before, row)

@@ -12,8 +12,9 @@ from typing import Any, ClassVar, Generic, Self
 from django import forms
 from django.core import signing
 from django.http import QueryDict
-from django.urls import reverse
+from django.urls import reverse_lazy
 from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.text import format_lazy
 
 from efcp.editing.findings import Finding, Severity, text_findings
 from efcp.editing.table import RowT, Table
@@ -109,7 +110,7 @@ class CheckedForm(forms.Form):
         text = str(self[finding.field].value() or "")
         self.marked.setdefault(finding.field, Marked.of(text, finding.position))
 
-    def check_while_typing(self, names: tuple[str, ...], address: str) -> None:
+    def check_while_typing(self, names: tuple[str, ...], address: object) -> None:
         """Have htmx post each of these fields to `address` for its findings as it is typed."""
         for name in names:
             self.fields[name].widget.attrs |= {
@@ -210,7 +211,8 @@ class RowForm(GuardedForm[RowT]):
         self.fields = {each.name: deepcopy(each.field) for each in self.table.columns} | self.fields
         checked = tuple(each.name for each in self.table.columns if not each.is_flag)
         query = f"?row={stored.id}" if stored is not None else ""
-        self.check_while_typing(checked, reverse(self.check_url) + query)
+        # Lazily, since a job that checks rows has no use for the addresses of all pages.
+        self.check_while_typing(checked, format_lazy("{}{}", reverse_lazy(self.check_url), query))
 
     def rebind(self, values: Mapping[str, Any], stored: RowT | None) -> None:
         """Bind this form to the next row of many: making a form takes ten times as long as checking a row."""

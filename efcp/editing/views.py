@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path, reverse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from efcp.accounts import list_settings
@@ -85,6 +86,8 @@ class TableEditor(BatchPages[RowT]):
             _route("<int:row_id>/delete/", self.delete, _FORM),
             _route("restore/<int:record_id>/", self.restore, _PAGE),
             _route("several/", self.several, _FORM),
+            _upload_route("import/", self.import_rows),
+            _route("import/<int:batch_id>/", self.import_columns, _FORM),
             _route("batches/", self.batches, _PAGE),
             _route("batches/<int:batch_id>/", self.batch, _PAGE),
             _route("batches/of/<slug:write_id>/", self.batch_of_write, _PAGE),
@@ -314,3 +317,10 @@ def _route(
     """A route named like its view, for these methods and for people with the permission."""
     permitted = permission_required(permission, raise_exception=True)(view)
     return path(address, require_http_methods(list(methods))(permitted), name=view.__name__)
+
+
+def _upload_route(address: str, view: Callable[..., HttpResponse]) -> URLPattern:
+    """A route for a form with a file, whose view checks the CSRF token itself once it is ready to receive."""
+    route = _route(address, view, _FORM)
+    route.callback = csrf_exempt(route.callback)
+    return route

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from django.conf import settings
 from django.db import models
 
+from efcp.jobs.uploads import upload_path
 from efcp.preview.distribution.log_formats import Format
 
 
@@ -37,11 +37,6 @@ class CallLog(models.Model):
     def path(self) -> Path:
         """Where the file is."""
         return upload_path(self.token)
-
-
-def upload_path(token: str) -> Path:
-    """The file of an upload."""
-    return Path(settings.UPLOAD_DIR) / token
 
 
 class TargetKind(models.TextChoices):

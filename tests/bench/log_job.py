@@ -13,10 +13,10 @@ from dispatcher.routing.selection import Algorithm
 from efcp.audit.services import Actor
 from efcp.jobs.models import JobRun
 from efcp.jobs.running import run_job
+from efcp.jobs.uploads import ReceivedFile, upload_path
 from efcp.preview.distribution import services
 from efcp.preview.distribution.question import LogColumns, SelectArguments, guess_columns
-from efcp.preview.distribution.services import ReceivedLog
-from efcp.preview.models import CallLog, upload_path
+from efcp.preview.models import CallLog
 from efcp.preview.sources import sources
 from efcp.proxies.models import KnownDestination, Proxy, ProxyContact
 from efcp.proxies.selectors import watched_proxies
@@ -81,7 +81,7 @@ def _uploaded(path: Path) -> CallLog:
     token = path.suffix[1:]
     os.link(path, upload_path(token))
     with path.open("rb") as file:
-        return services.keep(ReceivedLog(file, path.name, path.stat().st_size, token), _ACTOR)
+        return services.keep(ReceivedFile(file, path.name, path.stat().st_size, token), _ACTOR)
 
 
 def _requested_job(log: CallLog, algorithm: Algorithm) -> JobRun:

@@ -14,7 +14,9 @@ fetch(page).then((answer) => answer.text()).then((text) => {
   const form = new DOMParser().parseFromString(text, "text/html").querySelector(which);
   const body = new FormData(form);
   for (const [name, value] of Object.entries(changes)) body.set(name, value);
-  if (body.has("log")) body.set("log", new Blob([body.get("log")]), "numbers.csv");
+  for (const name of ["log", "file"]) {
+    if (body.has(name)) body.set(name, new Blob([body.get(name)]), "numbers.csv");
+  }
   return fetch(form.getAttribute("action") || page, { method: "POST", body });
 }).then((answer) => answer.text().then((text) => {
   const after = new DOMParser().parseFromString(text, "text/html");
@@ -72,6 +74,8 @@ class Samples:
             changes = {f"how_{name}": "set", f"value_{name}": "y"}
             batch = self._submit(f"system/{module}/several/?all=1", **changes)
             self.numbers[f"{module}:batch"] = batch
+            file = self._submit(f"system/{module}/import/", file="id,attrs\n1,y\n")
+            self.numbers[f"{module}:import_columns"] = file
         self._ask_the_proxies()
         landed = self._submit("system/dispatcher/1/state/", state="active")
         self.numbers["operations:state-run"] = landed

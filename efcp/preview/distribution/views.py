@@ -13,12 +13,12 @@ from django.views.decorators.http import require_POST, require_safe
 from efcp.audit.services import actor_of
 from efcp.jobs.cleanup import RESULTS_KEPT_FOR
 from efcp.jobs.models import JobRun
+from efcp.jobs.uploads import FileToDiskHandler, ReceivedFile, largest, refusal
 from efcp.preview.distribution import services
 from efcp.preview.distribution.counting import CallCounter, CountResult, generated_calls
 from efcp.preview.distribution.forms import DEFAULT_CALLS, GeneratedForm, LogForm
 from efcp.preview.distribution.log_formats import NotACallLogError, can_read_logs
 from efcp.preview.distribution.question import guess_columns
-from efcp.preview.distribution.services import LogUploadHandler, ReceivedLog
 from efcp.preview.forms import with_defaults
 from efcp.preview.models import CallLog
 from efcp.preview.pages import LOGS_SHOWN, cancel_job, show_job
@@ -68,7 +68,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     """Receive a log. `_keep` checks the CSRF token, which reads the body: the handler has to be set first."""
     if problem := _refusal(request):
         return _show_logs(request, problem, status=413)
-    handler = LogUploadHandler(request)
+    handler = FileToDiskHandler(request, services.FIELD)
     request.upload_handlers = [handler]
     try:
         return _keep(request, handler)
@@ -134,13 +134,13 @@ def cancel(request: HttpRequest, job_id: int) -> HttpResponse:
 def _refusal(request: HttpRequest) -> str:
     if not can_read_logs():
         return "Reading logs requires an optional package (pip install 'efcp[replay]')."
-    return services.refusal(request)
+    return refusal(request)
 
 
 @csrf_protect
-def _keep(request: HttpRequest, handler: LogUploadHandler) -> HttpResponse:
+def _keep(request: HttpRequest, handler: FileToDiskHandler) -> HttpResponse:
     received = request.FILES.get(services.FIELD)
-    if not isinstance(received, ReceivedLog):
+    if not isinstance(received, ReceivedFile):
         return _show_logs(request, handler.problem or "Choose a file.", status=422)
     try:
         kept = services.keep(received, actor_of(request))
@@ -156,7 +156,7 @@ def _show_logs(request: HttpRequest, problem: str = "", status: int = 200) -> Ht
         "logs": CallLog.objects.all()[:LOGS_SHOWN],
         "runs": JobRun.objects.filter(kind=services.KIND).defer("result")[:LOGS_SHOWN],
         "can_read_logs": can_read_logs(),
-        "largest": services.largest(),
+        "largest": largest(),
         "kept_days": services.KEPT_FOR.days,
     }
     return render(request, "preview/distribution_logs.html", context, status=status)

@@ -12,8 +12,8 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from efcp.accounts.roles import Role
+from efcp.jobs.uploads import FileToDiskHandler
 from efcp.preview.distribution import services
-from efcp.preview.distribution.services import LogUploadHandler
 from efcp.preview.models import CallLog
 from tests.conftest import ClientAs
 from tests.preview.distribution.logs import CSV, send, uploaded
@@ -80,16 +80,16 @@ def test_what_is_larger_than_permitted_is_refused_unread(
 
 
 def test_a_disk_without_room_is_reported(client_as: ClientAs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("efcp.preview.distribution.services.KEPT_FREE", 10**18)
+    monkeypatch.setattr("efcp.jobs.uploads.KEPT_FREE", 10**18)
     response = send(client_as(Role.OPERATOR), CSV)
     assert response.status_code == 413
     assert "Not enough disk space" in response.content.decode()
 
 
-def receiving(uploads: Path) -> LogUploadHandler:
+def receiving(uploads: Path) -> FileToDiskHandler:
     """A handler that has got some of a file."""
     uploads.mkdir()
-    handler = LogUploadHandler(HttpRequest())
+    handler = FileToDiskHandler(HttpRequest(), "log")
     handler.new_file("log", "calls.csv", "text/csv", None)
     handler.receive_data_chunk(CSV, 0)
     return handler
