@@ -261,6 +261,15 @@ def test_weights_that_overflow_are_reported_with_their_sum() -> None:
     assert finding == RowFinding(RowCode.WEIGHTS_OVERFLOW, RowEffect.SURPRISE, "weight", text)
 
 
+def test_what_just_fits_has_no_finding() -> None:
+    rows = [
+        DestinationRow(0, "sip:10.0.0.1", weight="65535", priority=65535),
+        DestinationRow(1, f"sip:{'a' * 254}", weight="1", priority=0),
+        DestinationRow(1, f"sip:{'b' * 254}", weight="65534", priority=0),
+    ]
+    assert load(rows, Environment(lambda _host, _port, _transport: ("10.7.7.7",))).findings == ()
+
+
 def test_a_name_is_looked_up_with_its_port_and_transport() -> None:
     requests: list[tuple[str, int | None, str]] = []
 
