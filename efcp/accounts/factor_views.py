@@ -5,7 +5,6 @@ from typing import cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required, permission_required
 from django.core import signing
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -271,8 +270,7 @@ def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
 def end_sessions(request: HttpRequest) -> HttpResponse:
     """End all of the user's sessions but this one."""
     user = services.end_sessions(cast(User, request.user), actor_of(request))
-    update_session_auth_hash(request, user)
-    sessions.note_session(request, user, request.session.get(sessions.MEANS, ""))
+    sessions.keep_session(request, user)
     messages.success(request, "Signed out of all other browsers.")
     return redirect("accounts:security")
 
@@ -295,7 +293,7 @@ def sign_in_policy(request: HttpRequest) -> HttpResponse:
     valid = [form.is_valid() for form in forms.values()]
     if sent is not None and all(valid):
         policy.change({role: form.chosen() for role, form in forms.items()}, actor_of(request))
-        update_session_auth_hash(request, User.objects.get(pk=cast(User, request.user).pk))
+        sessions.keep_session(request, User.objects.get(pk=cast(User, request.user).pk))
         messages.success(request, "Sign-in policy saved.")
         return redirect("accounts:policy")
     rows = [(role, form, counts) for (role, form), counts in zip(forms.items(), _counts(forms), strict=True)]
@@ -330,5 +328,5 @@ def reset_factors(request: HttpRequest, user_id: int) -> HttpResponse:
     else:
         messages.info(request, f"{user.username} has no second factor.")
     if user == request.user:
-        update_session_auth_hash(request, User.objects.get(pk=user.pk))
+        sessions.keep_session(request, User.objects.get(pk=user.pk))
     return redirect("accounts:users")

@@ -15,6 +15,7 @@ from typing import Any
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.models import Session
 from django.core import signing
@@ -128,6 +129,12 @@ def note_session(request: HttpRequest, user: User, means: str) -> None:
             "data": {"means": means, "epoch": user.session_epoch},
         },
     )
+
+
+def keep_session(request: HttpRequest, user: User) -> None:
+    """Let this session go on under a new key while the user's others have ended."""
+    update_session_auth_hash(request, user)
+    note_session(request, user, request.session.get(MEANS, ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import cast
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required, permission_required
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -43,7 +42,7 @@ from efcp.accounts.models import User
 from efcp.accounts.roles import ADMINISTER, Role
 from efcp.accounts.selectors import find_user, user_page
 from efcp.accounts.services import LastAdministratorError, UserGoneError, UserNameTakenError
-from efcp.accounts.sessions import remember_browser
+from efcp.accounts.sessions import keep_session, remember_browser
 from efcp.accounts.signing_in import FactorNeeded, WrongPassword, recently_confirmed
 from efcp.accounts.throttle import Throttled
 from efcp.audit.edit_tokens import StaleFormError, token_in
@@ -141,7 +140,7 @@ def change_password(request: HttpRequest) -> HttpResponse:
     form = OwnPasswordForm(request.POST if request.method == "POST" else None, user=user)
     if form.is_valid() and _current_password_is_right(request, user, form):
         changed = services.change_own_password(user, form.cleaned_data["new_password"], actor_of(request))
-        update_session_auth_hash(request, changed)
+        keep_session(request, changed)
         messages.success(request, "Password changed. Your other sessions were signed out.")
         return redirect("home")
     return form_page(request, "accounts/password.html", form, first=user.must_change_password)

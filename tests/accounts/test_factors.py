@@ -238,6 +238,9 @@ def test_sessions_are_listed_and_ended(make_user: MakeUser, try_sign_in: Try) ->
     here.post(reverse("accounts:end-sessions"))
     assert [each.get(SECURITY).status_code for each in (here, there, third)] == [200, 302, 302]
     assert here.get(SECURITY).content.decode().count("this one") == 1
+    new = {"new_password": "another-long-one", "repeated_password": "another-long-one"}
+    here.post(reverse("accounts:password"), {"current_password": PASSWORD} | new)
+    assert here.get(SECURITY).content.decode().count("this one") == 1
 
 
 def test_a_policy_that_is_the_same_is_not_recorded(make_user: MakeUser) -> None:
