@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from efcp.environment import ConfigurationError, Settings
+from efcp.sign_in_settings import SignIn, sign_in_settings
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 MIN_SECRET_LENGTH = 32
@@ -94,19 +95,6 @@ class MailServer:
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
-    """How people prove who they are.
-
-    After `confirm_minutes` (0 for never) they confirm it again before they touch users, tokens and proxies'
-    secrets, and before they set the states of more than `confirm_states` destinations.
-    """
-
-    passkey_only: bool
-    confirm_minutes: int
-    confirm_states: int
-
-
-@dataclass(frozen=True, slots=True)
 class Configuration:
     """The settings of one installation.
 
@@ -165,6 +153,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
     url = _origin(settings.text("EFCP_URL"))
     host = _host(settings.text("EFCP_HOST", "127.0.0.1"))
     trial = not settings.is_set("DATABASE_URL")
+    trusted = _networks(settings, "EFCP_TRUSTED_PROXIES", "127.0.0.1,::1" if url else "")
     configuration = Configuration(
         trial=trial,
         database=_database(settings.text("DATABASE_URL", f"sqlite:///{data_dir / 'efcp.sqlite3'}")),
@@ -174,7 +163,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         data_dir=data_dir,
         url=url,
         allowed_hosts=_allowed_hosts(settings, url, host),
-        trusted_proxies=_networks(settings, "EFCP_TRUSTED_PROXIES", "127.0.0.1,::1" if url else ""),
+        trusted_proxies=trusted,
         proxy_networks=_networks(settings, "EFCP_PROXY_NETWORKS"),
         webhook_networks=_networks(settings, "EFCP_WEBHOOK_NETWORKS"),
         insecure_http=settings.flag("EFCP_INSECURE_HTTP", default=False),
@@ -184,7 +173,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         log_level=_one_of("EFCP_LOG_LEVEL", settings.text("EFCP_LOG_LEVEL", "INFO"), LOG_LEVELS),
         mail_server=_mail_server(settings),
         upload_max=settings.size("EFCP_UPLOAD_MAX", "2G"),
-        sign_in=_sign_in(settings),
+        sign_in=sign_in_settings(settings, trusted),
         watching=_watching(settings),
         sandbox=_sandbox(settings, trial),
     )
@@ -382,14 +371,6 @@ def _one_of(name: str, value: str, permitted: tuple[str, ...]) -> str:
     if value not in permitted:
         raise ConfigurationError(f"{name} is {value!r}: it must be one of {', '.join(permitted)}.")
     return value
-
-
-def _sign_in(settings: Settings) -> SignIn:
-    return SignIn(
-        passkey_only=settings.flag("EFCP_PASSKEY_SIGN_IN", default=False),
-        confirm_minutes=settings.integer("EFCP_CONFIRM_MINUTES", 60, 0, 24 * 60),
-        confirm_states=settings.integer("EFCP_CONFIRM_STATES", 100, 1, 1_000_000),
-    )
 
 
 def _watching(settings: Settings) -> Watching:

@@ -181,6 +181,9 @@ MFA_TOTP_TOLERANCE = 1
 SILENCED_SYSTEM_CHECKS = ["models.W036"]
 # A passkey replaces the password where this permits it.
 PASSKEY_SIGN_IN = CONFIGURATION.sign_in.passkey_only
+OIDC_PROVIDERS = {provider.key: provider for provider in CONFIGURATION.sign_in.providers}
+LOCAL_USERS = frozenset(CONFIGURATION.sign_in.local_users)
+REMOTE_USER = CONFIGURATION.sign_in.remote_user
 CONFIRM_AFTER_S = CONFIGURATION.sign_in.confirm_minutes * 60
 CONFIRM_STATES = CONFIGURATION.sign_in.confirm_states
 

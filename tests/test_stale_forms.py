@@ -263,6 +263,8 @@ UNGUARDED = {
     "accounts:end-session": "ending twice is ending",
     "accounts:end-sessions": "ending twice is ending",
     "accounts:reset-factors": "resetting twice is resetting",
+    "accounts:oidc-link": "links to the user's own",
+    "accounts:unlink": "removing twice is removing",
     "accounts:policy": "shows each role's requirements, which the form states in full",
     "operations:set-state": "says the state that is wanted; results tell what it was before",
     "operations:state": "says the state that is wanted; results tell what it was before",

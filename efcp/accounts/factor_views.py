@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from efcp.accounts import factors, passkeys, policy, services, sessions, signing_in
+from efcp.accounts import external, factors, passkeys, policy, services, sessions, signing_in
 from efcp.accounts.factors import FactorRefusedError
 from efcp.accounts.form_recovery import safe_next
 from efcp.accounts.forms import CodeForm, ConfirmForm, KeyForm, PolicyForm
@@ -26,6 +26,7 @@ from efcp.accounts.throttle import Throttled
 from efcp.accounts.views import TOO_EARLY, in_words, too_early, welcome
 from efcp.audit.services import actor_of
 from efcp.forms import form_page
+from efcp.sign_in_settings import OidcProvider
 
 _SIGNED = "efcp.accounts.new_app"
 _SECRET_LASTS_S = 1800
@@ -93,8 +94,8 @@ def passkey_sign_in(request: HttpRequest) -> HttpResponse:
         raise Http404
     target = safe_next(request, request.POST.get("next", ""))
     user = passkeys.claimed_user(request)
-    if user is None:
-        messages.error(request, "No user has this passkey.")
+    if user is None or not signing_in.may_sign_in_here(user):
+        messages.error(request, "No user who may sign in here has this passkey.")
         return redirect("accounts:sign-in")
     claimed = user
     means = signing_in.check_factor(request, user, lambda: passkeys.use_alone(request, claimed))
@@ -145,9 +146,18 @@ def _confirm_page(
         "has": has,
         "problem": problem,
         "by_code": isinstance(form, CodeForm),
+        "providers": _linked_providers(user),
         "passkey": passkeys.begin_use(request, user) if has.keys and passkeys.are_possible(request) else None,
     }
     return form_page(request, "accounts/confirm.html", form, **context)
+
+
+def _linked_providers(user: User) -> list[OidcProvider]:
+    """Where the user can prove who they are by an account that is linked."""
+    if not settings.OIDC_PROVIDERS:
+        return []
+    keys = {account.provider for account in external.accounts_of(user)}
+    return [provider for provider in settings.OIDC_PROVIDERS.values() if provider.key in keys]
 
 
 @require_safe
@@ -161,6 +171,8 @@ def security(request: HttpRequest) -> HttpResponse:
         "keys_possible": passkeys.are_possible(request),
         "passkey_sign_in": settings.PASSKEY_SIGN_IN,
         "required": sessions.MUST_ADD_FACTOR in request.session,
+        "providers": settings.OIDC_PROVIDERS.values(),
+        "accounts": external.accounts_of(user) if settings.OIDC_PROVIDERS else (),
     }
     return render(request, "accounts/security.html", context)
 

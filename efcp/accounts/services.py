@@ -53,6 +53,21 @@ def add_user(username: str, role: Role, password: str, actor: Actor) -> User:
 
 
 @retried_on_lock
+def add_external_user(username: str, role: Role, actor: Actor) -> User:
+    """Store a user without a password, for whom a provider or proxy vouches. Raises UserNameTakenError."""
+    user = User(username=username, role=role)
+    user.set_unusable_password()
+    try:
+        with transaction.atomic():
+            _refuse_same_name(username)
+            user.save(force_insert=True)
+            record(actor, "add", subject(user), after=_for_audit(user))
+    except IntegrityError as error:
+        raise UserNameTakenError from error
+    return user
+
+
+@retried_on_lock
 def change_user(user_id: int, role: Role, is_active: bool, actor: Actor, original: str | None = None) -> User:
     """Give the user the role, and let them sign in or not. Nothing is recorded where nothing changes.
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout
 from django.db import transaction
@@ -95,6 +96,11 @@ def check_password(request: HttpRequest, username: str, password: str) -> User |
         return checked
     reset_failures(checked[0])
     return checked[1]
+
+
+def may_sign_in_here(user: User) -> bool:
+    """Whether a user may prove who they are to the panel itself (settings.LOCAL_USERS)."""
+    return not settings.LOCAL_USERS or user.username in settings.LOCAL_USERS
 
 
 def pending_user(request: HttpRequest) -> User | None:
@@ -206,8 +212,9 @@ def _checked(
     if isinstance(counted, Throttled):
         return counted
     user = authenticate(request, username=username, password=password)
-    if user is None:
-        record_failure(request, User.objects.filter(username=username[:64]).first(), "Wrong password.")
+    if user is None or not may_sign_in_here(user):
+        reason = "Wrong password." if user is None else "Only users of EFCP_LOCAL_USERS sign in here."
+        record_failure(request, User.objects.filter(username=username[:64]).first(), reason)
         _record_throttles(counted, username, address)
         return WrongPassword(counted.wait_next)
     return counted, user

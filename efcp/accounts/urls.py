@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from efcp.accounts import factor_views, token_views, views
+from efcp.accounts import external_views, factor_views, token_views, views
 
 app_name = "accounts"
 urlpatterns = [
@@ -10,6 +10,11 @@ urlpatterns = [
     path("sign-out/", views.sign_out, name="sign-out"),
     path("sign-in/second-factor/", factor_views.second_factor, name="second-factor"),
     path("sign-in/passkey/", factor_views.passkey_sign_in, name="passkey-sign-in"),
+    path("sign-in/at/<slug:key>/", external_views.begin, name="oidc-begin"),
+    path("sign-in/at/<slug:key>/callback/", external_views.callback, name="oidc-callback"),
+    path("confirm/at/<slug:key>/", external_views.begin_confirming, name="oidc-confirm"),
+    path("security/link/<slug:key>/", external_views.begin_linking, name="oidc-link"),
+    path("security/accounts/<int:account_id>/unlink/", external_views.unlink, name="unlink"),
     path("confirm/", factor_views.confirm, name="confirm"),
     path("security/", factor_views.security, name="security"),
     path("security/app/", factor_views.add_app, name="add-app"),

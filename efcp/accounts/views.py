@@ -5,6 +5,7 @@ token.
 from dataclasses import asdict
 from typing import cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required, permission_required
 from django.forms import Form
@@ -18,6 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from efcp.accounts import passkeys, preferences, services, signing_in, time_zones
+from efcp.accounts.external import provider_sign_out
 from efcp.accounts.factors import users_with_a_factor
 from efcp.accounts.form_recovery import (
     NOTICE,
@@ -111,6 +113,8 @@ def _sign_in_page(request: HttpRequest, form: SignInForm, target: str) -> HttpRe
     context = {
         "next": target,
         "form_is_kept": form_is_kept(request),
+        "providers": settings.OIDC_PROVIDERS.values(),
+        "local_users": settings.LOCAL_USERS,
         "passkey": passkeys.begin_use(request, None) if passkeys.sign_in_alone(request) else None,
     }
     return form_page(request, "accounts/sign_in.html", form, **context)
@@ -126,8 +130,16 @@ def in_words(seconds: int) -> str:
 @reachable_before_password_change
 def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session; also where it had ended already."""
+    target = provider_sign_out(request)
     signing_in.sign_out(request)
-    return redirect("accounts:sign-in")
+    return leave(request, target) if target else redirect("accounts:sign-in")
+
+
+def leave(request: HttpRequest, target: str) -> HttpResponse:
+    """A page that leads to `target`, which may be elsewhere; for the answer to a form."""
+    response = render(request, "accounts/leave.html", {"target": target})
+    response.headers["Refresh"] = f"0; url={target}"
+    return response
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -32,6 +32,7 @@ fetch(page).then((answer) => answer.text().then((text) => {
 """
 NO_PAGES = {
     "metrics",
+    *(f"accounts:oidc-{name}" for name in ("begin", "callback", "confirm")),
     "preview:bulk-translation-download",
     *(f"{module}:{name}" for module in ("dialplan", "dispatcher") for name in ("export", "batch_of_write")),
 }
