@@ -66,19 +66,19 @@ class OidcServer:
 
     def token(self, fields: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         """The answer of the token endpoint: the code once, for its client and verifier."""
-        asked = self.codes.pop(fields.get("code", ""), None)
+        granted = self.codes.pop(fields.get("code", ""), None)
         expected = base64.b64encode(f"{CLIENT}:{urlencode({'': SECRET})[1:]}".encode()).decode()
         challenge = base64.urlsafe_b64encode(
             hashlib.sha256(fields.get("code_verifier", "").encode()).digest()
         )
-        if asked is None or asked["code_challenge"] != challenge.decode().rstrip("="):
+        if granted is None or granted["code_challenge"] != challenge.decode().rstrip("="):
             return 400, {"error": "invalid_grant"}
-        if authorization != f"Basic {expected}" or asked["redirect_uri"] != fields["redirect_uri"]:
+        if authorization != f"Basic {expected}" or granted["redirect_uri"] != fields["redirect_uri"]:
             return 401, {"error": "invalid_client"}
         now = int(time.time())
         times = {"iat": now, "exp": now + 300, "auth_time": now}
         claims = (
-            {"iss": self.issuer, "aud": CLIENT, "nonce": asked["nonce"]} | times | self.claims | self.lies
+            {"iss": self.issuer, "aud": CLIENT, "nonce": granted["nonce"]} | times | self.claims | self.lies
         )
         key = self.key if self.signing_key is None else self.signing_key
         token = jwt.encode(
