@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "efcp.accounts.session_store.UserMiddleware",
+    *(["efcp.accounts.remote_user.RemoteUserMiddleware"] if CONFIGURATION.sign_in.remote_user else []),
     "efcp.accounts.middleware.EndedSessionMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "efcp.accounts.middleware.PasswordChangeMiddleware",

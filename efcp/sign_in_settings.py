@@ -79,7 +79,7 @@ def sign_in_settings(settings: Settings, trusted: tuple[Network, ...]) -> SignIn
 
 
 def _provider(settings: Settings, key: str) -> OidcProvider:
-    if not _KEY.fullmatch(key):
+    if not _KEY.fullmatch(key) or key == "proxy":
         raise ConfigurationError(f"EFCP_OIDC contains {key!r}; a key has lower-case letters and digits only.")
     prefix = f"EFCP_OIDC_{key.upper()}_"
     client_id = settings.text(f"{prefix}CLIENT_ID")

@@ -15,6 +15,7 @@ from dispatcher import services as destinations
 from dispatcher.routing.rows import DestinationRow
 from efcp.accounts.models import FailedLogins
 from efcp.accounts.roles import Role
+from efcp.audit.models import AuditRecord
 from efcp.audit.services import Actor
 from tests.conftest import ClientAs
 
@@ -131,9 +132,8 @@ def test_no_page_behind_the_sign_in_may_be_stored(administrator: Client) -> None
 @pytest.mark.django_db
 def test_nothing_that_an_anonymous_client_sends_is_stored() -> None:
     chance = random.Random("anonymous")
-    before = {
-        model: model._default_manager.count() for model in apps.get_models() if model is not FailedLogins
-    }
+    limited = (FailedLogins, AuditRecord)
+    before = {model: model._default_manager.count() for model in apps.get_models() if model not in limited}
     client = Client(headers={"Origin": "http://testserver"})
     for name, numbers in ADDRESSES:
         address = reverse(name, args=[1] * numbers)
@@ -141,7 +141,8 @@ def test_nothing_that_an_anonymous_client_sends_is_stored() -> None:
             sent = {field: chance.choice(VALUES) for field in FIELDS}
             getattr(client, method)(address, sent, headers=chance.choice(HEADERS))
         client.cookies.clear()
-    # Wrong tries are limited by their own rows' number (tests/accounts/test_throttle.py).
+    # Wrong tries and their records are limited by their own number (tests/accounts/test_throttle.py).
+    assert set(AuditRecord.objects.values_list("action", flat=True)) <= {"sign in failed"}
     assert {model: model._default_manager.count() for model in before} == before
 
 

@@ -16,14 +16,13 @@ from efcp.accounts.models import User
 from efcp.accounts.oidc import Identity, ProviderError, role_for
 from efcp.accounts.roles import Role
 from efcp.accounts.services import LastAdministratorError, UserGoneError, UserNameTakenError, subject
+from efcp.accounts.sessions import PROXY
 from efcp.audit.services import Actor, record
 from efcp.sign_in_settings import RolesByGroup
 
 LONGEST_NAME = 64
 ID_TOKEN = "oidc"  # noqa: S105 - the name of a session's value
 """In a session that began at a provider: its key and the ID token."""
-PROXY = "proxy"
-"""The provider of accounts that a proxy's header names; no key of a provider, which has no hyphen."""
 
 
 class NotLetInError(Exception):
@@ -84,10 +83,13 @@ def _new_user(provider: str, uid: str, name: str, role: Role, actor: Actor) -> U
             user = services.add_external_user(spelled, role, actor)
             SocialAccount.objects.create(user=user, provider=provider, uid=uid)
     except UserNameTakenError:
-        raise NotLetInError(
-            f"{spelled} is a user here already. Sign in as before, then link it on your security page.",
-            User.objects.filter(username=spelled).first(),
-        ) from None
+        how = (
+            "An administrator has to remove that user first."
+            if provider == PROXY
+            else "Sign in as before, then link the account on your security page."
+        )
+        taken = User.objects.filter(username=spelled).first()
+        raise NotLetInError(f"{spelled} is a user here already. {how}", taken) from None
     except IntegrityError:
         raise NotLetInError("You signed in twice at once. Try again.") from None
     return user

@@ -40,7 +40,7 @@ def reachable_before_second_factor(view: View) -> View:
     return view
 
 
-class _PassingOn:
+class PassingOn:
     """Passes a request on; a subclass does its work in process_view."""
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -51,7 +51,7 @@ class _PassingOn:
         return self.get_response(request)
 
 
-class NoStoreMiddleware(_PassingOn):
+class NoStoreMiddleware(PassingOn):
     """Keeps browsers and proxies from storing a page behind the sign-in: it may show secrets."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -61,7 +61,7 @@ class NoStoreMiddleware(_PassingOn):
         return response
 
 
-class EndedSessionMiddleware(_PassingOn):
+class EndedSessionMiddleware(PassingOn):
     """Redirects anonymous users to the sign-in page, keeping what was typed (efcp/accounts/form_recovery.py).
 
     htmx gets a redirect of the whole page, not the sign-in form as a fragment.
@@ -80,7 +80,7 @@ class EndedSessionMiddleware(_PassingOn):
         )
 
 
-class PasswordChangeMiddleware(_PassingOn):
+class PasswordChangeMiddleware(PassingOn):
     """Lets nothing but the change of the password through while it must be changed; then a second factor."""
 
     def process_view(
@@ -98,7 +98,7 @@ class PasswordChangeMiddleware(_PassingOn):
         return redirect_whole_page(request, reverse("accounts:security"))
 
 
-class SessionAgeMiddleware(_PassingOn):
+class SessionAgeMiddleware(PassingOn):
     """Lets a session live on while its user does something; what a page polls by itself is not that."""
 
     def process_view(
@@ -112,7 +112,7 @@ class SessionAgeMiddleware(_PassingOn):
             renew_session(request.session, time.time())
 
 
-class TimeZoneMiddleware(_PassingOn):
+class TimeZoneMiddleware(PassingOn):
     """Shows and reads all times of a page in the zone of the user's profile; UTC where none is known."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

@@ -76,6 +76,8 @@ RENEWED_AFTER = 600
 SHOWN = 100
 MEANS = "means"
 """In a session: how its user signed in."""
+PROXY = "proxy"
+"""Signed in by a trusted proxy's header; no key of a provider's settings may be so."""
 MUST_ADD_FACTOR = "must_add_factor"
 """In the session of a user whose role needs a second factor that they don't have yet."""
 IDLE_S = "idle_s"

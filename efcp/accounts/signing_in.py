@@ -29,7 +29,7 @@ from efcp.accounts.models import User
 from efcp.accounts.policy import apply_to_session
 from efcp.accounts.services import subject
 from efcp.accounts.session_store import BACKEND
-from efcp.accounts.sessions import is_confirmed, known_browser, note_confirmation, note_session
+from efcp.accounts.sessions import MEANS, PROXY, is_confirmed, known_browser, note_confirmation, note_session
 from efcp.accounts.throttle import (
     ACCOUNT,
     RECORDS_AN_HOUR,
@@ -189,6 +189,8 @@ def recently_confirmed(view: View) -> View:
 
 def confirmation_needed(request: HttpRequest) -> HttpResponse | None:
     """A redirect to the page that asks for the password or a factor again; None where that isn't needed."""
+    if request.session.get(MEANS) == PROXY:
+        return None  # only the proxy could ask
     grace_s = GRACE_S if request.method == "POST" else 0
     if not request.user.is_authenticated or is_confirmed(request.session, time.time(), grace_s):
         return None

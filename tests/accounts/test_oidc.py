@@ -153,9 +153,7 @@ def test_a_provider_that_hangs_is_left_within_the_limit(
     assert try_sign_in("root", PASSWORD, client=client).status_code == 302
 
 
-def test_an_answer_belongs_to_one_browser_and_counts_once(
-    provider: OidcServer, client: Client
-) -> None:
+def test_an_answer_belongs_to_one_browser_and_counts_once(provider: OidcServer, client: Client) -> None:
     back = provider.authorize(client.get(BEGIN).headers["Location"]).partition("testserver")[2]
     other = Client()
     other.get(back)
