@@ -113,7 +113,7 @@ def _arrived(request: HttpRequest, provider: OidcProvider, way: Way, identity: I
         return welcome(request, user, way.target)
     if not request.user.is_authenticated:
         raise NotLetInError("Your session ended meanwhile. Sign in again.")
-    user = cast(User, request.user)
+    user = request.user
     if way.purpose == LINK:
         external.link(user, identity, actor_of(request))
         messages.success(request, f"Your account at {provider.label} is linked.")

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 
 CLIENT = "efcp"
 SECRET = "the client's secret / with signs"
@@ -59,9 +60,7 @@ class OidcServer:
 
     def keys(self) -> dict[str, Any]:
         """The published key."""
-        public = json.loads(
-            jwt.algorithms.ECAlgorithm(jwt.algorithms.hashes.SHA256).to_jwk(self.key.public_key())
-        )
+        public = json.loads(jwt.algorithms.ECAlgorithm(SHA256).to_jwk(self.key.public_key()))
         return {"keys": [public | {"kid": self.key_id, "use": "sig", "alg": "ES256"}]}
 
     def token(self, fields: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
@@ -80,10 +79,10 @@ class OidcServer:
         claims = (
             {"iss": self.issuer, "aud": CLIENT, "nonce": granted["nonce"]} | times | self.claims | self.lies
         )
-        key = self.key if self.signing_key is None else self.signing_key
+        key: Any = self.key if self.signing_key is None else self.signing_key
         token = jwt.encode(
             {name: value for name, value in claims.items() if value is not None},
-            key or None,
+            key,
             algorithm=self.algorithm,
             headers={"kid": self.key_id},
         )

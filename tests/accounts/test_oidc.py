@@ -159,7 +159,7 @@ def test_an_answer_belongs_to_one_browser_and_counts_once(provider: OidcServer, 
     other.get(back)
     assert "not started in this browser" in refusal_of(other)
     forged = Client()
-    forged.cookies = client.cookies.copy()
+    forged.cookies.load(client.cookies.output(header=""))
     forged.get(back.partition("state=")[0] + "state=guessed")
     assert "wrong state" in refusal_of(forged)
     assert client.get(back).headers["Location"] == "/cp/"

@@ -8,7 +8,7 @@ from efcp import configuration
 from efcp.accounts.models import User
 from efcp.accounts.roles import Role
 from efcp.audit.models import AuditRecord
-from efcp.configuration import ConfigurationError
+from efcp.environment import ConfigurationError
 from efcp.sign_in_settings import RemoteUser
 from tests.conftest import MakeUser
 
