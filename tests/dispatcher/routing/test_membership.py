@@ -99,6 +99,8 @@ def test_a_name_is_no_address() -> None:
         ("[!a-c]", "b", False),
         ("[a]", "X", False),
         ("a*c", "abd", False),
+        ("*bc", "ac", False),
+        ("?bc", "ac", False),
         ("a?c", "abd", False),
         ("a\\", "a\\", True),
         (r"\*", "*", True),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatcher.routing.destinations import DestinationState, FlagChange, state_of_word
+from dispatcher.routing.destinations import DestinationState, FlagChange, StateFlag, state_of_word
 from dispatcher.routing.hashing import Request
 from dispatcher.routing.loading import LoadBrokenError
 from dispatcher.routing.memory import FailoverList, ProxyMemory, UnknownDestinationError, UnsavedState
@@ -205,8 +205,9 @@ def test_each_next_hop_comes_with_its_socket_and_an_added_selection_comes_first(
 def test_what_is_saved_of_a_state_leaves_its_other_flags() -> None:
     proxy = memory(*gateways(1))
     proxy.set_state(1, FIRST, DestinationState.INACTIVE)
-    (unsaved,) = proxy.take_unsaved()
-    assert (unsaved.state, state(proxy)) == (DestinationState.INACTIVE, DestinationState.INACTIVE)
+    marks = proxy.sets[1].destinations[0].health.marks
+    assert proxy.take_unsaved() == [UnsavedState(1, FIRST, DestinationState.INACTIVE)]
+    assert proxy.sets[1].destinations[0].health.marks == marks & ~StateFlag.UNSAVED
 
 
 def test_destinations_are_counted_by_state() -> None:

@@ -1,10 +1,12 @@
 """Who is probed, and what an answer means (dispatch.c: ds_check_timer; recorded: probing vectors)."""
 
+from dataclasses import replace
+
 import pytest
 
-from dispatcher.routing.destinations import DestinationState
+from dispatcher.routing.destinations import DestinationState, FlagChange
 from dispatcher.routing.memory import ProxyMemory
-from dispatcher.routing.probing import ProbingSettings
+from dispatcher.routing.probing import Probe, ProbingSettings
 from dispatcher.routing.rows import DestinationRow
 from tests.dispatcher.routing.proxies import environment, memory
 
@@ -83,6 +85,23 @@ def test_408_among_the_chosen_codes_makes_active_and_counts_a_failure_at_once() 
     assert answered(WHILE_PROBING, settings, None) is DestinationState.ACTIVE
 
 
+def test_a_probe_leaves_from_the_destination_s_socket_and_its_failure_is_a_change() -> None:
+    socket = "udp:127.0.0.1:5060"
+    proxy = proxy_with(replace(ALWAYS, socket=socket), ProbingSettings())
+    (probe,) = proxy.due_probes()
+    assert probe == Probe(1, "sip:10.0.0.1", socket, always=True)
+    assert proxy.on_reply(probe, 503) == [
+        FlagChange(
+            1,
+            "sip:10.0.0.1",
+            DestinationState.ACTIVE,
+            DestinationState.PROBING,
+            "inactive",
+            "negative probing reply",
+        )
+    ]
+
+
 def test_a_late_good_answer_makes_active_what_was_set_inactive_meanwhile() -> None:
     proxy = proxy_with(ALWAYS, ProbingSettings())
     (probe,) = proxy.due_probes()
@@ -114,8 +133,9 @@ def test_a_probe_that_cannot_be_sent_counts_as_a_failure_from_3_6_on(
 ) -> None:
     proxy = proxy_with(ALWAYS, ProbingSettings(), version)
     (probe,) = proxy.due_probes()
-    proxy.on_unsent(probe)
+    reasons = [change.reason for change in proxy.on_unsent(probe)]
     assert state(proxy) is after
+    assert reasons == ([] if after is DestinationState.ACTIVE else ["failed to send probe"])
 
 
 def test_a_destination_that_is_not_always_probed_stays_probing_until_a_good_answer() -> None:
