@@ -105,6 +105,7 @@ class Configuration:
     trial: bool
     database: Database
     secret_key: str
+    former_secret_key: str
     host: str
     port: int
     data_dir: Path
@@ -158,6 +159,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         trial=trial,
         database=_database(settings.text("DATABASE_URL", f"sqlite:///{data_dir / 'efcp.sqlite3'}")),
         secret_key=_secret_key(settings, data_dir, trial),
+        former_secret_key=settings.text("EFCP_FORMER_SECRET_KEY", ""),
         host=host,
         port=settings.integer("EFCP_PORT", 8000, 1, MAX_PORT),
         data_dir=data_dir,

@@ -10,6 +10,7 @@ CONFIGURATION = configuration.load()
 LOG_FORMATTERS = {"plain": "efcp.logs.PlainFormatter", "json": "efcp.logs.JsonFormatter"}
 
 SECRET_KEY = CONFIGURATION.secret_key
+SECRET_KEY_FALLBACKS = [CONFIGURATION.former_secret_key] if CONFIGURATION.former_secret_key else []
 DEBUG = False
 ALLOWED_HOSTS = list(CONFIGURATION.allowed_hosts)
 EFCP_TRUSTED_PROXIES = CONFIGURATION.trusted_proxies

@@ -33,7 +33,8 @@ STEP_S = 30
 """Seconds for which a code of an authenticator app is shown."""
 ISSUER = "EFCP"
 
-_PURPOSE = b"efcp: second factors"
+PURPOSE = b"efcp: second factors"
+"""What its secrets are encrypted for (efcp.proxies.mi_password)."""
 
 
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
@@ -41,11 +42,11 @@ class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
 
     def encrypt(self, text: str) -> str:
         """The token to store."""
-        return encrypt(text, _PURPOSE).decode()
+        return encrypt(text, PURPOSE).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """The text of a token; raises UnreadablePasswordError under another secret key."""
-        return decrypt(encrypted_text.encode(), _PURPOSE)
+        return decrypt(encrypted_text.encode(), PURPOSE)
 
     def _get_site_name(self) -> str:
         return ISSUER
