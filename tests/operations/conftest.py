@@ -19,7 +19,7 @@ from tests.proxies.mi_server import listed
 
 URI = "sip:10.0.0.1:5060"
 SOMEBODY = Actor("somebody", "192.0.2.7")
-OUR_THREADS = ("reload", "set-state", "probe")
+OUR_THREADS = ("apply", "reload", "set-state", "probe")
 
 
 @pytest.fixture
