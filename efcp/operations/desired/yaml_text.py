@@ -177,7 +177,11 @@ def scalar(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     text = str(value)
-    return text if _is_safe_plain(text) else f'"{"".join(map(_escaped, text))}"'
+    if _is_safe_plain(text):
+        return text
+    if text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return f'"{"".join(map(_escaped, text))}"'
 
 
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./@+:;=,-() ")
