@@ -82,9 +82,9 @@ def _plan_rows(
 
 def _plain_row(section: TableSection, number: int, values: Mapping[str, Any]) -> Any:
     """A desired row for matching: blank texts and masked secrets alike."""
-    defaults = {each.name: default_of(each) for each in section.columns}
     columns = {
-        each.name: each.to_store((defaults | values)[each.name], each.empty) for each in section.columns
+        each.name: each.to_store(values.get(each.name, default_of(each)), each.empty)
+        for each in section.columns
     }
     return section.table.row(**columns, **{section.table.key: number})
 

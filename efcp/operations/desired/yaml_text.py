@@ -13,7 +13,7 @@ import yaml
 MOST_CHARACTERS = 4_000_000
 DEEPEST = 8
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_RESOLVER = yaml.resolver.Resolver()
+_RESOLVER: Any = yaml.resolver.Resolver()
 _TEXT = "tag:yaml.org,2002:str"
 
 
@@ -77,6 +77,10 @@ def read(text: str) -> YamlNode:
     return tree.root
 
 
+def _line_of(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
 class _Tree:
     """Builds the nodes from a parser's events."""
 
@@ -87,7 +91,7 @@ class _Tree:
 
     def take(self, event: yaml.Event) -> None:
         """Take the next event. Raises YamlError."""
-        line = event.start_mark.line + 1
+        line = _line_of(event)
         match event:
             case yaml.AliasEvent():
                 raise YamlError(line, "an alias. Write the values out.")

@@ -103,10 +103,10 @@ def fill(chance: random.Random, *, odd: bool = True) -> None:
         ProxyFactory.create(name=f"edge-{number}", mi_url=f"http://127.0.0.1:{chance.randrange(80, 90)}/mi")
         for number in range(chance.randrange(3))
     ]
-    row = Destination.objects.first()
-    if row is not None and proxies:
+    first = Destination.objects.first()
+    if first is not None and proxies:
         begins_at = timezone.now() + timedelta(hours=1)
-        maintenance.plan(row, proxies, begins_at, begins_at + timedelta(hours=1), SOMEBODY, "Firmware")
+        maintenance.plan(first, proxies, begins_at, begins_at + timedelta(hours=1), SOMEBODY, "Firmware")
 
 
 def stored() -> list[Any]:
