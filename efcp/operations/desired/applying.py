@@ -50,7 +50,7 @@ class ApplyRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class _Written:
+class WrittenPlan:
     """What was written, for the undo."""
 
     tables: list[tuple[TablePlan, list[Any]]]
@@ -92,7 +92,7 @@ def _write(
     actor: Actor,
     reloads_follow: bool,
     store: Callable[[AppliedPlan], None],
-) -> tuple[AppliedPlan, _Written]:
+) -> tuple[AppliedPlan, WrittenPlan]:
     lines, now = plan.lines, timezone.now()
     try:
         with transaction.atomic():
@@ -125,7 +125,7 @@ def _write(
         ) from error
     except (NameTakenError, ProxyGoneError, TooManyCasesError) as error:
         raise PlanOutdatedError(str(error) or "Somebody changed the proxies.") from error
-    return applied, _Written(tables, plan)
+    return applied, WrittenPlan(tables, plan)
 
 
 def line_as_json(line: PlanLine) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def line_as_json(line: PlanLine) -> dict[str, Any]:
 
 
 def _reload_all(
-    applied: AppliedPlan, written: _Written, modules: Sequence[str], proxies: Sequence[Proxy], actor: Actor
+    applied: AppliedPlan, written: WrittenPlan, modules: Sequence[str], proxies: Sequence[Proxy], actor: Actor
 ) -> None:
     """Reload module by module; the first proxy's outcome decides whether the plan stays."""
     state, message = ApplyState.DONE, ""
@@ -190,7 +190,7 @@ def _end(applied: AppliedPlan, state: ApplyState, message: str) -> None:
 
 
 def _roll_back(
-    applied: AppliedPlan, written: _Written, modules: Sequence[str], first: Proxy, actor: Actor
+    applied: AppliedPlan, written: WrittenPlan, modules: Sequence[str], first: Proxy, actor: Actor
 ) -> tuple[ApplyState, str]:
     """Put the tables back as they were, and have the first proxy load them; the state then, and why."""
     try:
@@ -204,7 +204,7 @@ def _roll_back(
 
 
 @retried_on_lock
-def undo(written: _Written, actor: Actor, reason: str) -> None:
+def undo(written: WrittenPlan, actor: Actor, reason: str) -> None:
     """Put back rows, names and test cases, all of them or none. Raises PlanOutdatedError."""
     try:
         with transaction.atomic():

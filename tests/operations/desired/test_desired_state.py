@@ -269,7 +269,7 @@ def test_maintenance_is_planned_moved_and_ended(db: None) -> None:
     assert planned("version: 1\nmaintenance: []\n").lines == []
 
 
-class TestReload:
+class TestApplyWithReload:
     def test_all_proxies_are_reloaded_the_first_one_alone(self, play: Play, add_row: AddRow) -> None:
         first, second = play(table={1: [URI]}), play(table={1: [URI]})
         first.row("a"), second.row("b")
