@@ -95,6 +95,16 @@ class MailServer:
 
 
 @dataclass(frozen=True, slots=True)
+class SyslogReceiver:
+    """Where audit records go: over TLS, verified by the PEM certificates in `authority` or the system's."""
+
+    host: str
+    port: int
+    tls: bool
+    authority: str
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """The settings of one installation.
 
@@ -122,6 +132,8 @@ class Configuration:
     mail_server: MailServer | None
     upload_max: int
     sign_in: SignIn
+    syslog: SyslogReceiver | None
+    audit_days: int
     watching: Watching
     sandbox: Sandbox
 
@@ -176,6 +188,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         mail_server=_mail_server(settings),
         upload_max=settings.size("EFCP_UPLOAD_MAX", "2G"),
         sign_in=sign_in_settings(settings, trusted),
+        syslog=_syslog(settings),
+        audit_days=settings.integer("EFCP_AUDIT_DAYS", 0, 0, 36_500),
         watching=_watching(settings),
         sandbox=_sandbox(settings, trial),
     )
@@ -355,6 +369,21 @@ def _mail_server(settings: Settings) -> MailServer | None:
         tls=tls,
         sender=_sender(settings.text("EFCP_MAIL_FROM", f"efcp@{host}")),
     )
+
+
+def _syslog(settings: Settings) -> SyslogReceiver | None:
+    url = settings.text("EFCP_SYSLOG_URL")
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+        parts = urlsplit("")
+    if parts.scheme not in {"tcp", "tls"} or not host or not port or parts.path.strip("/") or parts.query:
+        raise ConfigurationError("EFCP_SYSLOG_URL must look like tcp://host:601 or tls://host:6514.")
+    return SyslogReceiver(host, port, parts.scheme == "tls", settings.text("EFCP_SYSLOG_CA"))
 
 
 def _sender(text: str) -> str:

@@ -243,6 +243,10 @@ UPLOAD_MAX = CONFIGURATION.upload_max
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 FILE_UPLOAD_HANDLERS: list[str] = []
 
+# Where audit records are sent to, and for how many days they are kept; 0 is forever.
+SYSLOG = CONFIGURATION.syslog
+AUDIT_DAYS = CONFIGURATION.audit_days
+
 # What Prometheus has to send; empty turns the metrics off.
 METRICS_TOKEN = CONFIGURATION.metrics_token
 

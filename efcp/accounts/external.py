@@ -10,8 +10,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 
-from efcp.accounts import oidc, services
+from efcp.accounts import oidc, services, tokens
 from efcp.accounts.models import User
 from efcp.accounts.oidc import Identity, ProviderError, role_for
 from efcp.accounts.roles import Role
@@ -56,13 +57,20 @@ def let_in(
     role = role_for(roles, groups)
     if role is None:
         if user is not None:
-            User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
+            _end_all(user, actor)
         raise NotLetInError("None of your groups has a role in this panel.", user)
     if user is None:
         return _new_user(provider, uid, name, role, actor)
     if not user.is_active:
         raise NotLetInError("Your account in this panel is turned off.", user)
     return user if user.role == role else _with_role(user, role, actor)
+
+
+def _end_all(user: User, actor: Actor) -> None:
+    """End what a user without a role still has open: sessions and API tokens."""
+    User.objects.filter(pk=user.pk).update(session_epoch=F("session_epoch") + 1)
+    for token in tokens.tokens_of(user):
+        tokens.revoke_token(token, timezone.now(), actor)
 
 
 def _with_role(user: User, role: Role, actor: Actor) -> User:

@@ -38,3 +38,22 @@ class AuditRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject_kind} {self.subject_label}"
+
+
+class AuditForwarding(models.Model):
+    """How far audit records were sent to the syslog receiver; one row.
+
+    `missing` are ids below `sent_id` that may still be committed, each with the Unix time at which it was
+    passed over.
+    """
+
+    sent_id = models.BigIntegerField()
+    missing = models.JSONField(default=list)
+    failing_since = models.DateTimeField(null=True)
+    error = models.CharField(max_length=255, blank=True, default="")
+
+    class Meta:
+        db_table = "efcp_audit_forwarding"
+
+    def __str__(self) -> str:
+        return f"sent up to {self.sent_id}"

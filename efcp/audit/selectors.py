@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import CharField, Max, Min, QuerySet, Value
+from django.db.models import CharField, Max, Min, Q, QuerySet, Value
 from django.db.models.functions import Concat, Lower
 
 from efcp.audit.models import AuditRecord
@@ -33,11 +33,18 @@ class AuditFilter:
     actor: str = ""
     text: str = ""
     before: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """Exclusive."""
+    set_number: int | None = None
+    """A set or dialplan that the columns before or after name."""
 
     @property
     def is_found_by_index(self) -> bool:
         """Whether one of the table's indexes leads to the requested records, newest first."""
-        if self.text or (self.subject_id and not self.kind):
+        if self.text or self.set_number is not None or (self.subject_id and not self.kind):
+            return False
+        if self.since or self.until:
             return False
         return not (self.actor and self.kind)
 
@@ -57,7 +64,7 @@ def audit_page(criteria: AuditFilter, most: int = RECORDS_PER_PAGE) -> AuditPage
     records = _filtered(criteria)
     floor = None
     if not criteria.is_found_by_index:
-        newest = criteria.before or (AuditRecord.objects.aggregate(newest=Max("id"))["newest"] or 0) + 1
+        newest = criteria.before or _newest_before(criteria.until) + 1
         floor = newest - SEARCHED_AT_ONCE
         records = records.filter(id__gte=floor)
     found = list(records.order_by("-id")[: most + 1])
@@ -67,6 +74,12 @@ def audit_page(criteria: AuditFilter, most: int = RECORDS_PER_PAGE) -> AuditPage
     if floor is not None and floor > 1:
         return AuditPage(found, floor, floor)
     return AuditPage(found, None, None)
+
+
+def _newest_before(moment: datetime | None) -> int:
+    """The id of the newest record, or of the newest before `moment`."""
+    records = AuditRecord.objects.filter(at__lt=moment) if moment else AuditRecord.objects
+    return records.aggregate(newest=Max("id"))["newest"] or 0
 
 
 def recent_writes(limit: int, without: Collection[str] = ()) -> list[AuditRecord]:
@@ -116,7 +129,21 @@ def _filtered(criteria: AuditFilter) -> QuerySet[AuditRecord]:
         records = records.filter(actor=criteria.actor)
     if criteria.before is not None:
         records = records.filter(id__lt=criteria.before)
+    if criteria.since:
+        records = records.filter(at__gte=criteria.since)
+    if criteria.until:
+        records = records.filter(at__lt=criteria.until)
+    if criteria.set_number is not None:
+        records = records.filter(_names_set(criteria.set_number))
     return _containing(records, criteria.text) if criteria.text else records
+
+
+def _names_set(number: int) -> Q:
+    """Whose columns name the set or dialplan, before or after."""
+    named = Q()
+    for column in ("setid", "dpid"):
+        named |= Q(**{f"before__{column}": number}) | Q(**{f"after__{column}": number})
+    return named
 
 
 def _containing(records: QuerySet[AuditRecord], text: str) -> QuerySet[AuditRecord]:

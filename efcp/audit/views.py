@@ -1,12 +1,14 @@
 """The pages that show who changed what."""
 
 from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from efcp.audit.models import AuditRecord
@@ -20,6 +22,7 @@ from efcp.audit.selectors import (
     has_siblings,
     known_kinds,
 )
+from efcp.audit.syslog import failing_forwarding
 from efcp.modules.registry import find_module
 
 LONGEST_FILTER = 255
@@ -28,14 +31,17 @@ LONGEST_FILTER = 255
 @require_safe
 @permission_required("efcp.view", raise_exception=True)
 def record_list(request: HttpRequest) -> HttpResponse:
-    """Records, newest first; filtered by `kind`, `id`, `actor`, `q`, from the id `before` on."""
+    """Records, newest first; filtered by `kind`, `id`, `actor`, `q`, `set`, days `since` to `until`."""
     criteria = _criteria(request.GET)
     page = audit_page(criteria)
     context = {
         "criteria": criteria,
+        "since": _day_text(criteria.since),
+        "until": _day_text(criteria.until, end=True),
         "page": page,
         "lines": [(each, changed_columns(each)) for each in page.records],
         "kinds": known_kinds(),
+        "forwarding": failing_forwarding(),
         "newest_url": _query(replace(criteria, before=None)),
         "older_url": _query(replace(criteria, before=page.older)) if page.older else "",
     }
@@ -84,8 +90,32 @@ def _criteria(parameters: QueryDict) -> AuditFilter:
         subject_id=parameters.get("id", "")[:LONGEST_FILTER],
         actor=parameters.get("actor", "")[:LONGEST_FILTER],
         text=parameters.get("q", "").strip()[:LONGEST_FILTER],
+        since=_day(parameters.get("since", "")),
+        until=_day(parameters.get("until", ""), end=True),
+        set_number=_number(parameters.get("set", "")),
         before=min(int(before), LARGEST_ID) if before.isascii() and before.isdigit() else None,
     )
+
+
+def _day(text: str, *, end: bool = False) -> datetime | None:
+    """The begin of a day in the user's zone, or its end; None for what is no day."""
+    try:
+        day = date.fromisoformat(text)
+        begin = datetime.combine(day, time.min, timezone.get_current_timezone())
+        return begin + timedelta(days=1) if end else begin
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
+
+
+def _day_text(moment: datetime | None, *, end: bool = False) -> str:
+    """The day of a filter, as the address has it."""
+    if moment is None:
+        return ""
+    return f"{(moment - timedelta(days=1) if end else moment).date():%Y-%m-%d}"
 
 
 def _query(criteria: AuditFilter) -> str:
@@ -95,6 +125,9 @@ def _query(criteria: AuditFilter) -> str:
         "id": criteria.subject_id,
         "actor": criteria.actor,
         "q": criteria.text,
+        "since": _day_text(criteria.since),
+        "until": _day_text(criteria.until, end=True),
+        "set": "" if criteria.set_number is None else str(criteria.set_number),
         "before": criteria.before,
     }
     return "?" + urlencode({name: value for name, value in named.items() if value})

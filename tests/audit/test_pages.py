@@ -1,11 +1,12 @@
 """The pages that tell who changed what."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from efcp.accounts.roles import Role
@@ -255,3 +256,27 @@ class TestRestore:
         page = client.get(f"{LIST}{store(**values).pk}/").content.decode()
 
         assert "Restore" not in page
+
+
+def test_records_are_filtered_by_day_and_by_set(client_as: ClientAs) -> None:
+    now = timezone.now()
+    for label, days, columns in (
+        ("of set 3", 0, {"setid": 3}),
+        ("of set 30", 0, {"setid": 30}),
+        ("of dialplan 3", 2, {"dpid": 3}),
+        ("of a user", 2, {"role": "viewer"}),
+    ):
+        each = record(Actor("ada"), "edit", Subject("x", "1", label), after=columns)
+        AuditRecord.objects.filter(pk=each.pk).update(at=now - timedelta(days=days))
+    client = client_as(Role.VIEWER)
+
+    def found(query: str) -> set[str]:
+        page = client.get(f"/cp/audit/?{query}").content.decode()
+        return set(re.findall(r">(of [a-z0-9 ]+)</a>", page))
+
+    day = f"{now - timedelta(days=1):%Y-%m-%d}"
+    assert found("set=3") == {"of set 3", "of dialplan 3"}
+    assert found(f"since={day}") == {"of set 3", "of set 30"}
+    assert found(f"until={day}") == {"of dialplan 3", "of a user"}
+    assert found(f"set=3&until={day}") == {"of dialplan 3"}
+    assert found("since=never&set=x") == {"of set 3", "of set 30", "of dialplan 3", "of a user"}
