@@ -100,6 +100,8 @@ def test_every_setting_that_a_document_names_is_read() -> None:
         for document in DOCUMENTS
         for setting in re.findall(r"\bEFCP_[A-Z_]+[A-Z]", document.read_text(encoding="utf-8"))
     }
+    # Those of one provider are named by its key.
+    named = {setting.replace("EFCP_OIDC_COMPANY_", "{prefix}") for setting in named}
     assert named
     assert {setting.removesuffix("_FILE") for setting in named if setting not in source} <= {
         setting for setting in named if setting in source

@@ -2,16 +2,18 @@
 
 The audit table itself is the queue: a row says up to which record all were sent, so that nothing is lost
 while the receiver, or the panel, is away. A transaction may commit after one with a higher id, so ids that
-were missing are looked for again. A batch counts as sent once the receiver's system has acknowledged every
-byte; if the connection breaks before, all of it is sent again, and `id` shows which were sent twice.
+were missing are looked for again. A batch counts as sent once the receiver has acknowledged every byte and
+closed at our end of it; if the connection breaks before, all of it is sent again, and `id` shows that.
 
 logging.handlers.SysLogHandler speaks RFC 3164 and drops what it can't send.
 """
 
+import contextlib
 import fcntl
 import json
 import logging
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Iterable
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 EVERY_S = 2.0
 LIMIT_S = 10.0
 """On the whole time of one batch."""
+CLOSES_WITHIN_S = 2.0
 AT_ONCE = 500
 MISSING_AT_MOST = 1_000
 MISSING_FOR = timedelta(minutes=10)
@@ -89,7 +92,7 @@ def _note_failure(state: AuditForwarding, now: datetime, error: Exception) -> No
     if state.failing_since is None:
         log.warning("The syslog receiver does not take audit records: %s", error)
         state.failing_since = now
-    state.error = str(error)[:255]
+    state.error = (getattr(error, "strerror", None) or str(error))[:255]
     state.save()
 
 
@@ -119,6 +122,24 @@ def send(messages: Iterable[str], receiver: SyslogReceiver) -> None:
         while _unacknowledged(connection):
             deadline.remaining(Stage.BODY)
             time.sleep(0.01)
+        _wait_for_the_end(connection)
+
+
+def _wait_for_the_end(connection: socket.socket) -> None:
+    """Wait until the receiver has read everything and closes; one that doesn't close has acknowledged it.
+
+    Raises OSError where it broke off instead.
+    """
+    connection.settimeout(CLOSES_WITHIN_S)
+    try:
+        if isinstance(connection, ssl.SSLSocket):
+            with contextlib.suppress(ssl.SSLError):
+                connection.unwrap().recv(1)
+        else:
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1)
+    except TimeoutError:
+        return
 
 
 def _connected(receiver: SyslogReceiver, deadline: Deadline) -> socket.socket:

@@ -35,10 +35,12 @@ class Receiver:
 
         def serve() -> None:
             with server:
-                while not self._ended.is_set():
+                while True:
                     try:
                         connection, _peer = server.accept()
                     except TimeoutError:
+                        if self._ended.is_set():
+                            return
                         continue
                     with connection:
                         while chunk := connection.recv(65_536):
