@@ -12,7 +12,7 @@ import json
 import secrets
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
@@ -32,7 +32,7 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 MOST_BYTES = 1_000_000
 MOST_GROUPS = 10_000
 KEPT_FOR_S = 3600
-"""For which a provider's discovery document is used again."""
+"""For which a provider's discovery document and keys are used again."""
 
 
 SIGN_IN, LINK, CONFIRM = "sign in", "link", "confirm"
@@ -163,21 +163,7 @@ def verified_claims(
     provider: OidcProvider, document: Mapping[str, Any], token: str, nonce: str, deadline: Deadline
 ) -> dict[str, Any]:
     """The claims of an ID token, verified. Raises ProviderError, which says what is wrong with it."""
-    import jwt
-
-    key, algorithm = _key_for(provider, document, token, deadline)
-    try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key,
-            algorithms=[algorithm],
-            audience=provider.client_id,
-            issuer=provider.issuer,
-            leeway=LEEWAY_S,
-            options={"require": ["iss", "sub", "aud", "exp", "iat"]},
-        )
-    except jwt.PyJWTError as error:
-        raise ProviderError(_WHY.get(type(error).__name__, "The ID token is invalid.")) from error
+    claims = _decoded(provider, document, token, deadline)
     if not isinstance(claims["sub"], str) or not 0 < len(claims["sub"]) <= 255:
         raise ProviderError("The ID token has no subject.")
     if not secrets.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
@@ -200,13 +186,13 @@ _WHY = {
     "MissingRequiredClaimError": "The ID token lacks a required claim.",
 }
 _documents: dict[str, tuple[float, dict[str, Any]]] = {}
-_keys: dict[str, dict[str, Any]] = {}
+_keys: dict[str, tuple[float, dict[str, Any]]] = {}
 
 
-def _key_for(
+def _decoded(
     provider: OidcProvider, document: Mapping[str, Any], token: str, deadline: Deadline
-) -> tuple[Any, str]:
-    """The provider's key for a token, and the algorithm; new keys are fetched where none known fits."""
+) -> dict[str, Any]:
+    """The claims of a token that one of the provider's keys signed. Raises ProviderError."""
     import jwt
 
     try:
@@ -215,15 +201,39 @@ def _key_for(
         raise ProviderError("The ID token is invalid.") from error
     algorithm = header.get("alg")
     if algorithm not in ALGORITHMS:
-        raise ProviderError("The ID token's signature is of a kind that is not accepted.")
-    address = str(document["jwks_uri"])
-    for fetched in (False, True):
-        if fetched or address not in _keys:
-            _keys[address] = _request(address, deadline)
-        found = _matching_key(_keys[address], header.get("kid"), str(algorithm))
-        if found is not None:
-            return found, str(algorithm)
-    raise ProviderError("The ID token is signed by a key that the provider doesn't publish.")
+        raise ProviderError(_WHY["InvalidAlgorithmError"])
+    failure = "The ID token is signed by a key that the provider doesn't publish."
+    for published in _published(str(document["jwks_uri"]), deadline):
+        key = _matching_key(published, header.get("kid"), algorithm)
+        if key is None:
+            continue
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                audience=provider.client_id,
+                issuer=provider.issuer,
+                leeway=LEEWAY_S,
+                options={"require": ["iss", "sub", "aud", "exp", "iat"]},
+            )
+        except jwt.InvalidSignatureError:
+            failure = _WHY["InvalidSignatureError"]
+        except jwt.PyJWTError as error:
+            raise ProviderError(_WHY.get(type(error).__name__, "The ID token is invalid.")) from error
+        else:
+            return claims
+    raise ProviderError(failure)
+
+
+def _published(address: str, deadline: Deadline) -> Iterator[dict[str, Any]]:
+    """The provider's keys as they are known, if they are young enough, then as they are by now."""
+    fetched_at, known = _keys.get(address, (0.0, {}))
+    if known and time.monotonic() - fetched_at < KEPT_FOR_S:
+        yield known
+    keys = _request(address, deadline)
+    _keys[address] = (time.monotonic(), keys)
+    yield keys
 
 
 def _matching_key(published: Mapping[str, Any], kid: object, algorithm: str) -> Any:

@@ -81,6 +81,7 @@ def sign_in(
     if has_second_factor(user):
         uncount_attempt(counted)
         pending = {"user": user.pk, "hash": user.get_session_auth_hash(), "at": int(time.time())}
+        request.session.cycle_key()
         request.session[_PENDING] = pending
         request.session.set_expiry(FACTOR_WAITS_S)
         return FactorNeeded()

@@ -82,7 +82,8 @@ def _note_sent(state: AuditForwarding, batch: list[AuditRecord], now: datetime) 
     oldest = (now - MISSING_FOR).timestamp()
     kept = [[pk, since] for pk, since in state.missing if pk not in sent and since > oldest]
     newest = max(state.sent_id, *sent)
-    passed = [pk for pk in range(max(state.sent_id + 1, newest - MISSING_AT_MOST), newest) if pk not in sent]
+    first = max(state.sent_id + 1, newest - MISSING_AT_MOST) if state.sent_id else newest
+    passed = [pk for pk in range(first, newest) if pk not in sent]
     state.missing = [*kept, *([pk, now.timestamp()] for pk in passed)][-MISSING_AT_MOST:]
     state.sent_id, state.failing_since, state.error = newest, None, ""
     state.save()

@@ -132,6 +132,9 @@ def test_new_keys_of_the_provider_are_fetched(provider: OidcServer, client: Clie
     arrive(client, provider)
     provider.new_key()
     assert arrive(Client(), provider) == "/cp/"
+    provider.new_key()
+    provider.key_id = "2"  # another key under the former id
+    assert arrive(Client(), provider) == "/cp/"
 
 
 @pytest.mark.parametrize("stage", [".well-known/openid-configuration", "token", "keys"])

@@ -102,6 +102,8 @@ def test_nothing_is_lost_while_the_receiver_is_away(receiver: Receiver) -> None:
 
 def test_a_record_that_is_committed_late_is_sent_too(receiver: Receiver) -> None:
     receiver.start()
+    write("first")
+    syslog.forward(timezone.now())
     late = write("late")
     write("early")
     AuditRecord.objects.filter(pk=late.pk).delete()  # not committed yet
