@@ -222,12 +222,12 @@ def _reload(request: HttpRequest, body: ReloadBody, how: RunQuery, module: str) 
         raise _invalid(form)
     if how.dry_run:
         chosen = {proxy.pk for proxy in form.proxies()}
-        return _dry(_reload_effect(module, [each for each in watched if each.proxy.pk in chosen]))
+        return dry_answer(_reload_effect(module, [each for each in watched if each.proxy.pk in chosen]))
 
     def begin(store: Callable[[ReloadRun], None]) -> RunHandle[ReloadRun]:
         return reloads.start(form.proxies(), form.request(), caller_of(request).actor, store)
 
-    return _started(request, how, begin, partial(_find_reload, module), reload_as_json, f"{module}-reload")
+    return started_run(request, how, begin, partial(_find_reload, module), reload_as_json, f"{module}-reload")
 
 
 def _find_reload(module: str, run_id: int) -> ReloadRun:
@@ -358,12 +358,12 @@ def set_states(request: HttpRequest, body: StateBody, how: Query[RunQuery]) -> H
     for row in rows:
         caller.require_set(row.setid)
     if how.dry_run:
-        return _dry(_states_effect(rows, form, watched))
+        return dry_answer(_states_effect(rows, form, watched))
 
     def begin(store: Callable[[StateRun], None]) -> RunHandle[StateRun]:
         return states.begin(rows, form.chosen_state(), form.proxies(), caller.actor, body.reason, store=store)
 
-    return _started(request, how, begin, _find_states, state_run_as_json, "state-run")
+    return started_run(request, how, begin, _find_states, state_run_as_json, "state-run")
 
 
 def _rows(body: StateBody) -> list[Destination]:
@@ -437,7 +437,7 @@ def list_state_runs(request: HttpRequest, query: Query[PageQuery]) -> HttpRespon
 )
 def get_state_run(request: HttpRequest, run_id: int, query: Query[WaitQuery]) -> HttpResponse:
     """One state run."""
-    return answered(_awaited(partial(_find_states, run_id), state_run_as_json, query.wait))
+    return answered(awaited(partial(_find_states, run_id), state_run_as_json, query.wait))
 
 
 class UndoBody(StrictBody):
@@ -465,12 +465,14 @@ def undo_state_run(request: HttpRequest, run_id: int, body: UndoBody, how: Query
         raise ProblemError(409, "nothing_to_undo", "Nothing can be put back: see the run.")
     if how.dry_run:
         plan = page.undo
-        return _dry({"back": dict(plan.back), "left": dict(plan.left)} if plan else {"back": {}, "left": {}})
+        return dry_answer(
+            {"back": dict(plan.back), "left": dict(plan.left)} if plan else {"back": {}, "left": {}}
+        )
 
     def begin(store: Callable[[StateRun], None]) -> RunHandle[StateRun]:
         return states.undo(run, caller_of(request).actor, body.reason or "Undo", store=store)
 
-    return _started(request, how, begin, _find_states, state_run_as_json, "state-run")
+    return started_run(request, how, begin, _find_states, state_run_as_json, "state-run")
 
 
 # What both have in common.
@@ -488,11 +490,11 @@ def _invalid(form: Any) -> ProblemError:
     return invalid(found, "Nothing was sent.")
 
 
-def _dry(effect: Mapping[str, Any]) -> HttpResponse:
+def dry_answer(effect: Mapping[str, Any]) -> HttpResponse:
     return answered({"data": None, "effect": effect, "dry_run": True})
 
 
-def _started(
+def started_run(
     request: HttpRequest,
     how: RunQuery,
     begin: Callable[[Callable[[Any], None]], RunHandle[Any]],
@@ -514,7 +516,7 @@ def _started(
     if handle is not None:
         run_id = handle.run.pk
         handle.ended.wait(how.wait if handle.is_new else 0)
-    found = _awaited(partial(find, run_id or 0), as_json, 0 if handle and handle.is_new else how.wait)
+    found = awaited(partial(find, run_id or 0), as_json, 0 if handle and handle.is_new else how.wait)
     response = _answer(found, url_name)
     if handle is None:
         response.headers["Idempotency-Replayed"] = "true"
@@ -532,9 +534,7 @@ def _answer(run: dict[str, Any], url_name: str) -> HttpResponse:
     return answered(body, 202, headers={"Location": location})
 
 
-def _awaited(
-    find: Callable[[], Any], as_json: Callable[[Any], dict[str, Any]], wait: float
-) -> dict[str, Any]:
+def awaited(find: Callable[[], Any], as_json: Callable[[Any], dict[str, Any]], wait: float) -> dict[str, Any]:
     """The run once it is over, or as it is after so many seconds."""
     until = time.monotonic() + wait
     while True:
@@ -553,7 +553,7 @@ def _add_reloads(module: str, label: str) -> None:
         return answered_page(runs, query, partial(reload_as_json, whole=False), newest_first=True)
 
     def get_reload(request: HttpRequest, run_id: int, query: Query[WaitQuery]) -> HttpResponse:
-        return answered(_awaited(partial(_find_reload, module, run_id), reload_as_json, query.wait))
+        return answered(awaited(partial(_find_reload, module, run_id), reload_as_json, query.wait))
 
     reload.__annotations__["body"] = _FORMS[module][0]
     path, tags = f"/{module}/reloads", [f"{module} reloads"]

@@ -12,12 +12,14 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from efcp.api import groups, people, previews, proxies, records, runs, tables
-from efcp.api.exchange import BoundedParser, answered, guarded
+from efcp.api import desired, groups, people, previews, proxies, records, runs, tables
+from efcp.api.exchange import LARGEST_BODY, BoundedParser, answered, guarded
 from efcp.api.problems import CONTENT_TYPE, not_found, problem_of
 from efcp.api.reference import reference_page
 
 BASE = "/cp/api/v1"
+LARGER_BODIES = dict.fromkeys(("plan", "apply"), desired.LARGEST_BODY)
+"""Bytes of a body by the name of an address."""
 PATH_PARAMETERS = {"row_id": "Its id.", "run_id": "The run's id.", "number": "The set or the dialplan."}
 DESCRIPTION = """What the panel's pages do, for programs: by the same code and with the same checks.
 
@@ -44,7 +46,7 @@ def _assembled() -> NinjaAPI:
     # django-ninja answers these itself, in a form of its own, unless each is named.
     for kind in (Exception, Http404, HttpError, ValidationError):
         found.add_exception_handler(kind, _answer_error)
-    for part in (tables, groups, proxies, runs, people, records, previews):
+    for part in (tables, groups, proxies, runs, people, records, previews, desired):
         found.add_router("", part.router)
     return found
 
@@ -84,7 +86,8 @@ def _guarded_patterns() -> Iterator[URLPattern]:
     for bound in api._get_bound_routers():
         for address, path_view in bound.path_operations.items():
             route = address.replace("{", "<").replace("}", ">").lstrip("/")
-            yield path(route, guarded(path_view, path_view.get_view()), name=path_view.url_name)
+            largest = LARGER_BODIES.get(path_view.url_name or "", LARGEST_BODY)
+            yield path(route, guarded(path_view, path_view.get_view(), largest), name=path_view.url_name)
 
 
 app_name = "api"

@@ -9,19 +9,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 from click.shell_completion import get_completion_class
 
 from efcp import __version__
-from efcp.client.output import COLUMNS, harmless, print_json, print_table
+from efcp.client.output import COLUMNS, applied_lines, harmless, plan_lines, print_json, print_table
 from efcp.client.panel import AddressError, PanelApi, PanelError, ProblemAnswerError
 
 DONE, REFUSED, CHANGES, NOT_CLEAN, NO_ANSWER, USAGE = 0, 1, 2, 3, 4, 64
 DEFAULT_URL = "http://127.0.0.1:8000"
 STATES = ("active", "inactive", "probing")
 WATCH_S = 25
+LARGEST_DOCUMENT = 10_000_000
 
 
 @dataclass(slots=True)
@@ -217,6 +218,78 @@ def preview_number(session: Session, dpid: int, text: str) -> None:
     """Show what dialplan DPID makes of TEXT."""
     found = session.panel().call("POST", "/previews/translation", body={"dpid": dpid, "input": text})
     print_json(found) if session.as_json else _print_lines([found["words"]])
+
+
+@cli.command()
+@click.argument("sections", nargs=-1, type=click.Choice(["sets", "dialplans", "maintenance", "proxies"]))
+@click.pass_obj
+def export(session: Session, sections: Sequence[str]) -> None:
+    """Print the desired state as YAML: all of it, or some SECTIONS."""
+    found = session.panel().get("/desired-state", sections=",".join(sections) or None)
+    print_json(found) if session.as_json else click.echo(found["document"], nl=False)
+
+
+_FILE = click.argument("file", type=click.File("r", encoding="utf-8"))
+_ONLY = click.option("--only", multiple=True, metavar="SECTION[=1,2]", help="Such as sets=1,2; repeat it.")
+
+
+@cli.command()
+@_FILE
+@_ONLY
+@click.pass_obj
+def plan(session: Session, file: IO[str], only: Sequence[str]) -> None:
+    """Show what differs between FILE and the panel; nothing is written. Exits with 2 where something does."""
+    body = {"document": _document(file), "only": list(only)}
+    found = session.panel().call("POST", "/plan", body=body)
+    print_json(found) if session.as_json else _print_lines(plan_lines(found))
+    if found["change_count"]:
+        sys.exit(CHANGES)
+
+
+@cli.command()
+@_FILE
+@_ONLY
+@click.option(
+    "--reload", "reloads", is_flag=True, help="Reload the proxies, one first; roll back unless clean."
+)
+@click.option("--first", help="The proxy to reload first (default: by name).")
+@click.option("--plan-id", default="", help="Only if the plan still is the one of this id.")
+@click.option("--reason", default="Desired state", show_default=True, help="Stored in the change log.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; write nothing.")
+@click.pass_obj
+def apply(
+    session: Session,
+    file: IO[str],
+    only: Sequence[str],
+    reloads: bool,
+    first: str | None,
+    plan_id: str,
+    reason: str,
+    dry_run: bool,
+) -> None:
+    """Make the panel's tables as FILE has them, in one transaction."""
+    panel = session.panel()
+    body: dict[str, Any] = {"document": _document(file), "only": list(only), "reload": reloads}
+    body |= {"plan_id": plan_id, "reason": reason}
+    if first is not None:
+        body["first"] = _ids(panel, [first])[0]
+    answer = panel.post("/apply", body, **_dry(dry_run), **({} if dry_run else {"wait": 10}))
+    run = answer["data"]
+    if run is None:
+        found = answer["effect"]
+        print_json(found) if session.as_json else _print_lines(plan_lines(found))
+        return
+    run = panel.ended(f"/applied-plans/{run['id']}", run)
+    print_json(run) if session.as_json else _print_lines(applied_lines(run))
+    if not run["clean"]:
+        sys.exit(NOT_CLEAN)
+
+
+def _document(file: IO[str]) -> str:
+    try:
+        return file.read(LARGEST_DOCUMENT)
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file.name} is not UTF-8.") from None
 
 
 @cli.command()

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 WIDEST = 60
+_SIGNS = {"new": "+", "changed": "~", "gone": "-"}
 COLUMNS: Mapping[str, Sequence[str]] = {
     "destinations": ("id", "setid", "destination", "state", "weight", "priority", "attrs", "description"),
     "rules": ("id", "dpid", "pr", "match_op", "match_exp", "subst_exp", "repl_exp", "attrs", "disabled"),
@@ -22,6 +23,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "audit": ("id", "at", "actor", "token", "action", "kind", "label", "reason"),
     "jobs": ("id", "kind", "title", "actor", "requested_at", "outcome"),
     "notification-rules": ("id", "name", "enabled", "channel", "after_s"),
+    "applied-plans": ("id", "started_at", "plan_id", "actor", "change_count", "state", "message"),
     "users": ("id", "username", "role", "is_active", "last_login"),
 }
 
@@ -42,6 +44,35 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> No
     for line in (header, *cells):
         texts = (text.ljust(width) for text, width in zip(line, widths, strict=True))
         click.echo("  ".join(texts).rstrip())
+
+
+def plan_lines(plan: Mapping[str, Any]) -> list[str]:
+    """A plan for people."""
+    lines = [f"warning: {each['field']}: {each['text']}" for each in plan["warnings"]]
+    lines += _change_lines(plan["changes"])
+    if not plan["change_count"]:
+        return [*lines, "No changes: the panel is as the file has it."]
+    counts = [sum(each["kind"] == kind for each in plan["changes"]) for kind in _SIGNS]
+    return [
+        *lines,
+        f"Plan {plan['plan_id']}: {counts[0]} to add, {counts[1]} to change, {counts[2]} to delete.",
+    ]
+
+
+def applied_lines(run: Mapping[str, Any]) -> list[str]:
+    """A plan that was carried out, for people."""
+    message = f" {run['message']}" if run["message"] else ""
+    return [*_change_lines(run["changes"]), f"{run['change_count']} changes: {run['state']}.{message}"]
+
+
+def _change_lines(changes: Iterable[Mapping[str, Any]]) -> list[str]:
+    lines = []
+    for each in changes:
+        lines.append(f"{_SIGNS.get(each['kind'], '?')} {each['label']}")
+        if each["kind"] == "changed":
+            columns = each["columns"].items()
+            lines += [f"    {name}: {one['before']} -> {one['after']}" for name, one in columns]
+    return lines
 
 
 def harmless(text: str) -> str:

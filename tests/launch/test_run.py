@@ -63,6 +63,12 @@ def _walk_by_efcpctl(panel: PanelProcess) -> None:
     settings["EFCP_TOKEN"] = command("manage.py", "apitoken", "walk", "--role", "administrator").strip()
     assert until(lambda: len(efcpctl("state")) > 0, STARTS_WITHIN_S)
     [first, *_others] = efcpctl("list", "destinations", "--where", "setid=1")
+    document = panel.folder / "efcp.yaml"
+    document.write_text(efcpctl("export", "sets")["document"])
+    assert efcpctl("plan", str(document))["change_count"] == 0
+    document.write_text(document.read_text().replace("weight: 2", "weight: 3"))
+    run = efcpctl("apply", str(document), "--only", "sets=1", "--reload", "--first", "trial")
+    assert (run["change_count"], run["state"]) == (1, "done")
     assert efcpctl("reload", "--first", "trial")["clean"]
     assert (
         efcpctl("state", "inactive", str(first["id"]), "--reason", "walk")["results"][0]["after"]

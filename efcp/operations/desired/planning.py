@@ -23,8 +23,11 @@ from efcp.operations.desired.steps import plan_cases, plan_maintenance, plan_nam
 MASKED = "•"
 
 
-def plan_for(desired: DesiredState, scope: Scope | None = None) -> DesiredPlan:
-    """The plan that makes everything in `scope`, or in the document's sections, as the document has it."""
+def plan_for(desired: DesiredState, scope: Scope | None = None, most_rows: int | None = None) -> DesiredPlan:
+    """The plan that makes everything in `scope`, or in the document's sections, as the document has it.
+
+    More changed rows of a table than `most_rows` are an error.
+    """
     plan = DesiredPlan(findings=list(desired.findings))
     limits = scope if scope is not None else dict.fromkeys(desired.sections)
     for name in set(limits) - desired.sections:
@@ -40,7 +43,7 @@ def plan_for(desired: DesiredState, scope: Scope | None = None) -> DesiredPlan:
             numbers = limits[section.key]
             if numbers is not None:
                 groups = {number: each for number, each in groups.items() if number in numbers}
-            _plan_rows(plan, section, groups, numbers)
+            _plan_rows(plan, section, groups, numbers, most_rows)
             plan_names(plan, section, groups, numbers)
             if section.has_cases:
                 plan_cases(plan, groups, numbers)
@@ -55,6 +58,7 @@ def _plan_rows(
     section: TableSection,
     groups: Mapping[int, DesiredGroup],
     numbers: frozenset[int] | None,
+    most_rows: int | None,
 ) -> None:
     editor, table = editor_of(section.table.name), section.table
     stored = list(stored_rows(table, numbers))
@@ -62,6 +66,11 @@ def _plan_rows(
     desired = [(number, row) for number, group in groups.items() for row in group.rows]
     rough = [_plain_row(section, number, row.values) for number, row in desired]
     matched = difference(table, [_plain(section, row) for row in stored], rough, delete_missing=True)
+    changed = sum(each.kind is not ChangeKind.SAME for each in matched)
+    if most_rows is not None and changed > most_rows:
+        text = f"changes {changed:,} rows; one call has at most {most_rows:,}: use manage.py apply."
+        plan.findings.append(Finding(section.key, Severity.ERROR, text, "too_many"))
+        return
     drafts, places = [], []
     for (number, row), change in zip(desired, matched, strict=False):
         before = None if change.before is None else by_id[change.before.id]
