@@ -1,9 +1,9 @@
 """The log: lines for people or JSON for programs, and one line for each request.
 
 Each line has the time with its zone, the level, the process, the logger and, within a request, the request's
-id. The line of a request names method, path without query, status, milliseconds, number of queries, user and
-client address, and nothing else of a person. The id comes from the header X-Request-ID of a trusted proxy, or
-is made here; it is sent back, and error pages show it.
+id. The line of a request names method, path without query, status, milliseconds, number of queries, user,
+client address and the name of an API token, and nothing else of a person. The id comes from the header
+X-Request-ID of a trusted proxy, or is made here; it is sent back, and error pages show it.
 
 The standard library's logging does it: structlog would add a second way to write a line.
 """
@@ -129,15 +129,21 @@ def _log(request: HttpRequest, response: HttpResponse, took_ms: float, queries: 
         "queries": queries,
         "user": _user_of(request),
         "address": client_address(request),
+        "token": getattr(request, "api_token_name", ""),
     }
     text = (
         '%(method)s %(path)r %(status)d in %(ms).1f ms, %(queries)d queries, user "%(user)s" at %(address)s'
-    )
+    ) + (', token "%(token)s"' if fields["token"] else "")
     log.log(level, text, fields, extra={"fields": fields})
 
 
 def _user_of(request: HttpRequest) -> str:
-    """The name of the signed-in user, if the request had to know; it is not looked up for the log."""
+    """The name of the signed-in user or of the token's owner, if the request had to know.
+
+    It is not looked up for the log.
+    """
+    if owner := getattr(request, "api_token_owner", ""):
+        return str(owner)
     user = getattr(request, "user", None)
     if isinstance(user, SimpleLazyObject) and user.__dict__.get("_wrapped", empty) is empty:
         return ""

@@ -120,6 +120,8 @@ class Bearer(HttpBearer):
         if found is None or found.is_over or (found.owner is not None and not found.owner.is_active):
             _slow_down(FAILURES.wait(address))
             raise _unknown("The token is unknown, expired or revoked.")
+        # For the log of requests.
+        request.api_token_owner, request.api_token_name = found.actor_name, found.name  # type: ignore[attr-defined]
         _slow_down(CALLS.wait(str(found.pk)))
         self._check(found, address)
         tokens.note_use(found, address, timezone.now())

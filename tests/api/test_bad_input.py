@@ -1,6 +1,7 @@
 """Whatever is sent, it gets a problem that says what is wrong, and nothing is half done."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from dispatcher.models import Destination
 from efcp.api.exchange import DEEPEST, LARGEST_BODY, read_json
 from efcp.api.problems import CONTENT_TYPE, ProblemError
+from efcp.api.urls import description
 from tests.api.conftest import V1, ApiClient
 
 GATEWAY = {"setid": 1, "destination": "sip:10.0.0.1:5060"}
@@ -38,6 +40,36 @@ def test_a_bad_body_is_refused(admin: ApiClient, name: str) -> None:
     assert answer.status_code == status, answer.content
     assert answer.headers["Content-Type"] == CONTENT_TYPE
     assert not Destination.objects.exists()
+
+
+def test_a_body_of_100_mb_is_refused_before_it_is_read(admin: ApiClient) -> None:
+    for path in ("/destinations", "/plan", "/apply"):
+        answer = admin.generic("POST", f"{V1}{path}", b"", "application/json", CONTENT_LENGTH="100000000")
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def example_of(operation: dict[str, Any]) -> dict[str, Any]:
+    return dict(operation["requestBody"]["content"]["application/json"]["example"])
+
+
+def test_an_unknown_field_and_a_wrong_type_in_each_field_of_each_body_are_refused(admin: ApiClient) -> None:
+    bodies = [
+        (method, path, operation)
+        for path, operations in description()["paths"].items()
+        for method, operation in operations.items()
+        if "requestBody" in operation
+    ]
+    assert len(bodies) > 15
+    for method, path, operation in bodies:
+        address = re.sub(r"{\w+}", "1", path.removeprefix(V1))
+        for name in (*example_of(operation), "colour"):
+            sent = example_of(operation) | {name: {"a": [1]}}
+            answer = admin.send(method.upper(), address, sent, If_Match="*")
+            assert answer.status_code == 422, (path, name, answer.content)
+            assert any(each["field"].partition(".")[0] == name for each in answer.json()["findings"]), (
+                path,
+                name,
+            )
 
 
 @pytest.mark.parametrize("value", [None, True, 1.5, -1, 2**80, "1", "x" * 300, [], {}, "\0", "💥"])

@@ -13,7 +13,7 @@ from efcp.accounts.models import ApiToken, User
 from efcp.accounts.roles import PERMISSIONS, Role
 from efcp.api import authentication
 from efcp.api.urls import description
-from tests.api.conftest import SOMEBODY, ApiClient, make_token
+from tests.api.conftest import SOMEBODY, V1, ApiClient, make_token
 
 OPERATIONS = [
     (method, path, operation)
@@ -95,6 +95,25 @@ class TestToken:
         assert secret not in str(ApiToken.objects.values().get())
         assert tokens.find_token(secret) == token
         assert tokens.find_token(secret[:-1] + "!") is None
+
+    def test_the_log_of_requests_names_it_and_its_owner(
+        self,
+        api: Callable[..., ApiClient],
+        make_user: Callable[..., User],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        owner = make_user(Role.VIEWER)
+        client = api(Role.VIEWER, owner)
+        with caplog.at_level("INFO", "efcp.logs"):
+            client.send("GET", "/rules")
+            client.send("POST", "/rules", {})
+            Client().get(f"{V1}/rules")
+        logged = [each.fields for each in caplog.records if each.name == "efcp.logs"]  # type: ignore[attr-defined]
+        assert [(each["status"], each["user"], each["token"]) for each in logged] == [
+            (200, owner.username, "ci"),
+            (403, owner.username, "ci"),
+            (401, "", ""),
+        ]
 
     def test_it_notes_its_last_use(self, admin: ApiClient) -> None:
         admin.send("GET", "/rules")
