@@ -13,7 +13,9 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 INSTALL_EFCPCTL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
   --config-settings editable_mode=compat --editable .
 
-.PHONY: help run dev install test coverage mutants fuzz lint bench attacks soak lock clean
+CASES ?= 2000
+
+.PHONY: help run dev install test coverage mutants fuzz lint schema bench attacks soak lock clean
 
 help: ## Say what the targets do
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -48,6 +50,9 @@ lint: $(VENV)/.dev ## Check style, types, layers, migrations, templates and lock
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/djlint templates --profile=django --lint
 	$(BIN)/python -m tests.lint
+
+schema: $(VENV)/.dev ## Send each API operation 2,000 drawn requests, on SQLite and MariaDB: make schema CASES=100 ONLY=plan
+	@SCHEMATHESIS_CASES=$(CASES) $(BIN)/python -m tests.schema $(ONLY)
 
 bench: $(VENV)/.dev ## Print how fast the pages are, on MariaDB under gunicorn
 	@$(BIN)/python -m tests.bench
