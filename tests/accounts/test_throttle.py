@@ -1,6 +1,7 @@
 """The pace at which passwords may be tried."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -331,3 +332,20 @@ class TestPages:
         records = AuditRecord.objects.exclude(action="sign in failed").values_list(*columns)
 
         assert list(records) == [("throttle", "", "sign-in account", name)]
+
+
+@pytest.mark.django_db
+def test_guessing_from_many_addresses_at_many_accounts_gets_no_more_tries_than_the_pace() -> None:
+    tries, addresses, accounts, span_s = 400, 100, 2, 3600
+    checked: Counter[str] = Counter()
+    for number in range(tries):
+        name, now = f"user-{number % accounts}", NOW + timedelta(seconds=span_s * number / tries)
+        attempt = count_attempt(name, f"198.51.100.{number // accounts % addresses}", now)
+        checked[name] += isinstance(attempt, LoginAttempt)
+        if number % 50 == 0:  # the user, in a browser of theirs and with the right password
+            own = count_attempt(name, "192.0.2.1", now, browser=name)
+            assert isinstance(own, LoginAttempt)
+            reset_failures(own)
+    pace = throttle.ACCOUNT_PACE
+    most = pace.free + pace.longest_wait.bit_length() + span_s // pace.longest_wait + 1
+    assert max(checked.values()) <= most
