@@ -4,6 +4,8 @@ An account that exists here is never taken over: by its name alone nobody gets i
 provider's account while signed in.
 """
 
+from unicodedata import normalize
+
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -83,7 +85,7 @@ def _with_role(user: User, role: Role, actor: Actor) -> User:
 
 
 def _new_user(provider: str, uid: str, name: str, role: Role, actor: Actor) -> User:
-    spelled = "".join(filter(str.isprintable, name)).strip()[:LONGEST_NAME]
+    spelled = "".join(filter(str.isprintable, normalize("NFKC", name))).strip()[:LONGEST_NAME]
     if not spelled:
         raise NotLetInError("The provider gives you no name.")
     try:

@@ -97,11 +97,6 @@ def _note_failure(state: AuditForwarding, now: datetime, error: Exception) -> No
     state.save()
 
 
-def waiting(state: AuditForwarding) -> int:
-    """How many records wait to be sent, about: ids that were never committed count too."""
-    return max(0, _newest_id() - state.sent_id)
-
-
 def failing_forwarding() -> AuditForwarding | None:
     """The state of forwarding where the receiver has not taken the last batch."""
     if settings.SYSLOG is None:

@@ -41,6 +41,8 @@ ACTIONS = (
     ("Call logs", "preview:distribution-logs", "efcp.view"),
     ("Preferences", "accounts:preferences", "efcp.view"),
     ("Change password", "accounts:password", "efcp.view"),
+    ("Sign-in and security", "accounts:security", "efcp.view"),
+    ("Sign-in policy", "accounts:policy", "efcp.administer"),
     ("Help and glossary", "panel:help", "efcp.view"),
 )
 """Pages that no link of the navigation leads to: label, view, permission."""
