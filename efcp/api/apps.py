@@ -11,8 +11,12 @@ class ApiConfig(AppConfig):
     verbose_name = "API"
 
     def ready(self) -> None:
-        """Register the cleanup of stored answers. Every process does this: it imports no operation."""
-        from efcp.api.models import prune_answers
+        """Register cleanup and webhooks of events. Every process does this: it imports no operation."""
+        from efcp.api import event_delivery
+        from efcp.api.models import prune_answers, prune_deliveries
         from efcp.jobs import cleanup
+        from efcp.proxies import leader
 
         cleanup.register("API answers", prune_answers)
+        cleanup.register("event deliveries", prune_deliveries)
+        leader.register("event webhooks", event_delivery.EVERY_S, event_delivery.run_due)

@@ -242,7 +242,7 @@ SOURCES = (
 )
 def watch_events(request: HttpRequest, query: Query[EventQuery]) -> HttpResponse:
     """What happened after the cursor."""
-    positions = _positions(query.cursor)
+    positions = positions_of(query.cursor)
     until = time.monotonic() + query.wait
     while True:
         items: list[dict[str, Any]] = []
@@ -253,7 +253,7 @@ def watch_events(request: HttpRequest, query: Query[EventQuery]) -> HttpResponse
             if rows:
                 after[number] = rows[-1].pk
         if items or time.monotonic() >= until:
-            return answered({"items": items, "next": _event_cursor(after)})
+            return answered({"items": items, "next": event_cursor(after)})
         time.sleep(LOOKED_EVERY_S)
 
 
@@ -279,7 +279,7 @@ def settled(source: EventSource, position: int, limit: int) -> Sequence[Model]:
     return rows
 
 
-def _positions(cursor: str) -> list[int]:
+def positions_of(cursor: str) -> list[int]:
     if not cursor:
         return [source.rows().order_by("-pk").values_list("pk", flat=True).first() or 0 for source in SOURCES]
     found = re.fullmatch(r"e(\d{1,18})-(\d{1,18})-(\d{1,18})", cursor, re.ASCII)
@@ -288,5 +288,5 @@ def _positions(cursor: str) -> list[int]:
     return [int(each) for each in found.groups()]
 
 
-def _event_cursor(positions: Sequence[int]) -> str:
+def event_cursor(positions: Sequence[int]) -> str:
     return "e" + "-".join(map(str, positions))

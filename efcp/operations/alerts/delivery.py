@@ -22,7 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as PoolTimeoutError
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Any, Protocol, cast
 
 import urllib3
 from django.conf import settings
@@ -221,7 +221,27 @@ def signature(secret: str, moment: int, body: bytes) -> str:
     return f"t={moment},v1={digest}"
 
 
-def post_webhook(rule: NotificationRule, notice: Notice) -> None:
+class SignedReceiver(Protocol):
+    """Where to post to, and the secret to sign with."""
+
+    @property
+    def url(self) -> str:
+        """The whole address; raises UnreadablePasswordError under another secret key."""
+
+    @property
+    def secret_encrypted(self) -> bytes | memoryview:
+        """The secret as `encrypted_secret` gives it."""
+
+
+class SignedMessage(Protocol):
+    """What is posted."""
+
+    @property
+    def content(self) -> Any:
+        """As JSON."""
+
+
+def post_webhook(rule: SignedReceiver, notice: SignedMessage) -> None:
     """Send a notice; any answer of 200 to 299 is a receipt. Raises WebhookError."""
     try:
         endpoint = Endpoint.parse(rule.url, reach=Reach(settings.WEBHOOK_NETWORKS))
