@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from efcp.api import desired, groups, people, previews, proxies, records, runs, tables, webhooks
+from efcp.api import desired, groups, people, previews, proxies, records, runs, tables, tokens, webhooks
 from efcp.api.exchange import LARGEST_BODY, BoundedParser, answered, guarded
 from efcp.api.problems import CONTENT_TYPE, not_found, problem_of
 from efcp.api.reference import reference_page
@@ -46,7 +46,7 @@ def _assembled() -> NinjaAPI:
     # django-ninja answers these itself, in a form of its own, unless each is named.
     for kind in (Exception, Http404, HttpError, ValidationError):
         found.add_exception_handler(kind, _answer_error)
-    for part in (tables, groups, proxies, runs, people, records, previews, desired, webhooks):
+    for part in (tables, groups, proxies, runs, people, records, previews, desired, webhooks, tokens):
         found.add_router("", part.router)
     return found
 

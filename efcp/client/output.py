@@ -24,6 +24,7 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "jobs": ("id", "kind", "title", "actor", "requested_at", "outcome"),
     "notification-rules": ("id", "name", "enabled", "channel", "after_s"),
     "applied-plans": ("id", "started_at", "plan_id", "actor", "change_count", "state", "message"),
+    "tokens": ("id", "name", "owner", "role", "state", "expires_at", "last_used_at"),
     "webhooks": ("id", "name", "enabled", "kinds", "url"),
     "users": ("id", "username", "role", "is_active", "last_login"),
 }

@@ -115,6 +115,21 @@ class TestToken:
             (401, "", ""),
         ]
 
+    def test_administrators_list_and_revoke_all_and_everyone_sees_their_own(
+        self, admin: ApiClient, api: Callable[..., ApiClient], make_user: Callable[..., User]
+    ) -> None:
+        client = api(Role.VIEWER, make_user(Role.VIEWER), sets=(1,))
+        own = client.send("GET", "/token").json()
+        assert (own["name"], own["owner"], own["role"], own["sets"]) == ("ci", "viewer", "viewer", [1])
+        assert client.send("GET", "/tokens").status_code == 403
+        path = f"/tokens/{own['id']}"
+        assert admin.send("DELETE", path).status_code == 428
+        assert admin.send("DELETE", path, If_Match=own["etag"]).status_code == 200
+        assert client.send("GET", "/token").status_code == 401
+        listed = admin.send("GET", "/tokens").json()["items"]
+        assert {each["id"]: each["state"] for each in listed}[own["id"]] == "revoked"
+        assert not any("digest" in each or "prefix" in each for each in listed)
+
     def test_it_notes_its_last_use(self, admin: ApiClient) -> None:
         admin.send("GET", "/rules")
         used = ApiToken.objects.get()
