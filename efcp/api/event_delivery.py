@@ -11,7 +11,7 @@ from secrets import token_hex
 from django.db import transaction
 from django.utils import timezone
 
-from efcp.api.models import DeliveryState, EventDelivery, EventReceiver
+from efcp.api.models import DeliveryState, EventDelivery, EventWebhook
 from efcp.proxies.fan_out import fan_out
 from efcp.proxies.locking import retried_on_lock
 
@@ -27,7 +27,7 @@ LOST_AFTER = timedelta(minutes=2)
 
 def run_due(now: datetime) -> None:
     """Store the messages that are due, and send the first one of each receiver."""
-    receivers = list(EventReceiver.objects.filter(enabled=True)[:MOST_RECEIVERS])
+    receivers = list(EventWebhook.objects.filter(enabled=True)[:MOST_RECEIVERS])
     if not receivers:
         return
     for receiver in receivers:
@@ -37,7 +37,7 @@ def run_due(now: datetime) -> None:
 
 
 @retried_on_lock
-def collect(receiver: EventReceiver, now: datetime) -> None:
+def collect(receiver: EventWebhook, now: datetime) -> None:
     """Store a message with what happened since the receiver's cursor, if anything did."""
     from efcp.api.records import SOURCES, event_cursor, positions_of, settled
 
@@ -55,7 +55,7 @@ def collect(receiver: EventReceiver, now: datetime) -> None:
         return
     key, cursor = token_hex(16), event_cursor(after)
     with transaction.atomic():
-        current = EventReceiver.objects.filter(pk=receiver.pk, cursor=receiver.cursor)
+        current = EventWebhook.objects.filter(pk=receiver.pk, cursor=receiver.cursor)
         if not current.update(cursor=cursor):
             return
         EventDelivery.objects.create(
@@ -69,7 +69,7 @@ def collect(receiver: EventReceiver, now: datetime) -> None:
 
 
 @retried_on_lock
-def _claimed(receiver: EventReceiver, now: datetime) -> EventDelivery | None:
+def _claimed(receiver: EventWebhook, now: datetime) -> EventDelivery | None:
     """The receiver's first message, if it is due and no other process sends it."""
     lost = receiver.deliveries.filter(state=DeliveryState.SENDING, next_try_at__lte=now - LOST_AFTER)
     lost.update(state=DeliveryState.WAITING)

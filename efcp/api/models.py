@@ -41,7 +41,7 @@ def prune_answers(now: datetime) -> int:
     return deleted
 
 
-class EventReceiver(models.Model):
+class EventWebhook(models.Model):
     """A webhook that gets the events of some kinds: the same that `GET /events` gives.
 
     `cursor` is how far its deliveries reach; it moves in the transaction that stores the next one.
@@ -58,7 +58,7 @@ class EventReceiver(models.Model):
     GUARDED = ("name", "enabled", "kinds", "url_encrypted", "secret_encrypted")
 
     class Meta:
-        db_table = "efcp_event_receiver"
+        db_table = "efcp_event_webhook"
         ordering = ("name",)
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class DeliveryState(models.TextChoices):
 class EventDelivery(models.Model):
     """One message with events to one receiver. `key` names it, also when it is sent again."""
 
-    receiver = models.ForeignKey(EventReceiver, on_delete=models.CASCADE, related_name="deliveries")
+    receiver = models.ForeignKey(EventWebhook, on_delete=models.CASCADE, related_name="deliveries")
     key = models.CharField(max_length=32, unique=True)
     content = models.JSONField()
     event_count = models.PositiveIntegerField()

@@ -12,7 +12,7 @@ from efcp.accounts.roles import ADMINISTER
 from efcp.api.authentication import caller_of
 from efcp.api.event_delivery import MOST_RECEIVERS
 from efcp.api.exchange import PageQuery, answered_page, answered_resource, moment, require_version, version_of
-from efcp.api.models import EventDelivery, EventReceiver
+from efcp.api.models import EventDelivery, EventWebhook
 from efcp.api.operations import StrictBody, declared, page_of, written
 from efcp.api.problems import not_found, refused
 from efcp.api.records import SOURCES, event_cursor, positions_of
@@ -29,7 +29,7 @@ Kind = Literal["write", "state", "reload"]
 router = Router()
 
 
-class EventReceiverOut(Schema):
+class EventWebhookOut(Schema):
     """A webhook of events."""
 
     id: int = Field(description="The webhook's id.")
@@ -41,7 +41,7 @@ class EventReceiverOut(Schema):
     cursor: str | None = Field(None, description="How far its messages reach; `GET /events` goes on from it.")
 
 
-class EventReceiverBody(StrictBody):
+class EventWebhookBody(StrictBody):
     """A webhook of events."""
 
     name: str = Field(min_length=1, max_length=64, description="Its name.")
@@ -53,7 +53,7 @@ class EventReceiverBody(StrictBody):
     enabled: bool = Field(True, description="Whether it gets events.")
 
 
-class EventReceiverChanges(StrictBody):
+class EventWebhookChanges(StrictBody):
     """What is changed of a webhook; what is null or left out stays."""
 
     name: str | None = Field(None, min_length=1, max_length=64, description="Its name.")
@@ -76,7 +76,7 @@ class EventDeliveryOut(Schema):
     error: str | None = Field(None, description="Why it was not taken.")
 
 
-def _as_json(receiver: EventReceiver) -> dict[str, Any]:
+def _as_json(receiver: EventWebhook) -> dict[str, Any]:
     return {
         "id": receiver.pk,
         "etag": version_of(receiver),
@@ -94,23 +94,23 @@ def _delivery_as_json(delivery: EventDelivery) -> dict[str, Any]:
     return {"id": delivery.pk, **{name: getattr(delivery, name) for name in names}, **times}
 
 
-def _find(row_id: int) -> EventReceiver:
-    found = EventReceiver.objects.filter(pk=min(row_id, MAX_INT)).first()
+def _find(row_id: int) -> EventWebhook:
+    found = EventWebhook.objects.filter(pk=min(row_id, MAX_INT)).first()
     if found is None:
         raise not_found("There is no such webhook.")
     return found
 
 
-def _subject(receiver: EventReceiver) -> Subject:
+def _subject(receiver: EventWebhook) -> Subject:
     return Subject("event webhook", str(receiver.pk), receiver.name)
 
 
-def _for_audit(receiver: EventReceiver) -> dict[str, Any]:
+def _for_audit(receiver: EventWebhook) -> dict[str, Any]:
     names = ("name", "enabled", "kinds", "masked_url")
     return {name: getattr(receiver, name) for name in names}
 
 
-def _set(receiver: EventReceiver, values: dict[str, Any]) -> None:
+def _set(receiver: EventWebhook, values: dict[str, Any]) -> None:
     """Take values over; new kinds begin now. Raises ProblemError."""
     if "url" in values:
         if "secret" not in values:
@@ -133,13 +133,13 @@ def _set(receiver: EventReceiver, values: dict[str, Any]) -> None:
     receiver.enabled = values.get("enabled", receiver.enabled)
 
 
-def _save(receiver: EventReceiver, before: dict[str, Any] | None, actor: Actor, token: str | None) -> None:
+def _save(receiver: EventWebhook, before: dict[str, Any] | None, actor: Actor, token: str | None) -> None:
     """Store it with its audit record. Raises ProblemError, StaleFormError."""
     try:
         with transaction.atomic():
             if token is not None:
-                stored = EventReceiver.objects.select_for_update().filter(pk=receiver.pk).first()
-                require_current(token, stored or EventReceiver(), _subject(receiver))
+                stored = EventWebhook.objects.select_for_update().filter(pk=receiver.pk).first()
+                require_current(token, stored or EventWebhook(), _subject(receiver))
             receiver.save()
             action = "edit" if before else "add"
             record(actor, action, _subject(receiver), before=before, after=_for_audit(receiver))
@@ -154,11 +154,11 @@ def _save(receiver: EventReceiver, before: dict[str, Any] | None, actor: Actor, 
     operation_id="list_webhooks",
     url_name="webhooks",
     tags=["events"],
-    **declared(ADMINISTER, answer=page_of(EventReceiverOut)),
+    **declared(ADMINISTER, answer=page_of(EventWebhookOut)),
 )
 def list_webhooks(request: HttpRequest, query: Query[PageQuery]) -> HttpResponse:
     """The webhooks."""
-    return answered_page(EventReceiver.objects.all(), query, _as_json)
+    return answered_page(EventWebhook.objects.all(), query, _as_json)
 
 
 @router.get(
@@ -168,7 +168,7 @@ def list_webhooks(request: HttpRequest, query: Query[PageQuery]) -> HttpResponse
     operation_id="get_webhook",
     url_name="webhook",
     tags=["events"],
-    **declared(ADMINISTER, answer=EventReceiverOut),
+    **declared(ADMINISTER, answer=EventWebhookOut),
 )
 def get_webhook(request: HttpRequest, row_id: int) -> HttpResponse:
     """One webhook."""
@@ -184,19 +184,19 @@ def get_webhook(request: HttpRequest, row_id: int) -> HttpResponse:
     tags=["events"],
     **declared(
         ADMINISTER,
-        answer=written(EventReceiverOut),
+        answer=written(EventWebhookOut),
         status=201,
         writes=True,
         example={"name": "chat", "url": "https://hooks.example.org/efcp", "secret": "sixteen or more of it"},
     ),
 )
-def add_webhook(request: HttpRequest, body: EventReceiverBody, how: Query[WriteQuery]) -> HttpResponse:
+def add_webhook(request: HttpRequest, body: EventWebhookBody, how: Query[WriteQuery]) -> HttpResponse:
     """Add a webhook."""
 
     def prepare() -> Work:
-        if EventReceiver.objects.count() >= MOST_RECEIVERS:
+        if EventWebhook.objects.count() >= MOST_RECEIVERS:
             raise refused("name", "too_many", f"There are at most {MOST_RECEIVERS} webhooks.")
-        receiver = EventReceiver()
+        receiver = EventWebhook()
         _set(receiver, body.model_dump())
 
         def work() -> HttpResponse:
@@ -219,14 +219,14 @@ def add_webhook(request: HttpRequest, body: EventReceiverBody, how: Query[WriteQ
     tags=["events"],
     **declared(
         ADMINISTER,
-        answer=written(EventReceiverOut),
+        answer=written(EventWebhookOut),
         writes=True,
         versioned=True,
         example={"enabled": False},
     ),
 )
 def change_webhook(
-    request: HttpRequest, row_id: int, body: EventReceiverChanges, how: Query[WriteQuery]
+    request: HttpRequest, row_id: int, body: EventWebhookChanges, how: Query[WriteQuery]
 ) -> HttpResponse:
     """Change a webhook."""
 
@@ -258,14 +258,14 @@ def change_webhook(
     operation_id="delete_webhook",
     url_name="webhook",
     tags=["events"],
-    **declared(ADMINISTER, answer=written(EventReceiverOut), writes=True, versioned=True),
+    **declared(ADMINISTER, answer=written(EventWebhookOut), writes=True, versioned=True),
 )
 def delete_webhook(request: HttpRequest, row_id: int, how: Query[WriteQuery]) -> HttpResponse:
     """Delete a webhook."""
 
-    def delete(receiver: EventReceiver, token: str) -> None:
-        stored = EventReceiver.objects.select_for_update().filter(pk=receiver.pk).first()
-        require_current(token, stored or EventReceiver(), _subject(receiver))
+    def delete(receiver: EventWebhook, token: str) -> None:
+        stored = EventWebhook.objects.select_for_update().filter(pk=receiver.pk).first()
+        require_current(token, stored or EventWebhook(), _subject(receiver))
         record(caller_of(request).actor, "delete", _subject(receiver), before=_for_audit(receiver))
         receiver.delete()
 

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="EventReceiver",
+            name="EventWebhook",
             fields=[
                 (
                     "id",
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ("cursor", models.CharField(max_length=64)),
             ],
             options={
-                "db_table": "efcp_event_receiver",
+                "db_table": "efcp_event_webhook",
                 "ordering": ("name",),
             },
         ),
