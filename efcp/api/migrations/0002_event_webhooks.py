@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="deliveries",
-                        to="api.eventreceiver",
+                        to="api.eventwebhook",
                     ),
                 ),
             ],
