@@ -18,7 +18,7 @@ DOCUMENTS = [
 ]
 WRITTEN_AT_RUN_TIME = {"var/", "secrets/", ".venv/bin/pytest", ".venv/bin/python", ".venv/bin/pip"}
 PERMISSIONS = {"efcp.view", "efcp.operate", "efcp.administer"}
-_SUFFIXES = r"(?:py|md|html|jinja|toml|svg|png|service|cfg|yml|js|css|gz)"
+_SUFFIXES = r"(?:py|md|html|jinja|toml|svg|png|service|socket|cfg|yml|js|css|gz)"
 _PATH = re.compile(rf"[\w.-]*(?:/[\w.-]+)*/|[\w.-]+(?:/[\w.-]+)*\.{_SUFFIXES}|[\w-]+(?:/[\w-]+)+")
 _MODULE = re.compile(r"(?:efcp|dispatcher|dialplan|tests)(?:\.[A-Za-z_]+)+")
 _TOP = {path.name for path in PROJECT_DIR.iterdir()}

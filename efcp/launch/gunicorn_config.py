@@ -1,5 +1,6 @@
 """How gunicorn serves the panel: `gunicorn --config efcp/launch/gunicorn_config.py efcp.asgi`."""
 
+import contextlib
 import gc
 import os
 import sys
@@ -7,13 +8,15 @@ from typing import Any
 
 from efcp.configuration import in_url, load
 from efcp.environment import ConfigurationError
+from efcp.launch.supervisor import LISTENING_FD, READY_FD
 
 try:
     _configuration = load()
 except ConfigurationError as error:
     sys.exit(str(error))
 
-bind = f"{in_url(_configuration.host)}:{_configuration.port}"
+_listening = os.environ.get(LISTENING_FD)
+bind = f"fd://{_listening}" if _listening else f"{in_url(_configuration.host)}:{_configuration.port}"
 # Threads are counted per kind of request (efcp/launch/serving/lanes.py).
 worker_class = "efcp.launch.serving.connections.LimitedWorker"
 workers = 2
@@ -21,7 +24,8 @@ asgi_loop = "asyncio"
 asgi_lifespan = "off"
 # How long the event loop of a process may stand still; requests have their own limits.
 timeout = 60
-graceful_timeout = 10
+# A reload waits so long for what is under way, such as an upload; who stops the panel ends it sooner.
+graceful_timeout = 600
 keepalive = 30
 # The address of a client behind a trusted proxy is worked out by the panel itself (efcp/proxy_headers.py).
 forwarded_allow_ips = ""
@@ -57,3 +61,7 @@ def post_worker_init(worker: object) -> None:
         from efcp.launch.warming import read_once
 
         read_once()
+    if ready := os.environ.pop(READY_FD, None):
+        with contextlib.suppress(BrokenPipeError):  # another worker was first, and that was enough
+            os.write(int(ready), b"1")
+        os.close(int(ready))

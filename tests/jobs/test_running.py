@@ -24,7 +24,7 @@ from tests.launch.panel import until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.long]
 
-WITHIN_S = 30.0
+WITHIN_S = 120.0
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """The whole panel as `make run` starts it, in a folder of its own, and every process that belongs to it."""
 
 import contextlib
+import http.client
 import os
 import re
 import signal
@@ -18,8 +19,8 @@ from efcp.configuration import PROJECT_DIR
 from tests.environment import without_settings
 from tests.ports import free_port as free_port
 
-STARTS_WITHIN_S = 60.0
-ENDS_WITHIN_S = 30.0
+STARTS_WITHIN_S = 240.0
+ENDS_WITHIN_S = 120.0
 BY_HAND = (sys.executable, str(PROJECT_DIR / "manage.py"), "run")
 BY_MAKE = ("make", "--silent", f"--directory={PROJECT_DIR}", "--old-file=.venv/.run", "run")
 """These tests are not about installing: whether anything is to be installed is not looked at."""
@@ -74,6 +75,15 @@ class PanelProcess:
         """The body of a page of the panel."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
             return str(answer.read().decode())
+
+    def status(self, path: str) -> int:
+        """The status of an answer, on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", int(self.port), timeout=30)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        finally:
+            connection.close()
 
     def processes(self) -> dict[int, str]:
         """Each living process of this panel, by the data folder in its environment, with its command."""

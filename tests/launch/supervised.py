@@ -1,9 +1,14 @@
-"""`python -m tests.launch.supervised GRACE_S CODE`: a supervisor of one program, which is Python code."""
+"""`python -m tests.launch.supervised GRACE_S CODE [PREPARE]`: a supervisor of one program of Python code.
+
+With PREPARE, code too, SIGHUP reloads; a program that mentions the descriptor for it announces itself.
+"""
 
 import sys
 
-from efcp.launch.supervisor import Program, Supervisor
+from efcp.launch.supervisor import READY_FD, Program, Supervisor
 
 if __name__ == "__main__":
-    grace_s, code = sys.argv[1:]
-    Supervisor([Program("child", [sys.executable, "-c", code])], float(grace_s)).run()
+    grace_s, code, *prepare = sys.argv[1:]
+    program = Program("child", [sys.executable, "-c", code], announces=READY_FD in code)
+    reloading = [sys.executable, "-c", *prepare] if prepare else None
+    Supervisor([program], float(grace_s), reloading).run()

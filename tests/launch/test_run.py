@@ -76,6 +76,21 @@ def _walk_by_efcpctl(panel: PanelProcess) -> None:
     )
 
 
+def test_a_reload_refuses_and_cuts_no_request(start: Start) -> None:
+    panel = start(("setsid", *BY_HAND))
+    panel.wait_for_line("EFCP runs at")
+    former = {pid for pid, command in panel.processes().items() if "sandbox" not in command}
+    panel.top.send_signal(signal.SIGHUP)
+    statuses: list[int] = []
+    while "panel was reloaded" not in panel.output and len(statuses) < 20_000:
+        statuses.append(panel.status("/cp/healthz"))
+    statuses += [panel.status("/cp/healthz") for _ in range(100)]
+    assert set(statuses) == {200}
+    assert "work was reloaded" in panel.output, panel.output
+    assert until(lambda: former & set(panel.processes()) == {panel.top.pid}, ENDS_WITHIN_S)
+    assert panel.end() == 0
+
+
 def test_ctrl_c_ends_everything(start: Start) -> None:
     panel = start()
     panel.wait_for_line(RUNS)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from efcp.launch.supervisor import READY_FD
 from tests.launch.panel import ENDS_WITHIN_S, until
 
-Supervise = Callable[[str], "subprocess.Popen[str]"]
+Supervise = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -19,9 +20,9 @@ def supervise(tmp_path: Path) -> Iterator[Supervise]:
     """Return a function that has Python code supervised, with 1 s of grace, in the test's folder."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(code: str) -> "subprocess.Popen[str]":
+    def start(code: str, *prepare: str) -> "subprocess.Popen[str]":
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "tests.launch.supervised", "1", code],
+            [sys.executable, "-m", "tests.launch.supervised", "1", code, *prepare],
             env={**os.environ, "PYTHONPATH": str(Path.cwd()), "FOLDER": str(tmp_path)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -87,6 +88,50 @@ def test_what_a_child_started_is_ended_with_it(supervise: Supervise, tmp_path: P
     supervisor.send_signal(signal.SIGHUP)
     assert supervisor.wait(ENDS_WITHIN_S) == 0
     assert not any(is_running(pid) for pid in pids(tmp_path))
+
+
+def test_on_a_reload_a_new_child_takes_over_once_it_is_ready(supervise: Supervise, tmp_path: Path) -> None:
+    announce = f"os.write(int(os.environ['{READY_FD}']), b'1')"
+    waiting = "while not os.path.exists(os.environ['FOLDER'] + '/open'): time.sleep(0.05)"
+    followed = f"if '{READY_FD}' in os.environ:\n {waiting}\n {announce}"
+    supervisor = supervise(child("print_pid()", followed, "time.sleep(600)"), "")
+    assert until(lambda: len(pids(tmp_path)) == 1, ENDS_WITHIN_S)
+    supervisor.send_signal(signal.SIGHUP)
+    assert until(lambda: len(pids(tmp_path)) == 2, ENDS_WITHIN_S)
+    former, new = pids(tmp_path)
+    assert is_running(former)
+    assert is_running(new)
+    (tmp_path / "open").touch()
+    assert until(lambda: not is_running(former), ENDS_WITHIN_S)
+    assert is_running(new)
+    supervisor.terminate()
+    assert supervisor.communicate(timeout=ENDS_WITHIN_S)[0] == "Reloading.\nchild was reloaded.\n"
+    assert not is_running(new)
+
+
+NO_SECOND = "if len(open(os.environ['FOLDER'] + '/pids').readlines()) == 2: raise SystemExit(5)"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "report"),
+    [
+        ("raise SystemExit(3)", "The reload failed: what runs goes on as it is (prepare ended with 3)."),
+        ("", "The new child ended with 5: the former one goes on."),
+    ],
+)
+def test_a_reload_that_fails_leaves_what_runs(
+    prepare: str, report: str, supervise: Supervise, tmp_path: Path
+) -> None:
+    never_ready = f"'{READY_FD}'"
+    code = child("print_pid()", NO_SECOND, never_ready, "time.sleep(600)")
+    supervisor = supervise(code, prepare)
+    assert until(lambda: len(pids(tmp_path)) == 1, ENDS_WITHIN_S)
+    supervisor.send_signal(signal.SIGHUP)
+    assert supervisor.stdout is not None
+    assert [supervisor.stdout.readline() for _ in range(2)] == ["Reloading.\n", f"{report}\n"]
+    assert is_running(pids(tmp_path)[0])
+    supervisor.terminate()
+    assert supervisor.wait(ENDS_WITHIN_S) == 0
 
 
 def test_a_child_goes_on_when_nobody_reads_any_more(supervise: Supervise, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from efcp.configuration import PROJECT_DIR
 from tests.environment import without_settings
 from tests.proxies.mi_server import JSON, FakeMi
 
-ENDS_WITHIN_S = 30.0
+ENDS_WITHIN_S = 120.0
 
 
 def prepare(folder: Path, mi_urls: Sequence[str]) -> Path:

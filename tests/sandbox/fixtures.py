@@ -20,7 +20,7 @@ from efcp.sandbox.process import SandboxProcess
 from efcp.sandbox.proxy import SandboxTables
 from efcp.sandbox.tables import OF_THE_PANEL
 
-START_WITHIN_S = 20.0
+START_WITHIN_S = 120.0
 PATIENCE_S = 20.0
 FREE = 0
 """As a port: any that is free."""

@@ -18,6 +18,8 @@ MAX_CONNECTIONS = 1_500
 """Of one worker process; the one that has waited longest without a complete head makes room for a new one."""
 SPARE_FILES = 200
 """Files that are left to everything else."""
+FIRST_HEAD_WITHIN_S = 1.0
+"""How long a connection that came just before the server's end may take; it is answered, too."""
 LET_GO_AFTER_S = 20.0
 """How long a closed connection may take to read the rest of its response."""
 
@@ -113,6 +115,8 @@ class LimitedWorker(gasgi.ASGIWorker):  # type: ignore[misc]
         for server in self.servers:
             server.close()
         for connection in list(self._connections):
-            if connection.is_idle:
+            if connection.is_idle and connection.req_count > 1:
                 connection.let_go()
+            else:
+                self.loop.call_later(FIRST_HEAD_WITHIN_S, connection.close_without_head)
         await super()._shutdown()

@@ -1,5 +1,7 @@
 """`manage.py run`: the whole panel, until Ctrl-C."""
 
+import errno
+import os
 import signal
 import socket
 import sys
@@ -25,9 +27,12 @@ from efcp.launch.preparation import (
     prepare,
     require_event_address,
 )
-from efcp.launch.supervisor import Program, Supervisor, end_with_parent, say
+from efcp.launch.supervisor import LISTENING_FD, Program, Supervisor, end_with_parent, say
 
 LOOPBACK = "127.0.0.1"
+BACKLOG = 2_048
+FIRST_SYSTEMD_FD = 3
+"""Of the sockets that systemd hands over (sd_listen_fds(3)); the panel has one."""
 
 
 class Command(BaseCommand):
@@ -52,30 +57,54 @@ class Command(BaseCommand):
         # it would get lost wherever one is suppressed.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
-            _require_panel_port(configuration)
+            listening = _listening_socket(configuration)
             require_event_address(configuration)
             sandbox = _with_free_ports(configuration.sandbox)
             first = prepare(configuration)
         except (PreparationError, NoFreePortError, OSError) as error:
             raise CommandError(str(error)) from None
         connections.close_all()
-        supervisor = Supervisor(_programs(sandbox))
+        manage = [sys.executable, str(PROJECT_DIR / "manage.py")]
+        reloading = None if _has_terminal() else [*manage, "prepare"]
+        supervisor = Supervisor(_programs(manage, sandbox, listening.fileno()), prepare=reloading)
         threading.Thread(target=_greet, args=(configuration, first), daemon=True).start()
         supervisor.run()
 
 
-def _require_panel_port(configuration: Configuration) -> None:
+def _listening_socket(configuration: Configuration) -> socket.socket:
+    """The socket on which the panel listens: systemd's, or a new one.
+
+    It stays open in this process while panels follow each other: who connects meanwhile waits.
+    """
+    if os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS"):
+        return socket.socket(fileno=FIRST_SYSTEMD_FD)
+    host = configuration.host.strip("[]")
     try:
-        free = is_free(configuration.host, configuration.port)
+        return socket.create_server(
+            (host, configuration.port),
+            family=socket.AF_INET6 if ":" in host else socket.AF_INET,
+            backlog=BACKLOG,
+        )
     except PermissionError as error:
         raise PreparationError(f"EFCP_PORT is {configuration.port}: {error.strerror}.") from None
     except OSError as error:
-        raise PreparationError(f"EFCP_HOST is {configuration.host}: {error.strerror}.") from None
-    if not free:
+        if error.errno == errno.EADDRINUSE:
+            raise PreparationError(
+                f"Port {configuration.port} of {configuration.host} is busy: end what listens there, or set"
+                " EFCP_PORT."
+            ) from None
         raise PreparationError(
-            f"Port {configuration.port} of {configuration.host} is busy: end what listens there, or set"
-            " EFCP_PORT."
-        )
+            f"EFCP_HOST is {configuration.host}: {os.strerror(error.errno or 0)}."
+        ) from None
+
+
+def _has_terminal() -> bool:
+    """Whether a terminal controls this process; SIGHUP says that it was closed then."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY))
+    except OSError:
+        return False
+    return True
 
 
 def _with_free_ports(sandbox: Sandbox) -> Sandbox:
@@ -103,12 +132,17 @@ def _free_port(name: str, port: int, is_set: bool, kind: socket.SocketKind) -> i
     return chosen
 
 
-def _programs(sandbox: Sandbox) -> list[Program]:
-    manage = [sys.executable, str(PROJECT_DIR / "manage.py")]
+def _programs(manage: list[str], sandbox: Sandbox, listening: int) -> list[Program]:
     served_as = str(PROJECT_DIR / "efcp" / "launch" / "gunicorn_config.py")
     gunicorn = [sys.executable, "-m", "gunicorn", "--config", served_as, "efcp.asgi"]
     programs = [
-        Program("panel", gunicorn, {"PYTHONPATH": str(PROJECT_DIR)}),
+        Program(
+            "panel",
+            gunicorn,
+            {"PYTHONPATH": str(PROJECT_DIR), LISTENING_FD: str(listening)},
+            inherits=(listening,),
+            announces=True,
+        ),
         Program("watch", [*manage, "watch"]),
         Program("work", [*manage, "work"]),
     ]
@@ -117,7 +151,7 @@ def _programs(sandbox: Sandbox) -> list[Program]:
             "EFCP_SANDBOX_MI_PORT": str(sandbox.mi_port),
             "EFCP_SANDBOX_SIP_PORT": str(sandbox.sip_port),
         }
-        programs.append(Program("sandbox", [*manage, "sandbox"], ports))
+        programs.append(Program("sandbox", [*manage, "sandbox"], ports, followed=False))
     return programs
 
 
