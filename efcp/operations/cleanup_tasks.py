@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import QuerySet
 
-from efcp.operations.alerts.models import Notice
+from efcp.operations.alerts.models import Notice, Outage, Silence
 from efcp.operations.maintenance.models import Maintenance
 from efcp.operations.probes.models import ProbeRun
 from efcp.operations.reloads.models import ReloadRun
@@ -49,8 +49,11 @@ def prune_loaded_rows(_now: datetime) -> int:
 
 
 def prune_notices(now: datetime) -> int:
-    """Delete messages created longer ago than NOTICES_KEPT_FOR."""
-    return _delete(Notice.objects.filter(created_at__lt=now - NOTICES_KEPT_FOR))
+    """Delete messages, closed alerts and silences that ended, all older than NOTICES_KEPT_FOR."""
+    old = now - NOTICES_KEPT_FOR
+    alerts = _delete(Outage.objects.filter(closed_as__gt=0, ended_at__lt=old))
+    silences = _delete(Silence.objects.filter(ends_at__lt=old))
+    return alerts + silences + _delete(Notice.objects.filter(created_at__lt=old))
 
 
 def prune_probes(now: datetime) -> int:

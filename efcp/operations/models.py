@@ -1,6 +1,6 @@
 """The models of every feature, imported here so that Django finds them."""
 
-from efcp.operations.alerts.models import Notice, NotificationRule, Outage
+from efcp.operations.alerts.models import Notice, NotificationRule, Outage, ProcessBeat, Silence
 from efcp.operations.desired.models import AppliedPlan
 from efcp.operations.maintenance.models import Maintenance, MaintenanceOnProxy
 from efcp.operations.probes.models import ProbeRun
@@ -15,8 +15,10 @@ __all__ = [
     "NotificationRule",
     "Outage",
     "ProbeRun",
+    "ProcessBeat",
     "ReloadResult",
     "ReloadRun",
+    "Silence",
     "StateResult",
     "StateRun",
 ]

@@ -32,6 +32,7 @@ from django.utils import timezone
 from efcp.mi import Endpoint, EndpointError, MiError
 from efcp.mi.endpoint import Reach
 from efcp.mi.stream import Deadline, open_stream
+from efcp.operations.alerts.content import body_of, subject_of
 from efcp.operations.alerts.detection import create_notices
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.locking import retried_on_lock
@@ -113,8 +114,6 @@ _NOT_SENT = (
 )
 """What can only come before the server has taken the message."""
 
-_WORDS = {"down": "down", "back": "back", "test": "test"}
-
 
 class MailError(Exception):
     """The server did not take the message; the text is one line for people."""
@@ -134,8 +133,8 @@ def send_mail(rule: NotificationRule, notice: Notice) -> None:
     if not can_send():
         raise MailError("EFCP_SMTP_URL is not set.")
     message = EmailMessage(
-        subject=_subject(notice),
-        body=_body(notice),
+        subject=subject_of(notice.kind, notice.content),
+        body=body_of(notice.kind, notice.content),
         to=recipients(rule.recipients),
         headers={"Message-ID": f"<{notice.key}@efcp>"},
     )
@@ -156,50 +155,6 @@ def send_mail(rule: NotificationRule, notice: Notice) -> None:
 def recipients(text: str) -> list[str]:
     """The addresses in a text that divides them by commas or lines."""
     return [each.strip() for each in text.replace("\n", ",").split(",") if each.strip()]
-
-
-def _subject(notice: Notice) -> str:
-    if notice.kind == "test":
-        return f"[EFCP] test of {' '.join(str(notice.content['rule']).split())}"
-    titles = [title for title, _line in _items(notice)]
-    count = len(titles) + notice.content["further"]
-    more = f" and {count - 1:,} more" if count > 1 else ""
-    return " ".join(f"[EFCP] {_WORDS[notice.kind]}: {titles[0]}{more}".split())
-
-
-def _body(notice: Notice) -> str:
-    if notice.kind == "test":
-        return "This is a test: messages of this rule reach you.\n"
-    lines = [line for _title, line in _items(notice)]
-    if notice.content["further"]:
-        lines.append(f"and {notice.content['further']:,} more")
-    lines += ["", f"Rule: {notice.content['rule']}"]
-    if settings.PUBLIC_URL:
-        lines.append(f"{settings.PUBLIC_URL}/cp/system/dispatcher/state/")
-    return "\n".join(lines) + "\n"
-
-
-def _items(notice: Notice) -> list[tuple[str, str]]:
-    """What the notice is about, the worst first: a title, and a line that says since when."""
-    content, is_back = notice.content, notice.kind == "back"
-    found = []
-    for each in content.get("proxies", ()):
-        title = f"proxy {each['proxy']}"
-        answers = "answers again, was silent" if is_back else "does not answer"
-        found.append((title, f"{title} {answers} since {each['since']}"))
-    for each in content.get("sets", ()):
-        title = f"set {each['set']} {each['set_name']} on {each['proxy']}"
-        lack = (
-            f"fewer than {each['fewer_than']} active" if each["fewer_than"] > 1 else "no active destination"
-        )
-        found.append((title, f"{title}: {'was at ' if is_back else ''}{lack} since {each['since']}"))
-    for each in content["destinations"]:
-        was = "up again, was " if is_back else ""
-        line = (
-            f"{each['uri']} in set {each['set']} {each['set_name']} on {each['proxy']}: {was}{each['state']}"
-        )
-        found.append((f"{each['uri']} in set {each['set']}", f"{line} since {each['since']}"))
-    return found
 
 
 WEBHOOK_LIMIT_S = 10.0

@@ -1,260 +1,147 @@
-"""Detects what is down by each rule, and creates the notices that are due.
+"""Stores what becomes of each rule's alerts, and creates the notices that are due.
 
-An outage of a destination begins when its state becomes one that the rule counts as down, and goes on however
-it changes among such states; of a set, when too few of its destinations are active on a proxy; of a proxy,
-when it does not answer. It is kept in a row of its own until it is over: that row, and the lock on the rule,
-make sure that each is notified once, whichever process looks and however often it restarts. What a proxy that
-does not answer holds is unknown, not down: its outages stay as they were.
+An alert begins when something becomes what the rule counts as down, and goes on however it changes among
+such states. It is kept in a row of its own: that row, and the lock on the rule, make sure that each is
+notified once, whichever process looks and however often it restarts. What a proxy that does not answer holds
+is unknown, not down: its alerts stay as they were.
 
-What is out of service on purpose (efcp/operations/alerts/silences.py) is kept, shown and not notified.
+What becomes of them is decided by `reconcile`; here it is read and written, in one transaction per rule.
 """
 
 import secrets
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Count, Exists, Max, OuterRef, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 
-from dispatcher.selectors import set_names
+from efcp.accounts.time_zones import known as known_zone
+from efcp.operations.alerts.conditions import MAX_DOWN, Conditions
+from efcp.operations.alerts.content import content_of
 from efcp.operations.alerts.models import Condition, Notice, NotificationRule, Outage
-from efcp.operations.alerts.silences import Key, silenced
-from efcp.operations.history.causes import DETECTED_WITHIN
+from efcp.operations.alerts.reconcile import Alert, Down, Key, Message, Plan, Policy, QuietHours, reconcile
 from efcp.proxies.locking import retried_on_lock
-from efcp.proxies.models import KnownDestination, KnownState, Proxy, ProxyContact, StateChange
 
-MAX_DOWN = 20_000
-"""Destinations that one rule looks after at a time; more are down than anybody reads of."""
-
-MAX_LISTED = 100
-"""Destinations named in one message; of more, their number."""
-
-LOOKED_BACK = timedelta(days=1)
-"""How far back a destination that is gone from a proxy's memory is looked for."""
-
-_LAST_DOWN = Coalesce(Max("since", filter=~Q(state=KnownState.ACTIVE)), Max("since"))
+_COLUMNS = tuple(each.name for each in fields(Alert) if each.name not in {"key", "pk", "changes"})
+_KEY = ("proxy_id", "partition", "setid", "uri_key")
+_PERSON_WRITES = {"acknowledged_at"}
 
 
-@dataclass(frozen=True, slots=True)
-class Down:
-    """What is down: as what, since when it is in that state, and why that is on purpose, if it is.
+def create_notices(now: datetime, conditions: Conditions | None = None) -> int:
+    """Update every rule's alerts and create the notices that are due; return how many.
 
-    `missing` is how many active destinations a set lacks.
+    `conditions` is kept from beat to beat by whoever calls this regularly.
     """
-
-    uri: str
-    state: str
-    since: datetime
-    missing: int = 0
-    silence: str = ""
-
-
-def create_notices(now: datetime) -> int:
-    """Update every rule's outages and create the notices that are due; return how many."""
+    reader = conditions or Conditions()
     rules = NotificationRule.objects.filter(enabled=True).values_list("pk", flat=True)
-    return sum(_of_rule(pk, now) for pk in rules)
+    return sum(_of_rule(pk, reader, now) for pk in rules)
+
+
+def policy_of(rule: NotificationRule) -> Policy:
+    """What the rule wants, for `reconcile`."""
+    quiet = None
+    if rule.quiet_from and rule.quiet_to:
+        zone = known_zone(rule.quiet_zone) or ZoneInfo("UTC")
+        days = frozenset(rule.quiet_days)
+        quiet = QuietHours(rule.quiet_from, rule.quiet_to, days, zone, rule.quiet_severity)
+    return Policy(
+        since=rule.since,
+        after=timedelta(seconds=rule.after_s),
+        group=timedelta(seconds=rule.group_s),
+        notify_recovery=rule.notify_recovery,
+        repeat=timedelta(minutes=rule.repeat_min) if rule.repeat_min else None,
+        escalate=timedelta(minutes=rule.escalate_min) if rule.escalate_to_id else None,
+        flap_changes=rule.flap_changes,
+        flap=timedelta(seconds=rule.flap_s),
+        quiet=quiet,
+    )
 
 
 @retried_on_lock
 @transaction.atomic
-def _of_rule(rule_id: int, now: datetime) -> int:
+def _of_rule(rule_id: int, conditions: Conditions, now: datetime) -> int:
     rule = NotificationRule.objects.select_for_update().filter(pk=rule_id, enabled=True).first()
-    if rule is None:
+    if rule is None or (conditions.panel_only and Condition.PANEL not in rule.states):
         return 0
-    down = _down(rule, now)
-    known = {_key(each): each for each in rule.outages.all()[:MAX_DOWN]}
-    _open_outages(rule, {key: one for key, one in down.items() if key not in known})
-    _update([(each, down[key]) for key, each in known.items() if key in down], now)
-    over = [each for key, each in known.items() if key not in down]
-    due = rule.outages.filter(
-        notified_at=None, is_old=False, silence="", counts_from__lte=now - timedelta(seconds=rule.after_s)
-    )
-    created = _notify(rule, "down", [each for each in due[:MAX_DOWN] if _key(each) in down], now)
-    if rule.notify_recovery:
-        created += _notify(rule, "back", [each for each in over if each.notified_at is not None], now)
-    rule.outages.filter(pk__in=[each.pk for each in over]).delete()
-    return created
+    down = conditions.of_rule(rule, now)
+    before = _alerts(rule, only_panel=conditions.panel_only)
+    if not down and not before:
+        return 0
+    plan = reconcile(policy_of(rule), before, _recent(rule, down, before, now), down, now)
+    stored = _store(rule, plan)
+    for message in plan.messages:
+        _create(rule, message, stored, now)
+    return len(plan.messages)
 
 
-def _down(rule: NotificationRule, now: datetime) -> dict[Key, Down]:
-    """What counts as down for the rule at this moment, by what was last read of each proxy."""
-    proxies = {proxy.pk: proxy.partition for proxy in _proxies(rule)}
-    found = _down_destinations(rule, proxies)
-    if Condition.ABSENT in rule.states:
-        found |= _gone(rule, proxies, now)
-    if Condition.SET in rule.states:
-        found |= _small_sets(rule, proxies)
-    if Condition.PROXY in rule.states:
-        found |= _silent_proxies(proxies)
-    # Read last: what takes a destination out on purpose is stored before any list shows that it is out.
-    if any(each.state in {Condition.INACTIVE, Condition.SET} for each in found.values()):
-        return _with_silences(found, silenced(now))
-    return found
+def _alerts(rule: NotificationRule, *, only_panel: bool) -> list[Alert]:
+    rows = rule.outages.filter(Q(closed_as=0) | Q(owes_back=True))
+    if only_panel:
+        rows = rows.filter(state=Condition.PANEL)
+    names = (*_KEY, "pk", "changes", *_COLUMNS)
+    return [
+        Alert(key=row[:4], pk=row[4], changes=tuple(row[5]), **dict(zip(_COLUMNS, row[6:], strict=True)))
+        for row in rows.order_by("pk").values_list(*names)[:MAX_DOWN]
+    ]
 
 
-def _with_silences(down: Mapping[Key, Down], silences: Mapping[Key, str]) -> dict[Key, Down]:
-    """The same, each with its silence; a set is silent where what is out on purpose is all that it lacks."""
-    of_sets: dict[tuple[int, str, int], list[str]] = defaultdict(list)
-    for key, reason in silences.items():
-        of_sets[key[:3]].append(reason)
-
-    def silence(key: Key, each: Down) -> str:
-        if each.state != Condition.SET:
-            return silences.get(key, "")
-        reasons = of_sets[key[:3]]
-        return reasons[0] if len(reasons) >= each.missing else ""
-
-    return {key: replace(each, silence=silence(key, each)) for key, each in down.items()}
+def _recent(
+    rule: NotificationRule, down: Mapping[Key, Down], before: Iterable[Alert], now: datetime
+) -> dict[Key, list[int]]:
+    """When what is new changed lately, by its alerts that are closed."""
+    is_new = down.keys() - {each.key for each in before if each.ended_at is None}
+    if not is_new or not rule.flap_changes:
+        return {}
+    closed = rule.outages.filter(closed_as__gt=0, ended_at__gte=now - timedelta(seconds=rule.flap_s))
+    rows = closed.order_by("ended_at").values_list(*_KEY, "changes")[:MAX_DOWN]
+    return {row[:4]: row[4] for row in rows if row[:4] in is_new}
 
 
-def _down_destinations(rule: NotificationRule, proxies: Mapping[int, str]) -> dict[Key, Down]:
-    known = KnownDestination.objects.filter(proxy__in=proxies, occurrence=0, state__in=rule.states)
-    if rule.setids:
-        known = known.filter(setid__in=rule.setids)
-    rows = known.values_list("proxy_id", "partition", "setid", "uri_key", "uri", "state", "since")
-    return {
-        (proxy_id, partition, setid, key): Down(uri, state, since)
-        for proxy_id, partition, setid, key, uri, state, since in rows[:MAX_DOWN]
-        if proxies[proxy_id] == partition
-    }
-
-
-def _small_sets(rule: NotificationRule, proxies: Mapping[int, str]) -> dict[Key, Down]:
-    """Sets with too few active destinations, since the last of them went down."""
-    known = KnownDestination.objects.filter(proxy__in=proxies)
-    if rule.setids:
-        known = known.filter(setid__in=rule.setids)
-    small = (
-        known.values("proxy_id", "partition", "setid")
-        .annotate(active=Count("pk", filter=Q(state=KnownState.ACTIVE)), last=_LAST_DOWN)
-        .filter(active__lt=rule.min_active)
-        .values_list("proxy_id", "partition", "setid", "active", "last")
-    )
-    return {
-        (proxy_id, partition, setid, ""): Down("", Condition.SET, last, rule.min_active - active)
-        for proxy_id, partition, setid, active, last in small[:MAX_DOWN]
-        if proxies[proxy_id] == partition
-    }
-
-
-def _silent_proxies(proxies: Mapping[int, str]) -> dict[Key, Down]:
-    silent = ProxyContact.objects.filter(proxy__in=proxies).exclude(failing_since=None)
-    return {
-        (proxy_id, proxies[proxy_id], Outage.NO_SET, ""): Down("", Condition.PROXY, since)
-        for proxy_id, since in silent.values_list("proxy_id", "failing_since")
-        if since is not None
-    }
-
-
-def _gone(rule: NotificationRule, proxies: Mapping[int, str], now: datetime) -> dict[Key, Down]:
-    """What vanished from a proxy's memory lately and did not come back."""
-    listed = KnownDestination.objects.filter(
-        proxy=OuterRef("proxy"),
-        partition=OuterRef("partition"),
-        setid=OuterRef("setid"),
-        uri_key=OuterRef("uri_key"),
-    )
-    gone = StateChange.objects.filter(
-        ~Exists(listed), proxy__in=proxies, occurrence=0, state_after="", at__gte=now - LOOKED_BACK
-    )
-    if rule.setids:
-        gone = gone.filter(setid__in=rule.setids)
-    rows = gone.order_by("at").values_list("proxy_id", "partition", "setid", "uri_key", "uri", "at")
-    return {
-        (proxy_id, partition, setid, key): Down(uri, Condition.ABSENT, at)
-        for proxy_id, partition, setid, key, uri, at in rows[:MAX_DOWN]
-        if proxies[proxy_id] == partition
-    }
-
-
-def _proxies(rule: NotificationRule) -> Iterable[Proxy]:
-    chosen = rule.proxies.filter(enabled=True)
-    return chosen if rule.proxies.exists() else Proxy.objects.filter(enabled=True)
-
-
-def _open_outages(rule: NotificationRule, down: Mapping[Key, Down]) -> None:
-    Outage.objects.bulk_create(
-        (
-            Outage(
-                rule=rule,
-                proxy_id=proxy_id,
-                partition=partition,
-                setid=setid,
-                uri=each.uri,
-                uri_key=uri_key,
-                state=each.state,
-                began_at=each.since,
-                counts_from=each.since,
-                silence=each.silence,
-                # Proxies report whole seconds: what began in the second of the rule is not older than it.
-                is_old=each.since < rule.since.replace(microsecond=0),
-            )
-            for (proxy_id, partition, setid, uri_key), each in down.items()
-        ),
-        batch_size=500,
-    )
-
-
-def _update(outages: Iterable[tuple[Outage, Down]], now: datetime) -> None:
-    """Store states that changed, and silences that began or ended: after one, the seconds count from 0."""
-    changed = []
-    for outage, down in outages:
-        if (outage.state, outage.silence) == (down.state, down.silence):
-            continue
-        if outage.silence and not down.silence:
-            outage.counts_from = now + DETECTED_WITHIN
-        outage.state, outage.silence = down.state, down.silence
-        changed.append(outage)
+def _store(rule: NotificationRule, plan: Plan) -> dict[Key, int]:
+    """Write the plan's alerts; return the numbers of the open ones that were written."""
+    new = [
+        Outage(
+            rule=rule,
+            **dict(zip(_KEY, each.key, strict=True)),
+            changes=list(each.changes),
+            **{name: getattr(each, name) for name in _COLUMNS},
+        )
+        for each in plan.opened.values()
+    ]
+    Outage.objects.bulk_create(new, batch_size=500)
+    changed = [
+        Outage(
+            pk=pk,
+            changes=list(each.changes),
+            closed_as=pk if each.ended_at else 0,
+            **{name: getattr(each, name) for name in _COLUMNS},
+        )
+        for pk, each in plan.updated.items()
+    ]
+    names = [name for name in _COLUMNS if name not in _PERSON_WRITES]
     if changed:
-        Outage.objects.bulk_update(changed, ("state", "silence", "counts_from"), batch_size=500)
+        Outage.objects.bulk_update(changed, [*names, "changes", "closed_as"], batch_size=200)
+    if not plan.messages:
+        return {}
+    written = rule.outages.filter(closed_as=0).values_list(*_KEY, "pk")
+    return {row[:4]: row[4] for row in written[:MAX_DOWN]}
 
 
-def _notify(rule: NotificationRule, kind: str, outages: Sequence[Outage], now: datetime) -> int:
-    """One notice of all of them, since a hundred gateways of one failed switch are one piece of news."""
-    if not outages:
-        return 0
+def _create(rule: NotificationRule, message: Message, stored: Mapping[Key, int], now: datetime) -> None:
     key = secrets.token_hex(16)
-    content = _content(rule, kind, key, outages, now)
-    Notice.objects.create(rule=rule, key=key, kind=kind, content=content, created_at=now, next_try_at=now)
-    Outage.objects.filter(pk__in=[each.pk for each in outages]).update(notified_at=now)
-    return 1
-
-
-def _content(
-    rule: NotificationRule, kind: str, key: str, outages: Sequence[Outage], now: datetime
-) -> dict[str, Any]:
-    names = set_names()
-    proxies = dict(Proxy.objects.values_list("pk", "name"))
-    listed: dict[str, list[dict[str, Any]]] = {"proxies": [], "sets": [], "destinations": []}
-    for each in sorted(outages, key=_worst_first)[:MAX_LISTED]:
-        since = {"since": each.began_at.isoformat(timespec="seconds")}
-        of_proxy = {"proxy": proxies.get(each.proxy_id, ""), "partition": each.partition}
-        of_set = of_proxy | {"set": each.setid, "set_name": names.get(each.setid, "")}
-        if each.state == Condition.PROXY:
-            listed["proxies"].append(of_proxy | since)
-        elif each.state == Condition.SET:
-            listed["sets"].append(of_set | {"fewer_than": rule.min_active} | since)
-        else:
-            listed["destinations"].append(of_set | {"uri": each.uri, "state": each.state} | since)
-    return {
-        "id": key,
-        "kind": kind,
-        "rule": rule.name,
-        "at": now.isoformat(timespec="seconds"),
-        **listed,
-        "further": max(0, len(outages) - MAX_LISTED),
-    }
-
-
-def _worst_first(outage: Outage) -> int:
-    if outage.state == Condition.PROXY:
-        return 0
-    return 1 if outage.state == Condition.SET else 2
-
-
-def _key(outage: Outage) -> Key:
-    return outage.proxy_id, outage.partition, outage.setid, outage.uri_key
+    notice = Notice.objects.create(
+        rule=rule,
+        receiver=rule.escalate_to if message.to_second else None,
+        key=key,
+        kind=message.kind,
+        content=content_of(rule, message, key, now),
+        created_at=now,
+        next_try_at=now,
+    )
+    if message.kind in {"down", "flapping"}:
+        numbers = [stored[each.key] for each in message.alerts if each.key in stored]
+        for begin in range(0, len(numbers), 500):
+            rows = Outage.objects.filter(pk__in=numbers[begin : begin + 500])
+            rows.update(notice=notice)

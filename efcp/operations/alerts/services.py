@@ -67,7 +67,7 @@ def save(
         kept.save()
         kept.proxies.set(values.proxies)
         if begins_anew:
-            kept.outages.all().delete()
+            kept.outages.filter(closed_as=0).delete()
         record(actor, "edit" if rule else "add", _subject(kept), before=before, after=_for_audit(kept))
     return kept
 

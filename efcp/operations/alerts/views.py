@@ -27,7 +27,7 @@ MAX_RULES = 500
 def rules(request: HttpRequest) -> HttpResponse:
     """Every rule, with how many outages it looks after and how many messages it could not send."""
     counted = NotificationRule.objects.annotate(
-        down=Count("outages", distinct=True),
+        down=Count("outages", filter=Q(outages__closed_as=0), distinct=True),
         failed=Count("notices", filter=Q(notices__state=NoticeState.GIVEN_UP), distinct=True),
     )
     return render(request, "operations/notifications/list.html", {"rules": counted[:MAX_RULES]})
@@ -38,10 +38,11 @@ def rules(request: HttpRequest) -> HttpResponse:
 def rule(request: HttpRequest, rule_id: int) -> HttpResponse:
     """One rule, what is down by it, and its last messages."""
     found = get_object_or_404(NotificationRule, pk=rule_id)
+    outages = found.outages.filter(closed_as=0)
     context = {
         "rule": found,
         "proxies": found.proxies.all(),
-        "outages": found.outages.select_related("proxy").order_by("began_at")[:SHOWN_OUTAGES],
+        "outages": outages.select_related("proxy").order_by("began_at")[:SHOWN_OUTAGES],
         "notices": found.notices.all()[:SHOWN_NOTICES],
     }
     return render(request, "operations/notifications/rule.html", context)

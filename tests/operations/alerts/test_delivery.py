@@ -54,6 +54,7 @@ def rule_to(hook: HookServer | None = None, **more: Any) -> NotificationRule:
         "name": "night shift",
         "states": ["probing", "inactive"],
         "after_s": 60,
+        "group_s": 0,
         "channel": Channel.WEBHOOK,
         "url": hook.url if hook else "",
         "secret_encrypted": encrypted_secret(SECRET),
@@ -94,6 +95,7 @@ def test_one_that_stays_down_is_reported_once_after_its_time(proxy: Proxy, hook:
             "uri": URI,
             "state": "probing",
             "since": NOW.isoformat(timespec="seconds"),
+            "share": 100.0,
         }
     ]
 
@@ -308,7 +310,9 @@ def test_a_set_below_its_number_of_active_destinations_is_reported(
     assert sets == ([("down", 7), ("back", 7)] if is_down else [])
 
 
-def test_a_proxy_that_does_not_answer_is_reported_and_comes_first(proxy: Proxy, mail: MailReceiver) -> None:
+def test_a_proxy_that_does_not_answer_is_reported_and_its_destinations_are_not(
+    proxy: Proxy, mail: MailReceiver
+) -> None:
     rule_to(channel=Channel.EMAIL, recipients="ann@example.org", states=["probing", "proxy"])
     become("probing", after(-5))
     ProxyContact.objects.filter(proxy=proxy).update(failing_since=after(0))
@@ -316,7 +320,7 @@ def test_a_proxy_that_does_not_answer_is_reported_and_comes_first(proxy: Proxy, 
     ProxyContact.objects.filter(proxy=proxy).update(failing_since=None)
     run_due(after(63))
     down, back = (email.message_from_string(each, policy=email.policy.default) for each in mail.received)
-    assert down["Subject"] == f"[EFCP] down: proxy {proxy.name} and 1 more"
+    assert down["Subject"] == f"[EFCP] down: proxy {proxy.name}"
     assert back["Subject"] == f"[EFCP] back: proxy {proxy.name}"
     assert f"proxy {proxy.name} does not answer since" in down.get_content()
 
