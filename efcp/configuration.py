@@ -124,6 +124,7 @@ class Configuration:
     trusted_proxies: tuple[Network, ...]
     proxy_networks: tuple[Network, ...]
     webhook_networks: tuple[Network, ...]
+    heartbeat_url: str
     insecure_http: bool
     admin_password: str
     metrics_token: str
@@ -180,6 +181,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Configuration:
         trusted_proxies=trusted,
         proxy_networks=_networks(settings, "EFCP_PROXY_NETWORKS"),
         webhook_networks=_networks(settings, "EFCP_WEBHOOK_NETWORKS"),
+        heartbeat_url=settings.text("EFCP_HEARTBEAT_URL", ""),
         insecure_http=settings.flag("EFCP_INSECURE_HTTP", default=False),
         admin_password=settings.text("EFCP_ADMIN_PASSWORD"),
         metrics_token=_metrics_token(settings.text("EFCP_METRICS_TOKEN")),

@@ -267,6 +267,9 @@ PUBLIC_URL = CONFIGURATION.url
 PROXY_NETWORKS = CONFIGURATION.proxy_networks
 WEBHOOK_NETWORKS = CONFIGURATION.webhook_networks
 
+# Where the leading watcher posts every minute, so that a dead panel is noticed from outside; empty: nowhere.
+HEARTBEAT_URL = CONFIGURATION.heartbeat_url
+
 # The watcher's pace and the place that events come to; what is kept of the past.
 WATCHING = CONFIGURATION.watching
 # "All proxies" means the sandbox too only where no other database than the trial's is at stake.

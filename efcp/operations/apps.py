@@ -12,9 +12,10 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register cleanup tasks, also those of the proxies, and tasks of the leading watcher."""
-        from efcp.jobs import cleanup
+        from efcp.jobs import cleanup, regular
         from efcp.operations import cleanup_tasks, reconciliation
         from efcp.operations.alerts import delivery as notifications
+        from efcp.operations.alerts import outside
         from efcp.operations.maintenance import schedule as maintenance
         from efcp.proxies import call_counts, leader
 
@@ -26,6 +27,8 @@ class OperationsConfig(AppConfig):
         cleanup.register("probes", cleanup_tasks.prune_probes)
         cleanup.register("questions", cleanup_tasks.prune_questions)
         cleanup.register("loaded rows", cleanup_tasks.prune_loaded_rows)
-        leader.register("notifications", notifications.EVERY_S, notifications.run_due)
+        leader.register("notifications", notifications.EVERY_S, notifications.Beat())
+        leader.register("heartbeat", outside.HEARTBEAT_EVERY_S, outside.send_heartbeat)
+        regular.register("processes", outside.WORKER_EVERY_S, outside.watch_the_watcher)
         leader.register("unsettled results", reconciliation.EVERY_S, reconciliation.reconcile)
         leader.register("maintenance", maintenance.EVERY_S, maintenance.run_due)

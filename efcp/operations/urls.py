@@ -48,6 +48,12 @@ alert_urls = (
     [
         path("", alerts.rules, name="list"),
         path("add/", alerts.add, name="add"),
+        path("alerts/", alerts.alerts, name="alerts"),
+        path("alerts/acknowledge/", alerts.acknowledge, name="acknowledge"),
+        path("messages/", alerts.message_log, name="messages"),
+        path("messages/<slug:key>/", alerts.message, name="message"),
+        path("silences/", alerts.silences, name="silences"),
+        path("silences/<int:silence_id>/end/", alerts.end_silence, name="end-silence"),
         path("<int:rule_id>/", alerts.rule, name="rule"),
         path("<int:rule_id>/edit/", alerts.edit, name="edit"),
         path("<int:rule_id>/delete/", alerts.delete, name="delete"),

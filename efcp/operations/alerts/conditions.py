@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -66,7 +67,7 @@ class Conditions:
 
     panel_only: bool = False
     _pictures: dict[int, MemoryPicture] = field(default_factory=dict)
-    _silences: tuple[object, dict[Key, str]] = (None, {})
+    _silences: tuple[Any, dict[Key, str]] = (None, {})
     _drift: tuple[datetime | None, dict[Key, Down]] = (None, {})
 
     def of_rule(self, rule: NotificationRule, now: datetime) -> dict[Key, Down]:
@@ -168,7 +169,7 @@ def _small_sets(
     rule: NotificationRule, proxy_id: int, partition: str, picture: MemoryPicture
 ) -> dict[Key, Down]:
     """Sets with too few active destinations, since the last of them went down."""
-    found = {}
+    found: dict[Key, Down] = {}
     for setid, each in picture.sets.items():
         needed = max(rule.min_active, -(-each.total * rule.min_share // 100))
         if each.active < needed and (not rule.setids or setid in rule.setids):
@@ -210,7 +211,7 @@ def _gone(
     if rule.setids:
         gone = gone.filter(setid__in=rule.setids)
     rows = gone.order_by("at").values_list("proxy_id", "partition", "setid", "uri_key", "uri", "at")
-    found = {}
+    found: dict[Key, Down] = {}
     for proxy_id, partition, setid, key, uri, at in rows[:MAX_DOWN]:
         if proxies[proxy_id].partition != partition:
             continue
@@ -231,7 +232,7 @@ def _of_proxies(rule: NotificationRule, proxies: Mapping[int, Proxy], now: datet
             if Condition.PROXY in rule.states and failing_since:
                 found[*place, ""] = Down("", Condition.PROXY, failing_since, detail=error)
             restarted = up_since and known_since and known_since < up_since > now - RESTART_SHOWN
-            if Condition.RESTART in rule.states and restarted:
+            if Condition.RESTART in rule.states and up_since and restarted:
                 found[*place, "restart"] = Down("", Condition.RESTART, up_since)
     if Condition.RELOAD in rule.states:
         for load in ProxyLoad.objects.filter(Q(discarded__gt=0) | ~Q(failed_at=None), proxy__in=proxies):
@@ -246,7 +247,7 @@ def _of_proxies(rule: NotificationRule, proxies: Mapping[int, Proxy], now: datet
 
 def _drift(now: datetime) -> dict[Key, Down]:
     found: dict[Key, Down] = {}
-    for each in compare(watched_proxies(now)):
+    for each in compare(watched_proxies(now=now)):
         if not each.is_compared:
             continue
         proxy = each.watched.proxy

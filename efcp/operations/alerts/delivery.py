@@ -14,11 +14,12 @@ import hmac
 import http.client
 import json
 import logging
+import secrets
 import smtplib
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as PoolTimeoutError
 from datetime import datetime, timedelta
@@ -27,11 +28,13 @@ from typing import Any, Protocol, cast
 import urllib3
 from django.conf import settings
 from django.core.mail import BadHeaderError, EmailMessage
+from django.db import transaction
 from django.utils import timezone
 
 from efcp.mi import Endpoint, EndpointError, MiError
 from efcp.mi.endpoint import Reach
 from efcp.mi.stream import Deadline, open_stream
+from efcp.operations.alerts.conditions import Conditions
 from efcp.operations.alerts.content import body_of, subject_of
 from efcp.operations.alerts.detection import create_notices
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
@@ -42,7 +45,9 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 2.0
 AT_ONCE = 20
-"""Messages of one beat: each may take its whole limit."""
+"""Messages of one beat to a receiver, and receivers of one beat: each may take its whole limit."""
+
+MOST_WAITING = 2_000
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 7200))
 """After the first try, the second, and so on; then it is given up."""
@@ -50,14 +55,90 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (10, 60, 300, 1800, 720
 LOST_AFTER = timedelta(minutes=5)
 
 
+SUMMARY_FROM = 2
+"""Messages that wait for a receiver who could not be reached; so many are sent as one summary."""
+
+SUMMARY_LINES = 100
+
+
+class Beat:
+    """The leading watcher's regular turn; keeps what it read of each proxy's list while that is the same."""
+
+    def __init__(self) -> None:
+        self._conditions = Conditions()
+
+    def __call__(self, now: datetime) -> None:
+        """Create the notices that are due, and send them."""
+        create_notices(now, self._conditions)
+        deliver_due(now)
+
+
 def run_due(now: datetime) -> None:
-    """Create the notices that are due, and send them."""
-    create_notices(now)
+    """One turn by itself."""
+    Beat()(now)
+
+
+def deliver_due(now: datetime) -> None:
+    """Send the notices that are due, to each receiver in their order.
+
+    While an earlier message to a receiver is being tried again, later ones wait; then they are one summary.
+    """
     _give_up_lost(now)
-    due = Notice.objects.filter(state=NoticeState.WAITING, next_try_at__lte=now, rule__enabled=True)
-    for notice in due.select_related("rule").order_by("pk")[:AT_ONCE]:
-        if _claim(notice):
+    waiting = Notice.objects.filter(state=NoticeState.WAITING, rule__enabled=True)
+    by_receiver: dict[int, list[Notice]] = {}
+    for notice in waiting.select_related("rule", "receiver").order_by("pk")[:MOST_WAITING]:
+        by_receiver.setdefault(notice.receiver_id or notice.rule_id, []).append(notice)
+    due = [each for each in by_receiver.values() if each[0].next_try_at <= now]
+    for notices in due[:AT_ONCE]:
+        first = notices[0]
+        merges = bool(first.tries) and len(notices) >= SUMMARY_FROM
+        for notice in _merge(notices, now) if merges else notices[:AT_ONCE]:
+            if not _claim(notice):
+                continue
             send(notice)
+            if notice.state == NoticeState.WAITING:
+                break
+
+
+@retried_on_lock
+@transaction.atomic
+def _merge(notices: Sequence[Notice], now: datetime) -> list[Notice]:
+    """One summary in place of messages that wait; none where another process claimed one of them."""
+    first = notices[0]
+    keys = [each.pk for each in notices]
+    claimed = Notice.objects.filter(pk__in=keys, state=NoticeState.WAITING).update(state=NoticeState.MERGED)
+    if claimed != len(keys):
+        transaction.set_rollback(True)
+        return []
+    lines: list[dict[str, Any]] = []
+    further = 0
+    for each in notices:
+        if each.kind == "summary":
+            lines += each.content["messages"]
+            further += each.content["further"]
+        else:
+            subject = subject_of(each.kind, each.content).removeprefix("[EFCP] ")
+            lines.append({"id": each.key, "kind": each.kind, "at": each.content["at"], "subject": subject})
+    key = secrets.token_hex(16)
+    content = {
+        "id": key,
+        "kind": "summary",
+        "rule": first.rule.name,
+        "at": now.isoformat(timespec="seconds"),
+        "messages": lines[-SUMMARY_LINES:],
+        "further": further + max(0, len(lines) - SUMMARY_LINES),
+    }
+    summary = Notice.objects.create(
+        rule=first.rule,
+        receiver=first.receiver,
+        key=key,
+        kind="summary",
+        content=content,
+        created_at=now,
+        next_try_at=now,
+        tries=first.tries,
+    )
+    return [summary]
 
 
 @retried_on_lock
@@ -85,7 +166,8 @@ def send(notice: Notice) -> None:
     """Send a claimed notice once, and store the outcome."""
     notice.tries += 1
     try:
-        _CHANNELS[notice.rule.channel](notice.rule, notice)
+        receiver = notice.receiver or notice.rule
+        _CHANNELS[receiver.channel](receiver, notice)
     except MaybeSentError as error:
         notice.state, notice.error = NoticeState.UNKNOWN, str(error)[:255]
     except (MailError, WebhookError) as error:
@@ -209,7 +291,8 @@ def post_webhook(rule: SignedReceiver, notice: SignedMessage) -> None:
         ) from None
     body = json.dumps(notice.content).encode()
     try:
-        status = _post(endpoint, body, signature(secret, int(time.time()), body))
+        signed = {"EFCP-Signature": signature(secret, int(time.time()), body)}
+        status = post_bytes(endpoint, body, signed)
     except MiError as error:
         raise WebhookError(str(error)) from error
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError):
@@ -218,8 +301,11 @@ def post_webhook(rule: SignedReceiver, notice: SignedMessage) -> None:
         raise WebhookError(f"The receiver returned status {status}.")
 
 
-def _post(endpoint: Endpoint, body: bytes, signed: str) -> int:
-    """The status of the answer, whose body is not read."""
+def post_bytes(endpoint: Endpoint, body: bytes, extra: Mapping[str, str]) -> int:
+    """Post JSON with extra headers within WEBHOOK_LIMIT_S; the status of the answer, whose body is not read.
+
+    Redirects are not followed. Raises MiError, urllib3's HTTPError, HTTPException or OSError.
+    """
     deadline = Deadline.after(WEBHOOK_LIMIT_S)
     with open_stream(endpoint, deadline, ssl.create_default_context()) as stream:
         connection = urllib3.connection.HTTPConnection(endpoint.host, endpoint.port)
@@ -228,7 +314,7 @@ def _post(endpoint: Endpoint, body: bytes, signed: str) -> int:
             "Content-Type": "application/json",
             "User-Agent": "EFCP",
             "Connection": "close",
-            "EFCP-Signature": signed,
+            **extra,
         }
         connection.request("POST", endpoint.target, body=body, headers=headers, preload_content=False)
         stream.send()

@@ -7,19 +7,43 @@ from django import forms
 from django.conf import settings
 from django.core.validators import validate_email
 from django.http import QueryDict
+from django.utils import timezone
 
+from efcp.accounts.time_zones import known
 from efcp.mi import Endpoint, EndpointError
 from efcp.mi.endpoint import Reach
 from efcp.operations.alerts.delivery import can_send, recipients
-from efcp.operations.alerts.models import Channel, Condition, NotificationRule
+from efcp.operations.alerts.models import Channel, Condition, NotificationRule, Severity
 from efcp.operations.alerts.services import RuleValues
 from efcp.proxies.mi_password import UnreadablePasswordError
 from efcp.proxies.models import Proxy
 
+LATER = (
+    "min_share",
+    "group_s",
+    "repeat_min",
+    "escalate_to",
+    "escalate_min",
+    "flap_changes",
+    "flap_s",
+    "quiet_from",
+    "quiet_to",
+    "quiet_days",
+    "quiet_zone",
+    "quiet_severity",
+)
+"""Fields that keep what is stored where they are not sent, or sent empty."""
+
+WEEKDAYS = tuple(enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")))
 MAX_SETS = 200
 MAX_RECIPIENTS = 20
+MAX_SILENT_MINUTES = 90 * 24 * 60
 MIN_SECRET = 16
 _MAX_INT = 2**31 - 1
+
+
+def _time_input() -> forms.TimeInput:
+    return forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
 
 
 class AlertRuleForm(forms.Form):
@@ -51,6 +75,59 @@ class AlertRuleForm(forms.Form):
     after_s = forms.IntegerField(
         min_value=0, max_value=86_400, label="Delay (seconds)", help_text="Time down before notifying."
     )
+    min_share = forms.IntegerField(
+        min_value=0,
+        max_value=100,
+        required=False,
+        label="Share of active destinations that a set needs (%)",
+        help_text="0: only their number counts.",
+    )
+    group_s = forms.IntegerField(
+        min_value=0,
+        max_value=600,
+        required=False,
+        label="Group (seconds)",
+        help_text="What becomes due within this time is one message.",
+    )
+    repeat_min = forms.IntegerField(
+        min_value=0,
+        max_value=10_080,
+        required=False,
+        label="Repeat every (minutes)",
+        help_text="While it lasts and nobody acknowledges it. 0: never.",
+    )
+    escalate_to = forms.ModelChoiceField(
+        NotificationRule.objects.none(),
+        required=False,
+        label="Escalate to the receiver of",
+        empty_label="Nobody",
+        help_text="If nobody acknowledges it in time. May be a rule that is off.",
+    )
+    escalate_min = forms.IntegerField(
+        min_value=1, max_value=10_080, required=False, label="Escalate after (minutes)"
+    )
+    flap_changes = forms.IntegerField(
+        min_value=0,
+        max_value=50,
+        required=False,
+        label="Flapping from (changes)",
+        help_text="Then one message, and none until it is calm. 0: never.",
+    )
+    flap_s = forms.IntegerField(min_value=10, max_value=86_400, required=False, label="within (seconds)")
+    quiet_from = forms.TimeField(required=False, label="Quiet from", widget=_time_input())
+    quiet_to = forms.TimeField(required=False, label="Quiet until", widget=_time_input())
+    quiet_days = forms.TypedMultipleChoiceField(
+        choices=WEEKDAYS,
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Beginning on",
+        help_text="None selected: every day.",
+    )
+    quiet_zone = forms.CharField(max_length=64, required=False, label="Time zone of the quiet hours")
+    quiet_severity = forms.ChoiceField(
+        choices=Severity.choices, required=False, label="What waits until the quiet hours end"
+    )
     notify_recovery = forms.BooleanField(required=False, label="Also notify on recovery")
     channel = forms.ChoiceField(choices=Channel.choices, widget=forms.RadioSelect)
     recipients = forms.CharField(
@@ -77,6 +154,9 @@ class AlertRuleForm(forms.Form):
         proxies = self.fields["proxies"]
         if isinstance(proxies, forms.ModelMultipleChoiceField):
             proxies.queryset = Proxy.objects.all()
+        others = self.fields["escalate_to"]
+        if isinstance(others, forms.ModelChoiceField):
+            others.queryset = NotificationRule.objects.exclude(pk=rule.pk if rule else 0)
         if rule is not None and rule.url_encrypted:
             self.fields["url"].help_text = f"Stored: {rule.masked_url}. Leave blank to keep it."
         if rule is not None and rule.secret_encrypted:
@@ -129,8 +209,17 @@ class AlertRuleForm(forms.Form):
             raise forms.ValidationError(f"At least {MIN_SECRET} characters.")
         return secret
 
+    def clean_quiet_zone(self) -> str:
+        """A zone of this machine."""
+        name: str = self.cleaned_data["quiet_zone"]
+        if name and known(name) is None:
+            raise forms.ValidationError("This time zone is unknown.")
+        return name
+
     def clean(self) -> None:
         """What the chosen channel needs."""
+        if bool(self.cleaned_data.get("quiet_from")) != bool(self.cleaned_data.get("quiet_to")):
+            self.add_error("quiet_to", "Quiet hours need both a begin and an end.")
         match self.cleaned_data.get("channel"):
             case Channel.EMAIL:
                 self._need_mail()
@@ -153,7 +242,16 @@ class AlertRuleForm(forms.Form):
             recipients=given["recipients"],
             url=given["url"] or (None if self._keeps_address else ""),
             secret=given["secret"] or None,
+            **{name: self._later(name) for name in LATER},
         )
+
+    def _later(self, name: str) -> Any:
+        """The typed value; where the field was not sent, or a needed one is empty, the stored one."""
+        value = self.cleaned_data.get(name)
+        is_optional = name in {"escalate_to", "quiet_from", "quiet_to", "quiet_days"}
+        if "group_s" in self.data and (is_optional or value not in (None, "")):
+            return value
+        return getattr(self.rule or NotificationRule(), name)
 
     @property
     def _keeps_address(self) -> bool:
@@ -194,6 +292,8 @@ def _initial(rule: NotificationRule | None) -> dict[str, Any]:
             "min_active": 1,
             "after_s": 60,
             "notify_recovery": True,
+            **{name: getattr(NotificationRule(), name) for name in LATER},
+            "quiet_zone": timezone.get_current_timezone_name(),
         }
     return {
         "name": rule.name,
@@ -206,6 +306,7 @@ def _initial(rule: NotificationRule | None) -> dict[str, Any]:
         "notify_recovery": rule.notify_recovery,
         "channel": rule.channel,
         "recipients": rule.recipients,
+        **{name: getattr(rule, name) for name in LATER},
     }
 
 
@@ -213,7 +314,7 @@ def _recovered(recovered: QueryDict | None) -> dict[str, Any]:
     """What was typed before the session ended; a secret is not kept."""
     if recovered is None:
         return {}
-    several: Sequence[str] = ("states", "proxies")
+    several: Sequence[str] = ("states", "proxies", "quiet_days")
     flags = ("enabled", "notify_recovery")
     found: dict[str, Any] = {name: recovered[name] for name in recovered if name not in (*several, "secret")}
     return (
@@ -221,3 +322,23 @@ def _recovered(recovered: QueryDict | None) -> dict[str, Any]:
         | {name: recovered.getlist(name) for name in several}
         | {name: name in recovered for name in flags}
     )
+
+
+class SilenceForm(forms.Form):
+    """A scope, until when, and why."""
+
+    proxy = forms.ModelChoiceField(Proxy.objects.none(), required=False, empty_label="All proxies")
+    setid = forms.IntegerField(
+        min_value=0, max_value=_MAX_INT, required=False, label="Set", help_text="Blank for all."
+    )
+    uri = forms.CharField(
+        max_length=255, required=False, label="Destination", help_text="A URI; blank for all."
+    )
+    minutes = forms.IntegerField(min_value=1, max_value=MAX_SILENT_MINUTES, initial=60, label="For (minutes)")
+    reason = forms.CharField(max_length=200, error_messages={"required": "Enter a reason for the others."})
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(data)
+        proxies = self.fields["proxy"]
+        if isinstance(proxies, forms.ModelChoiceField):
+            proxies.queryset = Proxy.objects.all()

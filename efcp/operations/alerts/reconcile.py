@@ -369,7 +369,7 @@ def _hosts(
         host = host_of(key[3]) if each.state in {"probing", "inactive"} and not each.silence else ""
         if host and key[0] is not None and not active_hosts.get(key[0], {}).get(host):
             children[key[0], key[1], host].append(key)
-    found = {}
+    found: dict[Key, Down] = {}
     for (proxy_id, partition, host), keys in children.items():
         if len(keys) > 1:
             since = min(down[key].since for key in keys)

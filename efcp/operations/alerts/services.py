@@ -1,7 +1,9 @@
 """Writing rules, with their audit records; and a message to test one."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import time
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -13,7 +15,26 @@ from efcp.operations.alerts.delivery import encrypted_secret, send
 from efcp.operations.alerts.models import Channel, Notice, NoticeState, NotificationRule
 from efcp.proxies.models import Proxy
 
-_PLAIN = ("name", "enabled", "min_active", "after_s", "notify_recovery", "channel", "recipients")
+_PLAIN = (
+    "name",
+    "enabled",
+    "min_active",
+    "min_share",
+    "after_s",
+    "group_s",
+    "repeat_min",
+    "escalate_min",
+    "flap_changes",
+    "flap_s",
+    "quiet_from",
+    "quiet_to",
+    "quiet_days",
+    "quiet_zone",
+    "quiet_severity",
+    "notify_recovery",
+    "channel",
+    "recipients",
+)
 """The columns that are stored as the form has them."""
 
 _SECRET_SHOWN = "***"  # noqa: S105 - a mask
@@ -39,6 +60,18 @@ class RuleValues:
     recipients: str
     url: str | None
     secret: str | None
+    min_share: int = 0
+    group_s: int = 10
+    repeat_min: int = 0
+    escalate_to: NotificationRule | None = None
+    escalate_min: int = 15
+    flap_changes: int = 6
+    flap_s: int = 300
+    quiet_from: time | None = None
+    quiet_to: time | None = None
+    quiet_days: Sequence[int] = ()
+    quiet_zone: str = "UTC"
+    quiet_severity: str = "warning"
 
 
 def save(
@@ -57,6 +90,8 @@ def save(
         kept = rule or NotificationRule()
         for name in _PLAIN:
             setattr(kept, name, getattr(values, name))
+        kept.quiet_days = list(values.quiet_days)
+        kept.escalate_to = values.escalate_to
         kept.setids, kept.states = list(values.setids), list(values.states)
         if values.url is not None:
             kept.url = values.url
@@ -124,15 +159,22 @@ def test(rule: NotificationRule, actor: Actor) -> Notice:
     return notice
 
 
-_Scope = tuple[list[int], list[str], int, set[int]]
+_Scope = tuple[list[int], list[str], int, int, set[int]]
 
 
 def _looks_after(rule: NotificationRule) -> _Scope:
-    return rule.setids, rule.states, rule.min_active, {proxy.pk for proxy in rule.proxies.all()}
+    return (
+        rule.setids,
+        rule.states,
+        rule.min_active,
+        rule.min_share,
+        {proxy.pk for proxy in rule.proxies.all()},
+    )
 
 
 def _wants(values: RuleValues) -> _Scope:
-    return list(values.setids), list(values.states), values.min_active, {proxy.pk for proxy in values.proxies}
+    proxies = {proxy.pk for proxy in values.proxies}
+    return list(values.setids), list(values.states), values.min_active, values.min_share, proxies
 
 
 def _subject(rule: NotificationRule) -> Subject:
@@ -140,8 +182,15 @@ def _subject(rule: NotificationRule) -> Subject:
 
 
 def _for_audit(rule: NotificationRule) -> dict[str, Any]:
-    return {name: getattr(rule, name) for name in (*_PLAIN, "setids", "states")} | {
-        "url": rule.masked_url,
-        "proxies": sorted(proxy.name for proxy in rule.proxies.all()),
-        "secret": _SECRET_SHOWN if rule.secret_encrypted else "",
-    }
+    values = {name: getattr(rule, name) for name in (*_PLAIN, "setids", "states")}
+    hours = {name: each.strftime("%H:%M") for name, each in values.items() if isinstance(each, time)}
+    return (
+        values
+        | hours
+        | {
+            "escalate_to": rule.escalate_to.name if rule.escalate_to else "",
+            "url": rule.masked_url,
+            "proxies": sorted(proxy.name for proxy in rule.proxies.all()),
+            "secret": _SECRET_SHOWN if rule.secret_encrypted else "",
+        }
+    )

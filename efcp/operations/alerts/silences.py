@@ -9,14 +9,12 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Q
 
+from efcp.operations.alerts.reconcile import Key
 from efcp.operations.history.causes import DETECTED_WITHIN, is_within
 from efcp.operations.maintenance.models import MaintenanceOnProxy, Phase
 from efcp.operations.states.models import StateOutcome, StateResult
 from efcp.proxies.models import KnownDestination, KnownState
 from efcp.sip.uri import uri_key
-
-Key = tuple[int, str, int, str]
-"""Proxy, partition, set, URI key."""
 
 MOST = 20_000
 """Destinations, maintenances and requests that are looked at; more are inactive than anybody set."""
@@ -32,7 +30,7 @@ def silenced(now: datetime) -> dict[Key, str]:
     inactive = KnownDestination.objects.filter(
         proxy__enabled=True, occurrence=0, state=KnownState.INACTIVE
     ).values_list("proxy_id", "partition", "setid", "uri_key", "since")
-    since = {(row[0], row[1], row[2], row[3]): row[4] for row in inactive[:MOST]}
+    since: dict[Key, datetime] = {(row[0], row[1], row[2], row[3]): row[4] for row in inactive[:MOST]}
     if not since:
         return {}
     found = _set_by_hand(since)
@@ -40,7 +38,7 @@ def silenced(now: datetime) -> dict[Key, str]:
     return found | {key: maintained[_place(key)] for key in since if _place(key) in maintained}
 
 
-_Place = tuple[int, int, str]
+_Place = tuple[int | None, int, str]
 """Proxy, set, URI key."""
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import threading
 import time
 from datetime import timedelta
 from types import FrameType
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
+from efcp.jobs import regular
 from efcp.jobs.cleanup import run_cleanup
 
 log = logging.getLogger(__name__)
@@ -41,10 +43,13 @@ class Command(BaseCommand):
 
         for number in SHUTDOWN_SIGNALS:
             signal.signal(number, stop)
+        ended = threading.Event()
+        regular.start(ended)
         # No event: see efcp.shutdown.
         while not stopping:
             _look(worker)
             time.sleep(POLL_INTERVAL_S)
+        ended.set()
 
 
 def _look(worker: Worker) -> None:
