@@ -14,10 +14,13 @@ import hmac
 import http.client
 import json
 import logging
+import os
 import secrets
 import smtplib
 import socket
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +34,7 @@ from django.core.mail import BadHeaderError, EmailMessage
 from django.db import transaction
 from django.utils import timezone
 
+from efcp.configuration import PROJECT_DIR
 from efcp.mi import Endpoint, EndpointError, MiError
 from efcp.mi.endpoint import Reach
 from efcp.mi.stream import Deadline, open_stream
@@ -321,7 +325,47 @@ def post_bytes(endpoint: Endpoint, body: bytes, extra: Mapping[str, str]) -> int
         return int(connection.getresponse().status)
 
 
+APPRISE_LIMIT_S = 25.0
+"""On the whole time of a message, the start of its process included."""
+
+_APPRISE_BYTES = 1 << 30
+"""Of address space: an answer of any size ends the process, not the watcher."""
+
+
+def send_by_apprise(rule: NotificationRule, notice: Notice) -> None:
+    """Send a notice by Apprise. Raises MailError, or MaybeSentError where the time was over."""
+    try:
+        url = rule.url
+    except UnreadablePasswordError:
+        raise MailError("Its address can't be decrypted with EFCP_SECRET_KEY: enter it again.") from None
+    given = {
+        "url": url,
+        "title": subject_of(notice.kind, notice.content),
+        "body": body_of(notice.kind, notice.content),
+        "networks": [str(each) for each in settings.WEBHOOK_NETWORKS],
+        "bytes": _APPRISE_BYTES,
+    }
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "efcp.operations.alerts.apprise_process"],
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            timeout=APPRISE_LIMIT_S,
+            cwd=PROJECT_DIR,
+            env={"PATH": os.environ.get("PATH", ""), "HOME": str(settings.UPLOAD_DIR)},
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise MaybeSentError(f"The receiver did not answer within {APPRISE_LIMIT_S:.0f} s.") from None
+    if problem := ended.stdout.strip():
+        raise MailError(problem)
+    if ended.returncode:
+        raise MaybeSentError("Apprise ended with an error; whether it sent the message is unknown.")
+
+
 _CHANNELS: dict[str, Callable[[NotificationRule, Notice], None]] = {
     Channel.EMAIL: send_mail,
     Channel.WEBHOOK: post_webhook,
+    Channel.APPRISE: send_by_apprise,
 }

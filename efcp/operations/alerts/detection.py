@@ -12,10 +12,11 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from efcp.accounts.time_zones import known as known_zone
 from efcp.operations.alerts.conditions import MAX_DOWN, Conditions
@@ -26,7 +27,6 @@ from efcp.proxies.locking import retried_on_lock
 
 _COLUMNS = tuple(each.name for each in fields(Alert) if each.name not in {"key", "pk", "changes"})
 _KEY = ("proxy_id", "partition", "setid", "uri_key")
-_PERSON_WRITES = {"acknowledged_at"}
 
 
 def create_notices(now: datetime, conditions: Conditions | None = None) -> int:
@@ -70,7 +70,7 @@ def _of_rule(rule_id: int, conditions: Conditions, now: datetime) -> int:
     if not down and not before:
         return 0
     plan = reconcile(policy_of(rule), before, _recent(rule, down, before, now), down, now)
-    stored = _store(rule, plan)
+    stored = _store(rule, plan, before)
     for message in plan.messages:
         _create(rule, message, stored, now)
     return len(plan.messages)
@@ -99,7 +99,7 @@ def _recent(
     return {row[:4]: row[4] for row in rows if row[:4] in is_new}
 
 
-def _store(rule: NotificationRule, plan: Plan) -> dict[Key, int]:
+def _store(rule: NotificationRule, plan: Plan, before: Iterable[Alert]) -> dict[Key, int]:
     """Write the plan's alerts; return the numbers of the open ones that were written."""
     new = [
         Outage(
@@ -111,22 +111,27 @@ def _store(rule: NotificationRule, plan: Plan) -> dict[Key, int]:
         for each in plan.opened.values()
     ]
     Outage.objects.bulk_create(new, batch_size=500)
-    changed = [
-        Outage(
-            pk=pk,
-            changes=list(each.changes),
-            closed_as=pk if each.ended_at else 0,
-            **{name: getattr(each, name) for name in _COLUMNS},
-        )
-        for pk, each in plan.updated.items()
-    ]
-    names = [name for name in _COLUMNS if name not in _PERSON_WRITES]
-    if changed:
-        Outage.objects.bulk_update(changed, [*names, "changes", "closed_as"], batch_size=200)
+    for values, numbers in _changes(plan, before).items():
+        for begin in range(0, len(numbers), 500):
+            Outage.objects.filter(pk__in=numbers[begin : begin + 500]).update(**dict(values))
+    closed = [pk for pk, each in plan.updated.items() if each.ended_at]
+    for begin in range(0, len(closed), 500):
+        Outage.objects.filter(pk__in=closed[begin : begin + 500]).update(closed_as=F("pk"))
     if not plan.messages:
         return {}
     written = rule.outages.filter(closed_as=0).values_list(*_KEY, "pk")
     return {row[:4]: row[4] for row in written[:MAX_DOWN]}
+
+
+def _changes(plan: Plan, before: Iterable[Alert]) -> dict[tuple[tuple[str, Any], ...], list[int]]:
+    """The alerts by what changes in them: of thousands that go down at once, that is the same."""
+    former = {each.pk: each for each in before}
+    found: dict[tuple[tuple[str, Any], ...], list[int]] = {}
+    for pk, each in plan.updated.items():
+        names = [name for name in (*_COLUMNS, "changes") if getattr(each, name) != getattr(former[pk], name)]
+        values = tuple((name, getattr(each, name)) for name in names)
+        found.setdefault(values, []).append(pk)
+    return found
 
 
 def _create(rule: NotificationRule, message: Message, stored: Mapping[Key, int], now: datetime) -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from efcp.accounts.time_zones import known
 from efcp.mi import Endpoint, EndpointError
 from efcp.mi.endpoint import Reach
+from efcp.operations.alerts.apprise_process import SCHEMES
 from efcp.operations.alerts.delivery import can_send, recipients
 from efcp.operations.alerts.models import Channel, Condition, NotificationRule, Severity
 from efcp.operations.alerts.services import RuleValues
@@ -133,7 +134,12 @@ class AlertRuleForm(forms.Form):
     recipients = forms.CharField(
         max_length=1000, required=False, label="E-mail to", help_text="Comma-separated addresses."
     )
-    url = forms.CharField(max_length=255, required=False, label="Webhook", help_text="http:// or https://")
+    url = forms.CharField(
+        max_length=255,
+        required=False,
+        label="Address",
+        help_text="Webhook: http:// or https://. Apprise: slack://, tgram://, pagerduty:// …",
+    )
     secret = forms.CharField(
         max_length=200,
         required=False,
@@ -197,6 +203,10 @@ class AlertRuleForm(forms.Form):
         url: str = self.cleaned_data["url"].strip()
         if not url:
             return ""
+        if self.cleaned_data.get("channel") == Channel.APPRISE:
+            if url.partition("://")[0].lower() not in SCHEMES:
+                raise forms.ValidationError(f"Must begin with one of: {', '.join(sorted(SCHEMES))}.")
+            return url
         try:
             return Endpoint.parse(url, reach=Reach(settings.WEBHOOK_NETWORKS)).url
         except EndpointError as error:
@@ -225,6 +235,8 @@ class AlertRuleForm(forms.Form):
                 self._need_mail()
             case Channel.WEBHOOK:
                 self._need_webhook()
+            case Channel.APPRISE if self.cleaned_data.get("url") == "" and not self._keeps_address:
+                self.add_error("url", "Enter the address of the receiver.")
 
     def values(self) -> RuleValues:
         """The valid form's values; the secret is None where the stored one stays."""

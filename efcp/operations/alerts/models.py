@@ -106,7 +106,9 @@ class NotificationRule(models.Model):
     @url.setter
     def url(self, url: str) -> None:
         parts = urlsplit(url)
-        self.masked_url = f"{parts.scheme}://{parts.netloc}/…" if parts.netloc else ""
+        # The host of an Apprise address may be a token.
+        shown = parts.netloc + "/" if parts.scheme in {"http", "https"} else ""
+        self.masked_url = f"{parts.scheme}://{shown}…" if url else ""
         self.url_encrypted = encrypt(url, WEBHOOK_ADDRESS)
 
 
@@ -118,7 +120,7 @@ class NoticeState(models.TextChoices):
     SENT = "sent", "Sent"
     GIVEN_UP = "given up", "Failed"
     UNKNOWN = "unknown", "Unknown (not sent again)"
-    MERGED = "merged", "Sent in a summary"
+    MERGED = "merged", "Part of a summary"
 
 
 class Notice(models.Model):

@@ -220,7 +220,7 @@ class Migration(migrations.Migration):
                     ("sent", "Sent"),
                     ("given up", "Failed"),
                     ("unknown", "Unknown (not sent again)"),
-                    ("merged", "Sent in a summary"),
+                    ("merged", "Part of a summary"),
                 ],
                 default="waiting",
                 max_length=8,
