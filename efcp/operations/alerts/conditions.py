@@ -48,7 +48,7 @@ class SetCount:
 
 @dataclass(frozen=True, slots=True)
 class MemoryPicture:
-    """What rules need of one proxy's list. `version` is empty where it can't be told whether it changed."""
+    """What rules need of one proxy's list. `version` is empty where nothing shows whether it changed."""
 
     version: tuple[str, ...]
     down: tuple[tuple[int, str, str, str, datetime], ...]
@@ -62,7 +62,7 @@ class MemoryPicture:
 class Conditions:
     """Reads what is down; keeps what it read of each proxy while its list is the same.
 
-    `panel_only`: only what can be told without the watcher.
+    `panel_only`: only what is known without the watcher.
     """
 
     panel_only: bool = False

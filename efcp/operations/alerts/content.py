@@ -10,7 +10,7 @@ from django.conf import settings
 from dispatcher.routing.weights import shares
 from dispatcher.selectors import set_names
 from efcp.operations.alerts.models import STATE_WORDS, Condition, NotificationRule
-from efcp.operations.alerts.reconcile import Alert, Message
+from efcp.operations.alerts.reconcile import Alert, AlertMessage
 from efcp.proxies.models import KnownDestination, Proxy
 
 MAX_LISTED = 100
@@ -29,7 +29,7 @@ _DESTINATION_STATES = frozenset({Condition.PROBING, Condition.INACTIVE, Conditio
 _FIRST = (Condition.PANEL, Condition.PROXY, Condition.EMPTY, Condition.SET, "host", Condition.RELOAD)
 
 
-def content_of(rule: NotificationRule, message: Message, key: str, now: datetime) -> dict[str, Any]:
+def content_of(rule: NotificationRule, message: AlertMessage, key: str, now: datetime) -> dict[str, Any]:
     """A message as data. `further` is how many alerts are not listed."""
     names = set_names()
     proxies = dict(Proxy.objects.values_list("pk", "name"))
@@ -98,7 +98,7 @@ def _worst_first(alert: Alert) -> int:
 
 
 def subject_of(kind: str, content: Mapping[str, Any]) -> str:
-    """One line without line breaks, whatever stands in a URI."""
+    """One line without line breaks, whatever a URI contains."""
     if kind == "test":
         return f"[EFCP] test of {' '.join(str(content['rule']).split())}"
     if kind == "summary":

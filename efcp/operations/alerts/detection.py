@@ -22,7 +22,16 @@ from efcp.accounts.time_zones import known as known_zone
 from efcp.operations.alerts.conditions import MAX_DOWN, Conditions
 from efcp.operations.alerts.content import content_of
 from efcp.operations.alerts.models import Condition, Notice, NotificationRule, Outage
-from efcp.operations.alerts.reconcile import Alert, Down, Key, Message, Plan, Policy, QuietHours, reconcile
+from efcp.operations.alerts.reconcile import (
+    Alert,
+    AlertMessage,
+    AlertPlan,
+    Down,
+    Key,
+    Policy,
+    QuietHours,
+    reconcile,
+)
 from efcp.proxies.locking import retried_on_lock
 
 _COLUMNS = tuple(each.name for each in fields(Alert) if each.name not in {"key", "pk", "changes"})
@@ -32,7 +41,7 @@ _KEY = ("proxy_id", "partition", "setid", "uri_key")
 def create_notices(now: datetime, conditions: Conditions | None = None) -> int:
     """Update every rule's alerts and create the notices that are due; return how many.
 
-    `conditions` is kept from beat to beat by whoever calls this regularly.
+    `conditions` is kept from beat to beat by the caller, who calls this regularly.
     """
     reader = conditions or Conditions()
     rules = NotificationRule.objects.filter(enabled=True).values_list("pk", flat=True)
@@ -99,7 +108,7 @@ def _recent(
     return {row[:4]: row[4] for row in rows if row[:4] in is_new}
 
 
-def _store(rule: NotificationRule, plan: Plan, before: Iterable[Alert]) -> dict[Key, int]:
+def _store(rule: NotificationRule, plan: AlertPlan, before: Iterable[Alert]) -> dict[Key, int]:
     """Write the plan's alerts; return the numbers of the open ones that were written."""
     new = [
         Outage(
@@ -123,7 +132,7 @@ def _store(rule: NotificationRule, plan: Plan, before: Iterable[Alert]) -> dict[
     return {row[:4]: row[4] for row in written[:MAX_DOWN]}
 
 
-def _changes(plan: Plan, before: Iterable[Alert]) -> dict[tuple[tuple[str, Any], ...], list[int]]:
+def _changes(plan: AlertPlan, before: Iterable[Alert]) -> dict[tuple[tuple[str, Any], ...], list[int]]:
     """The alerts by what changes in them: of thousands that go down at once, that is the same."""
     former = {each.pk: each for each in before}
     found: dict[tuple[tuple[str, Any], ...], list[int]] = {}
@@ -134,7 +143,7 @@ def _changes(plan: Plan, before: Iterable[Alert]) -> dict[tuple[tuple[str, Any],
     return found
 
 
-def _create(rule: NotificationRule, message: Message, stored: Mapping[Key, int], now: datetime) -> None:
+def _create(rule: NotificationRule, message: AlertMessage, stored: Mapping[Key, int], now: datetime) -> None:
     key = secrets.token_hex(16)
     notice = Notice.objects.create(
         rule=rule,

@@ -14,7 +14,7 @@ from efcp.mi import Endpoint, EndpointError
 from efcp.mi.endpoint import Reach
 from efcp.operations.alerts.apprise_process import SCHEMES
 from efcp.operations.alerts.delivery import can_send, recipients
-from efcp.operations.alerts.models import Channel, Condition, NotificationRule, Severity
+from efcp.operations.alerts.models import AlertSeverity, Channel, Condition, NotificationRule
 from efcp.operations.alerts.services import RuleValues
 from efcp.proxies.mi_password import UnreadablePasswordError
 from efcp.proxies.models import Proxy
@@ -127,7 +127,7 @@ class AlertRuleForm(forms.Form):
     )
     quiet_zone = forms.CharField(max_length=64, required=False, label="Time zone of the quiet hours")
     quiet_severity = forms.ChoiceField(
-        choices=Severity.choices, required=False, label="What waits until the quiet hours end"
+        choices=AlertSeverity.choices, required=False, label="What waits until the quiet hours end"
     )
     notify_recovery = forms.BooleanField(required=False, label="Also notify on recovery")
     channel = forms.ChoiceField(choices=Channel.choices, widget=forms.RadioSelect)

@@ -38,7 +38,7 @@ class Condition(models.TextChoices):
     PANEL = "panel", "Watcher or worker stopped"
 
 
-class Severity(models.TextChoices):
+class AlertSeverity(models.TextChoices):
     """How urgent an alert is, see SEVERITIES in reconcile.py."""
 
     INFO = "info", "Information only"
@@ -76,7 +76,9 @@ class NotificationRule(models.Model):
     quiet_from = models.TimeField(null=True)
     quiet_to = models.TimeField(null=True)
     quiet_zone = models.CharField(max_length=64, blank=True, default="UTC")
-    quiet_severity = models.CharField(max_length=8, choices=Severity.choices, default=Severity.WARNING)
+    quiet_severity = models.CharField(
+        max_length=8, choices=AlertSeverity.choices, default=AlertSeverity.WARNING
+    )
     notify_recovery = models.BooleanField(default=True)
     channel = models.CharField(max_length=8, choices=Channel.choices)
     recipients = models.CharField(max_length=1000, blank=True)
@@ -97,6 +99,13 @@ class NotificationRule(models.Model):
     def conditions(self) -> tuple[str, ...]:
         """What counts as down, for people."""
         return tuple(each.label for each in Condition if each in self.states)
+
+    @property
+    def quiet_hours(self) -> str:
+        """From when to when, and in which zone."""
+        if not self.quiet_from or not self.quiet_to:
+            return ""
+        return f"{self.quiet_from:%H:%M} to {self.quiet_to:%H:%M} ({self.quiet_zone})"
 
     @property
     def url(self) -> str:

@@ -1,6 +1,6 @@
 """Which of the panel's own processes have stopped, as the others see it.
 
-The watcher and the worker each beat in a row of the database. Whoever looks measures by its own clock for how
+The watcher and the worker each beat in a row of the database. The observer measures by its own clock for how
 long a beat stands still, and compares no two machines' clocks: after STOPPED_AFTER the process has stopped.
 """
 
@@ -22,15 +22,15 @@ WATCHER = "watcher"
 class Observer:
     """What this process saw of the others' beats: the number, and when it was new by the monotonic clock."""
 
-    seen: dict[str, tuple[int, float]] = field(default_factory=dict)
+    observed: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     def stopped(self, now: datetime, monotonic_s: float) -> dict[str, datetime]:
         """Processes whose beat stands still, and the last time of each."""
         found = {}
         for name, (beats, beat_at) in _beats().items():
-            before = self.seen.get(name)
+            before = self.observed.get(name)
             if before is None or before[0] != beats:
-                self.seen[name] = (beats, monotonic_s)
+                self.observed[name] = (beats, monotonic_s)
             elif monotonic_s - before[1] >= STOPPED_AFTER.total_seconds():
                 found[name] = min(beat_at, now)
         return found

@@ -126,7 +126,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class AlertMessage:
     """One message: `kind` is down, flapping, back, still or escalated.
 
     `to_second`: it goes to the receiver of the escalation.
@@ -138,12 +138,12 @@ class Message:
 
 
 @dataclass(slots=True)
-class Plan:
+class AlertPlan:
     """Alerts to insert, to update (also closed ones, which have `ended_at`), and messages to create."""
 
     opened: dict[Key, Alert] = field(default_factory=dict)
     updated: dict[int, Alert] = field(default_factory=dict)
-    messages: list[Message] = field(default_factory=list)
+    messages: list[AlertMessage] = field(default_factory=list)
 
     def put(self, alert: Alert) -> None:
         """Note how an alert is to be stored."""
@@ -159,13 +159,13 @@ def reconcile(
     recent: Mapping[Key, Sequence[int]],
     down: Mapping[Key, Down],
     now: datetime,
-) -> Plan:
+) -> AlertPlan:
     """What becomes of a rule's alerts.
 
     `before` are the open ones and those that owe a message of their end; `recent` are the moments of change
     of alerts that closed lately, by key; `down` is what the rule counts as down now, silences applied.
     """
-    plan = Plan()
+    plan = AlertPlan()
     current: list[Alert] = []
     owing = [each for each in before if each.ended_at is not None]
     is_open = {each.key: each for each in before if each.ended_at is None}
@@ -258,7 +258,7 @@ def _is_calm(alert: Alert, policy: Policy, now: datetime) -> bool:
 
 
 def _announce(
-    policy: Policy, current: Iterable[Alert], owing: Iterable[Alert], plan: Plan, now: datetime
+    policy: Policy, current: Iterable[Alert], owing: Iterable[Alert], plan: AlertPlan, now: datetime
 ) -> None:
     def may_speak(alert: Alert) -> bool:
         return not (policy.quiet and policy.quiet.cover(alert.severity, now))
@@ -270,7 +270,7 @@ def _announce(
     _ends(policy, [each for each in owing if each.owes_back and may_speak(each)], plan, now)
 
 
-def _first_messages(policy: Policy, loud: Sequence[Alert], plan: Plan, now: datetime) -> list[Alert]:
+def _first_messages(policy: Policy, loud: Sequence[Alert], plan: AlertPlan, now: datetime) -> list[Alert]:
     """One message of what is due, once nothing more is to be waited for that began with it."""
 
     def due_at(alert: Alert) -> datetime | None:
@@ -285,23 +285,23 @@ def _first_messages(policy: Policy, loud: Sequence[Alert], plan: Plan, now: date
     chosen = [each for each in loud if each.key in due]
     kind = "flapping" if all(each.flapping_since for each in chosen) else "down"
     return _sent(
-        Message(kind, tuple(chosen)),
+        AlertMessage(kind, tuple(chosen)),
         loud,
         plan,
         lambda each: replace(each, notified_at=each.notified_at or now, sent_at=now),
     )
 
 
-def _repetitions(policy: Policy, loud: Sequence[Alert], plan: Plan, now: datetime) -> list[Alert]:
+def _repetitions(policy: Policy, loud: Sequence[Alert], plan: AlertPlan, now: datetime) -> list[Alert]:
     """One message of all that goes on unacknowledged, once the oldest message of them is old enough."""
     repeat = policy.repeat
     going_on = [each for each in loud if each.sent_at and not each.acknowledged_at and not each.up_since]
     if repeat is None or not any(each.sent_at and each.sent_at + repeat <= now for each in going_on):
         return list(loud)
-    return _sent(Message("still", tuple(going_on)), loud, plan, lambda each: replace(each, sent_at=now))
+    return _sent(AlertMessage("still", tuple(going_on)), loud, plan, lambda each: replace(each, sent_at=now))
 
 
-def _escalations(policy: Policy, loud: Sequence[Alert], plan: Plan, now: datetime) -> None:
+def _escalations(policy: Policy, loud: Sequence[Alert], plan: AlertPlan, now: datetime) -> None:
     if policy.escalate is None:
         return
     late = [
@@ -314,24 +314,24 @@ def _escalations(policy: Policy, loud: Sequence[Alert], plan: Plan, now: datetim
         and each.state not in EVENTS
     ]
     if late:
-        message = Message("escalated", tuple(late), to_second=True)
+        message = AlertMessage("escalated", tuple(late), to_second=True)
         _sent(message, loud, plan, lambda each: replace(each, escalated_at=now))
 
 
-def _ends(policy: Policy, owing: Sequence[Alert], plan: Plan, now: datetime) -> None:
+def _ends(policy: Policy, owing: Sequence[Alert], plan: AlertPlan, now: datetime) -> None:
     ends = [each.ended_at for each in owing if each.ended_at]
     if not ends or min(ends) + policy.group > now >= min(ends):
         return
-    _sent(Message("back", tuple(owing)), owing, plan, lambda each: replace(each, owes_back=False))
+    _sent(AlertMessage("back", tuple(owing)), owing, plan, lambda each: replace(each, owes_back=False))
     escalated = tuple(each for each in owing if each.escalated_at)
     if escalated:
-        plan.messages.append(Message("back", escalated, to_second=True))
+        plan.messages.append(AlertMessage("back", escalated, to_second=True))
 
 
 def _sent(
-    message: Message, alerts: Sequence[Alert], plan: Plan, stamp: Callable[[Alert], Alert]
+    message: AlertMessage, alerts: Sequence[Alert], plan: AlertPlan, stamp: Callable[[Alert], Alert]
 ) -> list[Alert]:
-    """Plan a message and stamp its alerts, by identity; return all alerts as they are then."""
+    """AlertPlan a message and stamp its alerts, by identity; return all alerts as they are then."""
     keys = {(each.key, each.pk) for each in message.alerts}
     after = [stamp(each) if (each.key, each.pk) in keys else each for each in alerts]
     for each in after:

@@ -213,7 +213,7 @@ def test_the_worker_notifies_of_a_watcher_that_stopped(
     WatcherHeartbeat.objects.update_or_create(pk=1, defaults={"beats": 7, "started_at": NOW, "beat_at": NOW})
     observer = process_beats.Observer()
     observer.stopped(NOW, 0.0)
-    observer.seen = {name: (beats, at - 61) for name, (beats, at) in observer.seen.items()}
+    observer.observed = {name: (beats, at - 61) for name, (beats, at) in observer.observed.items()}
     monkeypatch.setattr(process_beats, "_OBSERVER", process_beats.Observer({"watcher": (7, -1e9)}))
     outside.watch_the_watcher(after(70))
     (message,) = messages(hook)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from efcp.operations.alerts.reconcile import (
     Alert,
+    AlertMessage,
     Down,
     Key,
-    Message,
     Policy,
     QuietHours,
     inhibited,
@@ -42,7 +42,7 @@ def key_of(name: str) -> Key:
     return (1, "default", 7, "" if name == "set" else f"sip:{name}")
 
 
-def names_in(message: Message) -> str:
+def names_in(message: AlertMessage) -> str:
     """What it is about."""
     return " ".join(
         sorted(
@@ -59,7 +59,7 @@ class World:
     policy: Policy = BASE
     alerts: dict[int, Alert] = field(default_factory=dict)
     sent: list[tuple[int, str, str]] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    messages: list[AlertMessage] = field(default_factory=list)
 
     def beat(self, second: int, down: Mapping[Key, Down], *, crashes: bool = False) -> None:
         """One turn; one that crashes stores nothing and sends nothing, as a transaction does."""
