@@ -25,7 +25,7 @@ MAX_LISTED = 2_000
 LOOKS_UP_FOR_S = 3.0
 """How long the names of a batch are looked up, all together; the others count as known."""
 
-_OTHERS = SetOfRow(rows=2, weight=0, active=1)
+_OTHERS = SetOfRow(rows=3, weight=0, active=2)
 """Stands for the other rows of a set: what a batch does to sets is shown for all of its rows together."""
 
 Key = tuple[int, str]
@@ -55,15 +55,14 @@ def share_effects(changes: Sequence[RowChange[DestinationRow]]) -> list[dict[str
     setids = {row.setid for each in changes for row in (each.before, each.after) if row is not None}
     before = list(stored_rows(DESTINATIONS, setids))
     after = rows_after(before, changes)
-    inactive = _inactive([*before, *after])
+    live = _live([*before, *after])
     names = SET_NAMES.all()
     former, now = _by_set(before), _by_set(after)
-    cards = [_card(setid, former[setid], now[setid], inactive, names) for setid in sorted(setids)]
+    cards = [_card(setid, former[setid], now[setid], live, names) for setid in sorted(setids)]
     moved = sorted((card for card in cards if card is not None), key=lambda card: not card["notes"])
-    if len(moved) > MAX_SETS:
-        more = f"{counted(len(moved) - MAX_SETS, 'more set')} with moved calls."
-        moved = [*moved[: MAX_SETS - 1], moved[MAX_SETS - 1] | {"more": more}]
-    return moved
+    hidden = len(moved) - MAX_SETS
+    more = [{"title": f"{counted(hidden, 'more set')}.", "rows": [], "notes": []}] if hidden > 0 else []
+    return moved[:MAX_SETS] + more
 
 
 def _by_set(rows: Iterable[DestinationRow]) -> dict[int, list[DestinationRow]]:
@@ -77,24 +76,23 @@ def _key(row: DestinationRow) -> Key:
     return row.setid, uri_key(row.destination.rstrip(" "))
 
 
-def _inactive(rows: Sequence[DestinationRow]) -> set[Key]:
-    """The destinations that take no calls: by a proxy that answers, else by their initial state."""
-    found = {_key(row) for row in rows if row.state in (1, 2)}
+def _live(rows: Sequence[DestinationRow]) -> dict[Key, bool]:
+    """Whether destinations take calls on the first proxy that answers, as far as it lists them."""
     fresh = [each.proxy for each in watched_proxies() if each.fresh]
     keys = {_key(row) for row in rows}
     if not fresh or len(keys) > MAX_LISTED:
-        return found
-    for key, on_proxies in live_states(sorted(keys)).items():
-        listed = on_proxies.get(fresh[0].pk)
-        if listed:
-            found.discard(key)
-            if listed[0].state != "active":
-                found.add(key)
-    return found
+        return {}
+    listed = {key: found.get(fresh[0].pk, ()) for key, found in live_states(sorted(keys)).items()}
+    return {key: known[0].state == "active" for key, known in listed.items() if known}
 
 
-def _shares(rows: Sequence[DestinationRow], inactive: set[Key]) -> dict[str, float]:
-    active = [row for row in rows if _key(row) not in inactive]
+def _is_active(row: DestinationRow, live: dict[Key, bool]) -> bool:
+    """By its live state where a proxy lists it, else by its initial state."""
+    return live.get(_key(row), row.state not in (1, 2))
+
+
+def _shares(rows: Sequence[DestinationRow], live: dict[Key, bool]) -> dict[str, float]:
+    active = [row for row in rows if _is_active(row, live)]
     weight = sum(number_of(row.weight) for row in active)
     shares = {row.destination: 0.0 for row in rows}
     for row in active:
@@ -106,18 +104,21 @@ def _card(
     setid: int,
     before: Sequence[DestinationRow],
     after: Sequence[DestinationRow],
-    inactive: set[Key],
+    live: dict[Key, bool],
     names: dict[int, str],
 ) -> dict[str, Any] | None:
     """The shares of one set before and after; None where nothing moves and nothing is to be warned of."""
-    former, now = _shares(before, inactive), _shares(after, inactive)
+    former, now = _shares(before, live), _shares(after, live)
     moves = {uri: now.get(uri, 0.0) - former.get(uri, 0.0) for uri in {**former, **now}}
     largest = sorted(moves, key=lambda uri: (-abs(moves[uri]), uri))
-    notes = list(_notes(before, after, inactive))
+    notes = list(_notes(before, after, live))
     if not notes and not any(abs(move) > 0.05 for move in moves.values()):
         return None
     moved = sum(move for move in moves.values() if move > 0)
     title = f"Set {setid}" + (f" · {names[setid]}" if setid in names else "")
+    if not before or not after:
+        sums = f"new, {counted(len(after), 'destination')}" if after else f"all {len(before):,} deleted"
+        return {"title": f"{title}: {sums}", "rows": [], "notes": notes, "more": ""}
     shown = [[uri, _percent(former.get(uri)), _percent(now.get(uri))] for uri in largest[:MAX_SHARES]]
     hidden = len(largest) - len(shown)
     return {
@@ -134,11 +135,11 @@ def _percent(share: float | None) -> str:
 
 
 def _notes(
-    before: Sequence[DestinationRow], after: Sequence[DestinationRow], inactive: set[Key]
+    before: Sequence[DestinationRow], after: Sequence[DestinationRow], live: dict[Key, bool]
 ) -> Iterable[tuple[str, str]]:
     if before and not after:
         yield "error", "The set would be empty: calls to it would fail."
-    elif after and all(_key(row) in inactive for row in after):
+    elif after and not any(_is_active(row, live) for row in after):
         yield "error", "No destination in this set would receive calls."
     elif len(after) == 1 and len(before) != 1:
         yield "warning", "One destination would be left: there is no failover."

@@ -1,6 +1,6 @@
 """The pages about batches of a table's rows: edit several, import, review, confirm, undo. HTTP only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic
@@ -17,7 +17,7 @@ from django.views.decorators.csrf import csrf_protect
 from efcp.audit.services import actor_of
 from efcp.editing import batches
 from efcp.editing.batch import BatchRefusedError, RowChange
-from efcp.editing.bulk import Action, BulkEditForm
+from efcp.editing.bulk import Action, BulkEditForm, words_of
 from efcp.editing.forms import RowForm
 from efcp.editing.importing import Foreign, ImportForm, file_of
 from efcp.editing.listing import MAX_PAGE, integer
@@ -50,7 +50,6 @@ KIND_LABELS = {
     "gone": "Deleted",
     "same": "Unchanged",
 }
-_CHIPS = {"refused": "bad", "new": "active", "changed": "probing", "gone": "inactive", "same": "unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,6 @@ class ShownRow:
 
     row: BatchRow
     kind_label: str
-    chip: str
     cells: tuple[ShownCell, ...]
     findings: tuple[tuple[str, str], ...]
 
@@ -121,7 +119,8 @@ class BatchPages(Generic[RowT]):
         edits = [[each.column, each.how.value, each.value, each.other] for each in form.edits()]
         arguments = {"ids": ids, "action": action.value, "edits": edits, "rows": len(ids)}
         rows = counted(len(ids), self.table.noun)
-        words = "; ".join(each.words for each in form.edits())
+        columns = {column.name: column for column in self.table.columns}
+        words = "; ".join(words_of(each, columns[each.column]) for each in form.edits())
         title = {
             Action.EDIT: f"Edit {rows}: {words}",
             Action.CLONE: f"Copy {rows}: {words}",
@@ -357,14 +356,13 @@ class BatchPages(Generic[RowT]):
         cells = []
         for index, column in enumerate(self.table.columns):
             before, after = (
-                None if values is None else _text(values[index], column.mask)
-                for values in (row.before, row.after)
+                None if values is None else column.shown(values[index]) for values in (row.before, row.after)
             )
             findings = tuple(by_column.pop(column.name, ()))
             if findings or self._differs(column, before, after):
                 cells.append(ShownCell(str(column.field.label), before, after, findings))
         others = tuple(finding for found in by_column.values() for finding in found)
-        return ShownRow(row, KIND_LABELS[row.kind], _CHIPS[row.kind], tuple(cells), others)
+        return ShownRow(row, KIND_LABELS[row.kind], tuple(cells), others)
 
     def _differs(self, column: Column, before: str | None, after: str | None) -> bool:
         """Whether a column is worth showing: of a new row where it is no default, of a deleted one never."""
@@ -382,11 +380,5 @@ def _runs(batch: Batch) -> bool:
     return bool(batch.job and batch.job.is_under_way and not batch.job.is_abandoned(timezone.now()))
 
 
-def _text(value: Any, mask: Callable[[str], str] | None) -> str:
-    text = "" if value is None else str(value)
-    return mask(text) if mask else text
-
-
 def _initial(column: Column) -> str:
-    initial = column.field.initial
-    return "0" if column.is_flag else "" if initial is None else str(initial)
+    return column.shown(column.field.initial)

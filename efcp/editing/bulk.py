@@ -65,10 +65,12 @@ class ColumnEdit:
                 return (former or "").replace(self.value, self.other or "")
         return self.value + place * (self.other or 0)
 
-    @property
-    def words(self) -> str:
-        """What is done, for people."""
-        return _WORDS[self.how].format(column=self.column, value=self.value, other=self.other or "nothing")
+
+def words_of(edit: ColumnEdit, column: Column) -> str:
+    """What an edit does to its column, for people."""
+    other = edit.other if edit.other not in ("", None) else "nothing"
+    values = {"column": column.field.label, "value": column.shown(edit.value) or "nothing", "other": other}
+    return _WORDS[edit.how].format(**values)
 
 
 def edited_values(

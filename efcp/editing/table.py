@@ -68,6 +68,15 @@ class Column:
         """Whether the form shows it as a check box."""
         return isinstance(self.field, forms.BooleanField)
 
+    def shown(self, value: Any) -> str:
+        """The value for people: the label of a choice, yes or no for a flag, without secrets."""
+        if self.is_flag:
+            return "yes" if value in (True, 1, "1") else "no"
+        choices: Any = self.field.choices if isinstance(self.field, forms.ChoiceField) else ()
+        labels = {str(each): str(label) for each, label in choices}
+        text = "" if value is None else labels.get(str(value), str(value))
+        return self.mask(text) if self.mask else text
+
     def to_store(self, value: Any, original: Any) -> Any:
         """The value for the table. Where no text is typed, an `original` that is empty or NULL stays so."""
         if self.width is None:

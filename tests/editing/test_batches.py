@@ -125,6 +125,15 @@ def test_all_rules_that_a_filter_shows_are_numbered_by_steps(client: Client) -> 
     assert AuditRecord.objects.filter(reason="tidy").count() == 3
 
 
+def test_a_state_is_shown_by_its_name_and_takes_its_share_away(client: Client, ids: list[int]) -> None:
+    page = checked(client, ids[:2], how_state="set", value_state="1")
+    shown = text_of(client, page)
+    assert "Edit 2 destinations: Initial state set to Inactive" in shown
+    assert "Initial state Active → Inactive" in shown
+    assert "Set 1: 50 % of its calls move" in shown
+    assert "No destination" not in shown
+
+
 def test_a_batch_is_confirmed_once_and_discarded_only_before(client: Client, ids: list[int]) -> None:
     page = checked(client, ids, how_weight="set", value_weight="7")
     client.post(f"{page}apply/")
