@@ -256,6 +256,7 @@ UNGUARDED = {
     "accounts:sign-in": "changes nothing that is edited",
     "accounts:sign-out": "changes nothing that is edited",
     "accounts:password": "is guarded by the current password",
+    "accounts:choose-password": "is guarded by the link, which is good once",
     "accounts:second-factor": "changes nothing that is edited",
     "accounts:passkey-sign-in": "changes nothing that is edited",
     "accounts:confirm": "changes nothing that is edited",

@@ -53,9 +53,14 @@ def add_user(username: str, role: Role, password: str, actor: Actor) -> User:
 
 
 @retried_on_lock
-def add_external_user(username: str, role: Role, actor: Actor) -> User:
-    """Store a user without a password, for whom a provider or proxy vouches. Raises UserNameTakenError."""
-    user = User(username=username, role=role)
+def add_external_user(
+    username: str, role: Role, actor: Actor, *, is_active: bool = True, page_size: int = 30
+) -> User:
+    """Store a user without a password: a provider or proxy vouches for them, or they set one by a link.
+
+    Raises UserNameTakenError.
+    """
+    user = User(username=username, role=role, is_active=is_active, page_size=page_size)
     user.set_unusable_password()
     try:
         with transaction.atomic():

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from efcp.accounts import external_views, factor_views, token_views, views
+from efcp.accounts import external_views, factor_views, password_links, token_views, views
 
 app_name = "accounts"
 urlpatterns = [
@@ -29,6 +29,7 @@ urlpatterns = [
     path("time-zone/", views.time_zone, name="time-zone"),
     path("time-zone/browser/", views.browser_time_zone, name="browser-time-zone"),
     path("password/", views.change_password, name="password"),
+    path("password/<int:user_id>/<slug:token>/", password_links.choose_password, name="choose-password"),
     path("tokens/", token_views.token_list, name="tokens"),
     path("tokens/add/", token_views.add_token, name="add-token"),
     path("tokens/<int:token_id>/revoke/", token_views.revoke_token, name="revoke-token"),
