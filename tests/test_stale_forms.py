@@ -250,6 +250,8 @@ UNGUARDED = {
     "preview:distribution-upload": "makes something new",
     "script:check": "keeps the routes of the script that is sent, in place of those of the same name",
     "accounts:time-zone": "is the user's own",
+    "dispatcher:settings": "is the user's own",
+    "dialplan:settings": "is the user's own",
     "accounts:preferences": "is the user's own",
     "panel:hide-first-steps": "is the user's own",
     "accounts:browser-time-zone": "is the user's own",
