@@ -175,7 +175,7 @@ def apply_desired_state(request: HttpRequest, body: ApplyBody, how: Query[RunQue
         except PlanOutdatedError as error:
             raise ProblemError(409, "changed", f"Nothing was written: {error}") from None
 
-    if how.dry_run or answers_of(request, how).former() is None:
+    if answers_of(request, how).former() is None:
         plan = _plan(caller, body)
         if how.strict:
             refuse_warnings(how, [finding_out(each) for each in plan.findings])

@@ -10,7 +10,7 @@ from efcp.proxies.mi_password import decrypt, encrypt
 
 ANSWERS_KEPT_FOR = timedelta(days=3)
 DELIVERIES_KEPT_FOR = timedelta(days=7)
-_ADDRESS = b"efcp: addresses of event webhooks"
+EVENT_ADDRESS = b"efcp: addresses of event webhooks"
 
 
 class StoredAnswer(models.Model):
@@ -67,13 +67,13 @@ class EventWebhook(models.Model):
     @property
     def url(self) -> str:
         """The whole address; raises UnreadablePasswordError under another secret key."""
-        return decrypt(bytes(self.url_encrypted), _ADDRESS)
+        return decrypt(bytes(self.url_encrypted), EVENT_ADDRESS)
 
     @url.setter
     def url(self, url: str) -> None:
         parts = urlsplit(url)
         self.masked_url = f"{parts.scheme}://{parts.netloc}/…"
-        self.url_encrypted = encrypt(url, _ADDRESS)
+        self.url_encrypted = encrypt(url, EVENT_ADDRESS)
 
 
 class DeliveryState(models.TextChoices):

@@ -222,7 +222,8 @@ def _reload(request: HttpRequest, body: ReloadBody, how: RunQuery, module: str) 
         raise _invalid(form)
     if how.dry_run:
         chosen = {proxy.pk for proxy in form.proxies()}
-        return dry_answer(_reload_effect(module, [each for each in watched if each.proxy.pk in chosen]))
+        effect = _reload_effect(module, [each for each in watched if each.proxy.pk in chosen])
+        return dry_answer(request, how, effect)
 
     def begin(store: Callable[[ReloadRun], None]) -> RunHandle[ReloadRun]:
         return reloads.start(form.proxies(), form.request(), caller_of(request).actor, store)
@@ -358,7 +359,7 @@ def set_states(request: HttpRequest, body: StateBody, how: Query[RunQuery]) -> H
     for row in rows:
         caller.require_set(row.setid)
     if how.dry_run:
-        return dry_answer(_states_effect(rows, form, watched))
+        return dry_answer(request, how, _states_effect(rows, form, watched))
 
     def begin(store: Callable[[StateRun], None]) -> RunHandle[StateRun]:
         return states.begin(rows, form.chosen_state(), form.proxies(), caller.actor, body.reason, store=store)
@@ -465,9 +466,8 @@ def undo_state_run(request: HttpRequest, run_id: int, body: UndoBody, how: Query
         raise ProblemError(409, "nothing_to_undo", "Nothing can be put back: see the run.")
     if how.dry_run:
         plan = page.undo
-        return dry_answer(
-            {"back": dict(plan.back), "left": dict(plan.left)} if plan else {"back": {}, "left": {}}
-        )
+        effect = {"back": dict(plan.back), "left": dict(plan.left)} if plan else {"back": {}, "left": {}}
+        return dry_answer(request, how, effect)
 
     def begin(store: Callable[[StateRun], None]) -> RunHandle[StateRun]:
         return states.undo(run, caller_of(request).actor, body.reason or "Undo", store=store)
@@ -490,7 +490,9 @@ def _invalid(form: Any) -> ProblemError:
     return invalid(found, "Nothing was sent.")
 
 
-def dry_answer(effect: Mapping[str, Any]) -> HttpResponse:
+def dry_answer(request: HttpRequest, how: RunQuery, effect: Mapping[str, Any]) -> HttpResponse:
+    """What a run would do. Raises ProblemError for an Idempotency-Key that is none, as the run itself."""
+    answers_of(request, how)
     return answered({"data": None, "effect": effect, "dry_run": True})
 
 

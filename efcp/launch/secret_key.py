@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Model
 
 from efcp.accounts.factors import PURPOSE as FACTORS
+from efcp.api.models import EVENT_ADDRESS, EventWebhook
 from efcp.audit.services import Actor, Subject, record
 from efcp.operations.alerts.delivery import WEBHOOK_SECRET
 from efcp.operations.alerts.models import WEBHOOK_ADDRESS, NotificationRule
@@ -20,6 +21,8 @@ ENCRYPTED_COLUMNS: tuple[tuple[type[Model], str, bytes], ...] = (
     (Proxy, "mi_password_encrypted", MI_PASSWORD),
     (NotificationRule, "url_encrypted", WEBHOOK_ADDRESS),
     (NotificationRule, "secret_encrypted", WEBHOOK_SECRET),
+    (EventWebhook, "url_encrypted", EVENT_ADDRESS),
+    (EventWebhook, "secret_encrypted", WEBHOOK_SECRET),
 )
 """Every column with tokens of `encrypt`, and their purpose."""
 ENCRYPTED_FACTOR_DATA = ("secret", "seed", "migrated_codes")

@@ -13,7 +13,7 @@ from tests.test_hostile_requests import ADDRESSES
 PUBLIC = {
     *("healthz", "readyz", "metrics"),
     *(f"accounts:{name}" for name in ("sign-in", "second-factor", "passkey-sign-in")),
-    *(f"accounts:{name}" for name in ("oidc-begin", "oidc-callback", "sign-out")),
+    *(f"accounts:{name}" for name in ("oidc-begin", "oidc-callback", "sign-out", "choose-password")),
 }
 ADDING = {
     f"accounts:{name}" for name in ("security", "add-app", "add-key", "confirm", "oidc-confirm", "password")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dispatcher.models import Destination
 from efcp.operations.desired.models import AppliedPlan
 from tests.api.conftest import ApiClient
-from tests.factories import DestinationFactory
+from tests.factories import DestinationFactory, ProxyFactory
 
 URI = "sip:10.0.0.1:5060"
 
@@ -42,6 +42,15 @@ class TestPlanAndApply:
         assert (Destination.objects.count(), AppliedPlan.objects.count()) == (2, 1)
         assert admin.send("GET", sent[0].headers["Location"].removeprefix("/cp/api/v1")).json()["changes"]
         assert len(admin.send("GET", "/applied-plans").json()["items"]) == 1
+
+    def test_a_dry_run_refuses_the_keys_that_the_run_itself_would(self, admin: ApiClient) -> None:
+        ProxyFactory.create()
+        for path, body in (
+            ("/apply", {"document": document(URI)}),
+            ("/dispatcher/reloads", {"reason": "new gateway"}),
+        ):
+            refused = admin.send("POST", f"{path}?dry_run=true", body, Idempotency_Key="two words")
+            assert (path, refused.status_code, refused.json()["code"]) == (path, 400, "key")
 
     def test_another_plan_than_the_approved_one_is_refused(self, admin: ApiClient) -> None:
         body = {"document": document(URI)}

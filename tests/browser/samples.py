@@ -33,10 +33,11 @@ fetch(page).then((answer) => answer.text().then((text) => {
 NO_PAGES = {
     "metrics",
     *(f"accounts:oidc-{name}" for name in ("begin", "callback", "confirm")),
+    "accounts:choose-password",
     "preview:bulk-translation-download",
     *(f"{module}:{name}" for module in ("dialplan", "dispatcher") for name in ("export", "batch_of_write")),
 }
-"""What is for other programs, files, and what leads on to another page."""
+"""What is for other programs, files, what leads on to another page, and what only a made-up link opens."""
 
 QUERIES = {
     "audit:list": ("?kind=dispatcher",),

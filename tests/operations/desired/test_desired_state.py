@@ -168,7 +168,7 @@ REFUSED = {
     "version: 1\n---\nversion: 1": ["document: line 2: a second document."],
     "version: 1\nversion: 1": ["document: line 2: version is there twice."],
     "version: 2": ["version: line 1: must be 1."],
-    "[" * 10_000: ["document: line 1: more than 8 levels."],
+    "[" * 100: ["document: line 1: more than 8 levels."],
     "version: 1\nfrob: 1": [
         "document.frob: line 2: is unknown; known are version, sets, dialplans, maintenance, proxies."
     ],
@@ -193,6 +193,11 @@ REFUSED = {
 @pytest.mark.parametrize("text", REFUSED, ids=range(len(REFUSED)))
 def test_a_document_that_is_none_is_refused_at_its_line(db: None, text: str) -> None:
     assert refusals(text) == REFUSED[text]
+
+
+def test_a_document_too_deep_for_the_yaml_library_itself_is_refused(db: None) -> None:
+    (refusal,) = refusals("[" * 10_000)
+    assert refusal.startswith("document: line 1: ")
 
 
 def test_what_the_pages_refuse_is_refused_with_its_line(db: None) -> None:
