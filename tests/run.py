@@ -26,8 +26,8 @@ RUNS = (
 
 ENDS_WITHIN_S = 60.0
 _CORES = len(os.sched_getaffinity(0))
-_WORKERS = {"SQLite": 3 * _CORES // 2}
-"""More workers than cores where browsers and processes are waited for; one for each core elsewhere."""
+_WORKERS = {"SQLite": max(1, 3 * _CORES // 2)}
+"""More workers than cores where browsers and processes are waited for; half as many as cores beside it."""
 
 
 class Run:
@@ -80,7 +80,7 @@ class Run:
             output.flush()
         command = [sys.executable, "-m", "pytest", *selection, *self._options]
         kept = without_settings()
-        kept["PYTEST_XDIST_AUTO_NUM_WORKERS"] = str(_WORKERS.get(name, _CORES))
+        kept["PYTEST_XDIST_AUTO_NUM_WORKERS"] = str(_WORKERS.get(name, max(1, _CORES // 2)))
         pytest = subprocess.Popen(command, env=kept | environment, stdout=output, stderr=output)
         self._running.append(pytest)
         return pytest.wait()

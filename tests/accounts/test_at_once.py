@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from efcp.accounts.throttle import ACCOUNT_PACE
+from tests.environment import DATABASE, migrated_database
 
 pytestmark = pytest.mark.long
 PROJECT = Path(__file__).parent.parent.parent
@@ -83,12 +84,11 @@ def database_url(db: None) -> Iterator[str | None]:
 @pytest.fixture
 def installation(tmp_path: Path, database_url: str | None) -> Iterator[Installation]:
     created = Installation(tmp_path, database_url)
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--skip-checks", "-v0"],
-        cwd=PROJECT,
-        env=created.environment,
-        check=True,
-    )
+    if database_url is None:
+        (tmp_path / DATABASE).write_bytes(migrated_database())
+    else:
+        command = [sys.executable, "manage.py", "migrate", "--skip-checks", "-v0"]
+        subprocess.run(command, cwd=PROJECT, env=created.environment, check=True)
     yield created
     for process in created.running:
         process.kill()

@@ -1,7 +1,6 @@
 """The whole panel as `make run` starts it, and a headless Chromium to use it with."""
 
 import contextlib
-import functools
 import signal
 import socket
 import subprocess
@@ -22,13 +21,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.environment import without_settings
+from tests.environment import DATABASE, migrated_database, without_settings
 from tests.ports import free_port as free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = 240.0
 END_WITHIN_S = 120.0
-DATABASE = "efcp.sqlite3"
 PATIENCE_S = 90.0
 CUT_SHORT = ('"htmx:sendAbort"', '"htmx:sendError"', '"htmx:afterRequest"')
 WINDOW = (1280, 900)
@@ -77,7 +75,7 @@ def running_panel(**settings: str) -> Iterator[Panel]:
             **settings,
         }
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "run"],
+            [sys.executable, "manage.py", "run", "--end-with-parent"],
             cwd=PROJECT,
             env=environment,
             stdout=subprocess.PIPE,
@@ -89,15 +87,6 @@ def running_panel(**settings: str) -> Iterator[Panel]:
             yield Panel(f"http://127.0.0.1:{port}", Path(folder), process)
         finally:
             _end(process)
-
-
-@functools.cache
-def migrated_database() -> bytes:
-    """An SQLite database with all migrations applied, as a panel's first start leaves it (tests/launch)."""
-    with tempfile.TemporaryDirectory(prefix="efcp-migrated-") as folder:
-        command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
-        subprocess.run(command, cwd=PROJECT, env=without_settings() | {"EFCP_DATA_DIR": folder}, check=True)
-        return Path(folder, DATABASE).read_bytes()
 
 
 def _wait_until_it_runs(process: subprocess.Popen[str]) -> None:

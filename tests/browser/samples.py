@@ -34,10 +34,13 @@ NO_PAGES = {
     "metrics",
     *(f"accounts:oidc-{name}" for name in ("begin", "callback", "confirm")),
     "accounts:choose-password",
+    "notifications:message",
     "preview:bulk-translation-download",
     *(f"{module}:{name}" for module in ("dialplan", "dispatcher") for name in ("export", "batch_of_write")),
 }
-"""What is for other programs, files, what leads on to another page, and what only a made-up link opens."""
+"""What is for other programs, files, what leads on to another page, and what no page has made here
+(a link to set a password, a message that was sent).
+"""
 
 QUERIES = {
     "audit:list": ("?kind=dispatcher",),

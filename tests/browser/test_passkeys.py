@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from selenium.webdriver.common.virtual_authenticator import VirtualAuthenticatorOptions
 
-from tests.browser.conftest import DATABASE, Browser, Panel, running_panel
+from tests.browser.conftest import Browser, Panel, running_panel
 from tests.browser.test_pages import PASSWORD, sign_in
+from tests.environment import DATABASE
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from tests.proxies.mi_server import wait_until
 from tests.proxies.watchers import prepare, watchers
 
 pytestmark = pytest.mark.long
-MAX_MB = 150
+MAX_MB = 170
 SIZE = 15_000_000
-REPLIES = 42
+REPLIES = 21
 WITHIN_S = 300.0
 HEAD = '{"jsonrpc":"2.0","id":%d,"result":{"PARTITIONS":[{"name":"default","SETS":['
 FRAME = ('{"id":1,"Destinations":[', "]}]}]}}")

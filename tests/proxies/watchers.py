@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from efcp.configuration import PROJECT_DIR
-from tests.environment import without_settings
+from tests.environment import migrated_database, without_settings
 from tests.proxies.mi_server import JSON, FakeMi
 
 ENDS_WITHIN_S = 120.0
@@ -16,7 +16,7 @@ ENDS_WITHIN_S = 120.0
 
 def prepare(folder: Path, mi_urls: Sequence[str]) -> Path:
     """Make a panel's database in `folder` that knows proxies at these addresses; return its file."""
-    _manage(folder, "migrate", "--verbosity=0")
+    _database_file(folder).write_bytes(migrated_database())
     rows = [{"name": f"edge-{number:02}", "mi_url": url} for number, url in enumerate(mi_urls)]
     _manage(
         folder,

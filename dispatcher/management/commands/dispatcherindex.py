@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from dispatcher import indexes
+from efcp.commands import PanelCommand
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """For large tables. Nothing else creates this index."""
 
     help = "Create an index on setid in OpenSIPS's dispatcher table, which has none by default."

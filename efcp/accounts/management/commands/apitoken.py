@@ -4,17 +4,18 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from efcp.accounts.roles import Role
 from efcp.accounts.tokens import TokenLimits, TooManyTokensError, create_token
 from efcp.audit.services import Actor
+from efcp.commands import PanelCommand
 
 LONGEST_NAME = 64
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Creates a token of a service account and prints its secret, and nothing else."""
 
     help = "Creates an API token of a service account and prints its secret, which is shown only now."

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from efcp.accounts.forms import LONGEST_NAME
 from efcp.accounts.passwords import FIRST_USERNAME
 from efcp.accounts.services import reset_administrator
+from efcp.commands import PanelCommand
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Gives an administrator a made-up password, printed once, that must be changed."""
 
     help = (

@@ -6,8 +6,9 @@ import threading
 import time
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
+from efcp.commands import PanelCommand
 from efcp.jobs.job_types import job_type_named
 from efcp.jobs.models import JobRun
 from efcp.jobs.running import execute, limit_memory
@@ -17,7 +18,7 @@ ENDS_WITHIN_S = 3.0
 """How long a job has for telling its own end, once its worker is gone."""
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """The inner side of efcp.jobs.running."""
 
     help = "Do one job that the worker has claimed (the worker calls this itself)."

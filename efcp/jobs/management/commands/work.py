@@ -8,12 +8,12 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 
+from efcp.commands import PanelCommand
 from efcp.jobs import regular
 from efcp.jobs.cleanup import run_cleanup
 
@@ -24,11 +24,9 @@ CLEANUP_EVERY = timedelta(hours=1)
 SHUTDOWN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """The worker. Several may run: each job is claimed by one."""
 
-    requires_system_checks: tuple[str, ...] = ()
-    """They would load every page of the panel, which takes longer than the rest of the start."""
     help = "Do long work outside of requests: the jobs of the queue, and the regular cleanup."
 
     def handle(self, *_args: Any, **_options: Any) -> None:

@@ -4,17 +4,18 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
+from efcp.commands import PanelCommand
 from efcp.jobs.selectors import worker_is_stuck
 from efcp.proxies.models import WatcherHeartbeat
 
 WATCHER_BEATS_WITHIN = timedelta(seconds=60)
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Ends with 0 while the process does its work, else with one line and 1."""
 
     help = "Tell whether the watcher or the worker does its work."

@@ -4,13 +4,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 
+from efcp.commands import PanelCommand
 from efcp.launch.backups import BackupError, write_backup
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Writes a new file; ends with one line and 1 where that fails."""
 
     help = "Write the panel's and OpenSIPS's tables to a new file, while everything runs."

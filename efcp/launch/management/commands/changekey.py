@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from efcp.commands import PanelCommand
 from efcp.launch.secret_key import reencrypt
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Run once after EFCP_SECRET_KEY was changed, with the key before in EFCP_FORMER_SECRET_KEY."""
 
     help = "Encrypt stored passwords and secrets with EFCP_SECRET_KEY, read with EFCP_FORMER_SECRET_KEY."

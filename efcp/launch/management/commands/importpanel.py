@@ -4,8 +4,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from efcp.commands import PanelCommand
 from efcp.launch.old_panel import (
     TAKEN_MEANWHILE,
     Decision,
@@ -16,7 +17,7 @@ from efcp.launch.old_panel import (
 )
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Prints what would be taken over; with --apply takes it over."""
 
     help = "Takes over proxies, users and names of the OpenSIPS Control Panel, whose tables stay as they are."

@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from efcp.commands import PanelCommand
 from efcp.launch.preparation import PreparationError, prepare
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """For sites that start the panel's processes one by one; `manage.py run` does it by itself."""
 
     help = "Create or migrate the tables, collect static files and make the first administrator."

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import DatabaseError
 from django.utils import timezone
 
+from efcp.commands import PanelCommand
 from efcp.launch.backups import (
     BackupError,
     Manifest,
@@ -21,7 +22,7 @@ from efcp.launch.backups import (
 )
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Checks the file, shows what it would replace, asks, keeps what was, and restores all or nothing."""
 
     help = "Replace the tables by those of a backup, all or nothing; what was is written to a backup first."

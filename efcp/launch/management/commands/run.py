@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connections
 
+from efcp.commands import PanelCommand
 from efcp.configuration import EVERY_ADDRESS, PROJECT_DIR, Configuration, Sandbox, in_url
 from efcp.launch.preparation import (
     FirstSignIn,
@@ -35,11 +36,9 @@ FIRST_SYSTEMD_FD = 3
 """Of the sockets that systemd hands over (sd_listen_fds(3)); the panel has one."""
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Prepare the database, then run panel, watcher, worker and, in the trial, the sandbox proxy."""
 
-    requires_system_checks: tuple[str, ...] = ()
-    """They would load every page of the panel, which takes longer than the rest of the start."""
     help = "Run the panel, the watcher, the worker and, in the trial, the sandbox proxy, until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -5,9 +5,10 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from efcp.audit.services import Actor, RequestWrites
+from efcp.commands import PanelCommand
 from efcp.operations.desired.applying import DEFAULT_REASON, ApplyRequest, apply
 from efcp.operations.desired.command_line import (
     NOT_CLEAN,
@@ -22,7 +23,7 @@ from efcp.proxies.models import Proxy
 from efcp.proxies.selectors import proxies_for_all
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Carries out the plan of a file in one transaction."""
 
     help = "Carries out the plan of a file. Exits with 0: done; 1: refused; 3: not clean, or rolled back."

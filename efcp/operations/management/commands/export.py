@@ -3,13 +3,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from efcp.commands import PanelCommand
 from efcp.operations.desired.document import SECTIONS
 from efcp.operations.desired.export import export
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Prints the tables, names, test cases, maintenance and proxies, without passwords."""
 
     help = "Prints the desired state as YAML: sets, dialplans, maintenance and proxies, without passwords."

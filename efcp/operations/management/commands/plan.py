@@ -4,12 +4,11 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from efcp.commands import PanelCommand
 from efcp.operations.desired.command_line import CHANGES, REFUSED, add_plan_arguments, plan_of, plan_text
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Prints the difference between a file and the panel as a plan."""
 
     help = "Prints what `apply` would change. Exits with 0: nothing; 2: changes; 1: refused."

@@ -8,17 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
+from efcp.commands import PanelCommand
 from efcp.proxies.watch import Watcher
 from efcp.shutdown import POLL_INTERVAL_S, ShutdownSignal
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Watch the state of every enabled proxy's destinations until a signal."""
 
-    requires_system_checks: tuple[str, ...] = ()
-    """They would load every page of the panel, and keep it in memory."""
     help = "Asks every enabled proxy for its destinations again and again, and stores what changed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -5,19 +5,18 @@ import signal
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from efcp.commands import PanelCommand
 from efcp.configuration import Configuration, Sandbox
 from efcp.proxies.models import ProbingRule
 from efcp.sandbox.process import PortBusyError, SandboxProcess
 from efcp.sandbox.seed import register, sample_gateways, seed_once
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """A proxy for trial and tests. On a site it runs only when asked for, and writes nothing there."""
 
-    requires_system_checks: tuple[str, ...] = ()
-    """They would load every page of the panel, which takes longer than the rest of the start."""
     help = "Run the embedded proxy: MI over HTTP and probing with real SIP, on loopback only."
 
     def handle(self, *_args: Any, **_options: Any) -> None:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import DatabaseError
 
+from efcp.commands import PanelCommand
 from efcp.script.checking.overview import TableFacts
 from efcp.script.command_line import add_check_arguments, add_common_arguments, check_file
 from efcp.script.selectors import starting_answers, tables
@@ -19,7 +20,7 @@ from efcp.script.writing.answers import Answers, AnswersFileError, read_answers
 from efcp.script.writing.script import write
 
 
-class Command(BaseCommand):
+class Command(PanelCommand):
     """Check or write a script from the command line."""
 
     help = "Check an opensips.cfg with its includes against a version and the panel's tables, or write one."
