@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from efcp.accounts.throttle import ACCOUNT_PACE
 from tests.environment import DATABASE, migrated_database
@@ -68,27 +69,32 @@ class Installation:
         return [process.communicate(timeout=60)[0].strip() for process in processes]
 
 
-@pytest.fixture
-def database_url(db: None) -> Iterator[str | None]:
-    """A schema of its own on the server that the tests run on; None for SQLite's file in the data folder."""
+@pytest.fixture(scope="module")
+def schema_url(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str | None]:
+    """A migrated schema of its own on the server that the tests run on; None on SQLite."""
     if connection.vendor != "mysql":
         yield None
         return
     name = f"efcp_at_once_{secrets.token_hex(6)}"
-    with connection._nodb_cursor() as cursor:
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+    with django_db_blocker.unblock(), connection._nodb_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name} CHARACTER SET latin1")
-        yield urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+        command = [sys.executable, "manage.py", "migrate", "--skip-checks", "-v0"]
+        subprocess.run(command, cwd=PROJECT, env=os.environ | {"DATABASE_URL": url}, check=True)
+        yield url
         cursor.execute(f"DROP DATABASE {name}")
 
 
 @pytest.fixture
-def installation(tmp_path: Path, database_url: str | None) -> Iterator[Installation]:
-    created = Installation(tmp_path, database_url)
-    if database_url is None:
+def installation(db: None, tmp_path: Path, schema_url: str | None) -> Iterator[Installation]:
+    if schema_url is None:
         (tmp_path / DATABASE).write_bytes(migrated_database())
     else:
-        command = [sys.executable, "manage.py", "migrate", "--skip-checks", "-v0"]
-        subprocess.run(command, cwd=PROJECT, env=created.environment, check=True)
+        schema = urlsplit(schema_url).path[1:]
+        with connection._nodb_cursor() as cursor:
+            for table in ("efcp_user", "efcp_wrong_tries", "efcp_audit"):
+                cursor.execute(f"DELETE FROM {schema}.{table}")  # noqa: S608 - our own names
+    created = Installation(tmp_path, schema_url)
     yield created
     for process in created.running:
         process.kill()

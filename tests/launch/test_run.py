@@ -77,7 +77,7 @@ def _walk_by_efcpctl(panel: PanelProcess) -> None:
 
 
 def test_a_reload_refuses_and_cuts_no_request(start: Start) -> None:
-    panel = start(("setsid", *BY_HAND))
+    panel = start(("setsid", *BY_HAND), migrated=True)
     panel.wait_for_line("EFCP runs at")
     former = {pid for pid, command in panel.processes().items() if "sandbox" not in command}
     panel.top.send_signal(signal.SIGHUP)
@@ -92,7 +92,7 @@ def test_a_reload_refuses_and_cuts_no_request(start: Start) -> None:
 
 
 def test_ctrl_c_ends_everything(start: Start) -> None:
-    panel = start()
+    panel = start(migrated=True)
     panel.wait_for_line(RUNS)
     assert panel.end(signal.SIGINT) == 0
     assert panel.processes() == {}
@@ -110,7 +110,7 @@ def test_ctrl_c_while_tables_are_created_shows_no_trace_and_the_next_start_goes_
 
 
 def test_a_sigterm_to_make_ends_everything(start: Start) -> None:
-    panel = start(BY_MAKE)
+    panel = start(BY_MAKE, migrated=True)
     panel.wait_for_line(RUNS)
     panel.end(signal.SIGTERM)
     assert panel.processes() == {}
@@ -118,7 +118,7 @@ def test_a_sigterm_to_make_ends_everything(start: Start) -> None:
 
 @pytest.mark.parametrize("command", [BY_HAND, BY_MAKE], ids=["manage.py", "make"])
 def test_nothing_outlives_a_top_process_that_was_killed(start: Start, command: tuple[str, ...]) -> None:
-    panel = start(command)
+    panel = start(command, migrated=True)
     panel.wait_for_line(RUNS)
     panel.end(signal.SIGKILL)
     assert until(lambda: panel.processes() == {}, ENDS_WITHIN_S), panel.processes()
@@ -143,7 +143,7 @@ def test_a_busy_default_port_of_the_sandbox_is_replaced_with_a_message(start: St
         with contextlib.suppress(OSError):  # then another holds it already
             holder.bind(("127.0.0.1", 8888))
             holder.listen()
-        panel = start(without="EFCP_SANDBOX_MI_PORT")
+        panel = start(without="EFCP_SANDBOX_MI_PORT", migrated=True)
         listening = panel.wait_for_line(
             r"Port 8888 is busy, so the sandbox takes (\d+) \(EFCP_SANDBOX_MI_PORT\)\."
         )
